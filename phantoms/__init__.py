@@ -1,0 +1,1 @@
+"""What stands in the beam: solids of named materials, placed in mm; imports nothing else of this project."""

@@ -1,0 +1,239 @@
+"""Solids that stand in the beam: shapes in their own coordinates, and their place and material.
+
+World coordinates are millimetres with the origin at the centre of the unshifted panel: x to the right (columns
+increase), y downwards (rows increase), z from the detector plane towards the source. Where solids overlap, the one
+that comes later in a phantom replaces what came before: a void is a later solid of material ``"vacuum"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.transform import Rotation
+
+Vector = tuple[float, float, float]
+
+
+def _check_positive(**lengths_mm: float) -> None:
+    for name, value in lengths_mm.items():
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a positive length in mm, got {value}")
+
+
+@dataclass(frozen=True)
+class Box:
+    """Cuboid centred on the origin; ``size_mm`` is its full extent along x, y, z [mm]."""
+
+    size_mm: Vector
+
+    def __post_init__(self) -> None:
+        if len(self.size_mm) != 3:
+            raise ValueError(f"size_mm of a box needs 3 lengths (x, y, z), got {len(self.size_mm)}")
+        _check_positive(**{f"size_mm[{axis}]": length for axis, length in zip("xyz", self.size_mm, strict=True)})
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    """Circular cylinder along z, centred on the origin [mm]."""
+
+    radius_mm: float
+    length_mm: float
+
+    def __post_init__(self) -> None:
+        _check_positive(radius_mm=self.radius_mm, length_mm=self.length_mm)
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """Ball centred on the origin [mm]."""
+
+    radius_mm: float
+
+    def __post_init__(self) -> None:
+        _check_positive(radius_mm=self.radius_mm)
+
+
+@dataclass(frozen=True)
+class Cone:
+    """Frustum along z, centred on the origin: radius at z = -length/2 and at z = +length/2 (0 makes a point) [mm]."""
+
+    radius_bottom_mm: float
+    radius_top_mm: float
+    length_mm: float
+
+    def __post_init__(self) -> None:
+        _check_positive(length_mm=self.length_mm)
+        for name, radius in (("radius_bottom_mm", self.radius_bottom_mm), ("radius_top_mm", self.radius_top_mm)):
+            if not (np.isfinite(radius) and radius >= 0):
+                raise ValueError(f"{name} must be zero or a positive length in mm, got {radius}")
+        if self.radius_bottom_mm == 0 and self.radius_top_mm == 0:
+            raise ValueError("a cone needs one radius above 0 mm, got 0 for both")
+
+
+@dataclass(frozen=True)
+class Prism:
+    """Simple polygon in (x, y), convex or not, extruded along z over ``length_mm`` and centred in z [mm]."""
+
+    polygon_mm: tuple[tuple[float, float], ...]
+    length_mm: float
+
+    def __post_init__(self) -> None:
+        _check_positive(length_mm=self.length_mm)
+        if len(self.polygon_mm) < 3:
+            raise ValueError(f"polygon_mm of a prism needs at least 3 corners, got {len(self.polygon_mm)}")
+        corners = np.asarray(self.polygon_mm, dtype=np.float64)
+        if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
+            raise ValueError("polygon_mm of a prism must hold finite (x, y) pairs in mm")
+        following = np.roll(corners, -1, axis=0)
+        area = 0.5 * float(np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1]))
+        if area == 0.0:
+            raise ValueError("polygon_mm of a prism encloses no area")
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Closed triangle mesh: ``vertices_mm`` (V, 3) [mm], ``triangles`` (T, 3), counter-clockwise seen from outside."""
+
+    vertices_mm: npt.NDArray[np.float64]
+    triangles: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.vertices_mm.ndim != 2 or self.vertices_mm.shape[1] != 3:
+            raise ValueError(f"vertices_mm of a mesh must be (V, 3), got {self.vertices_mm.shape}")
+        if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or len(self.triangles) < 4:
+            raise ValueError(
+                f"triangles of a closed mesh must be (T, 3) with T of 4 or more, got {self.triangles.shape}"
+            )
+        if not np.isfinite(self.vertices_mm).all():
+            raise ValueError("vertices_mm of a mesh must be finite")
+        if self.triangles.min() < 0 or self.triangles.max() >= len(self.vertices_mm):
+            count = len(self.vertices_mm)
+            raise ValueError(f"triangles of a mesh name vertex {self.triangles.max()}, but there are {count} vertices")
+
+
+Shape = Box | Cylinder | Sphere | Cone | Prism | Mesh
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedSolid:
+    """One shape of one material at one place: world = ``rotation`` (3, 3) @ local + ``position_mm`` [mm]."""
+
+    shape: Shape
+    material: str
+    position_mm: Vector
+    rotation: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """Placed solids in order of precedence: a later solid replaces what it overlaps."""
+
+    name: str
+    solids: tuple[PlacedSolid, ...]
+
+
+def _rotation(rotation_deg: Vector) -> npt.NDArray[np.float64]:
+    return np.asarray(Rotation.from_euler("xyz", rotation_deg, degrees=True).as_matrix(), dtype=np.float64)
+
+
+def place(
+    shape: Shape, material: str, position_mm: Vector = (0.0, 0.0, 0.0), rotation_deg: Vector = (0.0, 0.0, 0.0)
+) -> PlacedSolid:
+    """A shape turned about the fixed axes x, then y, then z by ``rotation_deg`` [deg], then moved [mm].
+
+    Raises
+    ------
+    ValueError
+        If a position or an angle is not finite.
+    """
+    if not np.isfinite(position_mm).all() or not np.isfinite(rotation_deg).all():
+        raise ValueError(f"position_mm and rotation_deg must be finite, got {position_mm} and {rotation_deg}")
+    return PlacedSolid(shape, material, position_mm, _rotation(rotation_deg))
+
+
+def move_phantom(
+    phantom: Phantom, position_mm: Vector = (0.0, 0.0, 0.0), rotation_deg: Vector = (0.0, 0.0, 0.0)
+) -> Phantom:
+    """The whole phantom turned about its own origin (axes x, y, z in turn) [deg], then moved [mm]."""
+    turn = _rotation(rotation_deg)
+    shift = np.asarray(position_mm, dtype=np.float64)
+    moved = []
+    for solid in phantom.solids:
+        x, y, z = turn @ np.asarray(solid.position_mm) + shift
+        moved.append(PlacedSolid(solid.shape, solid.material, (float(x), float(y), float(z)), turn @ solid.rotation))
+    return Phantom(phantom.name, tuple(moved))
+
+
+def load_mesh(path: str | Path, scale_to_mm: float = 1.0) -> Mesh:
+    """Closed triangle mesh from an STL, PLY or OBJ file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Mesh file; its units are whatever its maker used.
+    scale_to_mm : float
+        Length of one file unit. [mm]
+
+    Returns
+    -------
+    mesh : Mesh
+        Merged vertices, outward normals.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no closed (watertight) surface.
+    OSError
+        If the file cannot be read as a mesh.
+    """
+    import trimesh
+
+    _check_positive(scale_to_mm=scale_to_mm)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"mesh file {path} does not exist")
+    try:
+        surface = trimesh.load_mesh(str(path), process=True)
+    except Exception as error:  # trimesh raises many kinds for a damaged file
+        raise OSError(f"{path} cannot be read as a triangle mesh ({error})") from error
+    if not isinstance(surface, trimesh.Trimesh) or len(surface.faces) == 0:
+        raise OSError(f"{path} holds no triangles")
+    if not surface.is_watertight:
+        raise ValueError(f"mesh {path} is not closed: every edge must belong to exactly two triangles")
+    trimesh.repair.fix_normals(surface)
+    vertices_mm = np.ascontiguousarray(surface.vertices, dtype=np.float64) * scale_to_mm
+    return Mesh(vertices_mm, np.ascontiguousarray(surface.faces, dtype=np.int64))
+
+
+def bounding_radius_mm(shape: Shape) -> float:
+    """Radius of a ball about the shape's own origin that contains it. [mm]"""
+    match shape:
+        case Box(size_mm):
+            return 0.5 * float(np.linalg.norm(size_mm))
+        case Cylinder(radius_mm, length_mm):
+            return float(np.hypot(radius_mm, 0.5 * length_mm))
+        case Sphere(radius_mm):
+            return radius_mm
+        case Cone(bottom_mm, top_mm, length_mm):
+            return float(np.hypot(max(bottom_mm, top_mm), 0.5 * length_mm))
+        case Prism(polygon_mm, length_mm):
+            farthest = max(float(np.hypot(*corner)) for corner in polygon_mm)
+            return float(np.hypot(farthest, 0.5 * length_mm))
+        case Mesh():
+            return float(np.linalg.norm(shape.vertices_mm, axis=1).max())
+
+
+def phantom_of(name: str, solids: Sequence[PlacedSolid]) -> Phantom:
+    """A phantom from at least one placed solid.
+
+    Raises
+    ------
+    ValueError
+        If there is no solid.
+    """
+    if not solids:
+        raise ValueError(f"phantom '{name}' holds no solids")
+    return Phantom(name, tuple(solids))

@@ -1,0 +1,58 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from radiography.config import load_panel, load_scintillator
+from radiography.panel import Panel
+from radiography.scintillator import Scintillator
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Spectra and layer responses are kept in pytest's own cache, never in the user's."""
+    folder = request.config.cache.mkdir("radiography") if request.config.cache else None
+    with pytest.MonkeyPatch.context() as patch:
+        if folder is not None:
+            patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real detector data beside the checkout; skips where it is not there."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real detector data (../shared/data) is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def film() -> Scintillator:
+    """The paper's CsPbBr3 film."""
+    return load_scintillator("CsPbBr3_75um")
+
+
+@pytest.fixture(scope="session")
+def csi() -> Scintillator:
+    """Columnar CsI:Tl."""
+    return load_scintillator("CsI_Tl_500um")
+
+
+@pytest.fixture(scope="session")
+def small_panel() -> Panel:
+    """The shipped panel with 48 x 64 pixels, 4 amplifiers and enough defects to see them."""
+    panel = load_panel("fully_coated")
+    return replace(
+        panel,
+        pixels=replace(panel.pixels, rows=48, cols=64),
+        readout=replace(panel.readout, columns_per_amplifier=16),
+        uniformity=replace(panel.uniformity, defective_fraction=0.02),
+    )
