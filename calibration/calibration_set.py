@@ -1,0 +1,235 @@
+"""Everything learned about a panel, as one value in memory and one file on disk.
+
+The file is a plain `.npz` (a zip of `.npy` planes, none of them pickled) with a JSON description, written whole or
+not at all. Zip keeps a checksum of every plane; loading verifies all of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.defects import DefectMap
+from calibration.gain import GainMap
+from calibration.offset import OffsetMap
+
+FILE_FORMAT = "radiography calibration set"
+FILE_VERSION = 1
+_DESCRIPTION = "description"
+_PLANES = {"offset_dn": "f4", "gain": "f4", "defects": "u2"}
+_OPTIONAL_PLANES = {"offset_noise_dn": "f4", "gain_noise": "f4"}
+_NUMBERS = ("saturation_dn", "level_dn", "typical_dark_noise_dn", "typical_flat_noise")
+_COUNTS = ("darks_used", "flats_used")
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationSet:
+    """Offset, gain and defects of one panel in one mode, with their origin.
+
+    Attributes
+    ----------
+    offset_dn : (H, W) float32
+        Dark signal. [DN]
+    gain : (H, W) float32
+        Factor that makes the panel uniform at `level_dn`, positive. [1]
+    defects : (H, W) uint16
+        Classes as bits of `calibration.flags`.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+    level_dn : float
+        Signal of the panel in the flats. [DN]
+    typical_dark_noise_dn : float
+        Noise of one pixel in one dark frame. [DN]
+    typical_flat_noise : float
+        Noise of one pixel in one flat, relative to `level_dn`. [1]
+    darks_used, flats_used : int
+        Frames in the means. [1]
+    offset_noise_dn, gain_noise : (H, W) float32 or None
+        Standard deviation of one dark frame [DN] and of one flat relative to the level [1]; None from single frames.
+    provenance : mapping
+        JSON values: source files and their SHA-256, panel serial, integration time, geometry, software, date.
+    """
+
+    offset_dn: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    defects: NDArray[np.uint16]
+    saturation_dn: float
+    level_dn: float
+    typical_dark_noise_dn: float
+    typical_flat_noise: float
+    darks_used: int
+    flats_used: int
+    offset_noise_dn: NDArray[np.float32] | None
+    gain_noise: NDArray[np.float32] | None
+    provenance: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name, dtype in {**_PLANES, **_OPTIONAL_PLANES}.items():
+            plane = getattr(self, name)
+            if plane is None and name in _OPTIONAL_PLANES:
+                continue
+            if plane.dtype != np.dtype(dtype):
+                raise TypeError(f"{name} must be {np.dtype(dtype).name}, got {plane.dtype}")
+            if plane.ndim != 2 or plane.shape != self.offset_dn.shape:
+                raise ValueError(f"{name} is {plane.shape} but offset_dn is {self.offset_dn.shape}")
+            if not np.isfinite(plane).all():
+                raise ValueError(f"{name} holds values that are NaN or infinite")
+        if self.gain.size and not self.gain.min() > 0:
+            raise ValueError(f"gain must be positive, its smallest value is {self.gain.min()}")
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            least = 0.0 if name.startswith("typical") else np.nextafter(0.0, 1.0)
+            if not (np.isfinite(value) and value >= least):
+                raise ValueError(
+                    f"{name} must be finite and {'not negative' if least == 0 else 'positive'}, got {value}"
+                )
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+
+def calibration_set(
+    offset: OffsetMap, gain: GainMap, defects: DefectMap, *, saturation_dn: float, provenance: Mapping[str, Any]
+) -> CalibrationSet:
+    """The maps of one calibration put together; what was rejected and skipped joins the provenance.
+
+    Parameters
+    ----------
+    offset, gain, defects : OffsetMap, GainMap, DefectMap
+        Of the same panel.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+    provenance : mapping
+        JSON values; see `CalibrationSet`. The date is the caller's to give.
+    """
+    learned = {
+        "darks_rejected": list(offset.frames_rejected),
+        "flat_levels_dn": list(gain.levels_dn),
+        "flatten": "same",  # heel and inverse square stay in the gain: good for this distance only
+        "defects": dict(defects.counts),
+        "defects_skipped": list(defects.skipped),
+    }
+    return CalibrationSet(
+        offset.offset_dn,
+        gain.gain,
+        defects.flags,
+        float(saturation_dn),
+        gain.level_dn,
+        offset.typical_noise_dn,
+        gain.typical_noise,
+        offset.frames_used,
+        gain.frames_used,
+        offset.noise_dn,
+        gain.noise,
+        {**learned, **provenance},
+    )
+
+
+def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
+    """Write a calibration under exactly the name given; on any failure what stood there stays.
+
+    The same calibration gives the same bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    TypeError
+        If the provenance cannot be written as JSON.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
+    numbers = {name: getattr(calibration, name) for name in (*_NUMBERS, *_COUNTS)}
+    head = {"format": FILE_FORMAT, "version": FILE_VERSION, **numbers, "provenance": dict(calibration.provenance)}
+    try:
+        text = json.dumps(head, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the provenance of {path} cannot be written as JSON: {error}") from error
+    planes: dict[str, Any] = {_DESCRIPTION: np.frombuffer(text.encode(), np.uint8)}
+    for name in (*_PLANES, *_OPTIONAL_PLANES):
+        if getattr(calibration, name) is not None:
+            planes[name] = getattr(calibration, name)
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            np.savez(file, **planes)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the one call that is atomic by name, and that tests replace
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_calibration_set(path: str | Path) -> CalibrationSet:
+    """Read a calibration; a damaged, truncated or foreign file is refused in one sentence.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no calibration set, was made by a newer version, or any byte of it changed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; a calibration file is needed")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            wanted = {_DESCRIPTION, *_PLANES, *_OPTIONAL_PLANES}
+            if _DESCRIPTION not in members or not set(members) <= wanted:
+                raise ValueError(
+                    f"{path} is no calibration set: it holds {', '.join(sorted(members)[:5]) or 'nothing'}"
+                )
+            if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+                raise ValueError(f"{path} is no calibration set: its planes are compressed")
+            head = json.loads(bytes(_plane(archive, members[_DESCRIPTION])))
+            if not isinstance(head, dict) or head.get("format") != FILE_FORMAT:
+                raise ValueError(f"{path} is no calibration set: its description says otherwise")
+            if head.get("version") != FILE_VERSION:
+                raise ValueError(f"{path} is of version {head.get('version')}; version {FILE_VERSION} is read")
+            missing = [name for name in _PLANES if name not in members]
+            if missing:
+                raise ValueError(f"{path} lacks {', '.join(missing)}")
+            planes = {name: _plane(archive, info) for name, info in members.items() if name != _DESCRIPTION}
+    except FileNotFoundError:
+        raise
+    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError, OSError) as error:
+        raise ValueError(f"{path} is no calibration set, or a damaged one: {error}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is a damaged calibration set: its description cannot be read") from error
+    try:
+        return CalibrationSet(
+            **{name: planes.get(name) for name in (*_PLANES, *_OPTIONAL_PLANES)},  # type: ignore[arg-type]
+            **{name: float(head[name]) for name in _NUMBERS},  # type: ignore[arg-type]
+            **{name: int(head[name]) for name in _COUNTS},  # type: ignore[arg-type]
+            provenance=head["provenance"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is a damaged calibration set: {error}") from error
+
+
+def _plane(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """One plane, its checksum verified; stored planes cannot claim more than the file holds."""
+    stored = io.BytesIO(archive.read(info))
+    plane = np.lib.format.read_array(stored, allow_pickle=False)
+    if stored.read(1):
+        raise ValueError(f"plane {info.filename} holds more bytes than its shape {plane.shape}")
+    return np.asarray(plane)

@@ -1,0 +1,151 @@
+"""The response of every pixel to X-rays relative to the panel's, learned from uniformly exposed frames.
+
+Straight line through the offset; one dose. The field of the tube (heel, inverse square) stays in the map: flats and
+frames are taken at the same distance, and the map is good for that distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.flags import DEAD, SATURATED
+from calibration.offset import OffsetMap
+from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out
+
+LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed
+LARGEST_SATURATED_FRACTION = 0.01  # more saturated pixels than this is dose, not defects   # assumed
+LEAST_SIGNAL_IN_NOISE = 10.0  # a flat weaker than ten times the dark noise is no flat   # assumed
+
+
+@dataclass(frozen=True, eq=False)
+class GainMap:
+    """Response of a panel.
+
+    Attributes
+    ----------
+    gain : (H, W) float32
+        Factor on the offset-corrected signal that makes the panel uniform at its own level; 1 where `flags`. [1]
+    signal_dn : (H, W) float32
+        Mean offset-corrected flat, at `level_dn`. [DN]
+    noise : (H, W) float32 or None
+        Standard deviation of one flat relative to `level_dn`; None from a single flat. [1]
+    flags : (H, W) uint16
+        SATURATED where any flat was, DEAD where the response is below 1 %.
+    level_dn : float
+        Signal of the panel in the flats: median over frames of `signal_level`. [DN]
+    typical_noise : float
+        Median relative noise of one flat where there is signal; from a single flat, of adjacent pixels. [1]
+    frames_used : int
+        Flats in the mean. [1]
+    levels_dn : tuple of float
+        Signal level of each flat. [DN]
+    """
+
+    gain: NDArray[np.float32]
+    signal_dn: NDArray[np.float32]
+    noise: NDArray[np.float32] | None
+    flags: NDArray[np.uint16]
+    level_dn: float
+    typical_noise: float
+    frames_used: int
+    levels_dn: tuple[float, ...]
+
+
+def signal_level(signal_dn: NDArray[Any]) -> float:
+    """The panel's signal: the median of the pixels above half of the 99th percentile. [DN]
+
+    On a panel that is coated and exposed all over this is the median. Where only a part is, the bare or shaded rest
+    does not count, however large it is (up to 98 % of the panel), and neither do hot pixels (up to 1 %).
+    """
+    sample = thin_out(signal_dn)
+    high = np.percentile(sample, 99)
+    return float(np.median(sample[sample >= 0.5 * high])) if high > 0 else float(high)
+
+
+def estimate_gain(frames: Iterable[NDArray[Any]], offset: OffsetMap, *, saturation_dn: float) -> GainMap:
+    """Gain of every pixel from flats, each scaled to its own level before they are averaged.
+
+    Flats of unequal dose therefore weigh the same and do not pass for noise. A few saturated pixels are flagged;
+    a flat that is saturated in more than 1 % of its pixels is refused.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W)
+        Uniformly exposed frames, nothing in the beam. [DN]
+    offset : OffsetMap
+        Of the same panel, mode and integration time.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+
+    Returns
+    -------
+    gain : GainMap
+
+    Raises
+    ------
+    ValueError
+        If there is no flat, shapes differ, a flat is saturated, or is no brighter than the darks.
+    TypeError
+        If a frame holds no real numbers.
+    """
+    if not saturation_dn > 0:
+        raise ValueError(f"saturation_dn must be positive, got {saturation_dn}")
+    shape = offset.offset_dn.shape
+    usable = offset.offset_dn < saturation_dn
+    sums = FrameSums(offset.offset_dn)
+    levels_dn: list[float] = []
+    spatial_noise = 0.0
+    for k, frame in enumerate(frames):
+        frame = check_frame(frame, k, shape, "flat")
+        saturated = float(np.count_nonzero((frame >= saturation_dn) & usable)) / frame.size
+        if saturated > LARGEST_SATURATED_FRACTION:
+            raise ValueError(
+                f"flat frame {k + 1} is saturated ({saturation_dn:g} DN) in {100 * saturated:.1f} % of its pixels, "
+                f"limit {100 * LARGEST_SATURATED_FRACTION:g} %: lower the dose"
+            )
+        signal_dn = thin_out(frame) - thin_out(offset.offset_dn)
+        level_dn = signal_level(signal_dn)
+        if level_dn < LEAST_SIGNAL_IN_NOISE * offset.typical_noise_dn or level_dn <= 0:
+            raise ValueError(
+                f"flat frame {k + 1} is only {level_dn:.1f} DN above the darks, whose noise is "
+                f"{offset.typical_noise_dn:.1f} DN: there was no beam, or dark and flat files are swapped"
+            )
+        if k == 0:
+            spatial_noise = _adjacent_noise(signal_dn, level_dn)
+        sums.add(frame, 1.0 / level_dn, saturation_dn)
+        levels_dn.append(level_dn)
+    if not levels_dn:
+        raise ValueError("estimate_gain needs at least 1 flat frame, got 0")
+    return _gain_map(sums, offset, saturation_dn, levels_dn, spatial_noise)
+
+
+def _gain_map(
+    sums: FrameSums, offset: OffsetMap, saturation_dn: float, levels_dn: list[float], spatial_noise: float
+) -> GainMap:
+    """Turn the sums of scaled flats into gain, with a flag wherever there is none."""
+    level_dn = float(np.median(levels_dn))
+    response = sums.mean()
+    saturated = np.isnan(response)
+    response = np.where(saturated, (saturation_dn - offset.offset_dn) / level_dn, response)
+    flags = np.where(saturated, SATURATED, 0).astype(np.uint16)
+    flags[response < LEAST_RESPONSE] |= DEAD
+    gain = np.divide(1.0, response, out=np.ones_like(response), where=flags == 0).astype(np.float32)
+    noise = sums.scatter()
+    typical = spatial_noise
+    if noise is not None:
+        noise = np.where(np.isfinite(noise), noise, np.float32(0.0))
+        typical = float(np.median(thin_out(noise)[thin_out(response) > 0.5]))
+    signal_dn = (response * level_dn).astype(np.float32)
+    return GainMap(gain, signal_dn, noise, flags, level_dn, typical, len(levels_dn), tuple(levels_dn))
+
+
+def _adjacent_noise(signal_dn: NDArray[Any], level_dn: float) -> float:
+    """Relative scatter of adjacent pixels where there is signal: noise and pixel-to-pixel gain together."""
+    left, right = signal_dn[:, :-1], signal_dn[:, 1:]
+    lit = (left > 0.5 * level_dn) & (right > 0.5 * level_dn)
+    return robust_sigma((right - left)[lit]) / (2**0.5 * level_dn) if lit.any() else 0.0

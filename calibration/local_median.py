@@ -1,0 +1,121 @@
+"""Medians of the surroundings of each pixel, for telling a bad pixel from a shaded panel.
+
+`local_median` is exact and meant for 5 x 5 and 9 x 9; `area_median` covers 21 x 21 pixels by the medians of 7 x 7
+blocks of 3 x 3, taken only over blocks of the pixel's own class, so that coated and bare parts of a panel are not
+mixed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+BLOCK = 3  # pixels on a side of a block; 7 blocks make the 21 pixels of ASTM E2597
+
+
+def local_median(image: NDArray[Any], side: int) -> NDArray[np.float32]:
+    """Median of the `side` x `side` pixels around each pixel, of those that lie on the panel; side odd, at most 9."""
+    if side not in (3, 5, 7, 9):
+        raise ValueError(f"the side of a local median must be 3, 5, 7 or 9, got {side}")
+    out = np.empty(image.shape, np.float32)
+    _local_median(np.ascontiguousarray(image, np.float32), side // 2, out)
+    return out
+
+
+def block_median(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Medians of blocks of 3 x 3 pixels; the last row and column of blocks may be smaller."""
+    rows, cols = image.shape
+    out = np.empty((-(-rows // BLOCK), -(-cols // BLOCK)), np.float32)
+    _block_median(np.ascontiguousarray(image, np.float32), out)
+    return out
+
+
+def area_median(blocks: NDArray[np.float32], classes: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Median of the 7 x 7 blocks around each block (at the border: of the nearest 7 x 7), over those of its class."""
+    out = np.empty(blocks.shape, np.float32)
+    _area_median(blocks, np.ascontiguousarray(classes), out)
+    return out
+
+
+def blocks_to_pixels(blocks: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Each pixel gets the value of its block."""
+    rows, cols = np.arange(shape[0]) // BLOCK, np.arange(shape[1]) // BLOCK
+    return np.asarray(blocks[rows[:, None], cols[None, :]])
+
+
+@njit(cache=True)
+def _median(values, count):  # type: ignore[no-untyped-def]
+    """Median of the first `count` values by partial selection (Hoare); reorders them."""
+    middle, low, high = count // 2, 0, count - 1
+    while low < high:
+        pivot = values[middle]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < middle:
+            low = i
+        if middle < i:
+            high = j
+    if count % 2:
+        return values[middle]
+    below = values[0]
+    for k in range(1, middle):
+        below = max(below, values[k])
+    return 0.5 * (below + values[middle])
+
+
+@njit(parallel=True, cache=True)
+def _local_median(image, reach, out):  # type: ignore[no-untyped-def]
+    """(H, W) to (H, W) float32; writes every element of `out`."""
+    rows, cols = image.shape
+    for i in prange(rows):
+        values = np.empty((2 * reach + 1) ** 2, np.float32)
+        for j in range(cols):
+            count = 0
+            for y in range(max(0, i - reach), min(rows, i + reach + 1)):
+                for x in range(max(0, j - reach), min(cols, j + reach + 1)):
+                    values[count] = image[y, x]
+                    count += 1
+            out[i, j] = _median(values, count)
+
+
+@njit(parallel=True, cache=True)
+def _block_median(image, out):  # type: ignore[no-untyped-def]
+    """(H, W) to (ceil(H/3), ceil(W/3)) float32; writes every element of `out`."""
+    rows, cols = image.shape
+    for i in prange(out.shape[0]):
+        values = np.empty(9, np.float32)
+        for j in range(out.shape[1]):
+            count = 0
+            for y in range(3 * i, min(rows, 3 * i + 3)):
+                for x in range(3 * j, min(cols, 3 * j + 3)):
+                    values[count] = image[y, x]
+                    count += 1
+            out[i, j] = _median(values, count)
+
+
+@njit(parallel=True, cache=True)
+def _area_median(blocks, classes, out):  # type: ignore[no-untyped-def]
+    """Blocks and their classes to the median over 7 x 7 blocks of the same class; writes every element of `out`."""
+    rows, cols = blocks.shape
+    for i in prange(rows):
+        values = np.empty(49, np.float32)
+        for j in range(cols):
+            count = 0
+            top, left = min(max(0, i - 3), max(0, rows - 7)), min(max(0, j - 3), max(0, cols - 7))
+            for y in range(top, min(rows, top + 7)):
+                for x in range(left, min(cols, left + 7)):
+                    if classes[y, x] == classes[i, j]:
+                        values[count] = blocks[y, x]
+                        count += 1
+            out[i, j] = _median(values, count)

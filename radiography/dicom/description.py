@@ -1,0 +1,172 @@
+"""What a digital X-ray file says about a picture besides its pixels.
+
+One frozen description is handed to the writer; it is checked where it is built, so that a wrong value is named before
+any file is opened. The defaults describe a test object, not a patient.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from pydicom.sr.codedict import codes
+from pydicom.uid import RE_VALID_UID
+
+TEXT_LENGTH = 64  # characters of a long string or of one name group: DICOM PS3.5 table 6.2-1, LO and PN
+SHORT_TEXT_LENGTH = 16  # characters of a short string or code string: DICOM PS3.5 table 6.2-1, SH and CS
+UID_LENGTH = 64  # DICOM PS3.5 9.1
+ORIENTATION_AXES = {"L": 0, "R": 0, "A": 1, "P": 1, "H": 2, "F": 2}  # DICOM PS3.3 C.7.6.1.1.1, bipeds
+
+_TEXTS = ("patient_name", "patient_id", "study_description", "series_description", "referring_physician",
+          "manufacturer", "model", "serial_number", "detector_id", "detector_description",
+          "magnification_source")  # fmt: skip
+_SHORT_TEXTS = ("study_id", "accession_number", "anode")
+_POSITIVE = ("kvp", "tube_current_mA", "exposure_time_ms", "exposure_mAs", "focal_spot_mm", "source_to_detector_mm",
+             "air_kerma_uGy", "exposure_index", "target_exposure_index", "magnification")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DxDescription:
+    """Who, what, when and how of one exposure.
+
+    Every text may be empty and every number None; then its attribute is left out or, where the standard demands it,
+    left empty. Quality control flags, region `Phantom` and laterality `U` (unpaired) are the plain DX convention for
+    objects that are not patients; for a workpiece that is a convention only.
+
+    Attributes
+    ----------
+    patient_name, patient_id : str
+        The person (family^given) or the part and its serial number.
+    patient_birth_date : str
+        YYYYMMDD, or empty.
+    patient_sex : {"", "M", "F", "O"}
+    study_id, accession_number, study_description, series_description, referring_physician : str
+    study_uid : str
+        StudyInstanceUID to join; empty derives one from the frame, patient and study.
+    acquired : datetime
+        Time of the exposure. Hand it in where files must be reproducible.
+    manufacturer, model, serial_number, detector_id, detector_description : str
+        The panel.
+    detector_type : {"SCINTILLATOR", "DIRECT"}
+    kvp : float, optional
+        Peak tube voltage. [kV]
+    tube_current_mA, exposure_time_ms, exposure_mAs : float, optional
+    anode : str
+        Target material as DICOM writes it, e.g. TUNGSTEN.
+    focal_spot_mm : float, optional
+    source_to_detector_mm : float, optional
+    air_kerma_uGy : float, optional
+        At the detector surface, object absent; written as a comment, DICOM has no attribute for it. [uGy]
+    exposure_index, target_exposure_index : float, optional
+        IEC 62494-1, only from a calibrated panel. [1]
+    magnification : float, optional
+        Source-to-detector over source-to-object-plane distance, where one object plane is meant: viewers then measure
+        in that plane. None measures in the detector plane. [1]
+    magnification_source : str
+        How the magnification is known.
+    patient_orientation : (str, str)
+        Where rows and columns run to, of L R A P H F.
+    laterality : {"R", "L", "U", "B"}
+    anatomic_region : str
+        Name in DICOM CID 4009 as pydicom spells it: Phantom, Chest, Hand, ...
+    view : str
+        Name in DICOM CID 4010 as pydicom spells it: PosteroAnterior, AnteroPosterior, ...; empty where unknown.
+    quality_control : bool
+        True for phantoms and objects, False for patients.
+    """
+
+    patient_name: str = ""
+    patient_id: str = "PHANTOM"
+    patient_birth_date: str = ""
+    patient_sex: Literal["", "M", "F", "O"] = ""
+    study_id: str = "1"
+    accession_number: str = ""
+    study_description: str = ""
+    series_description: str = ""
+    referring_physician: str = ""
+    study_uid: str = ""
+    acquired: datetime = field(default_factory=datetime.now)
+    manufacturer: str = "radiography simulation"
+    model: str = ""
+    serial_number: str = ""
+    detector_id: str = ""
+    detector_description: str = ""
+    detector_type: Literal["SCINTILLATOR", "DIRECT"] = "SCINTILLATOR"
+    kvp: float | None = None
+    tube_current_mA: float | None = None
+    exposure_time_ms: float | None = None
+    exposure_mAs: float | None = None
+    anode: str = ""
+    focal_spot_mm: float | None = None
+    source_to_detector_mm: float | None = None
+    air_kerma_uGy: float | None = None
+    exposure_index: float | None = None
+    target_exposure_index: float | None = None
+    magnification: float | None = None
+    magnification_source: str = "distances of the source, the object plane and the detector"
+    patient_orientation: tuple[str, str] = ("L", "F")
+    laterality: Literal["R", "L", "U", "B"] = "U"
+    anatomic_region: str = "Phantom"
+    view: str = ""
+    quality_control: bool = True
+
+    def __post_init__(self) -> None:
+        for name in _TEXTS:
+            _check_text(name, getattr(self, name), TEXT_LENGTH)
+        for name in _SHORT_TEXTS:
+            _check_text(name, getattr(self, name), SHORT_TEXT_LENGTH)
+        for name in ("patient_id", "study_id"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} must not be empty: archives find pictures by it")
+        if self.patient_name.count("^") > 4 or "=" in self.patient_name:
+            raise ValueError(f"patient_name may have up to 5 parts joined by ^ and no =, got {self.patient_name!r}")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive number or None, got {value}")
+        if self.magnification is not None and self.magnification < 1.0:
+            raise ValueError(
+                f"magnification must be 1 or more for an object before the panel, got {self.magnification}"
+            )
+        _check_choice("patient_sex", self.patient_sex, ("", "M", "F", "O"))
+        _check_choice("laterality", self.laterality, ("R", "L", "U", "B"))
+        _check_choice("detector_type", self.detector_type, ("SCINTILLATOR", "DIRECT"))
+        _check_choice("anatomic_region", self.anatomic_region, tuple(codes.cid4009.dir()))
+        _check_choice("view", self.view, ("", *codes.cid4010.dir()))
+        _check_orientation(self.patient_orientation)
+        if self.patient_birth_date:
+            _check_date("patient_birth_date", self.patient_birth_date)
+        if self.study_uid and (len(self.study_uid) > UID_LENGTH or not re.match(RE_VALID_UID, self.study_uid)):
+            raise ValueError(f"study_uid must be a DICOM UID of digits and dots, got {self.study_uid!r}")
+
+
+def _check_text(name: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise ValueError(f"{name} may have up to {longest} characters, got {len(text)}: {text[:20]!r}...")
+    if "\\" in text or not text.isprintable():
+        raise ValueError(f"{name} must be one line of printable text without a backslash, got {text!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got {value!r}")
+
+
+def _check_orientation(orientation: tuple[str, str]) -> None:
+    """Two directions that are not along the same body axis."""
+    axes = [ORIENTATION_AXES.get(letters[:1]) for letters in orientation]
+    known = all(letters and set(letters) <= set(ORIENTATION_AXES) for letters in orientation)
+    if len(orientation) != 2 or not known or axes[0] == axes[1]:
+        raise ValueError(
+            f"patient_orientation must be two directions of L R A P H F along different axes, got {orientation}"
+        )
+
+
+def _check_date(name: str, date: str) -> None:
+    try:
+        datetime.strptime(date, "%Y%m%d")
+    except ValueError as error:
+        raise ValueError(f"{name} must be a date YYYYMMDD, got {date!r}") from error

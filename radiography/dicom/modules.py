@@ -1,0 +1,259 @@
+"""Attributes of a digital X-ray image, one function per DICOM module.
+
+Each function returns a data set with the attributes of one module of DICOM PS3.3 A.26 (DX IOD); the writer joins
+them. What is left out is left out on purpose: distances of the source to the patient and display shutters make viewers
+disagree, private attributes fail validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+from pydicom.uid import UID
+from pydicom.valuerep import format_number_as_ds
+
+from radiography.dicom.description import DxDescription
+
+FOR_PRESENTATION_UID = "1.2.840.10008.5.1.4.1.1.1.1"  # DICOM PS3.4 B.5
+FOR_PROCESSING_UID = "1.2.840.10008.5.1.4.1.1.1.1.1"  # DICOM PS3.4 B.5
+PRESENTATION_BITS = 14  # above quantum noise of the open field: about 50 counts at 1500 quanta per pixel and 3 decades
+PROCESSING_BITS = 16
+
+
+@dataclass(frozen=True)
+class DxReference:
+    """Where a written image stands, to link others to it: its four UIDs and how many pixels had to be clipped.
+
+    Attributes
+    ----------
+    sop_class_uid, sop_instance_uid, series_uid, study_uid : str
+    clipped_low, clipped_high : int
+        Pixels below 0 and above the stored range, stored at the limit. [1]
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_uid: str
+    study_uid: str
+    clipped_low: int = 0
+    clipped_high: int = 0
+
+
+def patient_modules(description: DxDescription) -> Dataset:
+    """Patient (C.7.1.1): names may be empty, the identifier may not."""
+    dataset = Dataset()
+    name = description.patient_name
+    dataset.PatientName = f"{name}^" if name and "^" not in name else name  # a lone part is the family name
+    dataset.PatientID = description.patient_id
+    dataset.PatientBirthDate = description.patient_birth_date
+    dataset.PatientSex = description.patient_sex
+    if description.quality_control:
+        dataset.QualityControlSubject = "YES"
+    return dataset
+
+
+def study_module(description: DxDescription, study_uid: str) -> Dataset:
+    """General Study (C.7.2.1)."""
+    dataset = Dataset()
+    dataset.StudyInstanceUID = study_uid
+    dataset.StudyDate, dataset.StudyTime = _date_and_time(description)
+    dataset.StudyID = description.study_id
+    dataset.AccessionNumber = description.accession_number
+    dataset.ReferringPhysicianName = description.referring_physician
+    if description.study_description:
+        dataset.StudyDescription = description.study_description
+    return dataset
+
+
+def series_modules(description: DxDescription, series_uid: str, for_processing: bool) -> Dataset:
+    """General Series (C.7.3.1) and DX Series (C.8.11.1); the pictures to look at come first in a viewer."""
+    dataset = Dataset()
+    dataset.Modality = "DX"
+    dataset.SeriesInstanceUID = series_uid
+    dataset.SeriesNumber = 2 if for_processing else 1
+    dataset.SeriesDate, dataset.SeriesTime = _date_and_time(description)
+    dataset.PresentationIntentType = "FOR PROCESSING" if for_processing else "FOR PRESENTATION"
+    if description.series_description:
+        dataset.SeriesDescription = description.series_description
+    return dataset
+
+
+def equipment_module(description: DxDescription, software: str) -> Dataset:
+    """General Equipment (C.7.5.1)."""
+    dataset = Dataset()
+    dataset.Manufacturer = description.manufacturer
+    if description.model:
+        dataset.ManufacturerModelName = description.model
+    if description.serial_number:
+        dataset.DeviceSerialNumber = description.serial_number
+    dataset.SoftwareVersions = software
+    return dataset
+
+
+def image_module(description: DxDescription, for_processing: bool, instance_number: int, comment: str) -> Dataset:
+    """General Image (C.7.6.1), Acquisition Context (C.7.6.14)."""
+    dataset = Dataset()
+    dataset.InstanceNumber = instance_number
+    dataset.ImageType = ["ORIGINAL" if for_processing else "DERIVED", "PRIMARY", ""]
+    dataset.ContentDate, dataset.ContentTime = _date_and_time(description)
+    dataset.AcquisitionDate, dataset.AcquisitionTime = _date_and_time(description)
+    dataset.PatientOrientation = list(description.patient_orientation)
+    dataset.BurnedInAnnotation = "NO"
+    dataset.LossyImageCompression = "00"
+    dataset.PresentationLUTShape = "IDENTITY"
+    dataset.AcquisitionContextSequence = []
+    if description.quality_control:
+        dataset.QualityControlImage = "YES"
+    if comment:
+        dataset.ImageComments = comment
+    return dataset
+
+
+def predecessor_module(predecessor: DxReference, derivation: str) -> Dataset:
+    """Source image of a derived one (C.7.6.1, C.12.2): the For Processing image it was made from."""
+    purpose = _code_item(codes.DCM.ForProcessingPredecessor)
+    source = Dataset()
+    source.ReferencedSOPClassUID = predecessor.sop_class_uid
+    source.ReferencedSOPInstanceUID = predecessor.sop_instance_uid
+    source.PurposeOfReferenceCodeSequence = [purpose]
+    source.SpatialLocationsPreserved = "YES"
+    instance = Dataset()
+    instance.ReferencedSOPClassUID = predecessor.sop_class_uid
+    instance.ReferencedSOPInstanceUID = predecessor.sop_instance_uid
+    series = Dataset()
+    series.SeriesInstanceUID = predecessor.series_uid
+    series.ReferencedInstanceSequence = [instance]
+    dataset = Dataset()
+    dataset.SourceImageSequence = [source]
+    dataset.ReferencedSeriesSequence = [series]
+    if derivation:
+        dataset.DerivationDescription = derivation
+    return dataset
+
+
+def anatomy_module(description: DxDescription) -> Dataset:
+    """DX Anatomy Imaged (C.8.11.2)."""
+    dataset = Dataset()
+    dataset.ImageLaterality = description.laterality
+    dataset.AnatomicRegionSequence = [_code_item(getattr(codes.cid4009, description.anatomic_region))]
+    return dataset
+
+
+def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int, int] | None) -> Dataset:
+    """Image Pixel (C.7.6.3), DX Image (C.8.11.3) and VOI LUT (C.11.2), without the pixels.
+
+    Processing pixels grow with exposure; presentation pixels are logarithmic and grow with attenuation. Both are
+    shown as larger = brighter, so that a viewer needs no inversion.
+    """
+    dataset = Dataset()
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows = rows
+    dataset.Columns = cols
+    dataset.BitsAllocated = 16
+    dataset.BitsStored = PROCESSING_BITS if for_processing else PRESENTATION_BITS
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = 0
+    dataset.PixelIntensityRelationship = "LIN" if for_processing else "LOG"
+    dataset.PixelIntensityRelationshipSign = 1 if for_processing else -1
+    dataset.RescaleIntercept = "0"
+    dataset.RescaleSlope = "1"
+    dataset.RescaleType = "US"
+    if window is not None:  # no VOI LUT function: absent means LINEAR, and viewers stumble where it is written
+        dataset.WindowCenter, dataset.WindowWidth = str(window[0]), str(window[1])
+    return dataset
+
+
+def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: float) -> Dataset:
+    """DX Detector (C.8.11.4), and the pixel spacing in a known object plane (10.7.1.3)."""
+    dataset = Dataset()
+    pitch = format_number_as_ds(pitch_mm)
+    dataset.DetectorType = description.detector_type
+    dataset.DetectorConfiguration = "AREA"
+    dataset.DetectorElementPhysicalSize = [pitch, pitch]
+    dataset.DetectorElementSpacing = [pitch, pitch]
+    dataset.DetectorActiveShape = "RECTANGLE"
+    dataset.DetectorActiveDimensions = _decimals((rows * pitch_mm, cols * pitch_mm))
+    dataset.DetectorActiveOrigin = ["0", "0"]
+    dataset.DetectorBinning = ["1", "1"]
+    dataset.ImagerPixelSpacing = [pitch, pitch]
+    if description.detector_id:
+        dataset.DetectorID = description.detector_id
+    if description.detector_description:
+        dataset.DetectorDescription = description.detector_description
+    if description.exposure_index is not None:
+        dataset.ExposureIndex = format_number_as_ds(float(description.exposure_index))
+    if description.magnification is not None:
+        dataset.PixelSpacing = _decimals((pitch_mm / description.magnification,) * 2)
+        dataset.PixelSpacingCalibrationType = "GEOMETRY"
+        dataset.PixelSpacingCalibrationDescription = description.magnification_source
+    return dataset
+
+
+def positioning_module(description: DxDescription) -> Dataset:
+    """DX Positioning (C.8.11.5). No distance to the patient: with it viewers rescale lengths on their own."""
+    dataset = Dataset()
+    if description.source_to_detector_mm is not None:
+        dataset.DistanceSourceToDetector = format_number_as_ds(float(description.source_to_detector_mm))
+    if description.magnification is not None:
+        factor = format_number_as_ds(float(description.magnification))
+        dataset.EstimatedRadiographicMagnificationFactor = factor
+    if description.view:
+        dataset.ViewCodeSequence = [_code_item(getattr(codes.cid4010, description.view))]
+    if len(dataset):
+        dataset.PositionerType = "NONE"
+    return dataset
+
+
+def exposure_modules(description: DxDescription) -> Dataset:
+    """X-Ray Acquisition Dose (C.8.7.8) and X-Ray Generation (C.8.7.9)."""
+    dataset = Dataset()
+    if description.kvp is not None:
+        dataset.KVP = format_number_as_ds(float(description.kvp))
+    if description.tube_current_mA is not None:
+        dataset.XRayTubeCurrent = round(description.tube_current_mA)
+        dataset.XRayTubeCurrentInuA = format_number_as_ds(description.tube_current_mA * 1e3)
+    if description.exposure_time_ms is not None:
+        dataset.ExposureTime = round(description.exposure_time_ms)
+        dataset.ExposureTimeInuS = format_number_as_ds(description.exposure_time_ms * 1e3)
+    if description.exposure_mAs is not None:
+        dataset.Exposure = round(description.exposure_mAs)
+        dataset.ExposureInuAs = round(description.exposure_mAs * 1e3)  # the integer above loses a part
+    if description.anode:
+        dataset.AnodeTargetMaterial = description.anode
+    if description.focal_spot_mm is not None:
+        dataset.FocalSpots = format_number_as_ds(float(description.focal_spot_mm))
+    if description.air_kerma_uGy is not None:
+        dataset.CommentsOnRadiationDose = f"air kerma at the detector, object absent: {description.air_kerma_uGy:g} uGy"
+    if description.target_exposure_index is not None:
+        dataset.TargetExposureIndex = format_number_as_ds(float(description.target_exposure_index))
+    return dataset
+
+
+def common_module(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """SOP Common (C.12.1)."""
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = UID(sop_class_uid)
+    dataset.SOPInstanceUID = UID(sop_instance_uid)
+    return dataset
+
+
+def _code_item(code: Code) -> Dataset:
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
+    return item
+
+
+def _decimals(values: Sequence[float]) -> list[str]:
+    return [format_number_as_ds(float(value)) for value in values]
+
+
+def _date_and_time(description: DxDescription) -> tuple[str, str]:
+    return description.acquired.strftime("%Y%m%d"), description.acquired.strftime("%H%M%S")

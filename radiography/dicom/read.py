@@ -1,0 +1,286 @@
+"""Detector frames from DICOM files of any maker, none of which is trusted.
+
+The stored numbers are handed over as they are: MONOCHROME1 is not inverted and no modality or display table is
+applied, because calibration needs what the detector delivered. Whatever a file claims is checked before memory is
+asked for, pictures are decoded one frame at a time, and every damaged or hostile file gives one sentence.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_dataset
+from pydicom.pixels import apply_modality_lut
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from radiography.dicom.claims import detector_pitch_mm, frame_claim, plain_metadata
+from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
+
+LARGEST_STACK_BYTES = 4 * 2**30  # that `read_dx` takes into memory at once   # chosen
+LARGEST_HEADER_BYTES = 16 * 2**20  # everything before the pixels; ours are 3 kB   # chosen
+NATIVE_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+PIXEL_DATA = b"\xe0\x7f\x10\x00"  # tag (7FE0,0010), little endian
+UNDEFINED_LENGTH = 0xFFFFFFFF
+# What pydicom raises on damaged files besides ValueError and OSError.
+_DAMAGE = (InvalidDicomError, BytesLengthException, struct.error, zlib.error, AttributeError, LookupError, TypeError,
+           ValueError, EOFError, ArithmeticError, MemoryError, RuntimeError, OSError)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class DicomFrames:
+    """What one DICOM file holds, known before a pixel is read.
+
+    Attributes
+    ----------
+    path : Path
+    count, rows, cols : int
+        Frames, and pixels of each. [1]
+    dtype : str
+        Type of the frames as they are handed over: uint8, int8, uint16, int16, uint32 or int32.
+    pitch_mm : float or None
+        Pitch at the detector, None where the file does not say. [mm]
+    metadata : dict
+        What else the file says, as text, under DICOM's keywords.
+    header : Dataset
+        Every attribute before the pixels.
+    pixel_offset, pixel_bytes : int
+        Where the pixel value begins, and its length; -1 where it is compressed. [1]
+    """
+
+    path: Path
+    count: int
+    rows: int
+    cols: int
+    dtype: str
+    pitch_mm: float | None
+    metadata: dict[str, str]
+    header: Dataset = field(repr=False)
+    pixel_offset: int
+    pixel_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class DicomImage:
+    """Frames of a file: pixels (F, H, W), pitch at the detector [mm] or None, and what the file says about itself."""
+
+    pixels: NDArray[Any]
+    pitch_mm: float | None
+    metadata: dict[str, str]
+
+
+def read_dx(path: str | Path, *, modality: bool = False) -> DicomImage:
+    """All frames of a DICOM file.
+
+    Parameters
+    ----------
+    path : str or Path
+        DX, CR, RF, secondary capture or any other grey image.
+    modality : bool
+        False hands over the stored numbers; True applies the modality table or rescale slope and intercept and gives
+        float32. Neither inverts MONOCHROME1: see the metadata.
+
+    Returns
+    -------
+    image : DicomImage
+
+    Raises
+    ------
+    ValueError
+        One sentence: no DICOM, truncated, damaged, not grey, too large, or compressed in a way that cannot be undone.
+    OSError
+        If the file cannot be opened.
+    """
+    source = open_dicom(path)
+    needed = source.count * source.rows * source.cols * np.dtype(source.dtype).itemsize
+    if needed > LARGEST_STACK_BYTES:
+        raise ValueError(f"{source.path} holds {needed} bytes of pixels, over the limit of {LARGEST_STACK_BYTES}")
+    pixels = np.stack(list(iterate_dicom(source)))
+    return DicomImage(apply_modality(source, pixels) if modality else pixels, source.pitch_mm, source.metadata)
+
+
+def open_dicom(path: str | Path) -> DicomFrames:
+    """What a DICOM file holds; no pixel is read yet.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    source : DicomFrames
+        Hand it to `iterate_dicom`.
+
+    Raises
+    ------
+    ValueError
+        As `read_dx`.
+    OSError
+        If the file cannot be opened.
+    """
+    path = Path(path)
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = BytesIO(file.read(LARGEST_HEADER_BYTES))  # a claimed length cannot ask for more than there is
+    with _one_sentence(path, "is no readable DICOM file"):
+        if head.getvalue()[128:132] != b"DICM":
+            raise ValueError("it lacks the mark DICM at byte 128")
+        head.seek(132)
+        meta = read_dataset(head, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+        syntax = meta.get("TransferSyntaxUID")
+        if syntax is None:
+            raise ValueError("it does not name its transfer syntax")
+        if syntax == DeflatedExplicitVRLittleEndian:
+            raise ValueError("it is deflated as a whole and may unpack to any size; convert it with dcmconv first")
+        head.seek(0)
+        header = pydicom.dcmread(head, stop_before_pixels=True)
+        header.file_meta.TransferSyntaxUID = syntax
+        offset, pixel_bytes = _find_pixels(header, head, length)
+        count, rows, cols, dtype = frame_claim(header)
+        if pixel_bytes >= 0:
+            if syntax not in NATIVE_SYNTAXES:
+                raise ValueError(f"its pixels are not packed in fragments as {syntax.name} demands")
+            needed = count * rows * cols * np.dtype(dtype).itemsize
+            if pixel_bytes not in (needed, needed + needed % 2):
+                raise ValueError(
+                    f"{count} frames of {rows} x {cols} {dtype} need {needed} bytes of pixels, it has {pixel_bytes}"
+                )
+        elif syntax in NATIVE_SYNTAXES:
+            raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
+        return DicomFrames(
+            path,
+            count,
+            rows,
+            cols,
+            dtype,
+            detector_pitch_mm(header),
+            plain_metadata(header),
+            header,
+            offset,
+            pixel_bytes,
+        )
+
+
+def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[NDArray[Any]]:
+    """Yield stored frames, each a fresh (H, W) array of `source.dtype`, one in memory at a time.
+
+    Parameters
+    ----------
+    source : DicomFrames
+        From `open_dicom`.
+    frames : range, optional
+        Which frames, counted from 0 and upwards; all of them when left out. [1]
+
+    Raises
+    ------
+    ValueError
+        If a frame is damaged or cannot be decoded.
+    """
+    frames = range(source.count) if frames is None else frames
+    if len(frames) and (min(frames) < 0 or max(frames) >= source.count or frames.step < 1):
+        raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames}")
+    if source.pixel_bytes >= 0:
+        yield from _native_frames(source, frames)
+        return
+    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        packed = encapsulated_frames(mapped, source.pixel_offset, source.count)
+        for k in range(source.count):
+            with _one_sentence(source.path, f"cannot be decoded at frame {k + 1}"):
+                codestream = next(packed, None)
+                if codestream is None:
+                    raise ValueError(f"it holds only {k} of {source.count} frames")
+                decoded = decode_frame(codestream, source.header) if k in frames else None
+            if decoded is not None:
+                yield decoded.astype(source.dtype, copy=False)
+            if len(frames) == 0 or k >= frames[-1]:
+                return
+
+
+def apply_modality(source: DicomFrames, stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Values after the modality table or rescale of DICOM PS3.3 C.11.1, the same shape as `stored`.
+
+    Raises
+    ------
+    ValueError
+        If the table or the rescale numbers are damaged.
+    """
+    with _one_sentence(source.path, "has a damaged modality table"):
+        values = np.asarray(apply_modality_lut(stored, source.header), dtype=np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("its rescale gives NaN or infinite values")
+        return values
+
+
+def _native_frames(source: DicomFrames, frames: range) -> Iterator[NDArray[Any]]:
+    """Uncompressed frames, in this machine's byte order, bits above the stored ones removed."""
+    big = source.header.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    stored = np.dtype(source.dtype).newbyteorder(">" if big else "<")
+    pixels = source.rows * source.cols
+    with source.path.open("rb") as file:
+        for k in frames:
+            file.seek(source.pixel_offset + k * pixels * stored.itemsize)
+            frame = np.fromfile(file, dtype=stored, count=pixels)
+            if frame.size != pixels:
+                raise ValueError(f"{source.path} ends inside frame {k + 1} of {source.count}")
+            yield _take_stored_bits(frame.astype(source.dtype, copy=False), source).reshape(source.rows, source.cols)
+
+
+def _take_stored_bits(frame: NDArray[Any], source: DicomFrames) -> NDArray[Any]:
+    """The bits that hold the value: old files keep overlays in the others (DICOM PS3.5 8.1.1)."""
+    allocated = 8 * frame.dtype.itemsize
+    bits, high = int(source.header.BitsStored), int(source.header.HighBit)
+    if bits == allocated:
+        return frame
+    shifted = np.left_shift(frame, allocated - 1 - high)  # sign bit to the top, then down again with its sign
+    return np.asarray(np.right_shift(shifted, allocated - bits))
+
+
+def _find_pixels(header: Dataset, head: BytesIO, length: int) -> tuple[int, int]:
+    """Where the value of Pixel Data begins and how long it is, -1 where it comes in fragments."""
+    implicit, little = header.original_encoding
+    order = "little" if little else "big"
+    element = head.read(8 if implicit else 12)
+    tag = PIXEL_DATA if little else b"\x7f\xe0\x00\x10"
+    if len(element) < (8 if implicit else 12):
+        raise ValueError(f"it ends, or its header is damaged, before any pixels, at byte {head.tell()} of {length}")
+    if element[:4] != tag:
+        raise ValueError("its pixels are floating-point numbers or missing; integer pixel data are needed")
+    value_bytes = int.from_bytes(element[-4:], order)  # type: ignore[arg-type]
+    offset = head.tell()
+    if value_bytes == UNDEFINED_LENGTH:
+        return offset, -1
+    if offset + value_bytes > length:
+        raise ValueError(f"it is truncated: the pixels need {value_bytes} bytes, {length - offset} are there")
+    return offset, value_bytes
+
+
+@contextmanager
+def _one_sentence(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever pydicom raises on a damaged file into one ValueError; its warnings about odd values are dropped."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+        if isinstance(error, RecursionError):
+            reason = "its sequences are nested too deeply"
+        raise ValueError(f"{path} {what}: {reason}") from error

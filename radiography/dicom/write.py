@@ -1,0 +1,279 @@
+"""Digital X-ray (DX) files: the linear image For Processing and the picture For Presentation.
+
+A For Processing object holds the corrected image, linear in exposure. A For Presentation object holds the processed
+picture: logarithmic, larger where fewer X-rays arrived, with the tone curve in the pixels and one window. Both are
+DICOM PS3.3 A.26, uncompressed, and the same image and description give the same file, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian
+
+from radiography.dicom import modules
+from radiography.dicom.description import DxDescription
+from radiography.dicom.modules import DxReference
+from radiography.frames import whole_file
+from radiography.processing import present
+
+PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
+PROCESSING_MAXIMUM = 2**modules.PROCESSING_BITS - 1
+LARGEST_SIDE = 65535  # Rows and Columns are 16-bit: DICOM PS3.3 C.7.6.3
+IMPLEMENTATION_UID = "2.25.50952867020306765175694280703454222581"  # of this writer, drawn once
+
+
+def export_dx(
+    corrected_dn: NDArray[np.floating[Any]],
+    pitch_mm: float,
+    path: str | Path,
+    description: DxDescription,
+    for_processing: bool = False,
+    *,
+    predecessor: DxReference | None = None,
+    counts_per_dn: float = 1.0,
+    pedestal: int = 0,
+) -> DxReference:
+    """The DICOM file of one corrected image, either kind.
+
+    For a linked pair, write the For Processing object first and hand what this returns to the other call as
+    `predecessor`.
+
+    Parameters
+    ----------
+    corrected_dn : (H, W) float
+        Linear, corrected image. [DN]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+    path : str or Path
+        File to write; whole, or not at all.
+    description : DxDescription
+        Who, what, when and how.
+    for_processing : bool
+        True for the linear image, False for the processed picture.
+    predecessor : DxReference, optional
+        The For Processing object of the same image.
+    counts_per_dn, pedestal : float, int
+        For Processing only, as in `linear_counts`.
+
+    Returns
+    -------
+    reference : DxReference
+        UIDs of what was written, and how many pixels were clipped.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be stored or presented; OSError if the file cannot be written.
+    """
+    frame_digest = _digest(corrected_dn)
+    if not for_processing:
+        picture = present(corrected_dn)
+        window = (picture.window_center, picture.window_width)
+        return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
+                        predecessor=predecessor, comment=picture.description)  # fmt: skip
+    stored, low, high = linear_counts(corrected_dn, counts_per_dn, pedestal)
+    comment = (
+        f"corrected DN = (stored - {pedestal}) / {counts_per_dn:.9g}, linear in exposure; "
+        f"{low} pixels clipped at 0, {high} at {PROCESSING_MAXIMUM}"
+    )
+    return write_dx(path, stored, pitch_mm, description, for_processing=True, frame_digest=frame_digest,
+                    comment=comment, clipped=(low, high))  # fmt: skip
+
+
+def write_dx(
+    path: str | Path,
+    pixels: NDArray[np.uint16],
+    pitch_mm: float,
+    description: DxDescription,
+    *,
+    for_processing: bool = False,
+    window: tuple[int, int] | None = None,
+    predecessor: DxReference | None = None,
+    frame_digest: str = "",
+    comment: str = "",
+    clipped: tuple[int, int] = (0, 0),
+    instance_number: int = 1,
+) -> DxReference:
+    """The DICOM file of pixels that are ready to be stored.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; whole, or not at all.
+    pixels : (H, W) uint16
+        Linear counts of 16 bits, or a picture of 14 bits in which larger means fewer X-rays. [1]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+    description : DxDescription
+        Who, what, when and how.
+    for_processing : bool
+        What the pixels are.
+    window : (int, int), optional
+        Centre and width, needed for presentation and not allowed for processing. [1]
+    predecessor : DxReference, optional
+        The For Processing object that a picture was made from.
+    frame_digest : str
+        Digest of the detector image, the root of the UIDs; empty takes these pixels.
+    comment : str
+        ImageComments, at most 10,240 characters; of a linked picture also its derivation, cut at 1,024.
+    clipped : (int, int)
+        Handed through to the reference. [1]
+    instance_number : int
+        Number in the series. [1]
+
+    Returns
+    -------
+    reference : DxReference
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the pixels, pitch or window do not fit the object.
+    """
+    _check_pixels(pixels, for_processing)
+    if not (np.isfinite(pitch_mm) and pitch_mm > 0):
+        raise ValueError(f"pitch_mm must be a positive length, got {pitch_mm}")
+    if predecessor is not None and (for_processing or predecessor.sop_class_uid != modules.FOR_PROCESSING_UID):
+        raise ValueError("predecessor links a picture for presentation to an image for processing, not the reverse")
+    window = _check_window(window, for_processing)
+    role = "processing" if for_processing else "presentation"
+    digest = frame_digest or _digest(pixels)
+    study_uid = description.study_uid or _uid("study", digest, description.patient_id, description.study_id)
+    series_uid = _uid("series", study_uid, digest, role)
+    stored = _digest(pixels)
+    instance_uid = _uid("instance", series_uid, stored, window, pitch_mm, description.magnification, instance_number)
+    if predecessor is not None and predecessor.study_uid != study_uid:
+        raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
+    class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
+    reference = DxReference(class_uid, instance_uid, series_uid, study_uid, *clipped)
+    rows, cols = pixels.shape
+    parts = [
+        modules.common_module(class_uid, instance_uid),
+        modules.patient_modules(description),
+        modules.study_module(description, study_uid),
+        modules.series_modules(description, series_uid, for_processing),
+        modules.equipment_module(description, f"radiography {version('radiography')}"),
+        modules.image_module(description, for_processing, instance_number, comment),
+        modules.anatomy_module(description),
+        modules.pixel_modules(rows, cols, for_processing, window),
+        modules.detector_module(description, rows, cols, pitch_mm),
+        modules.positioning_module(description),
+        modules.exposure_modules(description),
+    ]
+    if predecessor is not None:
+        parts.append(modules.predecessor_module(predecessor, comment[:1024]))
+    _save(path, parts, pixels, class_uid, instance_uid)
+    return reference
+
+
+def linear_counts(
+    corrected_dn: NDArray[np.floating[Any]], counts_per_dn: float = 1.0, pedestal: int = 0
+) -> tuple[NDArray[np.uint16], int, int]:
+    """Stored counts of a linear image: `round(corrected_dn * counts_per_dn) + pedestal`, within 0 ... 65535.
+
+    DX fixes the rescale slope at 1, so the scale cannot stand in the header and is written as text. Noise of an
+    unexposed region reaches below zero; a pedestal keeps it.
+
+    Parameters
+    ----------
+    corrected_dn : (H, W) float
+        Linear, corrected image. [DN]
+    counts_per_dn : float
+        Stored counts per DN. [1/DN]
+    pedestal : int
+        Count that stands for 0 DN. [1]
+
+    Returns
+    -------
+    stored : (H, W) uint16
+        [1]
+    clipped_low, clipped_high : int
+        Pixels that were outside and are stored at the limit. [1]
+
+    Raises
+    ------
+    ValueError
+        If a pixel is NaN or infinite, or the steps of the stored counts would swallow the image.
+    """
+    pixels = np.asarray(corrected_dn)
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise ValueError(f"corrected_dn must be (rows, columns), got shape {pixels.shape}")
+    bad = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
+    if bad:
+        raise ValueError(f"corrected_dn holds {bad} pixels that are NaN or infinite; correct them before the export")
+    if not (np.isfinite(counts_per_dn) and counts_per_dn > 0):
+        raise ValueError(f"counts_per_dn must be a positive number, got {counts_per_dn}")
+    if not 0 <= pedestal < PROCESSING_MAXIMUM:
+        raise ValueError(f"pedestal must be between 0 and {PROCESSING_MAXIMUM - 1}, got {pedestal}")
+    spread = float(np.std(pixels, dtype=np.float64)) * counts_per_dn
+    if 0 < spread < 0.5:  # one step of rounding is 0.29 counts rms
+        raise ValueError(f"the image varies by only {spread:.3g} stored counts rms; counts_per_dn must be larger")
+    scaled = np.rint(np.asarray(pixels, dtype=np.float64) * counts_per_dn) + pedestal
+    low, high = int(np.count_nonzero(scaled < 0)), int(np.count_nonzero(scaled > PROCESSING_MAXIMUM))
+    return np.clip(scaled, 0, PROCESSING_MAXIMUM).astype(np.uint16), low, high
+
+
+def _check_pixels(pixels: NDArray[np.uint16], for_processing: bool) -> None:
+    if pixels.dtype != np.uint16:
+        raise TypeError(f"DX pixels must be uint16, got {pixels.dtype}")
+    if pixels.ndim != 2 or not all(1 <= side <= LARGEST_SIDE for side in pixels.shape):
+        raise ValueError(f"DX pixels must be (rows, columns) of 1 to {LARGEST_SIDE}, got shape {pixels.shape}")
+    if not for_processing and int(pixels.max()) > PRESENTATION_MAXIMUM:
+        raise ValueError(f"a picture for presentation must stay within {PRESENTATION_MAXIMUM}, got {pixels.max()}")
+
+
+def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple[int, int] | None:
+    """Centre and width as plain integers; DICOM PS3.3 C.11.2.1.2 asks for a width of 1 or more."""
+    if for_processing:
+        if window is not None:
+            raise ValueError(f"an image for processing has no window, got {window}")
+        return None
+    if window is None:
+        raise ValueError("a picture for presentation needs its window (centre, width), got None")
+    center, width = (int(value) for value in window)
+    if (center, width) != tuple(window) or width < 1:
+        raise ValueError(f"window must be an integer centre and an integer width of 1 or more, got {window}")
+    return center, width
+
+
+def _save(path: str | Path, parts: Sequence[Dataset], pixels: NDArray[np.uint16], class_uid: str, uid: str) -> None:
+    """Join the modules and write one file with a preamble of zeros."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = class_uid
+    meta.MediaStorageSOPInstanceUID = uid
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.ImplementationVersionName = "RADIOGRAPHY"
+    dataset = Dataset()
+    for part in parts:
+        dataset.update(part)
+    stored = pixels.astype("<u2", order="C", copy=False).tobytes()  # always even: 2 bytes per pixel
+    dataset.add_new("PixelData", "OW", stored)
+    dataset.file_meta = meta
+    dataset.preamble = bytes(128)
+    with whole_file(path) as temporary:
+        dcmwrite(temporary, dataset, enforce_file_format=True)
+
+
+def _digest(pixels: NDArray[Any]) -> str:
+    ordered = np.ascontiguousarray(pixels)
+    name = f"{ordered.shape} {ordered.dtype.newbyteorder('<').str} ".encode()
+    digest = hashlib.sha256(name)
+    digest.update(ordered.astype(ordered.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()
+
+
+def _uid(*parts: object) -> str:
+    """UID 2.25.<UUID as integer> that is the same for the same parts: DICOM PS3.5 B.2."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"

@@ -1,0 +1,343 @@
+"""Frames in and out of files: one door for real detector data and for simulated data.
+
+Reading: TIFF (multi-page and BigTIFF too), `.npy` (2-D, or 3-D memory-mapped), DICOM and headerless raw, recognised by
+their content. Frames come one at a time, so a stack of any length needs the memory of one frame. Stored integers are
+handed over as they are. Writing: TIFF that ImageJ opens, with pitch and provenance as JSON in the ImageDescription,
+and grey PNG previews; a file is either whole under its name or not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from radiography.frame_files import (
+    FrameSource,
+    RawLayout,
+    describe_dicom,
+    describe_npy,
+    describe_raw,
+    describe_tiff,
+    dicom_frames,
+    magic,
+    npy_frames,
+    raw_frames,
+    tiff_frames,
+)
+
+__all__ = [
+    "FrameSource",
+    "Image",
+    "RawLayout",
+    "iterate_frames",
+    "open_frames",
+    "read_image",
+    "sha256_of",
+    "whole_file",
+    "write_preview_png",
+    "write_tiff",
+]
+
+CLASSIC_TIFF_BYTES = 2**32 - 2**25  # offsets of a classic TIFF are 32 bits; room left for directories
+PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen: 20 ms
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One picture from a file: pixels (H, W), pitch [mm] or None, and what the file says about itself."""
+
+    pixels: NDArray[Any]
+    pitch_mm: float | None
+    metadata: dict[str, Any]
+
+
+def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSource:
+    """What a file of frames holds; no pixel is read yet.
+
+    The format is found from the first bytes, never from the name. With a `layout` the file is read as headerless raw,
+    whatever it looks like; without one a headerless file is refused.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF, BigTIFF, `.npy`, DICOM, or headerless raw.
+    layout : RawLayout, optional
+        Rows, columns, type, byte order and header of a headerless raw file.
+
+    Returns
+    -------
+    source : FrameSource
+        Hand it to `iterate_frames`.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ValueError, TypeError
+        One sentence: missing, empty, truncated, damaged, coloured, too large, or of a type that is no detector's.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; a file of frames is needed")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes)")
+    if layout is not None:
+        return describe_raw(path, layout)
+    with path.open("rb") as file:
+        kind = magic(file)
+    if kind == "tiff":
+        return describe_tiff(path)
+    if kind == "npy":
+        return describe_npy(path)
+    if kind == "dicom":
+        return describe_dicom(path)
+    raise ValueError(
+        f"{path} is {kind or 'no TIFF, .npy or DICOM file'}; to read it as headerless raw give rows, columns and type"
+    )
+
+
+def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator[NDArray[Any]]:
+    """Yield the frames of a source, each a fresh (H, W) array in the stored type, one in memory at a time.
+
+    Parameters
+    ----------
+    source : FrameSource
+        From `open_frames`.
+    frames : range, optional
+        Which frames, counted from 0; all of them when left out. [1]
+
+    Raises
+    ------
+    ValueError
+        If a frame is damaged, cannot be decoded, or holds NaN or infinite values.
+    """
+    frames = range(source.count) if frames is None else frames
+    if len(frames) and (min(frames) < 0 or max(frames) >= source.count):
+        raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames.start} to {max(frames)}")
+    readers = {"raw": raw_frames, "npy": npy_frames, "tiff": tiff_frames, "dicom": dicom_frames}
+    for k, frame in zip(frames, readers[source.format](source, frames), strict=True):
+        if frame.shape != (source.rows, source.cols):
+            raise ValueError(f"{source.path} frame {k + 1} is {frame.shape}, not {(source.rows, source.cols)}")
+        if frame.dtype.kind == "f" and not np.isfinite(frame).all():
+            bad = int(frame.size - np.isfinite(frame).sum())
+            raise ValueError(f"{source.path} frame {k + 1} holds {bad} pixels that are NaN or infinite")
+        yield frame
+
+
+def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | None = None) -> Image:
+    """The picture of a file; for a file of several frames, say which one (counted from 0).
+
+    Raises
+    ------
+    ValueError
+        If the file holds several frames and none was chosen, and as `open_frames` and `iterate_frames`.
+    """
+    source = open_frames(path, layout)
+    if frame is None and source.count > 1:
+        raise ValueError(f"{source.path} holds {source.count} frames; say which one is wanted, from 0")
+    k = frame or 0
+    pixels = next(iterate_frames(source, range(k, k + 1)))
+    return Image(pixels, source.pitch_mm, source.metadata)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the same folder that takes the final name only when everything was written.
+
+    The bytes are forced to disk before the name changes; on any failure, an interrupt included, the temporary file is
+    removed and what stood under `path` stays as it was.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If `path` is a folder.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        temporary.touch(exist_ok=False)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the one call that is atomic by name, and that tests replace
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tiff(
+    path: str | Path,
+    pixels: NDArray[Any] | Iterable[NDArray[Any]],
+    pitch_mm: float | None,
+    metadata: dict[str, Any],
+    *,
+    big: bool = False,
+) -> int:
+    """Write one frame, or the frames of an iterator as pages, as an uncompressed TIFF; the pages written come back.
+
+    Pitch and metadata stand as JSON in the ImageDescription of the first page, the pitch also in the resolution tags
+    (pixels per centimetre) of every page, where ImageJ and other viewers find it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Appears whole, or not at all.
+    pixels : (H, W) float32 or uint16, or an iterable of such frames
+        All of one shape and type.
+    pitch_mm : float or None
+        Pixel pitch. [mm]
+    metadata : dict
+        JSON values: parameters, seed, version, source files.
+    big : bool
+        BigTIFF; chosen by itself where an array is too large for a classic TIFF.
+
+    Returns
+    -------
+    count : int
+        Pages written. [1]
+
+    Raises
+    ------
+    TypeError
+        If the pixels are neither float32 nor uint16, or the metadata cannot be written as JSON.
+    ValueError
+        If there is no frame, frames differ in shape or type, the pitch is not positive, or the file outgrows 4 GiB.
+    """
+    if pitch_mm is not None and not (np.isfinite(pitch_mm) and pitch_mm > 0):
+        raise ValueError(f"pitch_mm must be a positive length, got {pitch_mm}")
+    try:
+        own = {} if pitch_mm is None else {"pitch_mm": float(pitch_mm)}
+        description = json.dumps({**metadata, **own}, allow_nan=False, default=_json_number)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the metadata of {path} cannot be written as JSON: {error}") from error
+    stack = isinstance(pixels, np.ndarray) and pixels.ndim != 2
+    frames = iter([pixels] if isinstance(pixels, np.ndarray) and not stack else pixels)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError(f"there is no frame to write to {path}")
+    if isinstance(pixels, np.ndarray):
+        big = big or pixels.nbytes > CLASSIC_TIFF_BYTES
+    tags: dict[str, Any] = {"photometric": "minisblack", "metadata": None, "contiguous": False}
+    if pitch_mm is not None:
+        tags |= {"resolution": (10.0 / pitch_mm, 10.0 / pitch_mm), "resolutionunit": "CENTIMETER"}
+    count = written = 0
+    with whole_file(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
+        for frame in chain([first], frames):
+            frame = np.asarray(frame)
+            if frame.ndim != 2 or frame.size == 0:
+                raise ValueError(f"a frame of {path} has shape {frame.shape}; it must be (rows, columns)")
+            if frame.dtype not in (np.float32, np.uint16):
+                raise TypeError(f"frames of {path} must be float32 or uint16, got {frame.dtype}")
+            if frame.shape != first.shape or frame.dtype != first.dtype:
+                raise ValueError(
+                    f"frame {count + 1} of {path} is {frame.shape} {frame.dtype}, the first is {first.shape} "
+                    f"{first.dtype}"
+                )
+            written += frame.nbytes
+            if written > CLASSIC_TIFF_BYTES and not big:
+                raise ValueError(f"{path} outgrows the 4 GiB of a classic TIFF at frame {count + 1}: use big=True")
+            tiff.write(frame, description=description if count == 0 else None, software="radiography", **tags)
+            count += 1
+    return count
+
+
+def write_preview_png(
+    path: str | Path,
+    pixels: NDArray[Any],
+    *,
+    percentiles: tuple[float, float] = (0.5, 99.5),
+    longest_side: int | None = 1024,
+    inverted: bool = False,
+) -> None:
+    """Write an 8-bit grey PNG to look at, never to measure in.
+
+    Tone: linear from black at the lower percentile to white at the upper one (the other way round when `inverted`, as
+    bone is shown), clipped outside; pixels that are not finite are black. A picture longer than `longest_side` is
+    first averaged over square blocks; a remainder of less than one block at the right and lower border is left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        Appears whole, or not at all.
+    pixels : (H, W)
+        Any real type.
+    percentiles : (float, float)
+        Window, in per cent of the pixels. [1]
+    longest_side : int or None
+        Longest side of the PNG; None keeps every pixel. [1]
+    inverted : bool
+        True where large values shall be dark.
+
+    Raises
+    ------
+    ValueError
+        If the picture is not two-dimensional or empty, or the percentiles are out of order.
+    """
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 2 or pixels.size == 0 or pixels.dtype.kind not in "uifb":
+        raise ValueError(f"a preview needs a (rows, columns) picture of numbers, got {pixels.shape} {pixels.dtype}")
+    low_percent, high_percent = percentiles
+    if not 0 <= low_percent < high_percent <= 100:
+        raise ValueError(f"percentiles must rise within 0 to 100, got {percentiles}")
+    if longest_side is not None and longest_side < 1:
+        raise ValueError(f"longest_side must be 1 or more, got {longest_side}")
+    block = 1 if longest_side is None else -(-max(pixels.shape) // longest_side)
+    if block > 1:
+        rows, cols = (max(side // block, 1) for side in pixels.shape)
+        cut = pixels[: rows * block, : cols * block].astype(np.float32, copy=False)
+        pixels = np.add.reduceat(np.add.reduceat(cut, np.arange(rows) * block, 0), np.arange(cols) * block, 1)
+    sample = pixels.reshape(-1)[:: max(1, pixels.size // PERCENTILE_SAMPLES)].astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    low, high = np.percentile(finite, percentiles) if finite.size else (0.0, 0.0)
+    grey = np.full(pixels.shape, 0.5) if high <= low else (pixels.astype(np.float64) - low) / (high - low)
+    grey = np.where(np.isfinite(grey), np.clip(1.0 - grey if inverted else grey, 0.0, 1.0), 0.0)
+    _write_grey_png(Path(path), np.round(255.0 * grey).astype(np.uint8))
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal, for provenance."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_grey_png(path: Path, grey: NDArray[np.uint8]) -> None:
+    """An 8-bit grey PNG: signature, header, one deflated image chunk, end (ISO/IEC 15948)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows, cols = grey.shape
+    scanlines = np.zeros((rows, cols + 1), np.uint8)  # each line begins with filter type 0
+    scanlines[:, 1:] = grey
+    header = struct.pack(">IIBBBBB", cols, rows, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines.tobytes(), 6)) + chunk(b"IEND", b"")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def _json_number(value: object) -> object:
+    """Numpy scalars and arrays, and paths, as plain JSON values."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.name
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,200 @@
+"""Frames from DICOM files: our own, real ones, and those built here in every native form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import get_decoder
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+
+from radiography.dicom.description import DxDescription
+from radiography.dicom.read import apply_modality, iterate_dicom, open_dicom, read_dx
+from radiography.dicom.write import export_dx
+
+ROWS, COLS = 48, 64
+FRAMES = np.random.default_rng(3).integers(0, 2**14, (3, ROWS, COLS)).astype(np.uint16)
+NAMES = {ImplicitVRLittleEndian: "implicit", ExplicitVRLittleEndian: "explicit", ExplicitVRBigEndian: "big endian"}
+
+
+def write_frames(path: Path, frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: object) -> Path:
+    """A radiofluoroscopy run as a panel writes it; `changes` are attributes, None leaves one out."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.12.2", "1.2.3"
+    dataset.PatientName = "Secret^Person"
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
+    bits = 8 * frames.dtype.itemsize
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
+    dataset.PixelRepresentation = int(frames.dtype.kind == "i")
+    dataset.ImagerPixelSpacing = [0.139, 0.139]
+    for keyword, value in changes.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    stored = frames.astype(frames.dtype.newbyteorder(order)).tobytes()
+    dataset.add_new("PixelData", "OW", stored + b"\0" * (len(stored) % 2))
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize("syntax", NAMES, ids=NAMES.values())
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32"])
+def test_native_frames_come_back_as_they_were(tmp_path: Path, syntax: str, dtype: str) -> None:
+    frames = FRAMES.astype(dtype)
+    if dtype == "int16":
+        frames -= 8000
+    image = read_dx(write_frames(tmp_path / "run.dcm", frames, syntax))
+    assert image.pixels.dtype == dtype and image.pixels.shape == (3, ROWS, COLS)
+    assert np.array_equal(image.pixels, frames)
+    assert image.pitch_mm == 0.139
+
+
+def test_an_odd_number_of_bytes_is_padded(tmp_path: Path) -> None:
+    frames = FRAMES[:1, :5, :7].astype(np.uint8)
+    assert np.array_equal(read_dx(write_frames(tmp_path / "run.dcm", frames)).pixels, frames)
+
+
+def test_frames_can_be_read_one_by_one(tmp_path: Path) -> None:
+    source = open_dicom(write_frames(tmp_path / "run.dcm", FRAMES))
+    assert (source.count, source.rows, source.cols, source.dtype) == (3, ROWS, COLS, "uint16")
+    assert np.array_equal(list(iterate_dicom(source, range(1, 3))), FRAMES[1:])
+    with pytest.raises(ValueError, match=r"holds 3 frames, asked for range\(2, 5\)"):
+        list(iterate_dicom(source, range(2, 5)))
+
+
+def test_compressed_frames_can_be_read_one_by_one(tmp_path: Path) -> None:
+    path = write_frames(tmp_path / "run.dcm", FRAMES)
+    packed = pydicom.dcmread(path)
+    packed.compress(RLELossless, encoding_plugin="pydicom")
+    packed.save_as(path)
+    assert np.array_equal(read_dx(path).pixels, FRAMES)
+    assert np.array_equal(list(iterate_dicom(open_dicom(path), range(1, 2))), FRAMES[1:2])
+    assert list(iterate_dicom(open_dicom(path), range(0))) == []
+
+
+def test_monochrome1_is_not_inverted(tmp_path: Path) -> None:
+    image = read_dx(write_frames(tmp_path / "run.dcm", FRAMES, PhotometricInterpretation="MONOCHROME1"))
+    assert np.array_equal(image.pixels, FRAMES)
+    assert image.metadata["PhotometricInterpretation"] == "MONOCHROME1"
+
+
+def test_bits_outside_the_stored_ones_are_removed(tmp_path: Path) -> None:
+    overlay = FRAMES | np.uint16(0x8000)
+    image = read_dx(write_frames(tmp_path / "run.dcm", overlay, BitsStored=14, HighBit=13))
+    assert np.array_equal(image.pixels, FRAMES)
+    shifted = read_dx(write_frames(tmp_path / "run.dcm", FRAMES << 2, BitsStored=14, HighBit=15))
+    assert np.array_equal(shifted.pixels, FRAMES)
+    signed = (FRAMES.astype(np.int16) - 8192) & 0x3FFF
+    image = read_dx(write_frames(tmp_path / "run.dcm", signed, BitsStored=14, HighBit=13))
+    assert np.array_equal(image.pixels, FRAMES.astype(np.int16) - 8192)
+
+
+def test_rescale_is_applied_only_when_asked(tmp_path: Path) -> None:
+    path = write_frames(tmp_path / "run.dcm", FRAMES, RescaleSlope="0.5", RescaleIntercept="-100", RescaleType="US")
+    assert np.array_equal(read_dx(path).pixels, FRAMES)
+    values = read_dx(path, modality=True)
+    assert values.pixels.dtype == np.float32
+    assert np.array_equal(values.pixels, FRAMES * np.float32(0.5) - 100)
+
+
+def test_a_modality_table_is_applied_only_when_asked(tmp_path: Path) -> None:
+    table = Dataset()
+    table.LUTDescriptor = [4, 10, 16]
+    table.ModalityLUTType = "US"
+    table.add_new("LUTData", "US", [7, 70, 700, 7000])
+    path = write_frames(tmp_path / "run.dcm", FRAMES, ModalityLUTSequence=[table])
+    assert np.array_equal(read_dx(path).pixels, FRAMES)
+    source = open_dicom(path)
+    looked_up = apply_modality(source, np.array([[0, 10, 11, 12, 13, 9999]], np.uint16))
+    assert looked_up.tolist() == [[7, 7, 70, 700, 7000, 7000]]
+
+
+def test_a_damaged_rescale_is_named(tmp_path: Path) -> None:
+    path = write_frames(tmp_path / "run.dcm", FRAMES, RescaleSlope="1e308", RescaleIntercept="0", RescaleType="US")
+    with pytest.raises(ValueError, match="damaged modality table"):
+        read_dx(path, modality=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pitch_mm"),
+    [
+        ({}, 0.139),
+        ({"PixelSpacing": [0.1, 0.1], "PixelSpacingCalibrationType": "GEOMETRY"}, 0.139),
+        ({"ImagerPixelSpacing": None, "PixelSpacing": [0.2, 0.2]}, 0.2),
+        ({"ImagerPixelSpacing": None, "PixelSpacing": [0.1, 0.1], "PixelSpacingCalibrationType": "GEOMETRY"}, None),
+        ({"ImagerPixelSpacing": None, "PixelSpacing": [200.9, 200.9]}, None),
+        ({"ImagerPixelSpacing": None}, None),
+    ],
+)
+def test_the_pitch_is_that_of_the_detector(tmp_path: Path, changes: dict[str, object], pitch_mm: float | None) -> None:
+    assert read_dx(write_frames(tmp_path / "run.dcm", FRAMES, **changes)).pitch_mm == pitch_mm
+
+
+@pytest.mark.parametrize("spacing", [[0.139, 0.2], [0.0, 0.0], [-0.1, -0.1]])
+def test_a_pitch_that_cannot_be_is_refused(tmp_path: Path, spacing: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"square pixels|two positive lengths"):
+        read_dx(write_frames(tmp_path / "run.dcm", FRAMES, ImagerPixelSpacing=spacing))
+
+
+def test_metadata_name_no_person(tmp_path: Path) -> None:
+    image = read_dx(write_frames(tmp_path / "run.dcm", FRAMES))
+    assert "Secret" not in repr(image.metadata) and "Secret" not in repr(open_dicom(tmp_path / "run.dcm"))
+
+
+def test_what_was_exported_comes_back(tmp_path: Path) -> None:
+    corrected_dn = FRAMES[0].astype(np.float32)
+    about = DxDescription(acquired=datetime(2024, 3, 1), kvp=70.0, detector_id="panel 3")
+    export_dx(corrected_dn, 0.139, tmp_path / "one.dcm", about, for_processing=True, counts_per_dn=2.0, pedestal=50)
+    image = read_dx(tmp_path / "one.dcm")
+    assert np.array_equal((image.pixels[0] - 50) / 2, corrected_dn)
+    assert image.pitch_mm == 0.139
+    assert image.metadata["ImageComments"].startswith("corrected DN = (stored - 50) / 2,")
+    assert (image.metadata["KVP"], image.metadata["DetectorID"]) == ("70.0", "panel 3")
+
+
+# Columns: file, shape, largest stored number, pitch.
+REAL = [
+    ("dicom_samples/XA1_UNC.dcm", (1, 1024, 1024), 504, None),
+    ("openrem_dx_headers/DX-Im-Carestream_DR7500-1.dcm", (1, 2, 2), 1814, 0.143),
+    ("openrem_dx_headers/DX-Im-GE_XR220-1.dcm", (1, 2, 2), 118, 0.1988),  # MONOCHROME1, 8 bits
+    ("openrem_dx_headers/DX-Im-GE_XR220-3.dcm", (1, 2, 2), 658, 0.1988),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "largest", "pitch_mm"), REAL)
+def test_real_files_are_read(
+    shared_data: Path, name: str, shape: tuple[int, ...], largest: int, pitch_mm: float | None
+) -> None:
+    image = read_dx(shared_data / name)
+    assert image.pixels.shape == shape and image.pixels.max() == largest
+    assert image.pitch_mm == pitch_mm
+
+
+def test_a_real_header_without_pixels_is_named(shared_data: Path) -> None:
+    with pytest.raises(ValueError, match=r"DRX\.dcm .* it ends, or its header is damaged, before any pixels"):
+        read_dx(shared_data / "openrem_dx_headers/DX-Im-Carestream_DRX.dcm")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("RG2_J2KR.dcm", 2140), ("RG2_JPLL.dcm", 2140), ("CR-ModalitySequenceLUT.dcm", 1576)]
+)
+def test_real_compressed_files_are_read_or_the_missing_decoder_is_named(
+    shared_data: Path, name: str, rows: int
+) -> None:
+    source = open_dicom(shared_data / "dicom_samples" / name)
+    assert source.rows == rows
+    if get_decoder(source.header.file_meta.TransferSyntaxUID).is_available:
+        (frame,) = iterate_dicom(source)
+        assert frame.shape == (source.rows, source.cols) and 0 < frame.max() < 2**source.header.BitsStored
+    else:
+        with pytest.raises(ValueError, match="no decoder is installed for JPEG"):
+            list(iterate_dicom(source))
