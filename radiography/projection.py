@@ -1,0 +1,211 @@
+"""The X-ray shadow of a phantom on the panel: exact paths through its solids, summed over the energies of the beam.
+
+Straight rays run from the focal spot to regular points of the panel and are attenuated by Beer and Lambert's law.
+Scattered radiation is left out. The energy axis does not leave this stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import Phantom
+from radiography.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.geometry import Geometry
+from radiography.ray_bands import band_items, describe_miss, no_items, ray_grid
+from radiography.ray_kernels import project_bands
+from radiography.solid_surfaces import solid_surfaces
+
+FloatArray = npt.NDArray[np.float64]
+
+VACUUM = "vacuum"  # material of a void: it replaces what it overlaps and attenuates nothing
+RAY_ROWS_PER_BAND = 16  # crossings of one band stay in the second-level cache
+BANDS_PER_REPORT = 16  # of progress, at least
+
+
+def project(
+    phantom: Phantom | None,
+    geometry: Geometry,
+    energy_keV: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    *,
+    samples_per_pixel: int = 1,
+    rays_per_sample: int = 1,
+    materials: Mapping[str, Material] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Weighted sums over the beam behind a phantom, at every sample of the panel.
+
+    Sample k is flux * sum over energies of weights[k] * exp(-sum over materials of mu * path), averaged over the rays
+    of the sample and the points of the focal spot. The flux of a point source on a flat panel falls as the cube of
+    source_to_detector / r: inverse square times obliquity; it is 1 where the central ray meets the panel and taken
+    from the middle of the focal spot. Quanta, energy and air kerma are different weights in the same sum.
+
+    Parameters
+    ----------
+    phantom : Phantom or None
+        What stands in the beam; None for the open beam. Where solids overlap the later one counts. [mm]
+    geometry : Geometry
+        Source, panel and focal spot. [mm]
+    energy_keV : (E,) float64
+        Energies of the beam. [keV]
+    weights : (K, E) float64
+        Weight of each energy in each of K sums. [any]
+    samples_per_pixel : int
+        Samples per pixel and axis; their centres are regular. [1]
+    rays_per_sample : int
+        Rays per sample and axis, averaged. [1]
+    materials : mapping of str to Material, optional
+        Materials beside the built-in ones.
+    progress : callable, optional
+        Called with the fraction done, from 0 to 1. [1]
+
+    Returns
+    -------
+    sums : (K, rows * samples_per_pixel, cols * samples_per_pixel) float32
+        Weighted sums. [unit of weights]  Same bits for any number of threads.
+
+    Raises
+    ------
+    ValueError
+        If energies, weights or counts do not fit, a solid does not stand between panel and source, or the shadow of
+        the whole phantom misses the panel.
+
+    Notes
+    -----
+    Paths are exact in float64 (1e-9 mm); the sum over energies is float64, exp to 1e-11 relative.
+    `benchmarks/bench_projection.py` measures speed against gVirtualXray.
+    """
+    energies, checked_weights = _checked_beam(energy_keV, weights)
+    names = _material_names(phantom)
+    mu_per_mm = np.zeros((len(names), len(energies)))
+    for number, name in enumerate(names):
+        mu_per_mm[number] = linear_attenuation_per_mm(material(name, materials), energies)
+    # The kernel raises 2, not e, to a power.
+    mu_log2 = mu_per_mm * np.log2(np.e)
+    return _project(
+        phantom, geometry, names, mu_log2, checked_weights, samples_per_pixel, rays_per_sample, False, progress
+    )
+
+
+def path_lengths(
+    phantom: Phantom,
+    geometry: Geometry,
+    material_names: Sequence[str],
+    *,
+    samples_per_pixel: int = 1,
+    rays_per_sample: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Path of the rays through each material, at every sample of the panel.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        What stands in the beam; where solids overlap the later one counts. [mm]
+    geometry : Geometry
+        Source, panel and focal spot. [mm]
+    material_names : sequence of str
+        Materials of the phantom whose paths are wanted; the others still displace them.
+    samples_per_pixel : int
+        Samples per pixel and axis; their centres are regular. [1]
+    rays_per_sample : int
+        Rays per sample and axis; the mean path is returned. [1]
+    progress : callable, optional
+        Called with the fraction done, from 0 to 1. [1]
+
+    Returns
+    -------
+    path_mm : (M, rows * samples_per_pixel, cols * samples_per_pixel) float32
+        Mean path, computed in float64. [mm]
+
+    Raises
+    ------
+    ValueError
+        If a material is not in the phantom, or for the reasons of `project`.
+    """
+    held = _material_names(phantom)
+    for name in material_names:
+        if name not in held:
+            raise ValueError(f"phantom '{phantom.name}' holds no '{name}'; it holds: {', '.join(sorted(held))}")
+    if not material_names:
+        raise ValueError("path_lengths needs at least 1 material name, got 0")
+    if len(set(material_names)) != len(material_names):
+        raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
+    nothing = np.zeros((len(material_names), 1))
+    return _project(
+        phantom, geometry, material_names, nothing, nothing, samples_per_pixel, rays_per_sample, True, progress
+    )
+
+
+def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Own copies of energies (E,) and weights (K, E), without the energies that no sum needs."""
+    energies = np.array(energy_keV, dtype=np.float64)
+    checked_weights = np.array(weights, dtype=np.float64)
+    if energies.ndim != 1 or len(energies) == 0:
+        raise ValueError(f"energy_keV must be (E,) with at least 1 energy, got {energies.shape}")
+    if checked_weights.ndim != 2 or checked_weights.shape[1] != len(energies) or len(checked_weights) == 0:
+        raise ValueError(f"weights must be (K, {len(energies)}), one for each energy, got {checked_weights.shape}")
+    if not (np.isfinite(energies).all() and (energies > 0).all()):
+        raise ValueError(f"energy_keV must be finite and positive, got {energies.min()} as the lowest")
+    if not np.isfinite(checked_weights).all():
+        raise ValueError("weights must be finite, got NaN or infinity")
+    needed = (checked_weights != 0).any(axis=0)
+    needed[0] |= not needed.any()
+    return np.ascontiguousarray(energies[needed]), np.ascontiguousarray(checked_weights[:, needed])
+
+
+def _material_names(phantom: Phantom | None) -> list[str]:
+    """Materials in the order of their first solid, without vacuum."""
+    solids = () if phantom is None else phantom.solids
+    return [name for name in dict.fromkeys(solid.material for solid in solids) if name != VACUUM]
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more, got {value}")
+
+
+def _project(
+    phantom: Phantom | None,
+    geometry: Geometry,
+    names: Sequence[str],
+    mu_log2: FloatArray,
+    weights: FloatArray,
+    samples_per_pixel: int,
+    rays_per_sample: int,
+    paths_only: bool,
+    progress: Callable[[float], None] | None,
+) -> npt.NDArray[np.float32]:
+    """Sums (K, rows, cols), or paths when paths_only; mu_log2 is (M, E) in the order of the names."""
+    _check_count("samples_per_pixel", samples_per_pixel)
+    _check_count("rays_per_sample", rays_per_sample)
+    grid = ray_grid(geometry, samples_per_pixel, rays_per_sample)
+    sample_rows, sample_cols = geometry.rows * samples_per_pixel, geometry.cols * samples_per_pixel
+    ray_rows, ray_cols = sample_rows * rays_per_sample, sample_cols * rays_per_sample
+    samples_per_band = max(1, RAY_ROWS_PER_BAND // rays_per_sample)
+    solids = () if phantom is None else phantom.solids
+    surfaces = solid_surfaces(phantom or Phantom("open beam", ()), geometry.source_to_detector_mm)
+    bands = no_items(ray_rows, samples_per_band, rays_per_sample)
+    if phantom is not None:
+        if not solids:
+            raise ValueError(f"phantom '{phantom.name}' holds no solids")
+        bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
+        if len(bands.item) == 0:
+            raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
+    number_of = {name: number for number, name in enumerate(names)}
+    solid_material = np.array([number_of.get(solid.material, -1) for solid in solids], dtype=np.int64)
+    out = np.empty((len(weights), sample_rows, sample_cols), dtype=np.float32)
+    band_count = len(bands.start) - 1
+    step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
+    for first in range(0, band_count, step):
+        last = min(band_count, first + step)
+        project_bands(first, last, surfaces, grid, bands, solid_material, mu_log2, weights, paths_only, out)
+        if progress is not None:
+            progress(last / band_count)
+    return out

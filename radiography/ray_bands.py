@@ -1,0 +1,134 @@
+"""Where rays run, and which faces and quadrics each band of panel rows has to look at.
+
+Everything here depends on descriptions only: it is the plan that the projection kernels follow.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from radiography.geometry import Geometry
+from radiography.solid_surfaces import SolidSurfaces
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class RayGrid(NamedTuple):
+    """Rays to regular points of the panel; samples hold rays_per_sample**2 of them."""
+
+    source_to_detector_mm: float
+    first_x_mm: float  # of column 0 [mm]
+    first_y_mm: float  # of row 0 [mm]
+    step_mm: float  # between rays [mm]
+    rays_per_sample: int
+    sources_mm: FloatArray  # (P, 2) points (x, y) of the focal spot [mm]
+
+
+class BandItems(NamedTuple):
+    """What each band of rows has to scan-convert: faces (number below F), then quadrics."""
+
+    samples_per_band: int
+    start: IntArray  # (B + 1,) first entry of each band in `item`
+    item: IntArray
+    first_ray_col: IntArray  # (B,)
+    stop_ray_col: IntArray  # (B,)
+
+
+def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -> RayGrid:
+    """Regular rays of the whole panel, and regular points of the focal spot."""
+    rays_per_pixel = samples_per_pixel * rays_per_sample
+    step_mm = geometry.pitch_mm / rays_per_pixel
+    shift_y_mm, shift_x_mm = geometry.panel_shift_mm
+    side = geometry.focal_spot_samples if geometry.focal_spot_mm > 0 else 1
+    along_mm = ((np.arange(side) + 0.5) / side - 0.5) * geometry.focal_spot_mm
+    y_mm, x_mm = np.meshgrid(along_mm, along_mm, indexing="ij")
+    return RayGrid(
+        float(geometry.source_to_detector_mm),
+        float(shift_x_mm - 0.5 * (geometry.cols * rays_per_pixel - 1) * step_mm),
+        float(shift_y_mm - 0.5 * (geometry.rows * rays_per_pixel - 1) * step_mm),
+        float(step_mm),
+        int(rays_per_sample),
+        np.ascontiguousarray(np.column_stack([x_mm.ravel(), y_mm.ravel()])),
+    )
+
+
+def band_items(surfaces: SolidSurfaces, grid: RayGrid, rows: int, cols: int, samples_per_band: int) -> BandItems:
+    """Faces and quadrics of each band of rows, and the columns they reach; empty where nothing meets the panel."""
+    first_row, stop_row = _footprint(surfaces, grid, 1, grid.first_y_mm, rows)
+    first_col, stop_col = _footprint(surfaces, grid, 0, grid.first_x_mm, cols)
+    band_rows = samples_per_band * grid.rays_per_sample
+    band_count = -(-rows // band_rows)
+    seen = np.flatnonzero((first_row < stop_row) & (first_col < stop_col))
+    first_band, last_band = first_row[seen] // band_rows, (stop_row[seen] - 1) // band_rows
+    bands_of = last_band - first_band + 1
+    item = np.repeat(seen, bands_of)
+    band = np.repeat(first_band, bands_of) + np.arange(len(item)) - np.repeat(np.cumsum(bands_of) - bands_of, bands_of)
+    order = np.argsort(band, kind="stable")
+    item, band = item[order], band[order]
+    start = np.searchsorted(band, np.arange(band_count + 1)).astype(np.int64)
+    window_first, window_stop = np.zeros(band_count, np.int64), np.zeros(band_count, np.int64)
+    filled = np.flatnonzero(np.diff(start))
+    if len(filled):
+        window_first[filled] = np.minimum.reduceat(first_col[item], start[filled])
+        window_stop[filled] = np.maximum.reduceat(stop_col[item], start[filled])
+    return BandItems(samples_per_band, start, item, window_first, window_stop)
+
+
+def no_items(rows: int, samples_per_band: int, rays_per_sample: int) -> BandItems:
+    """Bands of the open beam: nothing to scan-convert."""
+    band_count = -(-rows // (samples_per_band * rays_per_sample))
+    nothing = np.zeros(band_count, np.int64)
+    return BandItems(samples_per_band, np.zeros(band_count + 1, np.int64), np.zeros(0, np.int64), nothing, nothing)
+
+
+def describe_miss(name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: Geometry) -> str:
+    """One sentence: where the shadow falls and where the panel stands."""
+    points_mm = np.vstack([surfaces.corner_mm, surfaces.quadric_hull_mm.reshape(-1, 3)])
+    extent = []
+    for axis, letter in ((0, "x"), (1, "y")):
+        low_mm, high_mm = _shadow_range(points_mm[:, axis], points_mm[:, 2], grid, axis)
+        half_mm = 0.5 * geometry.pitch_mm * (geometry.cols, geometry.rows)[axis]
+        shift_mm = geometry.panel_shift_mm[1 - axis]
+        extent.append(
+            f"{letter} = {low_mm.min():.4g} to {high_mm.max():.4g} mm (panel: {shift_mm - half_mm:.4g} to "
+            f"{shift_mm + half_mm:.4g} mm)"
+        )
+    return (
+        f"object outside the beam: the shadow of phantom '{name}' falls at {' and '.join(extent)}, "
+        "but some of it must fall on the panel"
+    )
+
+
+def _footprint(
+    surfaces: SolidSurfaces, grid: RayGrid, axis: int, first_mm: float, count: int
+) -> tuple[IntArray, IntArray]:
+    """First and past-last row or column of rays that each face and quadric can shade, within the panel."""
+    lows, highs = [], []
+    hull_mm = surfaces.quadric_hull_mm
+    for points_mm, starts in (
+        (surfaces.corner_mm, surfaces.face_start[:-1]),
+        (hull_mm.reshape(-1, 3), np.arange(hull_mm.shape[0]) * hull_mm.shape[1]),
+    ):
+        if len(starts):
+            low_mm, high_mm = _shadow_range(points_mm[:, axis], points_mm[:, 2], grid, axis)
+            lows.append(np.minimum.reduceat(low_mm, starts))
+            highs.append(np.maximum.reduceat(high_mm, starts))
+    # One ray more on each side than rounding can ever need.
+    low = np.floor((np.concatenate(lows) - first_mm) / grid.step_mm)
+    high = np.ceil((np.concatenate(highs) - first_mm) / grid.step_mm) + 1.0
+    return np.clip(low, 0, count).astype(np.int64), np.clip(high, 0, count).astype(np.int64)
+
+
+def _shadow_range(
+    coordinate_mm: FloatArray, z_mm: FloatArray, grid: RayGrid, axis: int
+) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest shadow of points over all points of the focal spot; infinite at and above the source."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = grid.source_to_detector_mm / (grid.source_to_detector_mm - z_mm)
+        ends = [coordinate_mm * scale + spot * (1.0 - scale) for spot in np.unique(grid.sources_mm[:, axis])[[0, -1]]]
+    beyond = z_mm >= grid.source_to_detector_mm
+    return np.where(beyond, -np.inf, np.minimum(*ends)), np.where(beyond, np.inf, np.maximum(*ends))

@@ -1,0 +1,200 @@
+"""Solids of a phantom as flat tables that the projection kernels read.
+
+Boxes, prisms and meshes become planar faces with their corners in world coordinates; spheres, cylinders and cones
+stay quadrics in their own coordinates. Named tuples instead of dataclasses, because numba takes them as arguments.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Prism, Sphere
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+HULL_SIDES = 8  # a quadric's footprint is that of the prism over a circumscribed octagon: 5 % more area than a disc
+DEPTH_TOLERANCE_MM = 1e-6  # rounding of rotated corners: a solid may lie flat on the panel
+
+_BOX_CORNERS = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in (-0.5, 0.5)])
+_BOX_FACES = ((0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5))
+
+
+class SolidSurfaces(NamedTuple):
+    """Surfaces in world coordinates; F faces with N corners in all, Q quadrics."""
+
+    corner_mm: FloatArray  # (N, 3) corners of the faces, one face after the other [mm]
+    face_start: IntArray  # (F + 1,) first corner of each face
+    face_normal: FloatArray  # (F, 3) unit normals; their sense does not matter [1]
+    face_offset_mm: FloatArray  # (F,) normal . point of the face [mm]
+    face_solid: IntArray  # (F,) number of the solid in its phantom
+    quadric_turn: FloatArray  # (Q, 3, 3) local = turn @ (world - centre) [1]
+    quadric_centre_mm: FloatArray  # (Q, 3) [mm]
+    quadric_radius_mm: FloatArray  # (Q,) radius of the sphere, or at half length [mm]
+    quadric_slope: FloatArray  # (Q,) radius gained along local z [1]
+    quadric_half_length_mm: FloatArray  # (Q,) half length along local z; infinite for a sphere [mm]
+    quadric_hull_mm: FloatArray  # (Q, 2 * HULL_SIDES, 3) corners of a prism that holds the quadric [mm]
+    quadric_solid: IntArray  # (Q,) number of the solid in its phantom
+
+
+def _polygon_faces(shape: Box | Prism) -> tuple[FloatArray, list[tuple[int, ...]]]:
+    """Local corners (V, 3) and, for each face, the corners around it."""
+    if isinstance(shape, Box):
+        return _BOX_CORNERS * np.asarray(shape.size_mm, dtype=np.float64), list(_BOX_FACES)
+    outline = np.asarray(shape.polygon_mm, dtype=np.float64)
+    count = len(outline)
+    ends = [np.column_stack([outline, np.full(count, z)]) for z in (-0.5 * shape.length_mm, 0.5 * shape.length_mm)]
+    sides = [(i, (i + 1) % count, (i + 1) % count + count, i + count) for i in range(count)]
+    return np.vstack(ends), [tuple(range(count)), tuple(range(count, 2 * count)), *sides]
+
+
+def _quadric_hull(shape: Sphere | Cylinder | Cone) -> FloatArray:
+    """(2 * HULL_SIDES, 3) local corners of a prism or frustum that holds the quadric."""
+    match shape:
+        case Sphere(radius_mm):
+            bottom_mm, top_mm, half_length_mm = radius_mm, radius_mm, radius_mm
+        case Cylinder(radius_mm, length_mm):
+            bottom_mm, top_mm, half_length_mm = radius_mm, radius_mm, 0.5 * length_mm
+        case Cone(bottom_mm, top_mm, length_mm):
+            half_length_mm = 0.5 * length_mm
+    angle = 2.0 * np.pi * np.arange(HULL_SIDES) / HULL_SIDES
+    ring = np.column_stack([np.cos(angle), np.sin(angle)]) / np.cos(np.pi / HULL_SIDES)
+    bottom = np.column_stack([ring * bottom_mm, np.full(HULL_SIDES, -half_length_mm)])
+    top = np.column_stack([ring * top_mm, np.full(HULL_SIDES, half_length_mm)])
+    return np.vstack([bottom, top])
+
+
+def _quadric_depth_mm(solid: PlacedSolid) -> tuple[float, float]:
+    """Lowest and highest z of a sphere, cylinder or cone in the world. [mm]"""
+    z = float(solid.position_mm[2])
+    match solid.shape:
+        case Sphere(radius_mm):
+            return z - radius_mm, z + radius_mm
+        case Cylinder(radius_mm, length_mm):
+            discs = ((radius_mm, -0.5 * length_mm), (radius_mm, 0.5 * length_mm))
+        case Cone(bottom_mm, top_mm, length_mm):
+            discs = ((bottom_mm, -0.5 * length_mm), (top_mm, 0.5 * length_mm))
+        case _:
+            raise TypeError(f"a {type(solid.shape).__name__} is no quadric")
+    axis_z = float(solid.rotation[2, 2])
+    tilt = float(np.sqrt(max(0.0, 1.0 - axis_z**2)))
+    lowest = min(z + along * axis_z - radius * tilt for radius, along in discs)
+    highest = max(z + along * axis_z + radius * tilt for radius, along in discs)
+    return lowest, highest
+
+
+def _check_depth(what: str, lowest_mm: float, highest_mm: float, source_to_detector_mm: float) -> None:
+    if lowest_mm < -DEPTH_TOLERANCE_MM or highest_mm >= source_to_detector_mm:
+        raise ValueError(
+            f"{what} reaches from z = {lowest_mm:.6g} to {highest_mm:.6g} mm, but solids must lie between "
+            f"the panel at 0 mm and the source at {source_to_detector_mm:.6g} mm"
+        )
+
+
+def _check_closed(what: str, mesh: Mesh) -> None:
+    """Refuse a mesh with an edge that does not belong to an even number of triangles."""
+    edges = np.sort(mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    keys = np.sort(edges[:, 0] * np.int64(len(mesh.vertices_mm)) + edges[:, 1])
+    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1], [True])))
+    odd = int(np.count_nonzero(np.diff(first) % 2))
+    if odd:
+        raise ValueError(
+            f"{what} is not closed: {odd} of its edges belong to an odd number of triangles, allowed are 2 for each "
+            "(merge vertices that coincide)"
+        )
+
+
+def _newell_normals(corner_mm: FloatArray, face_start: IntArray) -> FloatArray:
+    """(F, 3) unit normals of planar polygons, convex or not, by Newell's sum over the corners."""
+    following = np.arange(1, len(corner_mm) + 1)
+    following[face_start[1:] - 1] = face_start[:-1]
+    origin_mm = np.repeat(corner_mm[face_start[:-1]], np.diff(face_start), axis=0)
+    area = np.add.reduceat(np.cross(corner_mm - origin_mm, corner_mm[following] - origin_mm), face_start[:-1], axis=0)
+    length = np.linalg.norm(area, axis=1, keepdims=True)
+    return np.asarray(np.divide(area, length, out=np.zeros_like(area), where=length > 0), dtype=np.float64)
+
+
+def _stacked(parts: list[FloatArray], shape: tuple[int, ...]) -> FloatArray:
+    return np.ascontiguousarray(np.stack(parts) if parts else np.empty((0, *shape)), dtype=np.float64)
+
+
+def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfaces:
+    """Faces and quadrics of all solids of a phantom, in world coordinates.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Placed solids. [mm]
+    source_to_detector_mm : float
+        Distance of the source from the panel; no solid may reach it. [mm]
+
+    Returns
+    -------
+    surfaces : SolidSurfaces
+        Tables for the projection kernels. [mm]
+
+    Raises
+    ------
+    ValueError
+        If a solid reaches below the panel or up to the source, or a mesh is not closed.
+    """
+    corners: list[FloatArray] = [np.empty((0, 3))]
+    sizes: list[IntArray] = [np.empty(0, dtype=np.int64)]
+    face_solid: list[IntArray] = [np.empty(0, dtype=np.int64)]
+    turns, centres, hulls, quadric_solid = [], [], [], []
+    outlines: list[tuple[float, float, float]] = []
+    for number, solid in enumerate(phantom.solids):
+        what = f"solid {number} of phantom '{phantom.name}' ({type(solid.shape).__name__} of {solid.material})"
+        centre_mm = np.asarray(solid.position_mm, dtype=np.float64)
+        if isinstance(solid.shape, Sphere | Cylinder | Cone):
+            _check_depth(what, *_quadric_depth_mm(solid), source_to_detector_mm)
+            # A ball has no axis: its hull looks along world z, where its footprint is smallest.
+            turn = np.eye(3) if isinstance(solid.shape, Sphere) else solid.rotation.T
+            turns.append(turn)
+            centres.append(centre_mm)
+            hulls.append(_quadric_hull(solid.shape) @ turn + centre_mm)
+            quadric_solid.append(number)
+            match solid.shape:
+                case Sphere(radius_mm):
+                    outlines.append((radius_mm, 0.0, np.inf))
+                case Cylinder(radius_mm, length_mm):
+                    outlines.append((radius_mm, 0.0, 0.5 * length_mm))
+                case Cone(bottom_mm, top_mm, length_mm):
+                    slope = (top_mm - bottom_mm) / length_mm
+                    outlines.append((0.5 * (bottom_mm + top_mm), slope, 0.5 * length_mm))
+            continue
+        if isinstance(solid.shape, Mesh):
+            _check_closed(what, solid.shape)
+            vertices_mm = solid.shape.vertices_mm @ solid.rotation.T + centre_mm
+            around, count = solid.shape.triangles.reshape(-1), np.full(len(solid.shape.triangles), 3)
+        else:
+            local_mm, faces = _polygon_faces(solid.shape)
+            vertices_mm = local_mm @ solid.rotation.T + centre_mm
+            around = np.concatenate([np.asarray(face) for face in faces])
+            count = np.array([len(face) for face in faces])
+        _check_depth(what, float(vertices_mm[:, 2].min()), float(vertices_mm[:, 2].max()), source_to_detector_mm)
+        corners.append(vertices_mm[around])
+        sizes.append(count.astype(np.int64))
+        face_solid.append(np.full(len(count), number, dtype=np.int64))
+    corner_mm = np.ascontiguousarray(np.vstack(corners))
+    face_start = np.concatenate(([0], np.cumsum(np.concatenate(sizes)))).astype(np.int64)
+    has_faces = len(face_start) > 1
+    face_normal = _newell_normals(corner_mm, face_start) if has_faces else np.empty((0, 3))
+    outline = np.asarray(outlines, dtype=np.float64).reshape(-1, 3)
+    return SolidSurfaces(
+        corner_mm,
+        face_start,
+        np.ascontiguousarray(face_normal),
+        np.einsum("fi,fi->f", face_normal, corner_mm[face_start[:-1]]),
+        np.concatenate(face_solid),
+        _stacked(turns, (3, 3)),
+        _stacked(centres, (3,)),
+        np.ascontiguousarray(outline[:, 0]),
+        np.ascontiguousarray(outline[:, 1]),
+        np.ascontiguousarray(outline[:, 2]),
+        _stacked(hulls, (2 * HULL_SIDES, 3)),
+        np.asarray(quadric_solid, dtype=np.int64),
+    )
