@@ -1,0 +1,145 @@
+"""Blocks of an image, the steps between them, and the straight lines on which the steps lie.
+
+The coarse half of edge finding: a panel of 3072 x 3072 pixels becomes some 150 x 150 block medians, in which every line
+that could be an edge is tried. All lines here run from row to row; horizontal edges are looked for in the transpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+LARGEST_SLOPE = 0.84  # columns per row: 40 degrees; nearer to 45 the rows repeat each other
+LEAST_BLOCKS = 6  # rows of blocks that make an edge
+
+
+@njit(cache=True)
+def _median(values, count):  # type: ignore[no-untyped-def]
+    """Median of the first ``count`` values, which are sorted in place: for few values faster than a general sort."""
+    for i in range(1, count):
+        value, j = values[i], i - 1
+        while j >= 0 and values[j] > value:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = value
+    return (values[(count - 1) // 2] + values[count // 2]) / 2
+
+
+@njit(cache=True)
+def block_medians(values, usable, block, middle, spread):  # type: ignore[no-untyped-def]
+    """Median of each block and its robust standard deviation; NaN where half the pixels are bad.
+
+    In large blocks every few rows and columns are taken: about 64 pixels say enough.
+    """
+    step = max(1, block // 8)
+    sample = np.empty(block * block)
+    for i in range(middle.shape[0]):
+        for j in range(middle.shape[1]):
+            count, seen = 0, 0
+            for r in range(i * block, (i + 1) * block, step):
+                for c in range(j * block, (j + 1) * block, step):
+                    seen += 1
+                    if usable[r, c]:
+                        sample[count] = values[r, c]
+                        count += 1
+            if 2 * count <= seen:
+                middle[i, j], spread[i, j] = np.nan, np.nan
+                continue
+            middle[i, j] = _median(sample, count)
+            for k in range(count):
+                sample[k] = abs(sample[k] - middle[i, j])
+            spread[i, j] = 1.4826 * _median(sample, count)
+
+
+@njit(cache=True)
+def _best_run(peaks, slopes, votes, lines):  # type: ignore[no-untyped-def]
+    """Most evidence in one unbroken run of a line; ``lines`` gets slope, column at row 0, first and end row of it.
+
+    ``votes`` (M, N), zero on entry, collects the evidence on whole lines, which no run on them can exceed.
+    """
+    rows, columns = peaks.shape
+    overhang = (votes.shape[1] - columns) // 2
+    for r in range(rows):
+        for c in range(columns):
+            if peaks[r, c] > 0.0:
+                for m in range(slopes.size):
+                    votes[m, c - int(np.floor(slopes[m] * r + 0.5)) + overhang] += peaks[r, c]
+    best = 0.0
+    highest = np.argmax(votes)
+    for k in range(-1, votes.size):
+        line = highest if k < 0 else k
+        m, start = line // votes.shape[1], line % votes.shape[1] - overhang
+        if votes[m, start + overhang] <= best:
+            continue
+        run, gap, first = 0.0, 0, 0
+        for r in range(rows):
+            c = start + int(np.floor(slopes[m] * r + 0.5))
+            if c < 0 or c >= columns:
+                continue
+            if peaks[r, c] > 0.0:
+                if run == 0.0:
+                    first = r
+                run, gap = run + peaks[r, c], 0
+                if run > best:
+                    best = run
+                    lines[0], lines[1], lines[2], lines[3] = slopes[m], start, first, r + 1
+            elif run > 0.0:
+                gap += 1
+                if gap > 2:
+                    run, gap = 0.0, 0
+    return best
+
+
+def best_line(peaks: np.ndarray, slopes: np.ndarray) -> tuple[float, float, int, int]:
+    """Slope, column at the first row, first and end row of the line with the most evidence in one unbroken run."""
+    lines = np.zeros(4)
+    if (peaks > 0).any(axis=1).sum() >= LEAST_BLOCKS:
+        overhang = int(peaks.shape[0] * LARGEST_SLOPE) + 2
+        _best_run(peaks, slopes, np.zeros((slopes.size, peaks.shape[1] + 2 * overhang)), lines)
+    return float(lines[0]), float(lines[1]), int(lines[2]), int(lines[3])
+
+
+def block_steps(mean: np.ndarray) -> np.ndarray:
+    """Difference of the two blocks after and the two before each boundary region, along the columns."""
+    step = np.zeros_like(mean)
+    step[:, 2:-2] = (mean[:, 3:-1] + mean[:, 4:] - mean[:, :-4] - mean[:, 1:-3]) / 2
+    return np.asarray(np.nan_to_num(step))
+
+
+def step_peaks(step: np.ndarray, threshold: float, sign: int) -> np.ndarray:
+    """Steps of one sign that are the largest along their row, widened by one block to meet a rounded line."""
+    signed = step * sign
+    padded = np.pad(signed, ((0, 0), (2, 2)))
+    largest = np.maximum.reduce([padded[:, k : k + signed.shape[1]] for k in range(5)])
+    found = np.where((signed >= largest) & (signed > threshold), signed, 0.0)
+    wide = found.copy()
+    wide[:, 1:] = np.maximum(wide[:, 1:], 0.8 * found[:, :-1])
+    wide[:, :-1] = np.maximum(wide[:, :-1], 0.8 * found[:, 1:])
+    return wide
+
+
+def refined_line(step: np.ndarray, line: tuple[float, float, int, int], sign: int) -> tuple[float, float, int]:
+    """Slope, intercept and half width in blocks after a fit to the steps' centroids along the run."""
+    slope, start, first, last = line
+    rows = np.arange(first, last)
+    for _ in range(3):
+        centre = np.clip(np.rint(start + slope * rows).astype(int), 0, step.shape[1] - 1)
+        offsets = np.arange(-4, 5)
+        columns = np.clip(centre[:, None] + offsets, 0, step.shape[1] - 1)
+        weight = np.maximum(step[rows[:, None], columns] * sign, 0)
+        weight = np.where(weight > 0.25 * weight.max(axis=1, keepdims=True), weight, 0)
+        total = weight.sum(axis=1)
+        good = total > 0
+        if good.sum() < 3:
+            break
+        place = centre + (weight * offsets).sum(axis=1) / np.maximum(total, 1e-300)
+        for _ in range(3):
+            slope, start = np.polyfit(rows[good], place[good], 1)
+            off = np.abs(place - start - slope * rows)
+            good &= off <= max(3 * float(np.median(off[good])), 0.3)
+    along = np.rint(start + slope * rows).astype(int)
+    profile = np.array([(step[rows, np.clip(along + d, 0, step.shape[1] - 1)] * sign).mean() for d in range(-40, 41)])
+    wide = np.abs(profile) > 0.1 * profile[40]
+    right = int(np.argmin(np.append(wide[40:], False)))
+    left = int(np.argmin(np.append(wide[40::-1], False)))
+    return float(slope), float(start), max(right, left) + 1

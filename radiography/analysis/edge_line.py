@@ -1,0 +1,249 @@
+"""The edge's course through a region, to a hundredth of a pixel, and the signal on both its sides.
+
+The edge is a smooth curve: a straight line plus, where the picture shows it beyond doubt, a bow of up to fifth order.
+It is found as the curve about which the rows agree best on one edge spread function. Plate and open field may change
+smoothly along the edge (heel effect, scatter); every row is later measured against its own two levels.
+All arrays here are turned so that the edge is nearly vertical and its bright side on the right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy.interpolate import BSpline
+
+from radiography.analysis.edge_bins import sort_by_distance
+from radiography.analysis.edge_spread import fit_spline, knots_for
+
+LEAST_MARGIN = 8.0  # pixels that a row must have on each side of the edge to be used
+LARGEST_ORDER = 5  # of the polynomial for the edge's course
+EVIDENCE = 20.0  # by how much one more order must lower chi square; rows share noise, so more than the usual 4
+TABLE_STEP = 1 / 32  # pixels between tabulated values of the edge spread function
+LEVEL_GROUPS, LEVEL_ROWS, LEVEL_COLUMNS = 20, 12, 64  # sampled on each side to find the levels
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeLine:
+    """Course and levels of an edge, row by row.
+
+    ``column`` (R,) and ``cosine`` (R,): crossing point [pixel] and cosine of the local angle. ``plate`` and
+    ``contrast`` (R,): signal under the plate and step to the open field [DN]. ``sigma_plate``, ``sigma_open``: noise
+    of one pixel, as a fraction of the step. ``width``: rise of the edge from 10 % to 90 % [pixel]. ``slope``: mean
+    columns per row. ``bow``: largest distance from the straight line through it [pixel].
+    """
+
+    column: np.ndarray
+    cosine: np.ndarray
+    plate: np.ndarray
+    contrast: np.ndarray
+    sigma_plate: float
+    sigma_open: float
+    width: float
+    slope: float
+    bow: float
+    order: int
+    first_row: int
+    last_row: int
+    reach: tuple[float, float]
+
+
+@njit(cache=True)
+def _row_shifts(  # type: ignore[no-untyped-def]
+    values, usable, column, cosine, plate, contrast, table, slopes, half, step, limit, first, last, pull, weight
+):
+    """For each row, the gradient and curvature of the squared misfit with respect to the edge's position."""
+    for r in range(first, last):
+        low = max(0, int(np.ceil(column[r] - half / cosine[r])))
+        high = min(values.shape[1] - 1, int(np.floor(column[r] + half / cosine[r])))
+        for c in range(low, high + 1):
+            if not usable[r, c]:
+                continue
+            place = ((c - column[r]) * cosine[r] + half) / step
+            j = min(int(place), table.size - 2)
+            part = place - j
+            misfit = (values[r, c] - plate[r]) / contrast[r] - table[j] * (1 - part) - table[j + 1] * part
+            misfit = min(max(misfit, -limit), limit)
+            slope = slopes[j] * (1 - part) + slopes[j + 1] * part
+            pull[r] -= slope * misfit / cosine[r]
+            weight[r] += slope * slope
+
+
+def row_groups(first: int, last: int) -> np.ndarray:
+    """Limits of about fifty groups of at least eight rows, the units among which scatter is measured."""
+    count = int(np.clip((last - first) // 16, 4, 40))
+    return np.linspace(first, last, count + 1).round().astype(np.int64)
+
+
+def _course(rows: int, coefficients: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Column and cosine for each row from polynomial coefficients in the scaled row."""
+    scale = (last - first) / 2
+    x = (np.arange(rows) - (first + last - 1) / 2) / scale
+    slope = np.polynomial.polynomial.polyval(x, np.polynomial.polynomial.polyder(coefficients)) / scale
+    return np.polynomial.polynomial.polyval(x, coefficients), 1 / np.sqrt(1 + slope**2)
+
+
+def _levels(
+    values: np.ndarray, usable: np.ndarray, column: np.ndarray, first: int, last: int
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Plate level, contrast (R,) and the noise on both sides, from the outer halves of the common reach."""
+    edges = np.linspace(first, last, int(np.clip((last - first) // 4, 3, LEVEL_GROUPS)) + 1)
+    share = np.linspace(0, 1, LEVEL_ROWS, endpoint=False)
+    rows = (edges[:-1, None] + share * np.diff(edges)[:, None]).astype(np.int64)[:, :, None]
+    centre = np.rint(column).astype(np.int64)
+    results = []
+    for side, reach in ((-1, int(centre[first:last].min())), (1, values.shape[1] - 1 - int(centre[first:last].max()))):
+        inner = max(reach // 2, min(4, reach))
+        offsets = np.unique(np.linspace(inner, reach, LEVEL_COLUMNS).astype(np.int64)) * side
+        at = rows, centre[rows] + offsets
+        good = usable[at].reshape(edges.size - 1, -1)
+        sample = values[at].reshape(edges.size - 1, -1).astype(float)
+        sample[~good] = np.nan
+        filled = good.sum(axis=1) >= 8
+        if filled.sum() < 3:
+            raise ValueError("slanted_edge_mtf finds too few usable pixels beside the edge to measure its two levels")
+        median = np.median if good.all() else np.nanmedian
+        level = median(sample[filled], axis=1)
+        spread = median(np.abs(sample[filled] - level[:, None]), axis=1)
+        x = (rows[filled].mean(axis=(1, 2)) - first) / (last - first)
+        fit = np.polynomial.polynomial.polyfit(x, level, min(2, level.size - 2))
+        smooth = np.polynomial.polynomial.polyval((np.arange(values.shape[0]) - first) / (last - first), fit)
+        results.append((smooth, 1.4826 * float(np.median(spread))))
+    (plate, noise_plate), (bright, noise_open) = results
+    step = float(np.median((bright - plate)[first:last]))
+    return plate, bright - plate, noise_plate / abs(step), noise_open / abs(step)
+
+
+def _update(
+    coefficients: np.ndarray, pull: np.ndarray, weight: np.ndarray, first: int, last: int, most: int
+) -> tuple[np.ndarray, int]:
+    """Coefficients moved by the polynomial, of the order the rows support, through the rows' own shifts."""
+    used = np.zeros(weight.size, dtype=bool)
+    used[first:last] = weight[first:last] > 0.2 * np.median(weight[first:last])
+    x = (np.arange(weight.size) - (first + last - 1) / 2) / ((last - first) / 2)
+    powers = np.vander(x[used], most + 1, increasing=True)
+    target = pull[used] / weight[used] + powers[:, : coefficients.size] @ coefficients[: most + 1]
+    root = np.sqrt(weight[used])
+    fits, misfits = [], []
+    for order in range(1, most + 1):
+        found = np.linalg.lstsq(powers[:, : order + 1] * root[:, None], target * root, rcond=None)[0]
+        fits.append(found)
+        misfits.append(float((((target - powers[:, : order + 1] @ found) * root) ** 2).sum()))
+    unit = max(misfits[-1] / max(int(used.sum()) - most - 1, 1), 1e-20)
+    order = int(np.argmin([m / unit + EVIDENCE * k for k, m in enumerate(misfits)])) + 1
+    result = np.zeros(LARGEST_ORDER + 1)
+    result[: order + 1] = fits[order - 1]
+    return result, order
+
+
+def trace_edge(values: np.ndarray, usable: np.ndarray, middle_column: float, slope: float) -> EdgeLine:
+    """Course of a nearly vertical edge whose bright side is on the right.
+
+    Parameters
+    ----------
+    values : (R, C) float
+        Region around the edge. [DN]
+    usable : (R, C) bool
+        True where a pixel counts.
+    middle_column, slope : float
+        Where the edge crosses the middle row, to a few pixels [pixel], and its columns per row. [1]
+
+    Returns
+    -------
+    line : EdgeLine
+        Course, levels and noise.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 8 rows have the edge at least 8 pixels inside, or no step stands out of the noise.
+    """
+    rows, columns = values.shape
+    start = middle_column + slope * (np.arange(rows) - (rows - 1) / 2)
+    inside = np.flatnonzero((start >= LEAST_MARGIN) & (start <= columns - 1 - LEAST_MARGIN))
+    if inside.size < 8:
+        raise ValueError(
+            f"the edge runs at least {LEAST_MARGIN:.0f} pixels inside the region in only {inside.size} of {rows} rows; "
+            "8 are needed"
+        )
+    first, last = int(inside[0]), int(inside[-1]) + 1
+    coefficients = np.zeros(LARGEST_ORDER + 1)
+    coefficients[:2] = start[(first + last - 1) // 2 : (first + last) // 2 + 1].mean(), slope * (last - first) / 2
+    most = int(np.clip((last - first) // 12, 1, LARGEST_ORDER))
+
+    order, width, table = 1, 4.0, None
+    for step, scale in enumerate((2.0, 1.0, 0.5, 0.0, 0.0)):
+        column, cosine = _course(rows, coefficients, first, last)
+        if step in (0, 3):
+            plate, contrast, sigma_plate, sigma_open = _levels(values, usable, column, first, last)
+            _refuse_no_step(contrast[first:last], sigma_plate, sigma_open)
+        left = float((column[first:last] * cosine[first:last]).min())
+        right = float(((columns - 1 - column[first:last]) * cosine[first:last]).min())
+        half = min(12.0 if scale else float(np.clip(3 * width, 12.0, 60.0)), left, right)
+        grid = np.arange(-half, half + TABLE_STEP / 2, TABLE_STEP)
+        if scale:
+            table = 1 / (1 + np.exp(-grid / scale))
+            slopes = table * (1 - table) / scale
+        else:
+            half = grid[-1]
+            table, slopes, width, centre = _current_shape(
+                values, usable, column, cosine, (plate, contrast), (first, last), grid, (sigma_plate, sigma_open)
+            )
+            coefficients[0] += centre / cosine[first:last].mean()
+            column = column + centre / cosine
+        pull, weight = np.zeros(rows), np.zeros(rows)
+        limit = max(0.3, 5 * max(sigma_plate, sigma_open))
+        _row_shifts(
+            values, usable, column, cosine, plate, contrast, table, slopes, grid[-1], TABLE_STEP, limit, first, last,
+            pull, weight,
+        )  # fmt: skip
+        coefficients, order = _update(coefficients, pull, weight, first, last, 2 if scale and most > 1 else most)
+    column, cosine = _course(rows, coefficients, first, last)
+    x = np.arange(first, last)
+    straight = np.polynomial.polynomial.polyfit(x, column[first:last], 1)
+    bow = np.abs(column[first:last] - np.polynomial.polynomial.polyval(x, straight)) * cosine[first:last]
+    coverage = (
+        np.sort(column[first:last] * cosine[first:last]),
+        np.sort((columns - 1 - column[first:last]) * cosine[first:last]),
+    )
+    reach = float(coverage[0][(last - first) // 4]), float(coverage[1][(last - first) // 4])
+    return EdgeLine(
+        column, cosine, plate, contrast, sigma_plate, sigma_open, width, float(straight[1]), float(bow.max()),
+        order, first, last, reach,
+    )  # fmt: skip
+
+
+def _current_shape(
+    values: np.ndarray,
+    usable: np.ndarray,
+    column: np.ndarray,
+    cosine: np.ndarray,
+    levels: tuple[np.ndarray, np.ndarray],
+    rows: tuple[int, int],
+    grid: np.ndarray,
+    sigma: tuple[float, float],
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Edge spread and its slope on ``grid`` as the rows now agree on them, the 10-90 % width and where 50 % lies."""
+    half = float(grid[-1])
+    binned = sort_by_distance(values, usable, column, cosine, levels, row_groups(*rows), (half, half))
+    noise = np.hypot(np.where(binned.position > 0, sigma[1], sigma[0]), 1e-3)
+    spline = fit_spline(binned, knots_for((half, half)), noise, thorough=False)
+    curve = BSpline(spline.knots, spline.coefficients, 3)
+    table = curve(grid)
+    rising = np.maximum.accumulate(table)
+    crossing = [float(grid[min(int(np.searchsorted(rising, level)), grid.size - 1)]) for level in (0.1, 0.5, 0.9)]
+    j = int(np.clip(np.searchsorted(rising, 0.5), 1, grid.size - 1))
+    centre = grid[j - 1] + (0.5 - table[j - 1]) / max(table[j] - table[j - 1], 1e-6) * TABLE_STEP
+    centre = float(np.clip(centre, crossing[1] - TABLE_STEP, crossing[1] + TABLE_STEP))
+    # the table keeps its own origin: moving the line by the centre moves table and pixels alike
+    return curve(grid + centre), curve.derivative()(grid + centre), crossing[2] - crossing[0], centre
+
+
+def _refuse_no_step(contrast: np.ndarray, sigma_plate: float, sigma_open: float) -> None:
+    """A step must have one sign along the whole edge and stand out of the noise."""
+    if contrast.min() <= 0:
+        raise ValueError("no edge found: the two sides of the candidate change places along its length")
+    ratio = 1 / max(float(np.hypot(sigma_plate, sigma_open)), 1e-12)
+    if ratio < 1:
+        raise ValueError(f"contrast too low: the step is {ratio:.2f} of the noise of one pixel, at least 1 is needed")

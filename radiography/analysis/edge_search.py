@@ -1,0 +1,245 @@
+"""Slanted edges in an image of any size, and the clean region around each of them.
+
+The image is reduced to medians of square blocks; steps between neighbouring blocks that are the largest along their row
+vote for straight lines, and the line that collects the longest unbroken run of them is an edge. A region then grows
+from the edge's middle until it meets anything that is no part of it: corners of the plate, other objects, the border
+of a coated area, a change of the noise. The edge's exact course is found later, from the pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radiography.analysis.edge_blocks import (
+    LARGEST_SLOPE,
+    LEAST_BLOCKS,
+    best_line,
+    block_medians,
+    block_steps,
+    refined_line,
+    step_peaks,
+)
+
+BLOCKS_ACROSS, LEAST_BLOCK = 160, 4  # blocks along the longer side of the image, at most, and their least size [pixel]
+STEP_NOISE = 5.0  # a step must exceed this many standard deviations of the steps between featureless blocks
+STEP_RANGE = 0.08  # and this part of the image's range
+STRUCTURE_STEP = 0.05  # part of the edge's contrast that makes a step elsewhere a structure to stay clear of
+NOISY = 2.5  # times the usual spread inside a block makes a block one to stay clear of
+MOST_EDGES = 8  # of each orientation and polarity
+LONGEST_MM, WIDEST_MM = 100.0, 100.0  # along and across: IEC 62220-1-1:2015 takes 50 mm along and 100 mm across
+
+LEAST_CAP = 500.0  # pixels; a region is never cut below this because of its size
+
+
+@dataclass(frozen=True)
+class SlantedEdge:
+    """A straight edge found in an image.
+
+    ``orientation`` is the direction the edge nearly has, "vertical" or "horizontal"; ``bright_side`` is "left",
+    "right", "top" or "bottom". ``roi`` (first row, end row, first column, end column) is a region that holds this edge
+    and nothing else. ``middle`` and ``slope`` give the crossing point in the middle of the region and its columns per
+    row (rows per column for a horizontal edge). [pixel, 1] ``angle_deg`` is measured from the rows or columns.
+    ``contrast_dn`` is the step, ``contrast_to_noise`` the step over the noise of one pixel, ``length_mm`` the length
+    inside the region. ``certainty`` (0 to 1): share of the edge's length on which it stands out, times the share of
+    its evidence over the evidence for it and the next best edge.
+    """
+
+    orientation: str
+    bright_side: str
+    roi: tuple[int, int, int, int]
+    middle: float
+    slope: float
+    angle_deg: float
+    contrast_dn: float
+    contrast_to_noise: float
+    length_mm: float
+    certainty: float
+
+
+def _longest_free(blocked: np.ndarray) -> tuple[int, int]:
+    """First and end index of the longest stretch without True."""
+    ends = np.flatnonzero(np.concatenate([[True], blocked, [True]]))
+    longest = int(np.argmax(np.diff(ends)))
+    return int(ends[longest]), int(ends[longest + 1] - 1)
+
+
+def _region(
+    structure: np.ndarray, line: tuple[float, float, int], run: tuple[int, int], largest: tuple[float, float]
+) -> tuple[int, int, int, int] | None:
+    """Blocks (first row, end row, first column, end column) around a run of the line that hold no structure."""
+    slope, start, half = line
+    rows, columns = structure.shape
+    place = start + slope * np.arange(rows)
+    first = run[0] if run[0] <= 1 else run[0] + half
+    last = run[1] if run[1] >= rows - 1 else run[1] - half
+    if run[0] <= 1:
+        first = 0
+    if run[1] >= rows - 1:
+        last = rows
+    distance = np.arange(columns)[None, :] - place[:, None]
+    foreign = np.where(np.abs(distance) > half, structure, False)
+    near = np.where(np.abs(distance) <= max(half + 4, 8), foreign, False).any(axis=1)
+    near |= (place < 3) | (place > columns - 4)
+    if last - first < LEAST_BLOCKS - 2:
+        return None
+    free = _longest_free(near[first:last])
+    first, last = first + free[0] + int(free[0] > 0), first + free[1] - int(first + free[1] < last)
+    if last - first < LEAST_BLOCKS - 2:
+        return None
+    if last - first > largest[0]:
+        middle = (first + last) / 2
+        first, last = int(middle - largest[0] / 2), int(middle + largest[0] / 2)
+    crossing = place[first:last]
+    hit = np.logical_or.reduce(foreign[first:last])
+    hit_left = np.flatnonzero(hit[: max(int(crossing.min() - half), 0)])
+    hit_right = np.flatnonzero(hit[min(int(np.ceil(crossing.max() + half)) + 1, columns) :])
+    low = int(hit_left[-1]) + 2 if hit_left.size else 0
+    high = int(hit_right[0]) + min(int(np.ceil(crossing.max() + half)) + 1, columns) - 1 if hit_right.size else columns
+    middle = float(np.median(crossing))
+    low, high = max(low, int(middle - largest[1] / 2)), min(high, int(np.ceil(middle + largest[1] / 2)))
+    return first, last, low, high
+
+
+def find_slanted_edges(
+    corrected_dn: np.ndarray, pitch_mm: float, defects: np.ndarray | None = None
+) -> tuple[SlantedEdge, ...]:
+    """Straight edges in an image, the best one first, each with a clean region around it.
+
+    Parameters
+    ----------
+    corrected_dn : (H, W) float32
+        Image. [DN]
+    pitch_mm : float
+        Pixel pitch. [mm]
+    defects : (H, W) bool, optional
+        True where a pixel is unusable.
+
+    Returns
+    -------
+    edges : tuple of SlantedEdge
+        Ordered by the square of contrast to noise times length; empty where nothing stands out.
+    """
+    rows, columns = corrected_dn.shape
+    values = np.require(corrected_dn, np.float32, ["C", "W"])
+    usable = np.isfinite(values)
+    if defects is not None:
+        usable &= ~defects
+    block = int(np.clip(-(-max(rows, columns) // BLOCKS_ACROSS), LEAST_BLOCK, max(2, min(rows, columns) // 12)))
+    mean, spread = (np.zeros((rows // block, columns // block)) for _ in range(2))
+    if min(mean.shape) < LEAST_BLOCKS:
+        return ()
+    block_medians(values, usable, block, mean, spread)
+    if not np.isfinite(mean).any():
+        return ()
+    low, high = np.nanpercentile(mean, [1, 99])
+    fields = {"vertical": mean, "horizontal": np.ascontiguousarray(mean.T)}
+    steps = {name: block_steps(field) for name, field in fields.items()}
+    found = []
+    for orientation, step in steps.items():
+        # featureless neighbours: the smaller half of the steps, so that edges and textures do not count as noise
+        noise = 1.4826 * float(np.median(np.abs(step)))
+        threshold = max(STEP_NOISE * noise, STEP_RANGE * (high - low), 1e-9 * max(abs(low), abs(high)))
+        slopes = np.linspace(-LARGEST_SLOPE, LARGEST_SLOPE, 2 * int(LARGEST_SLOPE * step.shape[0]) + 1)
+        for sign in (1, -1):
+            peaks = step_peaks(step, threshold, sign)
+            for _ in range(MOST_EDGES):
+                line = best_line(peaks, slopes)
+                if line[3] - line[2] < LEAST_BLOCKS:
+                    break
+                slope, start, half = refined_line(step, line, sign)
+                off_line = np.arange(step.shape[1]) - (start + slope * np.arange(step.shape[0]))[:, None]
+                on_line = np.zeros(step.shape, dtype=bool)
+                on_line[...] = np.abs(off_line) <= half
+                on_line[: line[2]], on_line[line[3] :] = False, False
+                coverage = float(np.where(on_line, peaks, 0).max(axis=1)[line[2] : line[3]].astype(bool).mean())
+                peaks = np.where(on_line, 0.0, peaks)
+                found.append((orientation, sign, (slope, start, half), (line[2], line[3]), coverage))
+    edges = []
+    for orientation, sign, line_found, run, coverage in found:
+        flipped = orientation == "horizontal"
+        edge = _describe(fields, steps, spread.T if flipped else spread, orientation, sign, line_found, run, coverage,
+                         block, pitch_mm, (columns, rows) if flipped else (rows, columns))  # fmt: skip
+        if edge is not None:
+            edges.append(edge)
+    edges.sort(key=_evidence, reverse=True)
+    best = [_evidence(e) for e in edges]
+    return tuple(
+        SlantedEdge(**{**e.__dict__, "certainty": e.certainty * b / (b + max(best[:i] + best[i + 1 :], default=0.0))})
+        for i, (e, b) in enumerate(zip(edges, best, strict=True))
+    )
+
+
+def _evidence(edge: SlantedEdge) -> float:
+    """Length times squared contrast to noise (which beyond 30 no longer matters), less for hardly slanted edges."""
+    slanted = min(1.0, (abs(edge.angle_deg) / 1.0) ** 2)
+    return edge.length_mm * min(edge.contrast_to_noise, 30.0) ** 2 * slanted
+
+
+def _describe(
+    fields: dict[str, np.ndarray],
+    steps: dict[str, np.ndarray],
+    spread: np.ndarray,
+    orientation: str,
+    sign: int,
+    line: tuple[float, float, int],
+    run: tuple[int, int],
+    coverage: float,
+    block: int,
+    pitch_mm: float,
+    shape: tuple[int, int],
+) -> SlantedEdge | None:
+    """The edge's region and numbers in pixels, or None where no clean region remains."""
+    mean, step = fields[orientation], steps[orientation]
+    other = steps["horizontal" if orientation == "vertical" else "vertical"].T
+    slope, start, half = line
+    rows = np.arange(*run)
+    centre = np.rint(start + slope * rows).astype(int)
+    limit = mean.shape[1] - 1
+    beside = [
+        mean[rows[:, None], np.clip(centre[:, None] + side * np.arange(half, half + 3), 0, limit)] for side in (-1, 1)
+    ]
+    noise = [
+        spread[rows[:, None], np.clip(centre[:, None] + side * np.arange(half, half + 3), 0, limit)] for side in (-1, 1)
+    ]
+    levels = [float(np.nanmedian(b)) if np.isfinite(b).any() else np.nan for b in beside]
+    # the quieter quarter: an edge may run on through a noisy part of the panel
+    sigma = [float(np.nanquantile(n, 0.25)) if np.isfinite(n).any() else np.nan for n in noise]
+    contrast = (levels[1] - levels[0]) * sign
+    if not contrast > 0:
+        return None
+    distance = np.arange(mean.shape[1])[None, :] - (start + slope * np.arange(mean.shape[0]))[:, None]
+    sides_apart = [np.where((d > half) & (d < half + 12), np.isfinite(mean), False) for d in (-distance, distance)]
+    noise_of_steps = max(
+        1.4826 * float(np.median(np.abs(s[side]))) if side.any() else 0.0
+        for side in (m[run[0] : run[1]] for m in sides_apart)
+        for s in (step[run[0] : run[1]], other[run[0] : run[1]])
+    )
+    threshold = max(6 * noise_of_steps, STRUCTURE_STEP * contrast)
+    usual = np.where(distance * 1.0 > 0, sigma[1], sigma[0])
+    noisy = (spread > NOISY * np.maximum(usual, 1e-9 * contrast)) & (spread > 0.05 * contrast)
+    padded = np.pad(noisy, 1).astype(int)
+    around = sum(padded[a : a + noisy.shape[0], b : b + noisy.shape[1]] for a in range(3) for b in range(3))
+    noisy &= np.asarray(around) >= 4  # one noisy block is an outlier, several neighbours are a change of the noise
+    structure = (np.abs(step) > threshold) | (np.abs(other) > threshold) | noisy | ~np.isfinite(mean)
+    largest = max(LONGEST_MM / pitch_mm, LEAST_CAP) / block, max(WIDEST_MM / pitch_mm, LEAST_CAP) / block
+    region = _region(structure, line, run, largest)
+    if region is None:
+        return None
+    first, last, low, high = region
+    pixels = [first * block, shape[0] if last == mean.shape[0] else last * block,
+              low * block, shape[1] if high == mean.shape[1] else high * block]  # fmt: skip
+    middle_row = (pixels[0] + pixels[1] - 1) / 2
+    at = (start + slope * ((middle_row + 0.5) / block - 0.5) + 0.5) * block - 0.5
+    if not pixels[2] + 4 < at < pixels[3] - 4:
+        return None
+    angle = float(np.degrees(np.arctan(slope)))
+    sides = ("left", "right") if orientation == "vertical" else ("top", "bottom")
+    roi = tuple(pixels) if orientation == "vertical" else (pixels[2], pixels[3], pixels[0], pixels[1])
+    return SlantedEdge(
+        orientation, sides[(sign + 1) // 2], (roi[0], roi[1], roi[2], roi[3]), float(at), slope, angle, contrast,
+        contrast / max(max(sigma), 1e-9 * contrast),
+        (pixels[1] - pixels[0]) * pitch_mm / float(np.cos(np.radians(angle))),
+        coverage,
+    )  # fmt: skip

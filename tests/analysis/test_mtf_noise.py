@@ -1,0 +1,43 @@
+"""Bias, spread and stated uncertainty of the slanted-edge MTF over many noisy images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radiography.analysis.mtf import slanted_edge_mtf
+from tests.analysis.edge_truth import GAUSS, GLARE, PITCH_MM, EdgeScene, csi, noisy_edge_image, transfer
+
+REALISATIONS = 200
+FREQUENCY = np.array([0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5])  # 1/mm
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scene", "kerma_uGy", "most_at_2_per_mm"),
+    [
+        (EdgeScene(), 15.0, 0.72e-3),
+        (EdgeScene(), 2.5, 1.6e-3),
+        (EdgeScene(), 0.5, 3.5e-3),
+        (EdgeScene(csi(0.82)), 2.5, 1.7e-3),
+        (EdgeScene(GAUSS, angle_deg=5.0), 2.5, 1.8e-3),
+        (EdgeScene(GLARE, plate=0.05, heel_along=0.06), 2.5, 1.9e-3),
+    ],
+    ids=["csi-15", "csi-2.5", "csi-0.5", "film-2.5", "gauss-2.5", "glare-2.5"],
+)
+def test_the_stated_uncertainty_covers_the_truth(scene: EdgeScene, kerma_uGy: float, most_at_2_per_mm: float) -> None:
+    truth = transfer(scene.blur, FREQUENCY * PITCH_MM, scene.angle_deg)
+    values, errors = [], []
+    for seed in range(REALISATIONS):
+        image = noisy_edge_image(scene, kerma_uGy, np.random.default_rng(5000 + seed)).astype(np.float32)
+        curve = slanted_edge_mtf(image, PITCH_MM, (0, 400, 0, 400), frequency_per_mm=FREQUENCY)
+        values.append(curve.value)
+        errors.append(curve.standard_error)
+    off = np.array(values) - truth
+    covered = (np.abs(off) <= 1.96 * np.array(errors)).mean(axis=0)
+    print(kerma_uGy, "bias", off.mean(axis=0) * 1e3, "sd", off.std(axis=0) * 1e3, "coverage", covered)
+    assert 0.90 <= covered.mean() <= 0.98
+    assert covered.min() >= 0.86  # 0.90 less 2 binomial standard errors of 200
+    at_2 = int(np.argmin(np.abs(FREQUENCY - 2)))
+    assert off.std(axis=0)[at_2] <= most_at_2_per_mm * 1.1  # 2 standard errors of a spread from 200
+    assert abs(off.mean(axis=0)[at_2]) <= off.std(axis=0)[at_2] / 2
