@@ -1,0 +1,346 @@
+"""The forward chain on one page: from a scene to the raw frames that a panel delivers.
+
+    beam -> object -> cover -> layer absorbs quanta -> light spreads -> light is emitted -> photodiode -> lag -> readout
+
+`plan_acquisition` computes what a scene fixes, `expose` what falls on the panel, `acquire_frame` one frame of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import Phantom
+from radiography.absorption import cached_layer_response, energy_grid_keV
+from radiography.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.beam import Beam
+from radiography.beam_absorption import frame_weights
+from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.decay import emit_light
+from radiography.geometry import Geometry
+from radiography.lag import trap_charge
+from radiography.light_spread import LightSpread, plan_light_spread, spread_light
+from radiography.panel import Panel, Photodiode, coated, emission_weighted_quantum_efficiency
+from radiography.panel_maps import PanelMaps, draw_panel_maps
+from radiography.photodiode import collect_charge
+from radiography.projection import project
+from radiography.quantum_noise import deposit_energy
+from radiography.readout import digitise
+from radiography.scene import Scene, scene_materials, scene_phantom
+from radiography.scintillator import Scintillator, layer_material, spread_transfer
+from radiography.spectrum import Spectrum, beam_spectrum
+
+RESPONSE_HISTORIES = 100_000  # per energy: standard error of the mean absorbed energy below 0.2 %
+BIN_KEV = 1.0
+
+Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisition:
+    """What a scene fixes before the first frame.
+
+    ``layer_weights`` (3, E) are the quanta, the energy [keV] and the squared energy [keV^2] that the layer takes from
+    each energy bin per sample, object absent; ``coated_diode_weights`` and ``bare_diode_weights`` (3, E) are the same
+    for the photodiode itself, per pixel, below the layer and where there is none.
+    """
+
+    scene: Scene
+    panel: Panel
+    scintillator: Scintillator
+    geometry: Geometry
+    phantom: Phantom | None
+    materials: Mapping[str, Material]
+    beam: Beam
+    spectrum: Spectrum
+    layer_weights: FloatArray
+    coated_diode_weights: FloatArray
+    bare_diode_weights: FloatArray
+    quantum_efficiency: float
+    spread: LightSpread
+    maps: PanelMaps
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """Means of what one exposure leaves in the layer, (H * S, W * S), and in the photodiodes, (H, W).
+
+    Quanta [1], their energy [keV] and the sum of their squared energies [keV^2], without noise.
+    """
+
+    quanta: Array
+    energy_keV: Array
+    energy_square_keV2: Array
+    diode_quanta: Array
+    diode_energy_keV: Array
+    diode_energy_square_keV2: Array
+
+
+@dataclass(frozen=True, eq=False)
+class PanelState:
+    """What a frame leaves behind: trapped charge (T, H, W) [electrons] and light still to come, (H, W) each. [1]"""
+
+    trapped: Array
+    afterglow: tuple[Array, ...]
+
+
+def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
+    """Everything that all frames of a scene share.
+
+    Parameters
+    ----------
+    scene : Scene
+        What to simulate.
+    folder : Path
+        Where the scene's relative paths start.
+
+    Returns
+    -------
+    acquisition : Acquisition
+
+    Raises
+    ------
+    ValueError
+        If a description contradicts itself or names something unknown.
+    OSError
+        If a file that the scene names cannot be read.
+    """
+    panel = load_panel(scene.panel, folder)
+    scintillator = load_scintillator(scene.scintillator, folder)
+    beam = load_beam(scene.beam.name, folder)
+    phantom, own_materials = scene_phantom(scene, folder), scene_materials(scene)
+    for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
+        material(name, own_materials)  # an unknown material is an error before anything is computed
+    pixels, setup, sampling = panel.pixels, scene.geometry, scene.sampling
+    geometry = Geometry(
+        setup.source_to_detector_mm,
+        pixels.rows,
+        pixels.cols,
+        pixels.pitch_mm,
+        setup.panel_shift_mm,
+        setup.focal_spot_mm,
+        setup.focal_spot_samples,
+    )
+    spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
+    weights = _absorption_weights(panel, scintillator, spectrum, sampling.samples_per_pixel)
+    spread = plan_light_spread(
+        pixels.rows,
+        pixels.cols,
+        pixels.pitch_mm,
+        pixels.aperture_mm,
+        partial(spread_transfer, scintillator),
+        sampling.samples_per_pixel,
+        sampling.rays_per_sample,
+    )
+    efficiency = emission_weighted_quantum_efficiency(panel, scintillator)
+    return Acquisition(
+        scene,
+        panel,
+        scintillator,
+        geometry,
+        phantom,
+        own_materials,
+        beam,
+        spectrum,
+        *weights,
+        efficiency,
+        spread,
+        draw_panel_maps(panel),
+    )
+
+
+def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = None) -> Exposure | None:
+    """Mean exposure of layer and photodiodes; None in the dark.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`.
+    progress : callable, optional
+        Called with the share done, 0 to 1.
+
+    Returns
+    -------
+    exposure : Exposure or None
+
+    Raises
+    ------
+    ValueError
+        If the phantom lies outside the beam.
+    """
+    if acquisition.scene.beam.air_kerma_uGy == 0:
+        return None
+    sampling = acquisition.scene.sampling
+    beam = (acquisition.phantom, acquisition.geometry, acquisition.spectrum.energy_keV)
+    in_layer = project(
+        *beam,
+        acquisition.layer_weights,
+        samples_per_pixel=sampling.samples_per_pixel,
+        rays_per_sample=sampling.rays_per_sample,
+        materials=acquisition.materials,
+        progress=progress,
+    )
+    bare = ~coated(acquisition.panel)
+    partly = bool(bare.any())
+    diode_weights = [acquisition.coated_diode_weights] + [acquisition.bare_diode_weights] * partly
+    in_diodes = project(
+        *beam,
+        np.concatenate(diode_weights),
+        rays_per_sample=sampling.samples_per_pixel * sampling.rays_per_sample,
+        materials=acquisition.materials,
+    )
+    if partly:
+        in_layer[:, np.repeat(np.repeat(bare, sampling.samples_per_pixel, 0), sampling.samples_per_pixel, 1)] = 0.0
+        in_diodes = np.where(bare, in_diodes[3:], in_diodes[:3])
+    return Exposure(*in_layer, *in_diodes)
+
+
+def acquire_frame(
+    acquisition: Acquisition,
+    exposure: Exposure | None,
+    rng: np.random.Generator,
+    state: PanelState | None = None,
+) -> tuple[npt.NDArray[np.uint16], PanelState]:
+    """One raw frame of an exposed scene, and what it leaves behind for the next.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`.
+    exposure : Exposure or None
+        From `expose`; None is a dark frame.
+    rng : numpy.random.Generator
+        Same state, same bytes, for any number of threads.
+    state : PanelState or None
+        What the previous frame left; None for a panel that has long been read in the dark.
+
+    Returns
+    -------
+    raw_dn : (H, W) uint16
+        [DN]
+    state : PanelState
+        For the next frame.
+    """
+    panel, scintillator, timing = acquisition.panel, acquisition.scintillator, acquisition.scene.timing
+    maps, light_per_keV = acquisition.maps, scintillator.light.yield_per_keV * scintillator.light.collection_fraction
+
+    # X-rays: a compound Poisson number of quanta in each sample, spread by the layer together with their noise.
+    if exposure is None:
+        light = np.zeros(maps.response.shape, dtype=np.float32)
+        direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
+    else:
+        deposited_keV = deposit_energy(exposure.quanta, exposure.energy_keV, exposure.energy_square_keV2, rng)
+        light = spread_light(deposited_keV, acquisition.spread)
+        del deposited_keV
+        light *= np.float32(light_per_keV)
+        direct_keV = deposit_energy(
+            exposure.diode_quanta, exposure.diode_energy_keV, exposure.diode_energy_square_keV2, rng
+        )
+    # Light in time: the afterglow of earlier frames comes in, this frame's goes to the next.
+    light, afterglow = emit_light(
+        light,
+        state.afterglow if state else None,
+        scintillator,
+        timing.integration_time_s,
+        timing.frame_interval_s,
+    )
+    # Photodiode, traps, amplifiers: noise from here on is not blurred.
+    electrons = collect_charge(
+        light,
+        direct_keV,
+        panel.photodiode,
+        acquisition.quantum_efficiency,
+        maps.response,
+        maps.dark_electrons_per_s,
+        timing.integration_time_s,
+        rng,
+    )
+    trapped = state.trapped if state else _traps_in_the_dark(acquisition)
+    electrons, trapped = trap_charge(electrons, trapped, panel.lag, timing.frame_interval_s)
+    raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
+    return raw_dn, PanelState(trapped, afterglow)
+
+
+def acquire_sequence(
+    acquisition: Acquisition, exposure: Exposure | None, frames: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.uint16]]:
+    """Raw frames one after the other from a panel long read in the dark before, lag and afterglow carried between them.
+
+    Yields
+    ------
+    raw_dn : (H, W) uint16
+        [DN]
+
+    Raises
+    ------
+    ValueError
+        If fewer than one frame is asked for.
+    """
+    if frames < 1:
+        raise ValueError(f"frames must be 1 or more, got {frames}")
+    state = None
+    for _ in range(frames):
+        raw_dn, state = acquire_frame(acquisition, exposure, rng, state)
+        yield raw_dn
+
+
+def mean_electrons(acquisition: Acquisition) -> float:
+    """Mean charge of a pixel at the foot of the central ray, object absent, before lag. [electrons]
+
+    The product of the chain's mean gains, for checks and for printing; frames do not use it.
+    """
+    samples = acquisition.scene.sampling.samples_per_pixel**2
+    light = acquisition.scintillator.light
+    photons = acquisition.layer_weights[1].sum() * samples * light.yield_per_keV * light.collection_fraction
+    diode = acquisition.panel.photodiode
+    return float(photons * diode.fill_factor * acquisition.quantum_efficiency)
+
+
+def _traps_in_the_dark(acquisition: Acquisition) -> Array:
+    """Charge in each population of traps after many dark frames: as much is released as is caught. [electrons]"""
+    timing = acquisition.scene.timing
+    dark_electrons = acquisition.maps.dark_electrons_per_s * np.float32(timing.integration_time_s)
+    shares = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in acquisition.panel.lag]
+    return np.asarray(shares, dtype=np.float32)[:, None, None] * dark_electrons
+
+
+def _absorption_weights(
+    panel: Panel, scintillator: Scintillator, spectrum: Spectrum, samples_per_pixel: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What layer, coated diode and bare diode take from each energy bin per sample: quanta, energy, squared energy."""
+    energy_keV = spectrum.energy_keV
+    layer, thickness_mm = layer_material(scintillator), scintillator.thickness_um * 1e-3
+    incident = spectrum.fluence_per_mm2 * (panel.pixels.pitch_mm / samples_per_pixel) ** 2
+    for cover in panel.cover:
+        path_mm = cover.thickness_um * 1e-3
+        incident = incident * np.exp(-linear_attenuation_per_mm(material(cover.material), energy_keV) * path_mm)
+    behind_layer = np.exp(-linear_attenuation_per_mm(layer, energy_keV) * thickness_mm)
+
+    layer_weights = _response_weights(layer, thickness_mm, energy_keV) * incident
+    layer_weights[2] /= scintillator.light.swank_optical  # the spread of light per keV widens that of energy
+    bare_diode = _diode_weights(panel.photodiode, energy_keV) * incident
+    bare_diode = bare_diode * samples_per_pixel**2  # the diode has no samples: it is projected by pixels
+    return layer_weights, bare_diode * behind_layer, bare_diode
+
+
+def _diode_weights(photodiode: Photodiode, energy_keV: FloatArray) -> FloatArray:
+    """What the diode itself takes from a photon: electron tracks, energy, squared energy.
+
+    Photoelectrons run farther than the diode is thick: what leaves it enters from its surroundings of like
+    composition, so the mean is that of energy left on the spot, but it comes in more and smaller portions.
+    """
+    quanta, energy, _ = _response_weights(material("Si"), photodiode.layer_um * 1e-3, energy_keV)
+    portion_keV = np.minimum(photodiode.energy_per_track_keV, energy / quanta)
+    return photodiode.fill_factor * np.stack([energy / portion_keV, energy, energy * portion_keV])
+
+
+def _response_weights(layer: Material, thickness_mm: float, energy_keV: FloatArray) -> FloatArray:
+    grid_keV = energy_grid_keV(layer, float(energy_keV[0]), float(energy_keV[-1]))
+    response = cached_layer_response(layer, thickness_mm, grid_keV, RESPONSE_HISTORIES)
+    return frame_weights(response, energy_keV)

@@ -1,0 +1,222 @@
+"""TOML files to checked descriptions: scenes, panels, scintillators and beams.
+
+Every key is known or an error that names the file, the key and the keys that are allowed. A name without ``.toml`` is
+one that ships with the package (``radiography/data``); a name ending in ``.toml`` is a user's file, looked up beside
+the file that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from radiography.beam import Beam, beam_from_table
+from radiography.panel import Panel
+from radiography.scene import Scene
+from radiography.scintillator import Scintillator
+
+DATA_FOLDER = Path(__file__).parent / "data"
+_FOLDERS = {"panel": "panels", "scintillator": "scintillators", "beam": "beams", "scene": "scenes"}
+_LARGEST_TOML_BYTES = 4 * 1024 * 1024
+_WORDING = {  # pydantic's words -> those of a TOML file
+    "Input should be": "must be",
+    "Tuple should": "must",
+    " after validation": "",
+    "Field required": "is missing",
+    "an object": "a table",
+    "a valid array": "a list",
+}
+
+T = TypeVar("T")
+
+
+def shipped(kind: str) -> tuple[str, ...]:
+    """Names of the panels, scintillators, beams or scenes that ship with the package, sorted."""
+    return tuple(sorted(path.stem for path in (DATA_FOLDER / _FOLDERS[kind]).glob("*.toml")))
+
+
+def load_panel(name: str, beside: Path | None = None) -> Panel:
+    """Panel by shipped name or by TOML file; ``beside`` is the folder that relative paths start from.
+
+    Raises
+    ------
+    ValueError
+        If the file says something that a panel cannot be, or the name is unknown.
+    OSError
+        If the file cannot be read.
+    """
+    return _load(Panel, "panel", name, beside)
+
+
+def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
+    """Scintillator by shipped name or by TOML file; errors as for `load_panel`."""
+    return _load(Scintillator, "scintillator", name, beside)
+
+
+def load_beam(name: str, beside: Path | None = None) -> Beam:
+    """Beam by shipped name or by TOML file; errors as for `load_panel`."""
+    path = _find("beam", name, beside)
+    table = _read_toml(path)
+    try:
+        return beam_from_table(path.stem, table)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def load_scene(name: str | Path) -> Scene:
+    """Scene by shipped name or by TOML file; errors as for `load_panel`."""
+    return _load(Scene, "scene", str(name), None)
+
+
+def scene_folder(name: str | Path) -> Path:
+    """Folder that a scene's own relative paths start from."""
+    return _find("scene", str(name), None).parent
+
+
+def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+    """A checked description from a TOML table.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass with declared limits.
+    table : mapping
+        What the file holds.
+    where : str
+        Named in errors, usually the file.
+
+    Returns
+    -------
+    description
+        An instance of ``kind``.
+
+    Raises
+    ------
+    ValueError
+        One sentence: which key, the value found, what is allowed.
+    """
+    _refuse_unknown_keys(kind, table, where, ())
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {_first_problem(error)}") from error
+    except RecursionError as error:
+        raise ValueError(f"{where} holds tables that are nested too deeply") from error
+
+
+def _load(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
+    path = _find(folder_of, name, beside)
+    return build(kind, _with_base(folder_of, path, _read_toml(path), ()), str(path))
+
+
+def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Path, ...]) -> dict[str, Any]:
+    """The table laid over the one that its ``based_on`` names; nested tables merge, everything else replaces."""
+    if folder_of == "scene" or "based_on" not in table:
+        return table
+    if path.resolve() in seen:
+        raise ValueError(f"{path}: based_on leads back to the file itself")
+    base_name = table.pop("based_on")
+    if not isinstance(base_name, str):
+        raise ValueError(f"{path}: based_on must be the name of a {folder_of}, got {base_name!r}")
+    base_path = _find(folder_of, base_name, path.parent)
+    return _merged(_with_base(folder_of, base_path, _read_toml(base_path), (*seen, path.resolve())), table)
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if nested else value
+    return result
+
+
+def _find(kind: str, name: str, beside: Path | None) -> Path:
+    if name.endswith(".toml"):
+        path = Path(name) if beside is None else beside / name
+        if not path.is_file():
+            raise FileNotFoundError(f"{kind} file {path} does not exist")
+        return path
+    if name in shipped(kind):
+        return DATA_FOLDER / _FOLDERS[kind] / f"{name}.toml"
+    raise ValueError(f"no {kind} '{name}'{_nearest(name, shipped(kind))}; or give the path of a .toml file")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LARGEST_TOML_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes, a TOML file here has at most {_LARGEST_TOML_BYTES}")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a TOML file: it is not UTF-8 text") from error
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} holds lists that are nested too deeply") from error
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The rest of a sentence about an unknown name: the nearest known one and all of them."""
+    known = tuple(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    return f"{hint}; known: {', '.join(known)}"
+
+
+def _refuse_unknown_keys(kind: Any, value: Any, where: str, path: tuple[str, ...]) -> None:
+    """Walk a table beside its dataclass and name the first key that the dataclass does not have."""
+    if typing.get_origin(kind) is dict and isinstance(value, Mapping):
+        for key, entry in value.items():
+            _refuse_unknown_keys(typing.get_args(kind)[1], entry, where, (*path, key))
+        return
+    kind = _inner_dataclass(kind)
+    if kind is None:
+        return
+    if isinstance(value, list):
+        for number, entry in enumerate(value):
+            _refuse_unknown_keys(kind, entry, where, (*path[:-1], f"{path[-1]}[{number}]"))
+        return
+    if not isinstance(value, Mapping):
+        return
+    hints = typing.get_type_hints(kind)
+    known = [field.name for field in fields(kind)]
+    for key, entry in value.items():
+        if key not in known:
+            raise ValueError(f"{where}: unknown key '{'.'.join((*path, key))}'{_nearest(key, known)}")
+        _refuse_unknown_keys(hints[key], entry, where, (*path, key))
+    for field in fields(kind):
+        if field.default is MISSING and field.default_factory is MISSING and field.name not in value:
+            raise ValueError(f"{where}: the key '{'.'.join((*path, field.name))}' is missing")
+
+
+def _inner_dataclass(kind: Any) -> Any:
+    """The dataclass inside Annotated, Optional and tuple types, or None."""
+    if is_dataclass(kind):
+        return kind
+    origin = typing.get_origin(kind)
+    if origin in (typing.Annotated, tuple, typing.Union, types.UnionType):
+        return next((inner for inner in map(_inner_dataclass, typing.get_args(kind)) if inner is not None), None)
+    return None
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first of pydantic's findings as a sentence."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{place}: {text}" if place else text
+    if problem["type"] == "json_invalid":
+        return "tables are nested too deeply"
+    for theirs, ours in _WORDING.items():
+        text = text.replace(theirs, ours)
+    found = repr(problem["input"])
+    return f"{place} {text[0].lower() + text[1:]}, got {found if len(found) <= 80 else found[:77] + '...'}"

@@ -1,0 +1,107 @@
+"""The maps that make a panel its own: offset, response, dark current, noise and defects, drawn once per panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radiography.panel import Panel
+from radiography.quantum_noise import standard_normal
+
+DEAD = 1  # no response
+HOT = 2  # dark current far above its neighbours'
+NOISY = 4  # read noise far above its neighbours'
+UNDER = 8  # less than half the response
+LINE = 16  # part of a dead row or column
+
+HOT_ELECTRONS_PER_S = 2.0e6  # assumed: fills a tenth of the full well in about a second
+NOISY_FACTOR = 12.0  # assumed: twice the E2597 limit of six times the median noise
+UNDER_RESPONSE = 0.35  # assumed: below the E2597 limit of 0.6
+CLUSTERED_SHARE = 0.1  # assumed: share of the defects that are clusters of 2 x 2
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PanelMaps:
+    """Truth about one panel.
+
+    Attributes
+    ----------
+    offset_dn : (H, W) float32
+        Offset without dark current. [DN]
+    response : (H, W) float32
+        Sensitivity, amplifier gain included; 0 where dead. [1]
+    dark_electrons_per_s : (H, W) float32
+        Dark current. [electrons/s]
+    noise_factor : (H, W) float32
+        Read noise relative to the panel's. [1]
+    defects : (H, W) uint8
+        Sum of DEAD, HOT, NOISY, UNDER and LINE. [1]
+    """
+
+    offset_dn: Array
+    response: Array
+    dark_electrons_per_s: Array
+    noise_factor: Array
+    defects: npt.NDArray[np.uint8]
+
+
+def draw_panel_maps(panel: Panel) -> PanelMaps:
+    """The maps of one panel: the same for the same description, always.
+
+    Offset has a pixel part and one per readout amplifier; response has a pixel part, one per amplifier and a smooth
+    one across the panel (coating thickness). A quarter of the defective pixels each is dead, hot, noisy and
+    under-responding; one defect in ten is a cluster of 2 x 2. Dead lines run from one side to a random place.
+
+    Returns
+    -------
+    maps : PanelMaps
+    """
+    rng = np.random.default_rng(panel.map_seed)
+    rows, cols = panel.pixels.rows, panel.pixels.cols
+    per_amplifier = panel.readout.columns_per_amplifier
+    amplifier = np.arange(cols) // per_amplifier
+    groups = int(amplifier[-1]) + 1
+
+    amplifier_offset = rng.normal(0.0, panel.readout.offset_spread_dn, groups)[amplifier]
+    offset_dn = standard_normal(rows, cols, rng) * np.float32(panel.readout.offset_spread_dn)
+    offset_dn += (panel.readout.offset_dn + amplifier_offset).astype(np.float32)
+    np.maximum(offset_dn, 0.0, out=offset_dn)
+
+    uniformity = panel.uniformity
+    amplifier_gain = 1.0 + rng.normal(0.0, uniformity.amplifier_spread, groups)[amplifier]
+    response = 1.0 + standard_normal(rows, cols, rng) * np.float32(uniformity.response_spread)
+    down = np.linspace(-1.0, 1.0, rows, dtype=np.float32)[:, None]
+    across = np.linspace(-1.0, 1.0, cols, dtype=np.float32)[None, :]
+    tilt = (rng.normal(0.0, 0.5 * uniformity.response_spread, 3)).astype(np.float32)
+    response += tilt[0] * down + tilt[1] * across + tilt[2] * (down * down + across * across - 2.0 / 3.0)
+    response *= amplifier_gain.astype(np.float32)
+    np.maximum(response, np.float32(0.05), out=response)
+
+    dark = np.full((rows, cols), panel.photodiode.dark_electrons_per_s, dtype=np.float32)
+    dark *= np.exp(np.float32(0.2) * standard_normal(rows, cols, rng))
+    noise_factor = np.ones((rows, cols), dtype=np.float32)
+    defects = np.zeros((rows, cols), dtype=np.uint8)
+
+    pixels_per_defect = 1.0 + 3.0 * CLUSTERED_SHARE
+    count = round(uniformity.defective_fraction * rows * cols / pixels_per_defect)
+    for place, kind, clustered in zip(
+        rng.integers(0, rows * cols, count), rng.integers(0, 4, count), rng.random(count) < CLUSTERED_SHARE, strict=True
+    ):
+        row, col = divmod(int(place), cols)
+        side = 2 if clustered else 1
+        defects[row : row + side, col : col + side] = (DEAD, HOT, NOISY, UNDER)[kind]
+    for _ in range(uniformity.defective_rows):
+        row, start = int(rng.integers(0, rows)), int(rng.integers(0, cols // 2))
+        defects[row, start:] = DEAD | LINE
+    for _ in range(uniformity.defective_cols):
+        col, stop = int(rng.integers(0, cols)), int(rng.integers(rows // 2, rows))
+        defects[:stop, col] = DEAD | LINE
+    response[(defects & DEAD) > 0] = 0.0
+    response[(defects & UNDER) > 0] *= np.float32(UNDER_RESPONSE)
+    dark[(defects & HOT) > 0] += np.float32(HOT_ELECTRONS_PER_S)
+    noise_factor[(defects & NOISY) > 0] = np.float32(NOISY_FACTOR)
+    return PanelMaps(offset_dn, response, dark, noise_factor, defects)

@@ -1,0 +1,216 @@
+"""Energy that X-ray quanta leave in each sample of a layer, and the normal deviates of the electronic stages.
+
+The number of interacting quanta is Poisson; each leaves an energy with a known mean and mean square. Every row of a
+picture has its own generator (xoshiro256++ [1]_), seeded from the caller's, so the numbers do not depend on threads.
+
+References
+----------
+.. [1] Blackman & Vigna, "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 36 (2021).
+.. [2] Marsaglia & Tsang, "A simple method for generating gamma variables", ACM Trans. Math. Softw. 26, 363 (2000).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+# Above this mean number of quanta the sum is drawn as normal: its skewness is below 0.2.  # assumed
+NORMAL_ABOVE_QUANTA = 64.0
+
+
+def deposit_energy(
+    quanta: npt.NDArray[np.float32],
+    energy_keV: npt.NDArray[np.float32],
+    energy_square_keV2: npt.NDArray[np.float32],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.float32]:
+    """Energy absorbed in each sample during one exposure, with quantum noise.
+
+    A compound Poisson sum: its mean is ``energy_keV`` and its variance ``energy_square_keV2``, for any beam, so a
+    spectrum hardened by the object keeps its right noise. Below 64 quanta the number of quanta is drawn exactly and
+    their total energy as a gamma variable of the right mean and variance; above, the sum is normal.
+
+    Parameters
+    ----------
+    quanta : (H, W) float32
+        Mean number of interacting quanta. [1]
+    energy_keV : (H, W) float32
+        Mean absorbed energy, the sum over quanta. [keV]
+    energy_square_keV2 : (H, W) float32
+        Mean sum of the squared energies of the quanta. [keV^2]
+    rng : numpy.random.Generator
+        Same state, same picture, for any number of threads.
+
+    Returns
+    -------
+    deposited_keV : (H, W) float32
+        Never negative for fewer than 64 quanta. [keV]
+
+    Raises
+    ------
+    ValueError
+        If the three maps differ in shape, or one holds a negative value or NaN.
+    """
+    if not (quanta.shape == energy_keV.shape == energy_square_keV2.shape):
+        raise ValueError(
+            f"quanta are {quanta.shape}, energy {energy_keV.shape}, squared energy {energy_square_keV2.shape}: "
+            "all must have one shape"
+        )
+    maps = {"quanta": quanta, "energy_keV": energy_keV, "energy_square_keV2": energy_square_keV2}
+    for name, values in maps.items():
+        lowest = values.min(initial=0)
+        if not lowest >= 0:
+            raise ValueError(f"{name} must be zero or positive everywhere, got {lowest:g}")
+    deposited_keV = np.empty(quanta.shape, dtype=np.float32)
+    _deposit_energy(quanta, energy_keV, energy_square_keV2, _row_seeds(quanta.shape[0], rng), deposited_keV)
+    return deposited_keV
+
+
+def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Independent normal deviates of mean 0 and variance 1.
+
+    Returns
+    -------
+    deviates : (rows, cols) float32
+        [1]
+    """
+    deviates = np.empty((rows, cols), dtype=np.float32)
+    _standard_normal(_row_seeds(rows, rng), deviates)
+    return deviates
+
+
+def _row_seeds(rows: int, rng: np.random.Generator) -> npt.NDArray[np.uint64]:
+    return rng.integers(0, 2**64, size=rows, dtype=np.uint64)
+
+
+@njit(inline="always")
+def _split_mix(seed):  # type: ignore[no-untyped-def]
+    """One step of splitmix64: the next seed and a well mixed word."""
+    seed += np.uint64(0x9E3779B97F4A7C15)
+    word = (seed ^ (seed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return seed, word ^ (word >> np.uint64(31))
+
+
+@njit(inline="always")
+def _rotate_left(word, bits):  # type: ignore[no-untyped-def]
+    return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
+
+
+@njit(inline="always")
+def _next_word(state):  # type: ignore[no-untyped-def]
+    """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
+    word = _rotate_left(state[0] + state[3], 23) + state[0]
+    shifted = state[1] << np.uint64(17)
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = _rotate_left(state[3], 45)
+    return word
+
+
+@njit(inline="always")
+def _uniform(state):  # type: ignore[no-untyped-def]
+    """Uniform in (0, 1), 53 bits."""
+    return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+
+
+@njit(inline="always")
+def _normal_pair(state):  # type: ignore[no-untyped-def]
+    """Two independent standard normal deviates by the polar method, 32 bits each."""
+    while True:
+        word = _next_word(state)
+        x = (np.float64(np.uint32(word >> np.uint64(32))) + 0.5) * 4.656612873077393e-10 - 1.0
+        y = (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 4.656612873077393e-10 - 1.0
+        square = x * x + y * y
+        if square < 1.0:
+            break
+    scale = math.sqrt(-2.0 * math.log(square) / square)
+    return x * scale, y * scale
+
+
+@njit(inline="always")
+def _start_row(seed, state):  # type: ignore[no-untyped-def]
+    """Fill ``state`` from one seed and drop nothing: splitmix64 already mixes."""
+    for word in range(4):
+        seed, state[word] = _split_mix(seed)
+
+
+@njit
+def _poisson(mean, state):  # type: ignore[no-untyped-def]
+    """Poisson number by sequential search, for means up to about 100."""
+    remaining = _uniform(state)
+    probability = math.exp(-mean)
+    count = 0
+    while remaining > probability and count < 1000:
+        remaining -= probability
+        count += 1
+        probability *= mean / count
+    return count
+
+
+@njit
+def _gamma(shape, state):  # type: ignore[no-untyped-def]
+    """Gamma variable of unit scale [2]_."""
+    boost = 1.0
+    if shape < 1.0:
+        boost = _uniform(state) ** (1.0 / shape)
+        shape += 1.0
+    d = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * d)
+    while True:
+        x, _ = _normal_pair(state)
+        v = (1.0 + c * x) ** 3
+        if v > 0.0 and math.log(_uniform(state)) < 0.5 * x * x + d - d * v + d * math.log(v):
+            return boost * d * v
+
+
+@njit(parallel=True, cache=True)
+def _deposit_energy(quanta, energy_keV, energy_square_keV2, seeds, out):  # type: ignore[no-untyped-def]
+    """Writes every element of ``out`` (H, W); a row uses only its own generator."""
+    for row in prange(out.shape[0]):
+        state = np.empty(4, dtype=np.uint64)
+        _start_row(seeds[row], state)
+        spare = 0.0
+        has_spare = False
+        for col in range(out.shape[1]):
+            mean_quanta = np.float64(quanta[row, col])
+            mean_energy = np.float64(energy_keV[row, col])
+            square = np.float64(energy_square_keV2[row, col])
+            if mean_quanta <= 0.0:
+                out[row, col] = 0.0
+            elif mean_quanta > NORMAL_ABOVE_QUANTA:
+                if has_spare:
+                    deviate = spare
+                    has_spare = False
+                else:
+                    deviate, spare = _normal_pair(state)
+                    has_spare = True
+                out[row, col] = mean_energy + math.sqrt(square) * deviate
+            else:
+                count = _poisson(mean_quanta, state)
+                each = mean_energy / mean_quanta
+                variance = square / mean_quanta - each * each
+                if count == 0:
+                    out[row, col] = 0.0
+                elif variance <= 1e-6 * each * each:
+                    out[row, col] = count * each
+                else:
+                    out[row, col] = _gamma(count * each * each / variance, state) * variance / each
+
+
+@njit(parallel=True, cache=True)
+def _standard_normal(seeds, out):  # type: ignore[no-untyped-def]
+    """Writes every element of ``out`` (H, W); a row uses only its own generator."""
+    for row in prange(out.shape[0]):
+        state = np.empty(4, dtype=np.uint64)
+        _start_row(seeds[row], state)
+        for col in range(0, out.shape[1] - 1, 2):
+            out[row, col], out[row, col + 1] = _normal_pair(state)
+        if out.shape[1] % 2 == 1:
+            out[row, out.shape[1] - 1], _ = _normal_pair(state)

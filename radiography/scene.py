@@ -1,0 +1,276 @@
+"""What is simulated: a panel, a beam, a geometry and what stands between them.
+
+A scene is one TOML file; ``data/scenes`` has ready ones to copy and change.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from phantoms.solids import (
+    Box,
+    Cone,
+    Cylinder,
+    Phantom,
+    PlacedSolid,
+    Prism,
+    Shape,
+    Sphere,
+    load_mesh,
+    move_phantom,
+    phantom_of,
+    place,
+)
+from radiography.attenuation import Material, material, mixture
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Vector = tuple[float, float, float]
+
+PHANTOMS = {  # name in a scene -> the function that builds it
+    "tungsten_edge": "phantoms.edge:tungsten_edge",
+    "bar_pattern": "phantoms.bars:bar_pattern",
+    "step_wedge": "phantoms.step_wedge:step_wedge",
+    "network_card": "phantoms.network_card:network_card",
+}
+
+
+@dataclass(frozen=True, config=_STRICT)
+class BeamChoice:
+    """Beam by name or file, and its air kerma at the panel's centre without object. [uGy]"""
+
+    name: str
+    air_kerma_uGy: NotNegative
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Timing:
+    """Time that the photodiodes integrate and time from frame to frame. [s]"""
+
+    integration_time_s: Positive = 0.5
+    frame_interval_s: Positive = 5.0
+
+    def __post_init__(self) -> None:
+        if self.frame_interval_s < self.integration_time_s:
+            raise ValueError(
+                f"frame_interval_s must be at least integration_time_s ({self.integration_time_s:g}), "
+                f"got {self.frame_interval_s:g}"
+            )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Setup:
+    """Source and panel: distance, shift of the panel (rows, columns), and focal spot. [mm]"""
+
+    source_to_detector_mm: Positive
+    panel_shift_mm: tuple[float, float] = (0.0, 0.0)
+    focal_spot_mm: NotNegative = 0.0
+    focal_spot_samples: Annotated[int, Field(ge=1, le=15)] = 1
+
+
+@dataclass(frozen=True, config=_STRICT)
+class PhantomChoice:
+    """A ready phantom by name, its parameters, its place [mm] and its turn about x, y, z [deg]."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    position_mm: Vector = (0.0, 0.0, 0.0)
+    rotation_deg: Vector = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class SolidChoice:
+    """One solid: a shape with its own lengths [mm], a material, its place [mm] and its turn about x, y, z [deg]."""
+
+    shape: Literal["box", "cylinder", "sphere", "cone", "prism", "mesh"]
+    material: str
+    position_mm: Vector = (0.0, 0.0, 0.0)
+    rotation_deg: Vector = (0.0, 0.0, 0.0)
+    size_mm: Vector | None = None
+    radius_mm: float | None = None
+    radius_bottom_mm: float | None = None
+    radius_top_mm: float | None = None
+    length_mm: float | None = None
+    polygon_mm: tuple[tuple[float, float], ...] | None = None
+    file: str | None = None
+    scale_to_mm: float | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class MaterialChoice:
+    """A material of the user's own: a chemical formula or mass parts of known materials, and a density. [g/cm3]"""
+
+    density_g_per_cm3: Positive
+    formula: str | None = None
+    mass_fractions: dict[str, Positive] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.formula is None) == (self.mass_fractions is None):
+            raise ValueError("a material needs either a formula or mass_fractions")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Sampling:
+    """How finely the exposure is computed: samples per pixel and axis, rays per sample and axis. [1]"""
+
+    samples_per_pixel: Annotated[int, Field(ge=1, le=8)] = 2
+    rays_per_sample: Annotated[int, Field(ge=1, le=8)] = 2
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Scene:
+    """Everything that a simulated frame depends on, but its seed."""
+
+    description: str
+    panel: str
+    scintillator: str
+    beam: BeamChoice
+    geometry: Setup
+    timing: Timing = Field(default_factory=Timing)
+    phantom: PhantomChoice | None = None
+    solids: tuple[SolidChoice, ...] = ()
+    materials: dict[str, MaterialChoice] = Field(default_factory=dict)
+    sampling: Sampling = Field(default_factory=Sampling)
+
+
+_LENGTHS: dict[str, tuple[tuple[str, ...], Callable[..., Shape]]] = {
+    "box": (("size_mm",), Box),
+    "cylinder": (("radius_mm", "length_mm"), Cylinder),
+    "sphere": (("radius_mm",), Sphere),
+    "cone": (("radius_bottom_mm", "radius_top_mm", "length_mm"), Cone),
+    "prism": (("polygon_mm", "length_mm"), Prism),
+}
+_ALL_LENGTHS = ("size_mm", "radius_mm", "radius_bottom_mm", "radius_top_mm", "length_mm", "polygon_mm")
+
+
+def scene_materials(scene: Scene) -> dict[str, Material]:
+    """The scene's own materials by name.
+
+    Raises
+    ------
+    ValueError
+        If a formula or a part is unknown.
+    """
+    own: dict[str, Material] = {}
+    for name, choice in scene.materials.items():
+        try:
+            own[name] = _own_material(name, choice)
+        except ValueError as error:
+            raise ValueError(f"materials.{name}: {error}") from error
+    return own
+
+
+def scene_phantom(scene: Scene, folder: Path) -> Phantom | None:
+    """What stands in the beam, placed; None when nothing does.
+
+    Parameters
+    ----------
+    scene : Scene
+        With its ready phantom, its own solids, both or neither; own solids come later and so take precedence.
+    folder : Path
+        Where mesh files are looked up.
+
+    Returns
+    -------
+    phantom : Phantom or None
+
+    Raises
+    ------
+    ValueError
+        If a phantom, a parameter or a length is unknown, missing or out of range.
+    """
+    solids: list[PlacedSolid] = []
+    if scene.phantom is not None:
+        built = build_phantom(scene.phantom.name, scene.phantom.parameters)
+        solids.extend(move_phantom(built, scene.phantom.position_mm, scene.phantom.rotation_deg).solids)
+    for number, choice in enumerate(scene.solids):
+        solids.append(_placed(choice, f"solids[{number}]", folder))
+    return phantom_of(scene.description, solids) if solids else None
+
+
+def build_phantom(name: str, parameters: Mapping[str, Any]) -> Phantom:
+    """A ready phantom by name.
+
+    Raises
+    ------
+    ValueError
+        If the name or a parameter is unknown, or a value has the wrong kind or is out of range.
+    """
+    builder = phantom_builder(name)
+    known = list(inspect.signature(builder).parameters)
+    kinds = get_type_hints(builder)
+    checked: dict[str, Any] = {}
+    for key, value in parameters.items():
+        if key not in known:
+            raise ValueError(f"phantom '{name}' has no parameter '{key}'; known: {', '.join(known)}")
+        try:
+            checked[key] = TypeAdapter(kinds[key]).validate_json(json.dumps(value, default=str), strict=True)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join([key, *(str(part) for part in problem["loc"])])
+            text = problem["msg"].replace("Input should be", "must be")
+            raise ValueError(f"parameter {place} of phantom '{name}' {text}, got {problem['input']!r}") from error
+    return builder(**checked)
+
+
+def phantom_builder(name: str) -> Callable[..., Phantom]:
+    """The function behind a phantom's name.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    if name not in PHANTOMS:
+        raise ValueError(f"no phantom '{name}'; known: {', '.join(PHANTOMS)}")
+    module, _, function = PHANTOMS[name].partition(":")
+    builder: Callable[..., Phantom] = getattr(import_module(module), function)
+    return builder
+
+
+def _own_material(name: str, choice: MaterialChoice) -> Material:
+    source = "scene file"
+    density = choice.density_g_per_cm3
+    if choice.formula is not None:
+        return Material(name, material(f"{choice.formula}@{density:g}").mass_fractions, density, source)
+    masses = choice.mass_fractions or {}
+    parts = {part: material(part) for part in masses}
+    for part, found in parts.items():
+        if found.density_g_per_cm3 <= 0:
+            raise ValueError(f"it cannot hold '{part}', which weighs nothing")
+    volumes = {part: mass / parts[part].density_g_per_cm3 for part, mass in masses.items()}
+    whole = sum(volumes.values())
+    mixed = mixture(name, [(parts[part], volume / whole) for part, volume in volumes.items()], source=source)
+    return Material(name, mixed.mass_fractions, density, source)
+
+
+def _placed(choice: SolidChoice, where: str, folder: Path) -> PlacedSolid:
+    given = {name for name in (*_ALL_LENGTHS, "file", "scale_to_mm") if getattr(choice, name) is not None}
+    shape: Shape
+    if choice.shape == "mesh":
+        wanted, optional = {"file"}, {"scale_to_mm"}
+    else:
+        wanted, optional = set(_LENGTHS[choice.shape][0]), set()
+    if missing := sorted(wanted - given):
+        raise ValueError(f"{where} is a {choice.shape} and needs {', '.join(missing)}")
+    if surplus := sorted(given - wanted - optional):
+        raise ValueError(f"{where} is a {choice.shape}, which has no {surplus[0]}; it has {', '.join(sorted(wanted))}")
+    try:
+        if choice.file is not None:
+            shape = load_mesh(folder / choice.file, 1.0 if choice.scale_to_mm is None else choice.scale_to_mm)
+        else:
+            names, maker = _LENGTHS[choice.shape]
+            shape = maker(**{name: getattr(choice, name) for name in names})
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    return place(shape, choice.material, choice.position_mm, choice.rotation_deg)

@@ -1,0 +1,114 @@
+"""Panel lag against closed forms and against every charge added up over every later frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radiography.lag import trap_charge
+from radiography.panel import LagTerm
+from tests import reference
+
+INTERVAL_S = 0.2  # the frame time to which the shipped lag is fitted
+SINGLE = 1e-6  # a few roundings to float32
+
+
+@pytest.fixture
+def electrons():
+    return reference.read_only(np.random.default_rng(1).uniform(0.0, 1e6, (48, 64)))
+
+
+def _frames(terms, charges, interval_s=INTERVAL_S):
+    """Charge delivered by one pixel in successive frames, and the stores at the end."""
+    stores, delivered = None, []
+    for charge in charges:
+        frame, stores = trap_charge(np.full((1, 1), charge, np.float32), stores, terms, interval_s)
+        delivered.append(float(frame[0, 0]))
+    return np.array(delivered), stores
+
+
+def test_a_panel_without_traps_delivers_its_charge_bit_for_bit(electrons):
+    delivered, stores = trap_charge(electrons, None, (), INTERVAL_S)
+    np.testing.assert_array_equal(delivered, electrons)
+    assert stores.shape == (0, 48, 64)
+
+
+def test_traps_that_catch_nothing_deliver_the_charge_bit_for_bit(electrons):
+    delivered, stores = trap_charge(electrons, None, (LagTerm(0.0, 1.0),), INTERVAL_S)
+    np.testing.assert_array_equal(delivered, electrons)
+    assert not stores[0].any()
+
+
+def test_twice_the_captured_share_is_twice_the_residual(electrons):
+    residual = []
+    for fraction in (0.01, 0.02):
+        terms = (LagTerm(fraction, 1.0),)
+        _, stores = trap_charge(electrons, None, terms, INTERVAL_S)
+        residual.append(trap_charge(np.zeros_like(electrons), stores, terms, INTERVAL_S)[0])
+    np.testing.assert_allclose(residual[1], 2 * residual[0], rtol=SINGLE)
+
+
+def test_charge_is_conserved_over_frames(small_panel):
+    charges = [1e6, 0.0, 0.0, 4e5, *[0.0] * 96]
+    delivered, stores = _frames(small_panel.lag, charges)
+    total = delivered.sum() + sum(float(store[0, 0]) for store in stores)
+    assert abs(total / 1.4e6 - 1.0) < 100 * 6e-8  # one rounding to float32 per frame
+
+
+def test_a_long_exposure_delivers_all_its_charge(small_panel):
+    delivered, _ = _frames(small_panel.lag, [1e6] * 500)
+    # After 100 s the slowest traps (9.4 s) hold all but exp(-10.6) of what they can: they release what they catch.
+    assert delivered[-1] == pytest.approx(1e6, rel=1e-6)
+
+
+def test_one_exposed_frame_comes_back_as_a_sum_of_exponentials(small_panel):
+    delivered, _ = _frames(small_panel.lag, [1e6, 0.0, 0.0, 0.0, 0.0])
+    frame = np.arange(1, 5)
+    tail = sum(
+        term.fraction * (1 - np.exp(-INTERVAL_S / term.time_s)) * np.exp(-(frame - 1) * INTERVAL_S / term.time_s)
+        for term in small_panel.lag
+    )
+    assert delivered[0] == pytest.approx(1e6 * (1 - sum(term.fraction for term in small_panel.lag)), rel=SINGLE)
+    np.testing.assert_allclose(delivered[1:], 1e6 * tail, rtol=SINGLE)
+
+
+def test_dark_frames_after_a_long_exposure_hold_the_residual_of_the_panels_file(small_panel):
+    delivered, _ = _frames(small_panel.lag, [1e6] * 500 + [0.0] * 4)
+    residual = delivered[-4:] / 1e6
+    # The panel's file: 3.0 %, then 0.7, 0.4, 0.3 % at 0.2 s per frame; half a unit of the last digit printed.
+    np.testing.assert_allclose(residual, [0.030, 0.007, 0.004, 0.003], atol=5e-4)
+    filled = [term.fraction * np.exp(-np.arange(4) * INTERVAL_S / term.time_s) for term in small_panel.lag]
+    np.testing.assert_allclose(residual, np.sum(filled, axis=0), rtol=1e-4)  # 1e-5 short of full traps, float32
+
+
+def test_frames_agree_with_every_charge_added_up_over_every_later_frame(small_panel):
+    charges = [1e6, 0.0, 3e5, 2e6, 0.0, 0.0, 0.0]
+    delivered, _ = _frames(small_panel.lag, charges, 0.7)
+    terms = [(term.fraction, term.time_s) for term in small_panel.lag]
+    np.testing.assert_allclose(delivered, reference.charge_by_frame(charges, terms, 0.7), rtol=SINGLE)
+
+
+def test_a_long_pause_leaves_no_residual(small_panel):
+    _, stores = trap_charge(np.full((1, 1), 1e6, np.float32), None, small_panel.lag, INTERVAL_S)
+    _, stores = trap_charge(np.zeros((1, 1), np.float32), stores, small_panel.lag, 1000.0)
+    assert sum(float(store[0, 0]) for store in stores) < 1e-30
+
+
+def test_traps_delay_charge_and_never_add_to_it(small_panel, electrons):
+    first, stores = trap_charge(electrons, None, small_panel.lag, INTERVAL_S)
+    second, _ = trap_charge(np.zeros_like(electrons), stores, small_panel.lag, INTERVAL_S)
+    assert (first < electrons).all()
+    assert (second > 0).all()
+    assert (second < 0.0298 * electrons).all()  # all that the traps catch
+
+
+def test_stores_of_the_previous_frame_stay_as_they_are(small_panel, electrons):
+    _, stores = trap_charge(electrons, None, small_panel.lag, INTERVAL_S)
+    locked, kept = reference.read_only(stores), stores.copy()
+    trap_charge(electrons, locked, small_panel.lag, INTERVAL_S)  # writing to a locked array is an error
+    np.testing.assert_array_equal(locked, kept)
+
+
+def test_stores_of_another_panel_are_refused(small_panel, electrons):
+    with pytest.raises(ValueError, match=r"\(1, 48, 64\) but 4 lag terms need \(4, 48, 64\)"):
+        trap_charge(electrons, electrons[None], small_panel.lag, INTERVAL_S)

@@ -1,0 +1,171 @@
+"""Charge in the photodiodes: its mean is a product of numbers, its variance a count of electrons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from radiography import photodiode
+from radiography.photodiode import collect_charge
+from tests import reference
+
+ROWS, COLS = 48, 64
+EFFICIENCY = 0.72
+
+
+def _planes(rows=ROWS, cols=COLS, **changed):
+    """Light, direct energy, response and dark current of equal pixels."""
+    values = {"light": 2e5, "direct_keV": 0.0, "response": 1.0, "dark_electrons_per_s": 0.0} | changed
+    return {name: np.full((rows, cols), value, dtype=np.float32) for name, value in values.items()}
+
+
+def _collect(diode, planes, time_s=0.5, seed=1):
+    return collect_charge(
+        planes["light"],
+        planes["direct_keV"],
+        diode,
+        EFFICIENCY,
+        planes["response"],
+        planes["dark_electrons_per_s"],
+        time_s,
+        np.random.default_rng(seed),
+    )
+
+
+@pytest.fixture
+def diode(small_panel):
+    return small_panel.photodiode
+
+
+@pytest.fixture
+def mixed():
+    """Different values in every pixel; one is dead and one overflows."""
+    rng = np.random.default_rng(3)
+    planes = _planes()
+    for name, high in (("light", 1e6), ("direct_keV", 500.0), ("response", 1.5), ("dark_electrons_per_s", 1e4)):
+        planes[name] = rng.uniform(0.0, high, (ROWS, COLS)).astype(np.float32)
+    planes["response"][5, 7] = 0.0
+    planes["light"][9, 11] = 1e9
+    return planes
+
+
+def test_no_light_no_dark_current_and_no_x_rays_leave_exactly_no_charge(diode):
+    assert not _collect(diode, _planes(light=0.0)).any()
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, 2e5 * 0.70 * EFFICIENCY),
+        ({"light": 4e5}, 4e5 * 0.70 * EFFICIENCY),
+        ({"response": 0.5}, 1e5 * 0.70 * EFFICIENCY),
+        ({"light": 0.0, "dark_electrons_per_s": 2000.0}, 1000.0),  # half a second
+        ({"light": 0.0, "direct_keV": 30.0}, 6000.0),  # 5 eV per electron
+        ({"light": 0.0, "direct_keV": 30.0, "response": 0.5}, 3000.0),
+        ({"dark_electrons_per_s": 2000.0, "response": 0.5}, 1e5 * 0.70 * EFFICIENCY + 1000.0),  # dark current stays
+    ],
+)
+def test_the_mean_charge_is_the_product_of_its_numbers(diode, changed, expected):
+    electrons = _collect(diode, _planes(300, 400, **changed)).astype(np.float64)
+    # Poisson: standard error sqrt(expected / 120,000); float32 adds 1e-7 of the value.
+    assert abs(electrons.mean() - expected) < 4 * np.sqrt(expected / electrons.size) + 1e-6 * expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, 2e5 * 0.70 * EFFICIENCY),
+        ({"light": 0.0, "dark_electrons_per_s": 2000.0}, 1000.0),
+        ({"dark_electrons_per_s": 2000.0}, 2e5 * 0.70 * EFFICIENCY + 1000.0),
+    ],
+)
+def test_the_variance_of_the_charge_is_the_number_of_electrons(diode, changed, expected):
+    electrons = _collect(diode, _planes(300, 400, **changed)).astype(np.float64)
+    assert abs(electrons.var() / expected - 1.0) < 4 * np.sqrt(2 / electrons.size)
+
+
+def test_x_rays_in_the_diode_bring_no_noise_of_their_own(diode):
+    # Their quantum noise is in direct_keV already.
+    electrons = _collect(diode, _planes(light=0.0, direct_keV=30.0))
+    assert np.unique(electrons).size == 1
+
+
+def test_detection_noise_of_neighbours_is_uncorrelated(diode):
+    noise = _collect(diode, _planes(300, 400)).astype(np.float64)
+    limit = 4 / np.sqrt(noise.size)
+    assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < limit
+    assert abs(np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]) < limit
+
+
+def test_a_full_well_holds_no_more(diode, mixed):
+    electrons = _collect(diode, mixed)
+    assert electrons[9, 11] == np.float32(diode.full_well_electrons)
+    assert electrons.max() == np.float32(diode.full_well_electrons)
+
+
+def test_the_diode_is_linear_up_to_its_full_well(diode):
+    bright = 0.99 * diode.full_well_electrons / (0.70 * EFFICIENCY)
+    share = _collect(diode, _planes(light=bright)).astype(np.float64).mean() / diode.full_well_electrons
+    assert share == pytest.approx(0.99, rel=4 / np.sqrt(0.99 * 15e6 * ROWS * COLS) + 1e-6)
+
+
+def test_dead_pixels_hold_dark_charge_only(diode):
+    electrons = _collect(diode, _planes(response=0.0, direct_keV=100.0, dark_electrons_per_s=0.0))
+    assert not electrons.any()
+
+
+def test_a_better_diode_collects_more(diode):
+    planes = _planes()
+    better = replace(diode, fill_factor=0.9)
+    # Medians differ by 2.9e4 electrons, noise of one pixel is 320.
+    assert _collect(better, planes).min() > _collect(diode, planes).max()
+
+
+def test_charge_agrees_with_slow_arithmetic(diode, mixed):
+    seeds = np.random.default_rng(1).integers(0, 2**64, size=ROWS, dtype=np.uint64)
+    deviates = np.array([reference.normal_row(int(seed), COLS) for seed in seeds])
+    slow = reference.collected_charge(
+        mixed["light"].astype(np.float64),
+        mixed["direct_keV"].astype(np.float64),
+        mixed["response"].astype(np.float64),
+        mixed["dark_electrons_per_s"].astype(np.float64),
+        0.70 * EFFICIENCY,
+        200.0,
+        0.5,
+        15e6,
+        deviates,
+    )
+    np.testing.assert_allclose(_collect(diode, mixed), slow, rtol=1e-6, atol=1e-3)  # float32 in and out
+
+
+def test_compiled_and_uncompiled_kernels_agree(diode, mixed, monkeypatch):
+    compiled = _collect(diode, mixed)
+    monkeypatch.setattr(photodiode, "_collect_charge", photodiode._collect_charge.py_func)
+    np.testing.assert_allclose(_collect(diode, mixed), compiled, rtol=1e-6)  # float32 where numba widens to float64
+
+
+def test_one_thread_and_two_give_the_same_bytes(diode, mixed):
+    one = reference.on_threads(1, lambda: _collect(diode, mixed))
+    two = reference.on_threads(2, lambda: _collect(diode, mixed))
+    assert one.tobytes() == two.tobytes()
+    assert _collect(diode, mixed, seed=2).tobytes() != one.tobytes()
+
+
+def test_inputs_stay_as_they_are(diode, mixed):
+    before = {name: plane.copy() for name, plane in mixed.items()}
+    _collect(diode, mixed)
+    assert all(np.array_equal(mixed[name], before[name]) for name in mixed)
+
+
+@pytest.mark.slow  # numba compiles a kernel of its own for arrays that cannot be written to
+def test_read_only_inputs_give_the_same_charge(diode, mixed):
+    locked = {name: reference.read_only(plane) for name, plane in mixed.items()}
+    assert _collect(diode, locked).tobytes() == _collect(diode, mixed).tobytes()
+
+
+def test_pictures_of_different_shapes_are_refused(diode, mixed):
+    mixed["response"] = mixed["response"].T
+    with pytest.raises(ValueError, match=r"must have one shape, got \[\(48, 64\), \(64, 48\)\]"):
+        _collect(diode, mixed)

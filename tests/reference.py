@@ -1,0 +1,174 @@
+"""Slow, obvious versions of the stages, written from their definitions; tests compare the fast ones with them.
+
+Nothing here is imported from the stages, so that an error in them cannot hide in both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+FloatArray = npt.NDArray[np.float64]
+
+_MASK = 2**64 - 1
+
+
+def read_only(values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[np.generic]:
+    """A copy that cannot be written to."""
+    array = np.array(values, dtype=dtype)
+    array.setflags(write=False)
+    return array
+
+
+def on_threads(count: int, compute: Callable[[], npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+    """What ``compute`` returns when numba has ``count`` threads; skips where the machine has fewer."""
+    if count > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip(f"needs {count} threads, numba has {numba.config.NUMBA_NUM_THREADS}")
+    before = numba.get_num_threads()
+    numba.set_num_threads(count)
+    try:
+        return compute()
+    finally:
+        numba.set_num_threads(before)
+
+
+def split_mix_words(seed: int) -> Iterator[int]:
+    """splitmix64 of Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, in integers."""
+    while True:
+        seed = (seed + 0x9E3779B97F4A7C15) & _MASK
+        word = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _MASK
+        yield word ^ (word >> 31)
+
+
+def xoshiro_words(state: Sequence[int]) -> Iterator[int]:
+    """xoshiro256++ of Blackman & Vigna, ACM Trans. Math. Softw. 47, 36 (2021), fig. 7, in integers."""
+
+    def rotated(word: int, bits: int) -> int:
+        return ((word << bits) | (word >> (64 - bits))) & _MASK
+
+    s0, s1, s2, s3 = state
+    while True:
+        yield (rotated((s0 + s3) & _MASK, 23) + s0) & _MASK
+        shifted = (s1 << 17) & _MASK
+        s2, s3 = s2 ^ s0, s3 ^ s1
+        s1, s0 = s1 ^ s2, s0 ^ s3
+        s2, s3 = s2 ^ shifted, rotated(s3, 45)
+
+
+def normal_row(seed: int, count: int) -> FloatArray:
+    """``count`` normal deviates of one row: polar method on the two halves of each word."""
+    seeds = split_mix_words(seed)
+    words = xoshiro_words([next(seeds) for _ in range(4)])
+    deviates: list[float] = []
+    while len(deviates) < count:
+        word = next(words)
+        x = ((word >> 32) + 0.5) / 2**31 - 1.0
+        y = ((word & 0xFFFFFFFF) + 0.5) / 2**31 - 1.0
+        square = x * x + y * y
+        if square < 1.0:
+            scale = math.sqrt(-2.0 * math.log(square) / square)
+            deviates += [x * scale, y * scale]
+    return np.array(deviates[:count])
+
+
+def sum_of_gammas(
+    count: int, mean_quanta: float, mean_keV: float, variance_keV2: float, rng: np.random.Generator
+) -> FloatArray:
+    """``count`` compound Poisson sums, each added up quantum by quantum with gamma-distributed energies."""
+    quanta = rng.poisson(mean_quanta, count)
+    shape, scale = mean_keV**2 / variance_keV2, variance_keV2 / mean_keV
+    energies = rng.gamma(shape, scale, int(quanta.sum()))
+    pixel_of = np.repeat(np.arange(count), quanta)
+    return np.asarray(np.bincount(pixel_of, weights=energies, minlength=count), dtype=np.float64)
+
+
+def spread(
+    deposited: npt.ArrayLike,
+    samples: int,
+    pitch_mm: float,
+    aperture_mm: float,
+    transfer_at: Callable[[FloatArray], FloatArray],
+) -> FloatArray:
+    """Pixels from samples: mirror the whole picture, filter it on the grid of samples, look at the pixel centres."""
+    picture = np.asarray(deposited, dtype=np.float64)
+    rows, cols = picture.shape
+    mirrored = np.block([[picture, picture[:, ::-1]], [picture[::-1], picture[::-1, ::-1]]])
+    down = np.fft.fftfreq(2 * rows, pitch_mm / samples)[:, None]
+    across = np.fft.fftfreq(2 * cols, pitch_mm / samples)[None, :]
+    transfer = transfer_at(np.hypot(down, across)) * np.sinc(down * aperture_mm) * np.sinc(across * aperture_mm)
+    # Pixel centres lie between samples when their number per pixel is even: look half a sample further.
+    step_mm = (0.5 if samples % 2 == 0 else 0.0) * pitch_mm / samples
+    look = np.exp(2j * np.pi * down * step_mm) * np.exp(2j * np.pi * across * step_mm)
+    filtered = np.fft.ifft2(np.fft.fft2(mirrored) * transfer * look).real
+    first = (samples - 1) // 2
+    return filtered[first:rows:samples, first:cols:samples] * samples**2
+
+
+def light_by_frame(
+    exposures: Sequence[float],
+    prompt_share: float,
+    afterglow: Sequence[tuple[float, float]],
+    integration_s: float,
+    interval_s: float,
+) -> FloatArray:
+    """Light within each frame's integration: every exposure's integral over every later frame, added up."""
+    emitted = np.zeros(len(exposures))
+    for frame in range(len(exposures)):
+        for exposed in range(frame + 1):
+            start_s = (frame - exposed) * interval_s
+            share = prompt_share if frame == exposed else 0.0
+            for fraction, time_s in afterglow:
+                share += fraction * (math.exp(-start_s / time_s) - math.exp(-(start_s + integration_s) / time_s))
+            emitted[frame] += exposures[exposed] * share
+    return emitted
+
+
+def charge_by_frame(charges: Sequence[float], terms: Sequence[tuple[float, float]], interval_s: float) -> FloatArray:
+    """Charge that each frame delivers: at once, and what traps release between one frame and the next."""
+    delivered = np.zeros(len(charges))
+    for frame in range(len(charges)):
+        for caught in range(frame + 1):
+            age = frame - caught
+            for fraction, time_s in terms:
+                if age > 0:
+                    released = math.exp(-(age - 1) * interval_s / time_s) - math.exp(-age * interval_s / time_s)
+                    delivered[frame] += charges[caught] * fraction * released
+        delivered[frame] += charges[frame] * (1.0 - sum(fraction for fraction, _ in terms))
+    return delivered
+
+
+def collected_charge(
+    light: FloatArray,
+    direct_keV: FloatArray,
+    response: FloatArray,
+    dark_per_s: FloatArray,
+    electrons_per_photon: float,
+    electrons_per_keV: float,
+    time_s: float,
+    full_well: float,
+    deviates: FloatArray,
+) -> FloatArray:
+    """Electrons in each diode for given normal deviates."""
+    counted = light * electrons_per_photon * response + dark_per_s * time_s
+    electrons = counted + np.sqrt(counted) * deviates + direct_keV * electrons_per_keV * response
+    return np.minimum(electrons, full_well)
+
+
+def digitised(
+    electrons: FloatArray,
+    offset_dn: FloatArray,
+    noise_dn: FloatArray,
+    line_dn: FloatArray,
+    electrons_per_dn: float,
+    bits: int,
+    deviates: FloatArray,
+) -> npt.NDArray[np.int64]:
+    """Whole numbers that the ADC gives for given normal deviates."""
+    value = electrons / electrons_per_dn + offset_dn + line_dn[:, None] + noise_dn * deviates
+    return np.clip(np.rint(value), 0, 2**bits - 1).astype(np.int64)
