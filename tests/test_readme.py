@@ -1,0 +1,52 @@
+"""The README is true: its commands run, and its example files load."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from radiography.cli import run
+from radiography.config import load_scintillator
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line]
+    assert len(lines) >= 7
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "radiography"
+        assert run(arguments) == 0, line
+    assert (tmp_path / "mtf.json").exists()
+    assert (tmp_path / "edge_corrected.dcm").exists()
+
+
+def test_the_scintillator_loads(tmp_path: Path) -> None:
+    (tmp_path / "my_screen.toml").write_text(blocks("toml")[0])
+    screen = load_scintillator("my_screen.toml", tmp_path)
+    assert screen.name == "my_screen"
+    assert screen.light.collection_fraction == load_scintillator("CsI_Tl_500um").light.collection_fraction
+    assert screen.afterglow == ()
+
+
+def test_the_table_names_every_command() -> None:
+    from radiography.cli.app import app
+
+    names = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback}
+    assert names == set(re.findall(r"^\| `radiography (\w+)", README, flags=re.MULTILINE))
+
+
+def test_the_picture_is_there() -> None:
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (Path(__file__).resolve().parents[1] / name).stat().st_size > 10_000
