@@ -63,7 +63,8 @@ class Acquisition:
     coated_diode_weights: FloatArray
     bare_diode_weights: FloatArray
     quantum_efficiency: float
-    spread: LightSpread
+    signal_spread: LightSpread
+    noise_spread: LightSpread
     maps: PanelMaps
 
 
@@ -71,8 +72,11 @@ class Acquisition:
 class Exposure:
     """Means of what one exposure leaves in the layer, (H * S, W * S), and in the photodiodes, (H, W).
 
-    Quanta [1], their energy [keV] and the sum of their squared energies [keV^2], without noise.
+    Quanta [1], their energy [keV] and the sum of their squared energies [keV^2], without noise; ``spread_keV`` (H, W)
+    is the layer's energy where its light reaches the pixels. [keV]
     """
+
+    spread_keV: Array
 
     quanta: Array
     energy_keV: Array
@@ -129,14 +133,18 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
     )
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
     weights = _absorption_weights(panel, scintillator, spectrum, sampling.samples_per_pixel)
-    spread = plan_light_spread(
-        pixels.rows,
-        pixels.cols,
-        pixels.pitch_mm,
-        pixels.aperture_mm,
-        partial(spread_transfer, scintillator),
-        sampling.samples_per_pixel,
-        sampling.rays_per_sample,
+    # The mean exposure was averaged over the rays of each sample, which its plan undoes; the noise was not.
+    signal_spread, noise_spread = (
+        plan_light_spread(
+            pixels.rows,
+            pixels.cols,
+            pixels.pitch_mm,
+            pixels.aperture_mm,
+            partial(spread_transfer, scintillator),
+            sampling.samples_per_pixel,
+            rays,
+        )
+        for rays in (sampling.rays_per_sample, 1)
     )
     efficiency = emission_weighted_quantum_efficiency(panel, scintillator)
     return Acquisition(
@@ -150,7 +158,8 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
         spectrum,
         *weights,
         efficiency,
-        spread,
+        signal_spread,
+        noise_spread,
         draw_panel_maps(panel),
     )
 
@@ -198,7 +207,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     if partly:
         in_layer[:, np.repeat(np.repeat(bare, sampling.samples_per_pixel, 0), sampling.samples_per_pixel, 1)] = 0.0
         in_diodes = np.where(bare, in_diodes[3:], in_diodes[:3])
-    return Exposure(*in_layer, *in_diodes)
+    return Exposure(spread_light(in_layer[1], acquisition.signal_spread), *in_layer, *in_diodes)
 
 
 def acquire_frame(
@@ -230,14 +239,16 @@ def acquire_frame(
     panel, scintillator, timing = acquisition.panel, acquisition.scintillator, acquisition.scene.timing
     maps, light_per_keV = acquisition.maps, scintillator.light.yield_per_keV * scintillator.light.collection_fraction
 
-    # X-rays: a compound Poisson number of quanta in each sample, spread by the layer together with their noise.
+    # X-rays: a compound Poisson number of quanta in each sample; signal and noise spread by the same transfer.
     if exposure is None:
         light = np.zeros(maps.response.shape, dtype=np.float32)
         direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
     else:
-        deposited_keV = deposit_energy(exposure.quanta, exposure.energy_keV, exposure.energy_square_keV2, rng)
-        light = spread_light(deposited_keV, acquisition.spread)
-        del deposited_keV
+        noise_keV = deposit_energy(exposure.quanta, exposure.energy_keV, exposure.energy_square_keV2, rng)
+        noise_keV -= exposure.energy_keV
+        light = spread_light(noise_keV, acquisition.noise_spread)
+        del noise_keV
+        light += exposure.spread_keV
         light *= np.float32(light_per_keV)
         direct_keV = deposit_energy(
             exposure.diode_quanta, exposure.diode_energy_keV, exposure.diode_energy_square_keV2, rng

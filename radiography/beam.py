@@ -113,9 +113,18 @@ def beam_from_table(name: str, table: Mapping[str, Any]) -> Beam:
     missing = [key for key, field in known.items() if field.default is MISSING and key not in table]
     if missing:
         raise ValueError(f"beam '{name}' lacks the key '{missing[0]}'")
+    for key, value in table.items():
+        wanted = {"filters": list, "anode": str, "source": str, "notes": str}.get(key)
+        if wanted is None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"{key} of beam '{name}' must be a number, got {value!r}")
+        if wanted is not None and not isinstance(value, wanted):
+            raise ValueError(f"{key} of beam '{name}' must be a {'list' if wanted is list else 'text'}, got {value!r}")
     filters = []
     for layer in table["filters"]:
         if not isinstance(layer, Mapping) or set(layer) != {"material", "thickness_mm"}:
             raise ValueError(f"each filter of beam '{name}' must give material and thickness_mm, got {layer}")
-        filters.append((str(layer["material"]), float(layer["thickness_mm"])))
+        thickness_mm = layer["thickness_mm"]
+        if isinstance(thickness_mm, bool) or not isinstance(thickness_mm, int | float):
+            raise ValueError(f"thickness_mm of a filter of beam '{name}' must be a number, got {thickness_mm!r}")
+        filters.append((str(layer["material"]), float(thickness_mm)))
     return Beam(name=name, **{**table, "filters": tuple(filters)})

@@ -18,7 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     """Spectra and layer responses are kept in pytest's own cache, never in the user's."""
-    folder = request.config.cache.mkdir("radiography") if request.config.cache else None
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir("radiography") if cache else None
     with pytest.MonkeyPatch.context() as patch:
         if folder is not None:
             patch.setenv("XDG_CACHE_HOME", str(folder))

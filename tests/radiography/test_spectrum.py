@@ -268,3 +268,15 @@ def test_a_cached_spectrum_is_found_without_the_tube_model(tmp_path, monkeypatch
     assert np.array_equal(first.fluence_per_mm2, second.fluence_per_mm2)
     with pytest.raises(ImportError):
         beam_spectrum(beam, 2.0, 0.9, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("kvp", "70", "kvp of beam 'b' must be a number, got '70'"), ("kvp", True, "must be a number, got True"),
+     ("source", 3, "source of beam 'b' must be a text"), ("filters", "Al", "filters of beam 'b' must be a list"),
+     ("filters", [{"material": "Al", "thickness_mm": "2"}], "must be a number, got '2'")],
+)  # fmt: skip
+def test_a_beam_of_the_wrong_kind_names_its_key(key: str, value: object, said: str) -> None:
+    table = {"kvp": 70.0, "filters": [{"material": "Al", "thickness_mm": 2.5}], "source": "test", key: value}
+    with pytest.raises(ValueError, match=said):
+        beam_from_table("b", table)
