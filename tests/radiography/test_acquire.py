@@ -201,7 +201,8 @@ def test_rays_per_sample_do_not_change_the_noise(tmp_path: Path) -> None:
     # The mean is averaged over the rays of a sample and that is undone; the noise must not be raised with it.
     spectra = []
     for rays in (1, 3):
-        acquisition = planned(tmp_path, extra=f"[sampling]\nrays_per_sample = {rays}")
+        acquisition = planned(tmp_path, kerma=500.0, extra=f"[sampling]\nrays_per_sample = {rays}")
+        acquisition = replace(acquisition, coated_diode_weights=1e-6 * acquisition.coated_diode_weights)
         exposure, rng = expose(acquisition), np.random.default_rng(6)
         frames = np.stack([acquire_frame(acquisition, exposure, rng)[0] for _ in range(40)]).astype(float)
         spectra.append(np.abs(np.fft.rfft2(frames - frames.mean(axis=0))) ** 2)
