@@ -18,7 +18,8 @@ DISPLAY_MAXIMUM = 2**14 - 1
 DECADES = 3.5  # of exposure below the open field that the picture holds   # chosen: a panel's dynamic range
 HEADROOM = 0.2  # of the natural logarithm above the open field: heel effect and noise of the air   # chosen
 COUNTS_PER_NEPER = DISPLAY_MAXIMUM / (DECADES * np.log(10.0) + HEADROOM)  # display counts per e-fold of exposure
-OPEN_FIELD_PERCENTILE = 99.5  # of the image, taken as the exposure without object   # chosen
+OPEN_FIELD_PERCENTILE = 99.5  # of the smoothed image, taken as the exposure without object   # chosen
+SMOOTHED_PIXELS = 7  # side of the square averaged before asking what is open field: noise falls to a seventh   # chosen
 DETAIL_SIGMA_PIXELS = 2.0  # detail is what this blur removes   # chosen: wires and trabeculae of 0.1 mm pixels
 DETAIL_LIMIT = 0.15  # largest step of the logarithm added at an edge, so that edges get no halo   # chosen
 LOCAL_PIXELS = 9  # side of the neighbourhood in which detail is compared with noise   # chosen
@@ -26,6 +27,7 @@ NOISE_CLASSES = 24  # exposure classes in which the noise is measured   # chosen
 CLASS_PIXELS = 200  # fewest pixels of a class, for 5 % of its standard deviation
 MAD_TO_SIGMA = 1.4826  # normal distribution
 WINDOW_PERCENTILES = (0.5, 99.5)  # of the object   # chosen
+WINDOW_QUARTILES = 3.0  # times the interquartile range: a few dense parts must not darken the rest   # chosen
 OBJECT_ATTENUATION = 0.05  # natural logarithm above which a pixel shows the object, not the open field   # chosen
 SMALLEST_WINDOW = 64  # counts: a flat image must not be stretched to noise   # chosen
 SAMPLES = 2_000_000  # pixels that set percentiles and noise classes
@@ -69,7 +71,7 @@ def present(
     detail_gain : float
         How much of the noise-free fine detail is added; 0 leaves the logarithm as it is. [1]
     open_field_dn : float, optional
-        Exposure without object; taken as the 99.5th percentile of the image when left out. [DN]
+        Exposure without object; taken as the 99.5th percentile of the smoothed image when left out. [DN]
 
     Returns
     -------
@@ -103,7 +105,7 @@ def attenuate(
     corrected_dn : (H, W) float
         Linear, corrected image. [DN]
     open_field_dn : float, optional
-        Exposure without object; taken as the 99.5th percentile of the image when left out. [DN]
+        Exposure without object; taken as the 99.5th percentile of the smoothed image when left out. [DN]
 
     Returns
     -------
@@ -119,7 +121,7 @@ def attenuate(
     if bad:
         raise ValueError(f"corrected_dn holds {bad} pixels that are NaN or infinite; correct them before presenting")
     if open_field_dn is None:
-        open_field_dn = float(np.percentile(_sample(pixels), OPEN_FIELD_PERCENTILE))
+        open_field_dn = float(np.percentile(_sample(_smoothed(pixels)), OPEN_FIELD_PERCENTILE))
     if not (np.isfinite(open_field_dn) and open_field_dn > 0):
         raise ValueError(f"the open field must be a positive exposure, got {open_field_dn} DN: is the frame dark?")
     least = open_field_dn * 10.0**-DECADES
@@ -173,15 +175,25 @@ def enhance_detail(attenuation: NDArray[np.float32], detail_gain: float = 0.7) -
 def choose_window(display: NDArray[np.uint16]) -> tuple[int, int]:
     """Window centre and width that show the object, both integers. [1]
 
-    From the 0.5th to the 99.5th percentile of the pixels that are not open field, with 5 % of room; of all pixels
-    where less than 1 % show an object.
+    From the 0.5th to the 99.5th percentile of the pixels that are not open field, but no farther from their median
+    than three interquartile ranges, with 5 % of room; of all pixels where less than 1 % show an object.
     """
     sample = _sample(display)
-    object_counts = sample[sample > (HEADROOM + OBJECT_ATTENUATION) * COUNTS_PER_NEPER]
-    shown = object_counts if object_counts.size >= 0.01 * sample.size else sample
+    least = (HEADROOM + OBJECT_ATTENUATION) * COUNTS_PER_NEPER
+    shows_object = (_sample(_smoothed(display)) > least) & (sample > least)
+    shown = sample[shows_object] if np.count_nonzero(shows_object) >= 0.01 * sample.size else sample
     low, high = (float(value) for value in np.percentile(shown, WINDOW_PERCENTILES))
+    lower, median, upper = (float(value) for value in np.percentile(shown, (25, 50, 75)))
+    reach = WINDOW_QUARTILES * (upper - lower)
+    if reach > 0:
+        low, high = max(low, median - reach), min(high, median + reach)
     width = max(round(1.1 * (high - low)), SMALLEST_WINDOW)
     return round((low + high) / 2), width
+
+
+def _smoothed(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Mean over squares of 7 x 7 pixels."""
+    return np.asarray(uniform_filter(pixels.astype(np.float32), SMOOTHED_PIXELS, mode="nearest"), dtype=np.float32)
 
 
 def _noise_variance(detail: NDArray[np.float32], smooth: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -174,3 +174,21 @@ def test_a_full_panel_is_presented() -> None:
     assert picture.display.shape == (3072, 3072)
     open_field = HEADROOM * COUNTS_PER_NEPER + np.log(picture.open_field_dn / 2000.0) * COUNTS_PER_NEPER
     assert picture.display.mean() == pytest.approx(open_field, abs=2)  # ln of Poisson noise lies 1/4000 low
+
+
+def test_a_few_dense_parts_do_not_darken_the_rest() -> None:
+    attenuation = np.zeros((200, 240))
+    attenuation[20:180, 20:220] = 0.6 + 0.2 * np.linspace(-1.0, 1.0, 200)  # a board
+    attenuation[20:180, 20:26] = 7.0  # 3 % of it steel
+    picture = present(frozen(1000.0 * np.exp(-attenuation)), detail_gain=0.0)
+    board = (int(picture.display[100, 120]) - (picture.window_center - picture.window_width / 2)) / picture.window_width
+    assert 0.25 < board < 0.75
+
+
+def test_noise_in_the_open_field_is_no_object() -> None:
+    rng = np.random.default_rng(3)
+    corrected_dn = 1000.0 * np.exp(-np.pad(np.full((40, 40), 1.0), 80)) * (1.0 + 0.04 * rng.standard_normal((200, 200)))
+    picture = present(frozen(corrected_dn), detail_gain=0.0)
+    assert picture.open_field_dn == pytest.approx(1000.0, rel=0.02)
+    low = picture.window_center - picture.window_width / 2
+    assert np.median(picture.display[:60]) < low
