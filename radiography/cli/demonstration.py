@@ -93,7 +93,7 @@ def _run_panel(name: str, folder: Path, frames: int, seed: int) -> tuple[dict[st
         write_corrected(source, plan, inside / f"{scene}.tif", source.pitch_mm, used, dicom=True)
         print(f"{name}: {scene} reconstructed", flush=True)
     edge = read_image(inside / "edge.tif")
-    curve = slanted_edge_mtf(edge.pixels, edge.pitch_mm or acquisition.geometry.pitch_mm)
+    curve = slanted_edge_mtf(edge.pixels, acquisition.geometry.pitch_mm, _edge_region(acquisition))
     value, error = mtf_at(curve, 2.0)
     files = sorted(str(path.relative_to(folder)) for path in inside.iterdir())
     return {
@@ -130,6 +130,13 @@ def _plate(folder: Path, panels: dict[str, dict[str, Any]]) -> Figure:
 def _plan(scene_name: str, scintillator: str) -> Acquisition:
     scene = replace(load_scene(scene_name), scintillator=scintillator)
     return plan_acquisition(scene, DATA_FOLDER / "scenes")
+
+
+def _edge_region(acquisition: Acquisition) -> tuple[int, int, int, int]:
+    """The middle of the panel, where the plate's edge stands upright in the central ray: 90 mm along, 50 mm across."""
+    pixels = acquisition.panel.pixels
+    along, across = (round(half_mm / pixels.pitch_mm) for half_mm in (45.0, 25.0))
+    return pixels.rows // 2 - along, pixels.rows // 2 + along, pixels.cols // 2 - across, pixels.cols // 2 + across
 
 
 def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int) -> CalibrationSet:
