@@ -1,0 +1,105 @@
+"""What the light meets in a scintillating layer: scattering film or columns, their faces, and the emission line.
+
+Descriptions only; `light_transport` follows the photons. Lengths may be infinite: a film without scattering has an
+infinite transport length, a clear one an infinite absorption length.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
+
+Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Length = Annotated[float, Field(gt=0)]  # infinite: does not happen
+Share = Annotated[float, Field(ge=0, le=1)]
+Index = Annotated[float, Field(ge=1, le=4)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class EmissionLine:
+    """Gaussian line of the material itself, before any of it is absorbed again. [nm]"""
+
+    peak_nm: Finite
+    fwhm_nm: Finite
+
+
+@dataclass(frozen=True, config=_STRICT)
+class SelfAbsorption:
+    """Absorption of the layer's own light, and emission again in a new direction and colour.
+
+    The coefficient is ``edge_per_um`` at photon energies above the edge and falls below it by a factor e for every
+    ``urbach_meV`` (infinite: grey). ``quantum_yield`` is the chance that an absorbed photon is emitted again. [1]
+    """
+
+    edge_nm: Finite
+    edge_per_um: Finite
+    urbach_meV: Length
+    quantum_yield: Share
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Face:
+    """A face of a film: a clear medium (air, adhesive, passivation) of index [1] and thickness [um], then a backing.
+
+    ``reflectivity`` is that of the backing at any angle and ``diffuse_fraction`` the part of it by Lambert's law, the
+    rest being mirror-like. Without ``refractive_index`` the medium has that of the film. What is not reflected by the
+    cover is lost, and by the sensor, detected.
+    """
+
+    reflectivity: Share
+    diffuse_fraction: Share
+    refractive_index: Index | None = None
+    gap_um: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TurbidLayer:
+    """A film that scatters, such as packed nanocrystals or grains of phosphor.
+
+    Scattering is by Henyey and Greenstein with mean cosine ``anisotropy`` [1]; ``transport_length_um`` is the mean
+    free path over 1 - anisotropy. ``absorption_length_um`` is grey absorption, which ends a photon for good.
+    """
+
+    refractive_index: Index
+    transport_length_um: Length
+    anisotropy: Annotated[float, Field(gt=-1, lt=1)]
+    absorption_length_um: Length
+    emission: EmissionLine
+    cover: Face
+    sensor: Face
+    self_absorption: SelfAbsorption | None = None
+    model: Literal["turbid"] = "turbid"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ColumnarLayer:
+    """Upright cylindrical columns that guide light, as in evaporated CsI:Tl.
+
+    ``gap_um`` is the mean way between columns along the layer, in a medium of ``gap_index``; columns of radius R that
+    fill the share s of the layer leave (pi / 2) R (1 - s) / s. ``roughness`` tilts a wall's normal, by that much of a
+    random unit vector. ``crosstalk`` is the chance that light at a wall passes into a touching column unchanged: pairs
+    of depth, as a share of the thickness from the top, and probability, linear between them. The top reflects by
+    Lambert's law, the sensor like a mirror.
+    """
+
+    column_radius_um: Finite
+    refractive_index: Index
+    gap_index: Index
+    gap_um: Finite
+    absorption_length_um: Length
+    roughness: Annotated[float, Field(ge=0, le=0.8)]
+    crosstalk: tuple[tuple[Share, Share], ...]
+    top_reflectivity: Share
+    sensor_reflectivity: Share
+    emission: EmissionLine
+    model: Literal["columnar"] = "columnar"
+
+    def __post_init__(self) -> None:
+        depths = [depth for depth, _ in self.crosstalk]
+        if not depths or any(deeper <= depth for depth, deeper in pairwise(depths)):
+            raise ValueError(f"crosstalk of a columnar layer needs pairs at rising depths, got depths {depths}")
