@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,18 @@ from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.decay import emit_light
 from radiography.geometry import Geometry
 from radiography.lag import trap_charge
+from radiography.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light_spread import LightSpread, plan_light_spread, spread_light
 from radiography.panel import Panel, Photodiode, coated, emission_weighted_quantum_efficiency
 from radiography.panel_maps import PanelMaps, draw_panel_maps
 from radiography.photodiode import collect_charge
 from radiography.projection import project
-from radiography.quantum_noise import deposit_energy
+from radiography.quantum_noise import draw_portions
 from radiography.readout import digitise
 from radiography.scene import Scene, scene_materials, scene_phantom
-from radiography.scintillator import Scintillator, layer_material, spread_transfer
+from radiography.scintillator import Scintillator, layer_material
 from radiography.spectrum import Spectrum, beam_spectrum
 
-RESPONSE_HISTORIES = 100_000  # per energy: standard error of the mean absorbed energy below 0.2 %
 BIN_KEV = 1.0
 
 Array = npt.NDArray[np.float32]
@@ -46,9 +45,10 @@ FloatArray = npt.NDArray[np.float64]
 class Acquisition:
     """What a scene fixes before the first frame.
 
-    ``layer_weights`` (3, E) are the quanta, the energy [keV] and the squared energy [keV^2] that the layer takes from
-    each energy bin per sample, object absent; ``coated_diode_weights`` and ``bare_diode_weights`` (3, E) are the same
-    for the photodiode itself, per pixel, below the layer and where there is none.
+    ``layer_weights`` (4, E) are what each energy bin gives a sample, object absent: quanta that the layer absorbs,
+    light at the diodes [1], its squared portions [1], and the light that spreads as the departure from the mean.
+    ``coated_diode_weights`` and ``bare_diode_weights`` (3, E) are the electron tracks [1], energy [keV] and squared
+    energy [keV2] in the photodiode itself, per pixel, below the layer and where there is none.
     """
 
     scene: Scene
@@ -59,29 +59,30 @@ class Acquisition:
     materials: Mapping[str, Material]
     beam: Beam
     spectrum: Spectrum
+    light: LayerLight
     layer_weights: FloatArray
     coated_diode_weights: FloatArray
     bare_diode_weights: FloatArray
     quantum_efficiency: float
-    signal_spread: LightSpread
+    mean_spread: LightSpread
+    departure_spread: LightSpread
     noise_spread: LightSpread
     maps: PanelMaps
 
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """Means of what one exposure leaves in the layer, (H * S, W * S), and in the photodiodes, (H, W).
+    """Means of what one exposure leaves in the layer, (H * S, W * S), and at the pixels, (H, W), without noise.
 
-    Quanta [1], their energy [keV] and the sum of their squared energies [keV^2], without noise; ``spread_keV`` (H, W)
-    is the layer's energy where its light reaches the pixels. [keV]
+    Quanta, their light at the diodes and its squared portions by sample [1]; ``spread_light`` is that light where it
+    arrives [1]; the rest are tracks [1], energy [keV] and squared energy [keV2] of X-rays in the diodes themselves.
     """
 
-    spread_keV: Array
-
+    spread_light: Array
     quanta: Array
-    energy_keV: Array
-    energy_square_keV2: Array
-    diode_quanta: Array
+    light: Array
+    light_square: Array
+    diode_tracks: Array
     diode_energy_keV: Array
     diode_energy_square_keV2: Array
 
@@ -132,21 +133,28 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
         setup.focal_spot_samples,
     )
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
-    weights = _absorption_weights(panel, scintillator, spectrum, sampling.samples_per_pixel)
+    light = layer_light(scintillator, spectrum.energy_keV)
+    lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(spectrum.fluence_per_mm2)
+    beam_spread = spread_of_beam(light, lit)
     # The mean exposure was averaged over the rays of each sample, which its plan undoes; the noise was not.
-    signal_spread, noise_spread = (
+    mean_spread, departure_spread, noise_spread = (
         plan_light_spread(
             pixels.rows,
             pixels.cols,
             pixels.pitch_mm,
             pixels.aperture_mm,
-            partial(spread_transfer, scintillator),
+            transfer_at,
             sampling.samples_per_pixel,
             rays,
         )
-        for rays in (sampling.rays_per_sample, 1)
+        for transfer_at, rays in (
+            (beam_spread.mean_at, sampling.rays_per_sample),
+            (beam_spread.departure_at, sampling.rays_per_sample),
+            (beam_spread.noise_at, 1),
+        )
     )
-    efficiency = emission_weighted_quantum_efficiency(panel, scintillator)
+    weights = _absorption_weights(panel, scintillator, spectrum, light, beam_spread, sampling.samples_per_pixel)
+    efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
     return Acquisition(
         scene,
         panel,
@@ -156,9 +164,11 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
         own_materials,
         beam,
         spectrum,
+        light,
         *weights,
         efficiency,
-        signal_spread,
+        mean_spread,
+        departure_spread,
         noise_spread,
         draw_panel_maps(panel),
     )
@@ -207,7 +217,10 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     if partly:
         in_layer[:, np.repeat(np.repeat(bare, sampling.samples_per_pixel, 0), sampling.samples_per_pixel, 1)] = 0.0
         in_diodes = np.where(bare, in_diodes[3:], in_diodes[:3])
-    return Exposure(spread_light(in_layer[1], acquisition.signal_spread), *in_layer, *in_diodes)
+    arriving = spread_light(in_layer[1], acquisition.mean_spread)
+    if acquisition.layer_weights[3].any():
+        arriving += spread_light(in_layer[3], acquisition.departure_spread)
+    return Exposure(arriving, *(np.array(plane) for plane in in_layer[:3]), *in_diodes)
 
 
 def acquire_frame(
@@ -237,21 +250,21 @@ def acquire_frame(
         For the next frame.
     """
     panel, scintillator, timing = acquisition.panel, acquisition.scintillator, acquisition.scene.timing
-    maps, light_per_keV = acquisition.maps, scintillator.light.yield_per_keV * scintillator.light.collection_fraction
+    maps = acquisition.maps
 
-    # X-rays: a compound Poisson number of quanta in each sample; signal and noise spread by the same transfer.
+    # X-rays: a compound Poisson number of quanta in each sample, each with its own depth and light. The mean spreads
+    # as the signal does; the noise less, since a single quantum's light is more compact than the mean of all.
     if exposure is None:
         light = np.zeros(maps.response.shape, dtype=np.float32)
         direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
     else:
-        noise_keV = deposit_energy(exposure.quanta, exposure.energy_keV, exposure.energy_square_keV2, rng)
-        noise_keV -= exposure.energy_keV
-        light = spread_light(noise_keV, acquisition.noise_spread)
-        del noise_keV
-        light += exposure.spread_keV
-        light *= np.float32(light_per_keV)
-        direct_keV = deposit_energy(
-            exposure.diode_quanta, exposure.diode_energy_keV, exposure.diode_energy_square_keV2, rng
+        noise = draw_portions(exposure.quanta, exposure.light, exposure.light_square, rng)
+        noise -= exposure.light
+        light = spread_light(noise, acquisition.noise_spread)
+        del noise
+        light += exposure.spread_light
+        direct_keV = draw_portions(
+            exposure.diode_tracks, exposure.diode_energy_keV, exposure.diode_energy_square_keV2, rng
         )
     # Light in time: the afterglow of earlier frames comes in, this frame's goes to the next.
     light, afterglow = emit_light(
@@ -307,8 +320,7 @@ def mean_electrons(acquisition: Acquisition) -> float:
     The product of the chain's mean gains, for checks and for printing; frames do not use it.
     """
     samples = acquisition.scene.sampling.samples_per_pixel**2
-    light = acquisition.scintillator.light
-    photons = acquisition.layer_weights[1].sum() * samples * light.yield_per_keV * light.collection_fraction
+    photons = acquisition.layer_weights[1].sum() * samples
     diode = acquisition.panel.photodiode
     return float(photons * diode.fill_factor * acquisition.quantum_efficiency)
 
@@ -322,22 +334,24 @@ def _traps_in_the_dark(acquisition: Acquisition) -> Array:
 
 
 def _absorption_weights(
-    panel: Panel, scintillator: Scintillator, spectrum: Spectrum, samples_per_pixel: int
+    panel: Panel,
+    scintillator: Scintillator,
+    spectrum: Spectrum,
+    light: LayerLight,
+    spread: BeamSpread,
+    samples_per_pixel: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What layer, coated diode and bare diode take from each energy bin per sample: quanta, energy, squared energy."""
+    """What each energy bin gives a sample of the layer, a coated diode and a bare one: see `Acquisition`."""
     energy_keV = spectrum.energy_keV
-    layer, thickness_mm = layer_material(scintillator), scintillator.thickness_um * 1e-3
-    incident = spectrum.fluence_per_mm2 * (panel.pixels.pitch_mm / samples_per_pixel) ** 2
+    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
     for cover in panel.cover:
         path_mm = cover.thickness_um * 1e-3
         incident = incident * np.exp(-linear_attenuation_per_mm(material(cover.material), energy_keV) * path_mm)
-    behind_layer = np.exp(-linear_attenuation_per_mm(layer, energy_keV) * thickness_mm)
-
-    layer_weights = _response_weights(layer, thickness_mm, energy_keV) * incident
-    layer_weights[2] /= scintillator.light.swank_optical  # the spread of light per keV widens that of energy
+    thickness_mm = scintillator.thickness_um * 1e-3
+    behind_layer = np.exp(-linear_attenuation_per_mm(layer_material(scintillator), energy_keV) * thickness_mm)
+    portions = [light.quanta, light.light, light.light_square, light.light * spread.departure_weight]
     bare_diode = _diode_weights(panel.photodiode, energy_keV) * incident
-    bare_diode = bare_diode * samples_per_pixel**2  # the diode has no samples: it is projected by pixels
-    return layer_weights, bare_diode * behind_layer, bare_diode
+    return np.stack(portions) * (incident / samples_per_pixel**2), bare_diode * behind_layer, bare_diode
 
 
 def _diode_weights(photodiode: Photodiode, energy_keV: FloatArray) -> FloatArray:
@@ -353,5 +367,5 @@ def _diode_weights(photodiode: Photodiode, energy_keV: FloatArray) -> FloatArray
 
 def _response_weights(layer: Material, thickness_mm: float, energy_keV: FloatArray) -> FloatArray:
     grid_keV = energy_grid_keV(layer, float(energy_keV[0]), float(energy_keV[-1]))
-    response = cached_layer_response(layer, thickness_mm, grid_keV, RESPONSE_HISTORIES)
+    response = cached_layer_response(layer, thickness_mm, grid_keV, HISTORIES)
     return frame_weights(response, energy_keV)

@@ -177,7 +177,7 @@ def _refuse_unknown_keys(kind: Any, value: Any, where: str, path: tuple[str, ...
         for key, entry in value.items():
             _refuse_unknown_keys(typing.get_args(kind)[1], entry, where, (*path, key))
         return
-    kind = _inner_dataclass(kind)
+    kind = _inner_dataclass(kind, value)
     if kind is None:
         return
     if isinstance(value, list):
@@ -197,14 +197,17 @@ def _refuse_unknown_keys(kind: Any, value: Any, where: str, path: tuple[str, ...
             raise ValueError(f"{where}: the key '{'.'.join((*path, field.name))}' is missing")
 
 
-def _inner_dataclass(kind: Any) -> Any:
-    """The dataclass inside Annotated, Optional and tuple types, or None."""
+def _inner_dataclass(kind: Any, value: Any) -> Any:
+    """The dataclass inside Annotated, Optional and tuple types, or None; of several, the one that ``model`` names."""
     if is_dataclass(kind):
         return kind
-    origin = typing.get_origin(kind)
-    if origin in (typing.Annotated, tuple, typing.Union, types.UnionType):
-        return next((inner for inner in map(_inner_dataclass, typing.get_args(kind)) if inner is not None), None)
-    return None
+    if typing.get_origin(kind) not in (typing.Annotated, tuple, typing.Union, types.UnionType):
+        return None
+    found = [inner for inner in (_inner_dataclass(k, value) for k in typing.get_args(kind)) if inner is not None]
+    if len(found) > 1:
+        model = value.get("model") if isinstance(value, Mapping) else None
+        found = [inner for inner in found if any(f.name == "model" and f.default == model for f in fields(inner))]
+    return found[0] if found else None
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from radiography.scintillator import Scintillator
+FloatArray = npt.NDArray[np.float64]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -152,15 +152,16 @@ class Panel:
         return float(min(np.floor(full_dn), 2**readout.bits - 1))
 
 
-def emission_weighted_quantum_efficiency(panel: Panel, scintillator: Scintillator) -> float:
-    """Photodiode quantum efficiency averaged over a Gaussian emission line. [1]
+def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray, emission: FloatArray) -> float:
+    """Photodiode quantum efficiency averaged over the light that reaches it. [1]
 
-    Outside the tabulated wavelengths the efficiency is that of the nearest entry.
+    Parameters
+    ----------
+    panel : Panel
+        With its table of quantum efficiency; outside it the efficiency is that of the nearest entry.
+    wavelength_nm, emission : (L,) float64
+        Wavelengths [nm] and share of the light at each [1].
     """
-    peak_nm = scintillator.light.emission_peak_nm
-    sigma_nm = scintillator.light.emission_fwhm_nm / (2.0 * np.sqrt(2.0 * np.log(2.0)))
-    wavelength_nm = np.linspace(peak_nm - 4.0 * sigma_nm, peak_nm + 4.0 * sigma_nm, 401)
-    emission = np.exp(-0.5 * ((wavelength_nm - peak_nm) / sigma_nm) ** 2)
     efficiency = np.interp(wavelength_nm, panel.photodiode.wavelength_nm, panel.photodiode.quantum_efficiency)
     return float(np.sum(emission * efficiency) / np.sum(emission))
 

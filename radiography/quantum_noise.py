@@ -1,6 +1,6 @@
-"""Energy that X-ray quanta leave in each sample of a layer, and the normal deviates of the electronic stages.
+"""What X-ray quanta leave in each sample, light or energy, and the normal deviates of the electronic stages.
 
-The number of interacting quanta is Poisson; each leaves an energy with a known mean and mean square. Every row of a
+The number of interacting quanta is Poisson; each leaves a portion with a known mean and mean square. Every row of a
 picture has its own generator (xoshiro256++ [1]_), seeded from the caller's, so the numbers do not depend on threads.
 
 References
@@ -21,52 +21,52 @@ from numba import njit, prange
 NORMAL_ABOVE_QUANTA = 64.0
 
 
-def deposit_energy(
+def draw_portions(
     quanta: npt.NDArray[np.float32],
-    energy_keV: npt.NDArray[np.float32],
-    energy_square_keV2: npt.NDArray[np.float32],
+    total: npt.NDArray[np.float32],
+    square_sum: npt.NDArray[np.float32],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:
-    """Energy absorbed in each sample during one exposure, with quantum noise.
+    """What the quanta of one exposure leave in each sample, with quantum noise.
 
-    A compound Poisson sum: its mean is ``energy_keV`` and its variance ``energy_square_keV2``, for any beam, so a
-    spectrum hardened by the object keeps its right noise. Below 64 quanta the number of quanta is drawn exactly and
-    their total energy as a gamma variable of the right mean and variance; above, the sum is normal.
+    A compound Poisson sum: its mean is ``total`` and its variance ``square_sum``, for any beam, so a spectrum hardened
+    by the object keeps its right noise. Below 64 quanta the number of quanta is drawn exactly and their total as a
+    gamma variable of the right mean and variance; above, the sum is normal.
 
     Parameters
     ----------
     quanta : (H, W) float32
         Mean number of interacting quanta. [1]
-    energy_keV : (H, W) float32
-        Mean absorbed energy, the sum over quanta. [keV]
-    energy_square_keV2 : (H, W) float32
-        Mean sum of the squared energies of the quanta. [keV^2]
+    total : (H, W) float32
+        Mean sum of the portions, such as light [1] or absorbed energy [keV].
+    square_sum : (H, W) float32
+        Mean sum of the squared portions. [unit of total, squared]
     rng : numpy.random.Generator
         Same state, same picture, for any number of threads.
 
     Returns
     -------
-    deposited_keV : (H, W) float32
-        Never negative for fewer than 64 quanta. [keV]
+    drawn : (H, W) float32
+        Never negative for fewer than 64 quanta. [unit of total]
 
     Raises
     ------
     ValueError
         If the three maps differ in shape, or one holds a negative value or NaN.
     """
-    if not (quanta.shape == energy_keV.shape == energy_square_keV2.shape):
+    if not (quanta.shape == total.shape == square_sum.shape):
         raise ValueError(
-            f"quanta are {quanta.shape}, energy {energy_keV.shape}, squared energy {energy_square_keV2.shape}: "
+            f"quanta are {quanta.shape}, their total {total.shape}, their square sum {square_sum.shape}: "
             "all must have one shape"
         )
-    maps = {"quanta": quanta, "energy_keV": energy_keV, "energy_square_keV2": energy_square_keV2}
+    maps = {"quanta": quanta, "total": total, "square_sum": square_sum}
     for name, values in maps.items():
         lowest = values.min(initial=0)
         if not lowest >= 0:
             raise ValueError(f"{name} must be zero or positive everywhere, got {lowest:g}")
-    deposited_keV = np.empty(quanta.shape, dtype=np.float32)
-    _deposit_energy(quanta, energy_keV, energy_square_keV2, _row_seeds(quanta.shape[0], rng), deposited_keV)
-    return deposited_keV
+    drawn = np.empty(quanta.shape, dtype=np.float32)
+    _draw_portions(quanta, total, square_sum, _row_seeds(quanta.shape[0], rng), drawn)
+    return drawn
 
 
 def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -171,7 +171,7 @@ def _gamma(shape, state):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _deposit_energy(quanta, energy_keV, energy_square_keV2, seeds, out):  # type: ignore[no-untyped-def]
+def _draw_portions(quanta, total, square_sum, seeds, out):  # type: ignore[no-untyped-def]
     """Writes every element of ``out`` (H, W); a row uses only its own generator."""
     for row in prange(out.shape[0]):
         state = np.empty(4, dtype=np.uint64)
@@ -180,8 +180,8 @@ def _deposit_energy(quanta, energy_keV, energy_square_keV2, seeds, out):  # type
         has_spare = False
         for col in range(out.shape[1]):
             mean_quanta = np.float64(quanta[row, col])
-            mean_energy = np.float64(energy_keV[row, col])
-            square = np.float64(energy_square_keV2[row, col])
+            mean_energy = np.float64(total[row, col])
+            square = np.float64(square_sum[row, col])
             if mean_quanta <= 0.0:
                 out[row, col] = 0.0
             elif mean_quanta > NORMAL_ABOVE_QUANTA:

@@ -14,9 +14,11 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from radiography.attenuation import Material, material, mixture
+from radiography.light_layers import ColumnarLayer, EmissionLine, TurbidLayer
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+FloatArray = npt.NDArray[np.float64]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -31,31 +33,34 @@ class Part:
 
 @dataclass(frozen=True, config=_STRICT)
 class Light:
-    """Light of the layer: photons per absorbed keV, the share that reaches the diodes, and the emission line.
-
-    ``swank_optical`` is the statistical factor of the spread in light collected per absorbed keV (depth of
-    interaction); the X-ray part of the Swank factor is computed from the layer. [1]
-    """
+    """Light that the layer makes: photons per absorbed keV, before any of them is lost. [1/keV]"""
 
     yield_per_keV: Positive
-    collection_fraction: Fraction
-    swank_optical: Fraction
-    emission_peak_nm: Positive
-    emission_fwhm_nm: Positive
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Spread:
-    """Modulation transfer of the layer, before the pixel aperture.
+    """Light of a layer as measured or fitted, where what the light meets is not described.
 
-    ``reciprocal`` is 1 / (1 + (f / f_half)^2): a sharp centre with exponential tails, the shape of measured screens.
-    ``origin`` says where the number comes from; a fitted number must not be reported as a prediction.
+    Modulation transfer 1 / (1 + (f / half_frequency)^2), before the pixel aperture; ``collection_fraction`` of the
+    light reaches the diodes; ``swank_optical`` is the statistical factor of its spread with depth. ``origin`` says
+    where the numbers come from; a fitted number must not be reported as a prediction.
     """
 
-    model: Literal["reciprocal"]
     half_frequency_per_mm: Positive
-    origin: Literal["fitted", "measured", "transport"]
+    collection_fraction: Fraction
+    swank_optical: Fraction
+    emission: EmissionLine
+    origin: Literal["fitted", "measured"]
     note: str
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Veil:
+    """Long-range glare: share of the light [1] that spreads exponentially over a length [mm]."""
+
+    fraction: Annotated[float, Field(ge=0, lt=1)]
+    length_mm: Positive
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -83,14 +88,18 @@ class Scintillator:
     thickness_um: Positive
     parts: tuple[Part, ...]
     light: Light
-    spread: Spread
     decay: tuple[DecayComponent, ...]
+    transport: Annotated[TurbidLayer | ColumnarLayer, Field(discriminator="model")] | None = None
+    spread: Spread | None = None
+    veil: Veil | None = None
     afterglow: tuple[AfterglowComponent, ...] = ()
 
     def __post_init__(self) -> None:
         filled = sum(part.volume_fraction for part in self.parts)
         if not self.parts or filled > 1.0 + 1e-9:
             raise ValueError(f"volume fractions of scintillator '{self.name}' must sum to at most 1, got {filled:g}")
+        if (self.transport is None) == (self.spread is None):
+            raise ValueError(f"scintillator '{self.name}' needs [transport] or [spread], one of them")
         shared = sum(component.amplitude_fraction for component in self.decay)
         if abs(shared - 1.0) > 1e-6:
             raise ValueError(f"decay amplitudes of scintillator '{self.name}' must sum to 1, got {shared:g}")
@@ -111,13 +120,13 @@ def layer_material(scintillator: Scintillator) -> Material:
     return mixture(scintillator.name, parts, source=f"scintillator file '{scintillator.name}'")
 
 
-def spread_transfer(scintillator: Scintillator, frequency_per_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Modulation transfer of the layer's light and X-ray spread at given frequencies. [1]
+def spread_transfer(spread: Spread, frequency_per_mm: FloatArray) -> FloatArray:
+    """Modulation transfer of a measured or fitted spread at given frequencies. [1]
 
     Parameters
     ----------
-    scintillator : Scintillator
-        The layer.
+    spread : Spread
+        With its half frequency.
     frequency_per_mm : (F,) float64
         Spatial frequency. [1/mm]
 
@@ -128,15 +137,24 @@ def spread_transfer(scintillator: Scintillator, frequency_per_mm: npt.NDArray[np
 
     Notes
     -----
-    1 / (1 + H f^2) with H = 1 / f_half^2 [1]_; the layer's real transfer depends on depth and energy.
+    1 / (1 + H f^2) with H = 1 / f_half^2 [1]_.
 
     References
     ----------
     .. [1] Swank, "Calculation of modulation transfer functions of x-ray fluorescent screens", Appl. Opt. 12, 1865
            (1973).
     """
-    ratio = np.asarray(frequency_per_mm, dtype=np.float64) / scintillator.spread.half_frequency_per_mm
-    return 1.0 / (1.0 + ratio * ratio)
+    ratio = np.asarray(frequency_per_mm, dtype=np.float64) / spread.half_frequency_per_mm
+    return np.asarray(1.0 / (1.0 + ratio * ratio))
+
+
+def veil_transfer(veil: Veil | None, frequency_per_mm: FloatArray) -> FloatArray:
+    """Transfer of the glare, (F,): 1 - a + a (1 + (2 pi f b)^2)^(-3/2) for a share a and a length b; 1 without. [1]"""
+    frequency = np.asarray(frequency_per_mm, dtype=np.float64)
+    if veil is None:
+        return np.ones_like(frequency)
+    long_range = (1.0 + (2.0 * np.pi * frequency * veil.length_mm) ** 2) ** -1.5
+    return np.asarray(1.0 - veil.fraction + veil.fraction * long_range)
 
 
 def effective_decay_ns(scintillator: Scintillator) -> float:

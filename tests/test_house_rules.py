@@ -16,13 +16,20 @@ STOREYS: list[set[str]] = [
     {"phantoms", "calibration", "radiography.analysis"},
     {"radiography.geometry", "radiography.attenuation", "radiography.result_cache", "radiography.quantum_noise"},
     # what things are
-    {"radiography.beam", "radiography.scintillator", "radiography.photon_tables", "radiography.frame_files"},
-    {"radiography.panel", "radiography.spectrum", "radiography.scene", "radiography.photon_transport"},
-    {"radiography.panel_maps", "radiography.config", "radiography.absorption", "radiography.frames"},
-    {"radiography.beam_absorption", "radiography.solid_surfaces"},
-    {"radiography.ray_bands"},
-    {"radiography.ray_kernels"},
-    {"radiography.projection"},
+    {"radiography.beam", "radiography.light_layers", "radiography.photon_tables", "radiography.frame_files"},
+    {"radiography.scintillator", "radiography.spectrum", "radiography.scene", "radiography.frames"},
+    {"radiography.panel", "radiography.photon_transport", "radiography.turbid_kernels"},
+    {"radiography.panel_maps", "radiography.config", "radiography.column_kernels"},
+    # computed once for a layer, or for a scene
+    {
+        "radiography.absorption",
+        "radiography.light_transport",
+        "radiography.solid_surfaces",
+        "radiography.event_kernels",
+    },
+    {"radiography.beam_absorption", "radiography.light_by_depth", "radiography.ray_bands"},
+    {"radiography.ray_kernels", "radiography.layer_light"},
+    {"radiography.projection", "radiography.layer_report", "radiography.layer_fit"},
     # the stages of a frame: never each other
     {
         "radiography.light_spread",
@@ -32,7 +39,7 @@ STOREYS: list[set[str]] = [
         "radiography.readout",
         "radiography.processing",
     },
-    {"radiography.acquire", "radiography.dicom", "radiography.figures"},
+    {"radiography.acquire", "radiography.event_frame", "radiography.dicom", "radiography.figures"},
     {"radiography.cli"},
 ]
 MAY_IMPORT_WITHIN = {  # rooms of several files

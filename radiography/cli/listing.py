@@ -6,6 +6,7 @@ import inspect
 
 from radiography.config import load_beam, load_panel, load_scene, load_scintillator, shipped
 from radiography.scene import PHANTOMS, phantom_builder
+from radiography.scintillator import Scintillator
 
 
 def run_list(kind: str) -> None:
@@ -18,7 +19,7 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     if kind == "scintillators":
         layers = [load_scintillator(name) for name in shipped("scintillator")]
         return [
-            (s.name, f"{s.description}; {s.light.yield_per_keV:g} photons/keV, light spread {s.spread.origin}")
+            (s.name, f"{s.description}; {s.light.yield_per_keV:g} photons/keV, light {_light_origin(s)}")
             for s in layers
         ]
     if kind == "panels":
@@ -33,6 +34,11 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     if kind == "scenes":
         return [(name, load_scene(name).description) for name in shipped("scene")]
     return [(name, _phantom_line(name)) for name in PHANTOMS]
+
+
+def _light_origin(scintillator: Scintillator) -> str:
+    """Where the layer's light spread comes from."""
+    return "computed by transport" if scintillator.spread is None else scintillator.spread.origin
 
 
 def _phantom_line(name: str) -> str:

@@ -76,7 +76,7 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
         "panel": panel.name,
         "serial": panel.serial,
         "scintillator": acquisition.scintillator.name,
-        "light_spread": asdict(acquisition.scintillator.spread),
+        "light_spread": light_origin(acquisition),
         "integration_time_s": scene.timing.integration_time_s,
         "frame_interval_s": scene.timing.frame_interval_s,
         "kvp": acquisition.beam.kvp,
@@ -91,6 +91,12 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
     }
 
 
+def light_origin(acquisition: Acquisition) -> str:
+    """Where the spread of the layer's light comes from, for records."""
+    spread = acquisition.scintillator.spread
+    return "computed by light transport" if spread is None else f"{spread.origin}: {spread.note}"
+
+
 def run_check(scene_name: str) -> None:
     """Validate a scene and print what will run."""
     scene = load_scene(scene_name)
@@ -100,7 +106,8 @@ def run_check(scene_name: str) -> None:
     rows: list[tuple[str, str]] = [
         ("scene", scene.description),
         ("panel", f"{panel.name}: {pixels.rows} x {pixels.cols} pixels of {pixels.pitch_mm} mm, serial {panel.serial}"),
-        ("scintillator", f"{layer.name}: {layer.description}; light spread {layer.spread.origin}"),
+        ("scintillator", f"{layer.name}: {layer.description}"),
+        ("", f"light: {light_origin(acquisition)}"),
         ("beam", f"{beam.name}: {beam.kvp:g} kV {beam.anode}, {scene.beam.air_kerma_uGy:g} uGy at the panel"),
     ]
     if scene.beam.air_kerma_uGy > 0:
@@ -167,6 +174,7 @@ def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None
     if exposure is not None:
         shape = (acquisition.geometry.rows, samples, acquisition.geometry.cols, samples)
         planes["quanta"] = exposure.quanta.reshape(shape).sum(axis=(1, 3))
-        planes["energy_keV"] = exposure.energy_keV.reshape(shape).sum(axis=(1, 3))
+        planes["light"] = exposure.light.reshape(shape).sum(axis=(1, 3))
+        planes["light_spread"] = exposure.spread_light
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **planes)

@@ -138,7 +138,8 @@ def test_a_whole_number_may_stand_for_a_decimal_one(load_changed):
         ),
         ("panel", "fraction = 0.0220", "fraction = 0.9998", "lag fractions of panel 'fully_coated'.*got 1.0"),
         ("scintillator", "volume_fraction = 0.52", "volume_fraction = 0.62", "must sum to at most 1, got 1.1"),
-        ("scintillator", '"reciprocal"', '"gaussian"', "spread.model must be 'reciprocal', got 'gaussian'"),
+        ("scintillator", '"turbid"', '"gaussian"', "transport"),
+        ("scintillator", "anisotropy", "anisotropi", "unknown key 'transport.anisotropi'.*did you mean 'anisotropy'"),
         # wrong kinds
         ("scene", "= 15.0", '= "15"', "beam.air_kerma_uGy must be a valid number, got '15'"),
         ("scene", "= 15.0", "= true", "beam.air_kerma_uGy must be a valid number, got True"),

@@ -9,7 +9,8 @@ import pytest
 
 from radiography import light_spread
 from radiography.light_spread import plan_light_spread, spread_light
-from radiography.scintillator import spread_transfer
+from radiography.light_layers import EmissionLine
+from radiography.scintillator import Spread, spread_transfer
 from tests import reference
 
 PITCH_MM = 0.139
@@ -64,6 +65,18 @@ def _edge(layer, angle_deg, samples, rays):
     found = np.abs(np.exp(-2j * np.pi * frequency_per_mm[:, None] * middle_mm) @ step)
     aperture = np.sinc(frequency_per_mm * PITCH_MM * cos) * np.sinc(frequency_per_mm * PITCH_MM * sin)
     return found, spread_transfer(layer, frequency_per_mm) * aperture
+
+
+@pytest.fixture
+def film():
+    """A sharp spread, near that of the paper's film."""
+    return Spread(4.146, 0.21, 0.95, EmissionLine(530.0, 20.0), "fitted", "for tests")
+
+
+@pytest.fixture
+def csi():
+    """A wide spread, near that of columnar CsI:Tl."""
+    return Spread(1.668, 0.55, 0.95, EmissionLine(565.0, 155.0), "fitted", "for tests")
 
 
 @pytest.fixture(params=["film", "csi"])

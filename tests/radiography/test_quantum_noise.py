@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from radiography import quantum_noise
-from radiography.quantum_noise import NORMAL_ABOVE_QUANTA, deposit_energy, standard_normal
+from radiography.quantum_noise import NORMAL_ABOVE_QUANTA, draw_portions, standard_normal
 from tests import reference
 
 SHAPE = (600, 501)  # odd number of columns: the last of a row has no partner
@@ -31,7 +31,7 @@ def _gamma_moment(order, mean=MEAN_KEV, variance=VARIANCE_KEV2):
 
 
 def _deposited(mean_quanta, seed=1):
-    return deposit_energy(*_uniform_exposure(mean_quanta), np.random.default_rng(seed)).astype(np.float64)
+    return draw_portions(*_uniform_exposure(mean_quanta), np.random.default_rng(seed)).astype(np.float64)
 
 
 @pytest.fixture(scope="module", params=MEANS)
@@ -70,7 +70,7 @@ def test_skewness_follows_theory_below_the_threshold_and_steps_by_less_than_its_
 def test_deposited_energy_is_distributed_as_a_sum_over_single_quanta(mean_quanta, variance_keV2):
     slow = reference.sum_of_gammas(COUNT // 10, mean_quanta, MEAN_KEV, variance_keV2, np.random.default_rng(7))
     maps = _uniform_exposure(mean_quanta, square_keV2=MEAN_KEV**2 + variance_keV2)
-    fast = deposit_energy(*maps, np.random.default_rng(1))
+    fast = draw_portions(*maps, np.random.default_rng(1))
     # Zeros are a share of their own: compare it first, then the shape of the rest.
     zero_share = np.exp(-mean_quanta)
     assert abs(np.mean(fast == 0) - zero_share) < 4 * np.sqrt(zero_share * (1 - zero_share) / COUNT) + 1e-12
@@ -81,7 +81,7 @@ def test_deposited_energy_is_distributed_as_a_sum_over_single_quanta(mean_quanta
 @pytest.mark.parametrize("mean_quanta", [0.3, 5.0, 63.0])
 def test_quanta_of_one_energy_leave_whole_numbers_of_it_with_poisson_frequency(mean_quanta):
     maps = _uniform_exposure(mean_quanta, square_keV2=MEAN_KEV**2)
-    counts = deposit_energy(*maps, np.random.default_rng(3)).astype(np.float64).ravel() / MEAN_KEV
+    counts = draw_portions(*maps, np.random.default_rng(3)).astype(np.float64).ravel() / MEAN_KEV
     whole = np.rint(counts)
     np.testing.assert_allclose(counts, whole, atol=1e-4)  # float32 of the mean energy: 1e-7 of 100 quanta and its ratio
     low, high = stats.poisson.ppf([1e-3, 1 - 1e-3], mean_quanta)
@@ -103,7 +103,7 @@ def test_noise_behind_a_hardening_filter_is_the_sum_of_squared_energies(open_qua
     expected = np.sum(line_quanta * line_keV**2)
     planes = [line_quanta.sum(), np.sum(line_quanta * line_keV), expected]
     maps = [np.full(SHAPE, plane, dtype=np.float32) for plane in planes]
-    deposited = deposit_energy(*maps, np.random.default_rng(11)).astype(np.float64)
+    deposited = draw_portions(*maps, np.random.default_rng(11)).astype(np.float64)
     # Standard error of the ratio: sqrt((2 + excess) / 300,600) is 0.003 to 0.005; the requirement is 0.02.
     assert abs(deposited.var() / expected - 1.0) < 0.02
     averaged = np.sum(line_quanta) * (np.sum(line_quanta * line_keV) / np.sum(line_quanta)) ** 2
@@ -112,15 +112,15 @@ def test_noise_behind_a_hardening_filter_is_the_sum_of_squared_energies(open_qua
 
 def test_twice_the_energy_per_quantum_is_twice_the_deposited_energy():
     quanta, energy, square = _uniform_exposure(3.0, (48, 64))
-    once = deposit_energy(quanta, energy, square, np.random.default_rng(5))
-    twice = deposit_energy(quanta, 2 * energy, 4 * square, np.random.default_rng(5))
+    once = draw_portions(quanta, energy, square, np.random.default_rng(5))
+    twice = draw_portions(quanta, 2 * energy, 4 * square, np.random.default_rng(5))
     np.testing.assert_allclose(twice, 2 * once, rtol=1e-6)  # float32
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0])
 def test_no_quanta_leave_no_energy(value):
     nothing = np.full((48, 64), value, dtype=np.float32)
-    assert not deposit_energy(nothing, nothing, nothing, np.random.default_rng(0)).any()
+    assert not draw_portions(nothing, nothing, nothing, np.random.default_rng(0)).any()
 
 
 def test_energy_is_never_negative_below_the_threshold():
@@ -131,7 +131,7 @@ def test_energy_is_never_negative_below_the_threshold():
 def test_more_exposed_pixels_hold_more_energy():
     quanta, energy, square = _uniform_exposure(20.0, (48, 64))
     ramp = np.linspace(0.1, 10.0, 64, dtype=np.float32)
-    columns = deposit_energy(quanta * ramp, energy * ramp, square * ramp, np.random.default_rng(2)).mean(axis=0)
+    columns = draw_portions(quanta * ramp, energy * ramp, square * ramp, np.random.default_rng(2)).mean(axis=0)
     slope = np.polyfit(ramp, columns, 1)[0]
     # Weighted noise of a column mean is below sqrt(200 x 1100 / 48) = 68 keV; the ramp spans 9.9 over 64 columns.
     assert abs(slope - 20.0 * MEAN_KEV) < 4 * 68.0 / (ramp.std() * 8.0)
@@ -140,29 +140,29 @@ def test_more_exposed_pixels_hold_more_energy():
 def test_input_maps_stay_as_they_are():
     maps = [np.full((48, 64), value, dtype=np.float32) for value in (3.0, 90.0, 3300.0)]
     before = [plane.copy() for plane in maps]
-    deposit_energy(*maps, np.random.default_rng(0))
+    draw_portions(*maps, np.random.default_rng(0))
     assert all(np.array_equal(plane, copy) for plane, copy in zip(maps, before, strict=True))
 
 
 def test_maps_of_different_shapes_are_refused():
     quanta, energy, square = _uniform_exposure(3.0, (48, 64))
-    with pytest.raises(ValueError, match=r"quanta are \(64, 48\), energy \(48, 64\).*one shape"):
-        deposit_energy(quanta.T, energy, square, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"quanta are \(64, 48\), their total \(48, 64\).*one shape"):
+        draw_portions(quanta.T, energy, square, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
         (0, -1.0, "quanta must be zero or positive everywhere, got -1"),
-        (1, -3.0, "energy_keV must be zero or positive everywhere, got -3"),
-        (2, np.nan, "energy_square_keV2 must be zero or positive everywhere, got nan"),
+        (1, -3.0, "total must be zero or positive everywhere, got -3"),
+        (2, np.nan, "square_sum must be zero or positive everywhere, got nan"),
     ],
 )
 def test_negative_and_missing_values_are_refused(place, value, message):
     maps = [np.array(plane) for plane in _uniform_exposure(3.0, (48, 64))]
     maps[place][7, 9] = value
     with pytest.raises(ValueError, match=message):
-        deposit_energy(*maps, np.random.default_rng(0))
+        draw_portions(*maps, np.random.default_rng(0))
 
 
 def _mixed_exposure():
@@ -177,10 +177,10 @@ def _mixed_exposure():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda rng: deposit_energy(*_mixed_exposure(), rng),
+        lambda rng: draw_portions(*_mixed_exposure(), rng),
         lambda rng: standard_normal(48, 65, rng),
     ],
-    ids=["deposit_energy", "standard_normal"],
+    ids=["draw_portions", "standard_normal"],
 )
 class TestReproducibility:
     def test_same_seed_gives_the_same_bytes_on_one_thread_and_two(self, draw):
@@ -261,12 +261,12 @@ def test_normal_deviates_are_those_of_integer_arithmetic(cols):
 
 def test_compiled_and_uncompiled_energies_agree(monkeypatch):
     maps = _mixed_exposure()
-    compiled = deposit_energy(*maps, np.random.default_rng(4))
+    compiled = draw_portions(*maps, np.random.default_rng(4))
     for name, member in inspect.getmembers(quantum_noise):
         if hasattr(member, "py_func"):
             monkeypatch.setattr(quantum_noise, name, member.py_func)
     with np.errstate(over="ignore"):  # 64-bit words wrap round by design
-        plain = deposit_energy(*maps, np.random.default_rng(4))
+        plain = draw_portions(*maps, np.random.default_rng(4))
     np.testing.assert_allclose(compiled, plain, rtol=3e-7)  # float32, and the last digit of log and sqrt
 
 
@@ -274,5 +274,5 @@ def test_compiled_and_uncompiled_energies_agree(monkeypatch):
 def test_read_only_maps_give_the_same_energies():
     maps = _mixed_exposure()
     locked = [reference.read_only(plane) for plane in maps]
-    writable = deposit_energy(*maps, np.random.default_rng(4))
-    assert deposit_energy(*locked, np.random.default_rng(4)).tobytes() == writable.tobytes()
+    writable = draw_portions(*maps, np.random.default_rng(4))
+    assert draw_portions(*locked, np.random.default_rng(4)).tobytes() == writable.tobytes()

@@ -7,16 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from radiography.light_layers import EmissionLine
 from radiography.scintillator import (
     AfterglowComponent,
     DecayComponent,
     Part,
+    Spread,
+    Veil,
     effective_decay_ns,
     layer_material,
     spread_transfer,
+    veil_transfer,
 )
-
-PITCH_MM = 0.139
 
 
 @pytest.mark.parametrize(("layer", "expected_ns"), [("film", 44.6), ("csi", 1000.0)])
@@ -28,29 +30,34 @@ def test_effective_decay_of_one_component_is_its_time(film):
     assert effective_decay_ns(replace(film, decay=(DecayComponent(1.0, 44.0),))) == 44.0
 
 
-@pytest.mark.parametrize(
-    ("layer", "direct_share", "expected"),
-    [("film", 0.049, 0.72), ("csi", 0.0, 0.36)],  # the layers' files: X-rays in the photodiodes are not blurred
-)
-def test_layer_and_aperture_together_have_the_papers_mtf_at_2_per_mm(layer, direct_share, expected, request):
-    transfer = spread_transfer(request.getfixturevalue(layer), np.array([2.0]))[0]
-    total = ((1.0 - direct_share) * transfer + direct_share) * np.sinc(2.0 * PITCH_MM)
-    assert total == pytest.approx(expected, abs=5e-4)  # the paper prints two digits
+SPREAD = Spread(4.0, 0.2, 0.95, EmissionLine(530.0, 20.0), "measured", "for tests")
 
 
-def test_transfer_is_one_at_zero_half_at_its_frequency_and_falls(film):
-    frequency_per_mm = np.array([0.0, film.spread.half_frequency_per_mm, 10.0, 20.0])
-    transfer = spread_transfer(film, frequency_per_mm)
+def test_transfer_is_one_at_zero_half_at_its_frequency_and_falls():
+    transfer = spread_transfer(SPREAD, np.array([0.0, 4.0, 10.0, 20.0]))
     np.testing.assert_allclose(transfer[:2], [1.0, 0.5], rtol=1e-15)
     assert (np.diff(transfer) < 0).all()
 
 
-def test_a_film_with_twice_the_half_frequency_has_the_transfer_of_half_the_frequency(film):
-    sharper = replace(film, spread=replace(film.spread, half_frequency_per_mm=2 * film.spread.half_frequency_per_mm))
+def test_a_spread_with_twice_the_half_frequency_has_the_transfer_of_half_the_frequency():
+    sharper = replace(SPREAD, half_frequency_per_mm=8.0)
     frequency_per_mm = np.linspace(0.0, 5.0, 11)
     np.testing.assert_array_equal(
-        spread_transfer(sharper, 2 * frequency_per_mm), spread_transfer(film, frequency_per_mm)
+        spread_transfer(sharper, 2 * frequency_per_mm), spread_transfer(SPREAD, frequency_per_mm)
     )
+
+
+def test_a_veil_takes_its_share_beyond_its_length_and_nothing_at_zero_frequency():
+    transfer = veil_transfer(Veil(0.06, 10.0), np.array([0.0, 1.0 / (20.0 * np.pi), 5.0]))
+    # (1 + 1)^(-3/2) of the veil is left where 2 pi f b = 1
+    np.testing.assert_allclose(transfer, [1.0, 0.94 + 0.06 * 2.0**-1.5, 0.94], atol=1e-6)
+    np.testing.assert_array_equal(veil_transfer(None, np.array([0.0, 3.0])), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_light_is_described_in_one_way(film, both):
+    with pytest.raises(ValueError, match=r"needs \[transport\] or \[spread\]"):
+        replace(film, spread=SPREAD) if both else replace(film, transport=None)
 
 
 @pytest.mark.parametrize(
