@@ -1,4 +1,4 @@
-"""Monte Carlo of single X-ray photons in a plane layer: the compiled kernels below `absorption.layer_response`.
+"""Monte Carlo of single X-ray photons in a plane layer: the compiled kernels of `absorption` and `event_frame`.
 
 A photon is followed with all its fluorescence until its energy is deposited or has left the layer; electrons stop
 where they are set free. The first interaction is forced to happen inside the layer, since its probability is known.
@@ -309,3 +309,33 @@ def trace_photons(
         depth_keV[row, :] = row_depth
         signal[row, :] = row_signal
         power[row, :] = row_power
+
+
+@njit(cache=True, parallel=True)
+def trace_deposits(
+    tables: PhotonTables,
+    thickness_mm: float,
+    incidence: tuple[float, float],
+    energy_keV: float,
+    block_first: npt.NDArray[np.int64],
+    seeds: npt.NDArray[np.uint32],
+    count: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    deposits: FloatArray,
+) -> None:
+    """Trace photons that interact, each with its own list of deposits; writes every element of ``count`` (N,).
+
+    Block b is the photons from ``block_first[b]`` to before ``block_first[b + 1]``. Where ``deposits`` (D, 4) is not
+    empty, photon n writes its ``count[n]`` deposits to the rows from ``first[n]`` on: x, y, depth [mm], energy [keV].
+    The same seeds give the same histories, so a first call counts what a second one fills.
+    """
+    for block in prange(seeds.size):
+        np.random.seed(seeds[block])  # noqa: NPY002
+        photons, direction, sites = np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4))
+        for photon in range(block_first[block], block_first[block + 1]):
+            n_sites, _, _ = _trace_one(
+                tables, thickness_mm, incidence[0], incidence[1], energy_keV, photons, direction, sites
+            )
+            count[photon] = n_sites
+            if deposits.shape[0] > 0:
+                deposits[first[photon] : first[photon] + n_sites] = sites[:n_sites]
