@@ -15,17 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom
-from radiography.absorption import cached_layer_response, energy_grid_keV
 from radiography.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.beam import Beam
-from radiography.beam_absorption import frame_weights
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.decay import emit_light
+from radiography.direct_detection import diode_portions
 from radiography.geometry import Geometry
 from radiography.lag import trap_charge
 from radiography.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light_spread import LightSpread, plan_light_spread, spread_light
-from radiography.panel import Panel, Photodiode, coated, emission_weighted_quantum_efficiency
+from radiography.panel import Panel, coated, cover_transmission, emission_weighted_quantum_efficiency
 from radiography.panel_maps import PanelMaps, draw_panel_maps
 from radiography.photodiode import collect_charge
 from radiography.projection import project
@@ -95,7 +94,7 @@ class PanelState:
     afterglow: tuple[Array, ...]
 
 
-def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
+def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], None] | None = None) -> Acquisition:
     """Everything that all frames of a scene share.
 
     Parameters
@@ -104,6 +103,8 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
         What to simulate.
     folder : Path
         Where the scene's relative paths start.
+    progress : callable, optional
+        Called with the share of the light transport done, 0 to 1, where it is not in the cache yet.
 
     Returns
     -------
@@ -133,7 +134,8 @@ def plan_acquisition(scene: Scene, folder: Path) -> Acquisition:
         setup.focal_spot_samples,
     )
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
-    light = layer_light(scintillator, spectrum.energy_keV)
+    report = None if progress is None else lambda done, total: progress(done / total)
+    light = layer_light(scintillator, spectrum.energy_keV, progress=report)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(spectrum.fluence_per_mm2)
     beam_spread = spread_of_beam(light, lit)
     # The mean exposure was averaged over the rays of each sample, which its plan undoes; the noise was not.
@@ -343,29 +345,9 @@ def _absorption_weights(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """What each energy bin gives a sample of the layer, a coated diode and a bare one: see `Acquisition`."""
     energy_keV = spectrum.energy_keV
-    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
-    for cover in panel.cover:
-        path_mm = cover.thickness_um * 1e-3
-        incident = incident * np.exp(-linear_attenuation_per_mm(material(cover.material), energy_keV) * path_mm)
+    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
     thickness_mm = scintillator.thickness_um * 1e-3
     behind_layer = np.exp(-linear_attenuation_per_mm(layer_material(scintillator), energy_keV) * thickness_mm)
     portions = [light.quanta, light.light, light.light_square, light.light * spread.departure_weight]
-    bare_diode = _diode_weights(panel.photodiode, energy_keV) * incident
+    bare_diode = diode_portions(panel.photodiode, energy_keV, HISTORIES) * incident
     return np.stack(portions) * (incident / samples_per_pixel**2), bare_diode * behind_layer, bare_diode
-
-
-def _diode_weights(photodiode: Photodiode, energy_keV: FloatArray) -> FloatArray:
-    """What the diode itself takes from a photon: electron tracks, energy, squared energy.
-
-    Photoelectrons run farther than the diode is thick: what leaves it enters from its surroundings of like
-    composition, so the mean is that of energy left on the spot, but it comes in more and smaller portions.
-    """
-    quanta, energy, _ = _response_weights(material("Si"), photodiode.layer_um * 1e-3, energy_keV)
-    portion_keV = np.minimum(photodiode.energy_per_track_keV, energy / quanta)
-    return photodiode.fill_factor * np.stack([energy / portion_keV, energy, energy * portion_keV])
-
-
-def _response_weights(layer: Material, thickness_mm: float, energy_keV: FloatArray) -> FloatArray:
-    grid_keV = energy_grid_keV(layer, float(energy_keV[0]), float(energy_keV[-1]))
-    response = cached_layer_response(layer, thickness_mm, grid_keV, HISTORIES)
-    return frame_weights(response, energy_keV)

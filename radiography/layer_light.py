@@ -270,7 +270,7 @@ def _between(known_keV: FloatArray, rows: FloatArray, energy_keV: FloatArray) ->
 
 
 def _at(frequency: FloatArray, transfer: FloatArray, veil: Veil | None) -> Callable[[FloatArray], FloatArray]:
-    """A transfer between its frequencies (cubic), even about zero and held at its last value, times that of the veil."""
+    """A transfer between its frequencies (cubic), even about zero and held at its last value, times the veil's."""
     both = np.concatenate([-frequency[:0:-1], frequency])
     spline = CubicSpline(both, np.concatenate([transfer[:0:-1], transfer]))
     return lambda f: np.asarray(spline(np.minimum(np.abs(f), frequency[-1])) * veil_transfer(veil, f))

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from radiography.attenuation import linear_attenuation_per_mm, material
+
 FloatArray = npt.NDArray[np.float64]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -164,6 +166,20 @@ def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray
     """
     efficiency = np.interp(wavelength_nm, panel.photodiode.wavelength_nm, panel.photodiode.quantum_efficiency)
     return float(np.sum(emission * efficiency) / np.sum(emission))
+
+
+def cover_transmission(panel: Panel, energy_keV: FloatArray) -> FloatArray:
+    """Share of the photons of each energy that pass the panel's cover, (E,). [1]
+
+    Raises
+    ------
+    ValueError
+        If a cover is of no known material.
+    """
+    depth = np.zeros_like(energy_keV)
+    for cover in panel.cover:
+        depth += linear_attenuation_per_mm(material(cover.material), energy_keV) * cover.thickness_um * 1e-3
+    return np.asarray(np.exp(-depth))
 
 
 def coated(panel: Panel) -> npt.NDArray[np.bool_]:
