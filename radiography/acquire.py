@@ -148,6 +148,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
             transfer_at,
             sampling.samples_per_pixel,
             rays,
+            white_noise=transfer_at is beam_spread.noise_at,
         )
         for transfer_at, rays in (
             (beam_spread.mean_at, sampling.rays_per_sample),

@@ -15,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 from numba import njit, prange
+from scipy.interpolate import RectBivariateSpline
 
 MARGIN_MM = 8.0  # the picture is mirrored over this width beyond its border: tails of the spread are shorter  # assumed
+ALIASES = 16  # orders of sampling on each side that count for the noise; beyond them is less than 0.5 % of it
+NOISE_GRID = 25  # points per axis from 0 to the Nyquist frequency at which the lost noise is computed
 TABLE_ENTRIES = 4096  # radial transfer table; linear interpolation errs below 1e-6 for transfers of mm scale
 
 Array = npt.NDArray[np.float32]
@@ -38,6 +41,9 @@ class LightSpread:
         Signed frequency of each transform bin. [1/mm]
     transfer : (TABLE_ENTRIES,) float32
         Radial transfer of the layer on equal steps of ``frequency_step_per_mm``. [1]
+    noise_gain : (M, K) float32 or None
+        For white noise: factor on each frequency of the sampled picture that makes up for frequencies beyond those of
+        the samples, which would fold onto it. [1]
     """
 
     rows: int
@@ -51,6 +57,7 @@ class LightSpread:
     col_frequency_per_mm: Array
     transfer: Array
     frequency_step_per_mm: float
+    noise_gain: Array | None
 
 
 def plan_light_spread(
@@ -61,6 +68,8 @@ def plan_light_spread(
     transfer_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
     samples_per_pixel: int,
     rays_per_sample: int = 1,
+    *,
+    white_noise: bool = False,
 ) -> LightSpread:
     """What ``spread_light`` needs, computed once.
 
@@ -76,6 +85,9 @@ def plan_light_spread(
         Samples per pixel and axis; frequencies up to samples / (2 pitch) are kept. [1]
     rays_per_sample : int
         Rays per axis that were averaged into each sample; the loss by that averaging is undone. [1]
+    white_noise : bool
+        True for a plan that spreads noise independent from sample to sample: its power is then that of noise without
+        any limit in frequency, exactly so for a uniform exposure.
 
     Returns
     -------
@@ -97,6 +109,10 @@ def plan_light_spread(
     (row_index, row_frequency, row_factor), (col_index, col_frequency, col_factor) = axes
     highest = float(np.hypot(np.abs(row_frequency).max(), np.abs(col_frequency).max()))
     step = highest / (TABLE_ENTRIES - 2)
+    noise_gain = None
+    if white_noise:
+        sizes = (row_index.size // samples_per_pixel, col_index.size // samples_per_pixel)
+        noise_gain = _noise_gain(sizes, pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
     transfer = np.asarray(transfer_at(np.arange(TABLE_ENTRIES, dtype=np.float64) * np.float64(step)), dtype=np.float64)
     return LightSpread(
         rows,
@@ -110,6 +126,7 @@ def plan_light_spread(
         col_frequency.astype(np.float32),
         transfer.astype(np.float32),
         step,
+        noise_gain,
     )
 
 
@@ -159,6 +176,8 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
         folded,
     )
     del spectrum
+    if plan.noise_gain is not None:
+        folded *= plan.noise_gain
     pixels = scipy.fft.irfft2(folded, s=(padded_rows, padded_cols), workers=workers, overwrite_x=True)
     top, left = (padded_rows - plan.rows) // 2, (padded_cols - plan.cols) // 2
     return np.ascontiguousarray(pixels[top : top + plan.rows, left : left + plan.cols])
@@ -191,6 +210,36 @@ def _axis_plan(
     if total % 2 == 0:
         factor[total // 2] = factor[total // 2].real  # stands for both signs of the frequency
     return index.astype(np.int64), frequency, factor
+
+
+def _noise_gain(
+    sizes: tuple[int, int],
+    pitch_mm: float,
+    aperture_mm: float,
+    transfer_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    samples: int,
+) -> Array:
+    """Root of all aliased noise power over that of the frequencies kept, at each frequency of the sampled picture."""
+    nyquist = 0.5 / pitch_mm
+    grid = np.linspace(0.0, nyquist, NOISE_GRID)
+    orders = np.arange(-ALIASES, ALIASES + 1) / pitch_mm
+    along = grid[:, None] + orders  # (G, A), both axes alike
+    aperture = np.sinc(along * aperture_mm) ** 2
+    kept = (np.abs(along) < samples * nyquist) + 0.5 * (np.abs(along) == samples * nyquist)
+    gain = np.empty((NOISE_GRID, NOISE_GRID))
+    for number in range(NOISE_GRID):
+        radius = np.hypot(along[number][:, None, None], along)
+        power = transfer_at(radius.ravel()).reshape(radius.shape) ** 2
+        power *= aperture[number][:, None, None] * aperture
+        everything = power.sum(axis=(0, 2))
+        gain[number] = np.sqrt(everything / (power * kept[number][:, None, None] * kept).sum(axis=(0, 2)))
+    smooth = RectBivariateSpline(grid, grid, gain)
+    rows = np.abs(np.fft.fftfreq(sizes[0], pitch_mm))
+    cols = np.abs(np.fft.rfftfreq(sizes[1], pitch_mm))
+    order = np.argsort(rows, kind="stable")
+    values = np.empty((rows.size, cols.size), dtype=np.float32)
+    values[order] = smooth(rows[order], cols)
+    return values
 
 
 @njit(parallel=True, cache=True)
