@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +111,7 @@ def layer_light(
     histories: int = HISTORIES,
     photons: int = PHOTONS,
     progress: Callable[[int, int], None] | None = None,
+    light_cache: Path | None = None,
 ) -> LayerLight:
     """Light of a layer for X-rays of given energies, from the caches or computed with fixed seeds.
 
@@ -123,6 +125,8 @@ def layer_light(
         X-rays per energy, and light photons, of the Monte Carlo. [1]
     progress : callable, optional
         Called with light photons done and to do.
+    light_cache : Path, optional
+        Folder that keeps the light transport; by default the user's cache. A search gives one that it throws away.
 
     Returns
     -------
@@ -165,7 +169,12 @@ def layer_light(
     if scintillator.transport is None:
         raise ValueError(f"scintillator '{scintillator.name}' needs [transport] or [spread]")
     transport = cached_light_transport(
-        scintillator.transport, scintillator.thickness_um, photons, depths=DEPTHS, progress=progress
+        scintillator.transport,
+        scintillator.thickness_um,
+        photons,
+        depths=DEPTHS,
+        progress=progress,
+        cache_folder=light_cache,
     )
     collected = transport.collected
     light_share, square_share = share @ collected, share @ collected**2

@@ -28,8 +28,11 @@ STOREYS: list[set[str]] = [
         "radiography.event_kernels",
     },
     {"radiography.beam_absorption", "radiography.light_by_depth", "radiography.ray_bands"},
-    {"radiography.ray_kernels", "radiography.layer_light"},
-    {"radiography.projection", "radiography.layer_report", "radiography.layer_fit"},
+    {"radiography.ray_kernels", "radiography.layer_light", "radiography.direct_detection"},
+    {"radiography.projection", "radiography.layer_report", "radiography.layer_measurement"},
+    {"radiography.layer_studies", "radiography.response_surface"},
+    {"radiography.surface_search"},
+    {"radiography.layer_fit"},
     # the stages of a frame: never each other
     {
         "radiography.light_spread",

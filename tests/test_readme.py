@@ -6,10 +6,12 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from radiography.cli import run
 from radiography.config import load_scintillator
+from radiography.layer_light import layer_light
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -36,8 +38,9 @@ def test_the_scintillator_loads(tmp_path: Path) -> None:
     (tmp_path / "my_screen.toml").write_text(blocks("toml")[0])
     screen = load_scintillator("my_screen.toml", tmp_path)
     assert screen.name == "my_screen"
-    assert screen.light.collection_fraction == load_scintillator("CsI_Tl_500um").light.collection_fraction
-    assert screen.afterglow == ()
+    light = layer_light(screen, [40.0, 41.0], histories=2_000, photons=20_000)
+    assert light.wavelength_nm @ light.emission == pytest.approx(545.0, abs=1.0)
+    assert 0.02 < float(np.interp(2.0, light.frequency_per_mm, light.signal_transfer[0])) < 0.6
 
 
 def test_the_table_names_every_command() -> None:

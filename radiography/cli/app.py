@@ -22,6 +22,7 @@ Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows
 DType = Annotated[str, typer.Option("--dtype", help="Headerless raw: pixel type.")]
 ByteOrder = Annotated[str, typer.Option("--byte-order", help="Headerless raw: little or big.")]
 HeaderBytes = Annotated[int, typer.Option("--header-bytes", help="Headerless raw: bytes before the first pixel.")]
+Frame = Annotated[int | None, typer.Option("--frame", help="Which frame of a file of several, from 0.")]
 Pitch = Annotated[float | None, typer.Option("--pitch", help="Pixel pitch [mm], where the file does not say it.")]
 
 
@@ -141,6 +142,7 @@ def mtf(
     pitch: Pitch = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the curve as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")] = None,
+    frame: Frame = None,
     shape: Shape = None,
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
@@ -150,7 +152,7 @@ def mtf(
     from radiography.cli.measurement import run_mtf
     from radiography.cli.options import raw_layout
 
-    run_mtf(image, roi, pitch, json_file, plot, raw_layout(shape, dtype, byte_order, header_bytes))
+    run_mtf(image, frame, roi, pitch, json_file, plot, raw_layout(shape, dtype, byte_order, header_bytes))
 
 
 @app.command()
@@ -163,6 +165,7 @@ def export(
     pitch: Pitch = None,
     name: Annotated[str, typer.Option("--name", help="Patient or part name.")] = "",
     identifier: Annotated[str, typer.Option("--id", help="Patient or part identifier.")] = "PHANTOM",
+    frame: Frame = None,
     shape: Shape = None,
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
@@ -173,7 +176,7 @@ def export(
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
-    run_export(image, out, for_processing, pitch, name, identifier, layout)
+    run_export(image, frame, out, for_processing, pitch, name, identifier, layout)
 
 
 @app.command()
@@ -184,6 +187,49 @@ def check(
     from radiography.cli.simulation import run_check
 
     run_check(scene)
+
+
+@app.command()
+def scintillator(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Scintillators: shipped names or .toml files.")],
+    beam: Annotated[str, typer.Option("--beam", help="Beam: shipped name or .toml file.")] = "paper_70kV",
+    dose: Annotated[float, typer.Option("--dose", metavar="UGY", help="Air kerma at the panel [uGy].")] = 15.0,
+    thickness: Annotated[
+        str | None, typer.Option("--thickness", metavar="A:B:STEP", help="Study of the thickness [um], ends included.")
+    ] = None,
+    degeneracy: Annotated[
+        Path | None, typer.Option("--degeneracy", help="Plot which scattering and absorption give the same MTF.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")] = None,
+) -> None:
+    """What a layer absorbs, how much light it gives, how sharp and how efficient it is."""
+    from radiography.cli.layer import run_scintillator
+
+    run_scintillator(names, beam, dose, thickness, degeneracy, json_file, plot)
+
+
+@app.command()
+def fit(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Scintillator to start from: name or .toml file.")],
+    mtf_file: Annotated[Path, typer.Option("--mtf", help="Measured MTF: JSON of `mtf`, or CSV f,MTF[,s.e.].")],
+    vary: Annotated[
+        list[str], typer.Option("--vary", metavar="KEY=LOW:HIGH", help="Parameter and its bounds; repeat for more.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The fitted scintillator (.toml).")],
+    beam: Annotated[str, typer.Option("--beam", help="Beam of the measurement.")] = "paper_70kV",
+    nps_file: Annotated[Path | None, typer.Option("--nps", help="Measured relative NPS: CSV f,NPS[,s.e.].")] = None,
+    light: Annotated[
+        str | None, typer.Option("--light", metavar="VALUE+-SE", help="Measured share of the light at the diodes.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write values, errors and correlations.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot of data and fit.")] = None,
+    aperture: Annotated[float, typer.Option("--aperture", help="Side of the pixel aperture in the MTF [mm].")] = 0.139,
+) -> None:
+    """Layer parameters from a measured MTF, with uncertainties, and what the data do not determine."""
+    from radiography.cli.fitting import run_fit
+
+    run_fit(name, mtf_file, vary, out, beam, nps_file, light, json_file, plot, aperture)
 
 
 @app.command("list")

@@ -183,6 +183,7 @@ def write_corrected(
 
 def run_export(
     image: Path,
+    frame: int | None,
     out: Path,
     for_processing: bool,
     pitch_mm: float | None,
@@ -194,7 +195,7 @@ def run_export(
     from radiography.dicom.write import export_dx
 
     check_writable(out)
-    picture = read_image(image, layout)
+    picture = read_image(image, layout, frame)
     pitch = pitch_mm or picture.pitch_mm
     if pitch is None:
         raise ValueError(f"{image} does not say its pixel pitch, which DICOM needs: give --pitch in mm")

@@ -18,6 +18,7 @@ TABLE_STEP_PER_MM = 0.5
 
 def run_mtf(
     image: Path,
+    frame: int | None,
     roi: str | None,
     pitch_mm: float | None,
     json_file: Path | None,
@@ -29,7 +30,7 @@ def run_mtf(
         check_writable(json_file)
     if plot is not None:
         check_writable(plot, (".png", ".pdf", ".svg"))
-    picture = read_image(image, layout)
+    picture = read_image(image, layout, frame)
     pitch = pitch_mm or picture.pitch_mm
     if pitch is None:
         raise ValueError(f"{image} does not say its pixel pitch: give --pitch in mm (1 for cycles per pixel)")

@@ -34,7 +34,8 @@ def run_simulate(scene_name: str, out: Path, frames: int, seed: int, truth: Path
     if truth is not None:
         check_writable(truth, (".npz",))
     scene = load_scene(scene_name)
-    acquisition = plan_acquisition(scene, scene_folder(scene_name))
+    with progress_bar("following light") as progress:
+        acquisition = plan_acquisition(scene, scene_folder(scene_name), progress)
     with progress_bar("exposing") as progress:
         exposure = expose(acquisition, progress)
     if truth is not None:

@@ -50,3 +50,11 @@ def test_real_flat_frames_come_out_flat(shared_data: Path, tmp_path: Path) -> No
 
     assert step(raw) > 30.0
     assert step(corrected) < 2.0
+
+
+def test_one_frame_of_several_can_be_named(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = str(shared_data / "detectorcal" / "CT.tif")
+    assert run(["mtf", frames, "--pitch", "0.1"]) == 2
+    assert "10 frames" in capsys.readouterr().err
+    assert run(["mtf", frames, "--pitch", "0.1", "--frame", "30"]) == 2
+    assert "asked for 30" in capsys.readouterr().err
