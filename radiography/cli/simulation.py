@@ -22,7 +22,7 @@ from radiography.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel, for the estimate of `check`; other machines differ.
 _SECONDS_PER_MEGASAMPLE = 0.035
-_SECONDS_PER_MEGARAY = 0.10
+_SECONDS_PER_MEGARAY = 0.25
 _BYTES_PER_SAMPLE = 32
 
 
