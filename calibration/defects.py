@@ -153,6 +153,10 @@ def _response_classes(
     area = blocks_to_pixels(area_median(blocks, uncoated[::BLOCK, ::BLOCK]), shape)
     dark_variance = offset.typical_noise_dn**2
     variance = dark_variance + ((gain.typical_noise * gain.level_dn) ** 2 - dark_variance) * area / gain.level_dn
+    if gain.noise is not None and gain.frames_used >= criteria.least_frames_for_noise:
+        # Bare photodiodes scatter more than their signal says: few X-rays, much charge each.
+        measured = blocks_to_pixels(area_median(block_median(gain.noise), uncoated[::BLOCK, ::BLOCK]), shape)
+        variance = np.maximum(variance, (measured * gain.level_dn) ** 2)
     noise_dn = criteria.outlier_sigmas * np.sqrt(np.maximum(variance, 0.0) / gain.frames_used)
     over = (signal > criteria.over_factor * area) & (signal > area + noise_dn)
     under = (signal < criteria.under_factor * area) & (signal < area - noise_dn)

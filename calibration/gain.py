@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.flags import DEAD, SATURATED
 from calibration.offset import OffsetMap
-from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out
+from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, typical_scatter
 
 LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed
 LARGEST_SATURATED_FRACTION = 0.01  # more saturated pixels than this is dose, not defects   # assumed
@@ -139,7 +139,7 @@ def _gain_map(
     typical = spatial_noise
     if noise is not None:
         noise = np.where(np.isfinite(noise), noise, np.float32(0.0))
-        typical = float(np.median(thin_out(noise)[thin_out(response) > 0.5]))
+        typical = typical_scatter(thin_out(noise)[thin_out(response) > 0.5], sums.count)
     signal_dn = (response * level_dn).astype(np.float32)
     return GainMap(gain, signal_dn, noise, flags, level_dn, typical, len(levels_dn), tuple(levels_dn))
 

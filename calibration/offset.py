@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, tile_medians
+from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, tile_medians, typical_scatter
 
 # A frame is left out when a tile's median departs from the others by more than this many standard deviations of one
 # pixel. A smaller leak of light moves the mean of N frames by less than 5 sigma / N, for N >= 25 less than the
@@ -34,7 +34,7 @@ class OffsetMap:
     noise_dn : (H, W) float32 or None
         Standard deviation of one dark frame; None from a single frame. [DN]
     typical_noise_dn : float
-        Median of `noise_dn`; from a single frame, robust scatter of adjacent pixels. [DN]
+        Noise of the typical pixel, from the median of `noise_dn`; from a single frame, of adjacent pixels. [DN]
     frames_used : int
         Frames in the mean. [1]
     frames_rejected : tuple of int
@@ -106,7 +106,7 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
             f"settled"
         )
     scatter = sums.scatter()
-    typical_dn = noise_dn if scatter is None else float(np.median(thin_out(scatter)))
+    typical_dn = noise_dn if scatter is None else typical_scatter(thin_out(scatter), sums.count)
     return OffsetMap(sums.mean().astype(np.float32), scatter, typical_dn, sums.count, tuple(rejected))
 
 

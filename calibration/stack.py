@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 TILES = 8  # a frame is judged on 8 x 8 tiles, so that light in one corner shows   # chosen
 MEDIAN_SAMPLES = 1_000_000  # pixels behind a frame's medians   # chosen: 20 ms, median to 0.0013 sigma
@@ -83,6 +84,16 @@ def tile_medians(frame: NDArray[Any]) -> NDArray[np.float64]:
     high, wide = frame.shape[0] // rows, frame.shape[1] // cols
     tiles = frame[: rows * high, : cols * wide].reshape(rows, high, cols, wide).swapaxes(1, 2)
     return np.asarray(np.median(tiles.reshape(rows, cols, high * wide), axis=2))
+
+
+def typical_scatter(scatter: NDArray[Any], count: int) -> float:
+    """Standard deviation of the typical pixel, from the standard deviations of many pixels over ``count`` frames.
+
+    The median of a standard deviation from few values lies below the true one, by 11 % for 4 frames: the square root of
+    the median of chi-square over its degrees of freedom.
+    """
+    freedom = count - 1
+    return float(np.median(scatter) / np.sqrt(2.0 * gammaincinv(0.5 * freedom, 0.5) / freedom))
 
 
 def robust_sigma(values: NDArray[Any]) -> float:

@@ -116,3 +116,11 @@ def test_the_frames_are_unchanged(panel) -> None:  # type: ignore[no-untyped-def
 def test_a_wrong_frame_names_itself(frames: list[np.ndarray], message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         estimate_offset(frames)
+
+
+def test_typical_noise_of_few_frames_is_not_too_low():
+    rng = np.random.default_rng(12)
+    for count in (3, 4, 16):
+        frames = [np.rint(1000 + 20 * rng.standard_normal((150, 200))).astype(np.uint16) for _ in range(count)]
+        # a median of 30,000 standard deviations: 1.25 x 20 / sqrt(2 x 3 x 30,000) = 0.06 for the fewest
+        assert estimate_offset(frames).typical_noise_dn == pytest.approx(20.0, abs=0.3)
