@@ -208,24 +208,6 @@ def load_mesh(path: str | Path, scale_to_mm: float = 1.0) -> Mesh:
     return Mesh(vertices_mm, np.ascontiguousarray(surface.faces, dtype=np.int64))
 
 
-def bounding_radius_mm(shape: Shape) -> float:
-    """Radius of a ball about the shape's own origin that contains it. [mm]"""
-    match shape:
-        case Box(size_mm):
-            return 0.5 * float(np.linalg.norm(size_mm))
-        case Cylinder(radius_mm, length_mm):
-            return float(np.hypot(radius_mm, 0.5 * length_mm))
-        case Sphere(radius_mm):
-            return radius_mm
-        case Cone(bottom_mm, top_mm, length_mm):
-            return float(np.hypot(max(bottom_mm, top_mm), 0.5 * length_mm))
-        case Prism(polygon_mm, length_mm):
-            farthest = max(float(np.hypot(*corner)) for corner in polygon_mm)
-            return float(np.hypot(farthest, 0.5 * length_mm))
-        case Mesh():
-            return float(np.linalg.norm(shape.vertices_mm, axis=1).max())
-
-
 def phantom_of(name: str, solids: Sequence[PlacedSolid]) -> Phantom:
     """A phantom from at least one placed solid.
 

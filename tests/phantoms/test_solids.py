@@ -13,7 +13,6 @@ from phantoms.solids import (
     Mesh,
     Prism,
     Sphere,
-    bounding_radius_mm,
     load_mesh,
     move_phantom,
     phantom_of,
@@ -63,21 +62,6 @@ def test_moved_phantom_carries_its_solids_along():
     np.testing.assert_allclose(moved.solids[1].rotation, turn @ phantom.solids[1].rotation, atol=1e-12)
     assert phantom.solids[0].position_mm == (10, 0, 0)
     assert [solid.material for solid in moved.solids] == ["Al", "Fe"]
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [
-        (Box((2.0, 4.0, 4.0)), 3.0),
-        (Cylinder(3.0, 8.0), 5.0),
-        (Sphere(2.5), 2.5),
-        (Cone(3.0, 1.0, 8.0), 5.0),
-        (Prism(((0.0, 0.0), (3.0, 0.0), (0.0, 1.0)), 8.0), 5.0),
-        (Mesh(np.array([[0.0, 0, 0], [3, 4, 0], [1, 0, 0], [0, 0, 1]]), np.array([[0, 1, 2]] * 4)), 5.0),
-    ],
-)
-def test_bounding_ball_reaches_the_farthest_corner(shape, expected):
-    assert bounding_radius_mm(shape) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("ending", ["stl", "ply", "obj"])
