@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,20 @@ from radiography.geometry import Geometry
 from radiography.lag import trap_charge
 from radiography.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light_spread import LightSpread, plan_light_spread, spread_light
-from radiography.panel import Panel, coated, cover_transmission, emission_weighted_quantum_efficiency
+from radiography.panel import (
+    Panel,
+    coated,
+    cover_transmission,
+    dark_current_factor,
+    emission_weighted_quantum_efficiency,
+    lag_exposure_factor,
+)
 from radiography.panel_maps import PanelMaps, draw_panel_maps
 from radiography.photodiode import collect_charge
 from radiography.projection import project
 from radiography.quantum_noise import draw_portions
 from radiography.readout import digitise
-from radiography.scene import Scene, scene_materials, scene_phantom
+from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
 from radiography.scintillator import Scintillator, layer_material
 from radiography.spectrum import Spectrum, beam_spectrum
 
@@ -47,7 +54,8 @@ class Acquisition:
     ``layer_weights`` (4, E) are what each energy bin gives a sample, object absent: quanta that the layer absorbs,
     light at the diodes [1], its squared portions [1], and the light that spreads as the departure from the mean.
     ``coated_diode_weights`` and ``bare_diode_weights`` (3, E) are the electron tracks [1], energy [keV] and squared
-    energy [keV2] in the photodiode itself, per pixel, below the layer and where there is none.
+    energy [keV2] in the photodiode itself, per pixel, below the layer and where there is none. ``maps`` hold the dark
+    current at the scene's temperature.
     """
 
     scene: Scene
@@ -88,7 +96,11 @@ class Exposure:
 
 @dataclass(frozen=True, eq=False)
 class PanelState:
-    """What a frame leaves behind: trapped charge (T, H, W) [electrons] and light still to come, (H, W) each. [1]"""
+    """What a frame leaves behind: trapped charge (T, H, W) [electrons] and light still to come, (H, W) each. [1]
+
+    The light is that of each afterglow component and of each prompt component that outlasts a frame, as `emit_light`
+    orders them.
+    """
 
     trapped: Array
     afterglow: tuple[Array, ...]
@@ -173,7 +185,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         mean_spread,
         departure_spread,
         noise_spread,
-        draw_panel_maps(panel),
+        _maps_at(panel, scene.temperature_C),
     )
 
 
@@ -276,6 +288,7 @@ def acquire_frame(
         scintillator,
         timing.integration_time_s,
         timing.frame_interval_s,
+        timing.exposure_time_s,
     )
     # Photodiode, traps, amplifiers: noise from here on is not blurred.
     electrons = collect_charge(
@@ -287,17 +300,39 @@ def acquire_frame(
         maps.dark_electrons_per_s,
         timing.integration_time_s,
         rng,
+        maps.nonlinearity,
     )
     trapped = state.trapped if state else _traps_in_the_dark(acquisition)
-    electrons, trapped = trap_charge(electrons, trapped, panel.lag, timing.frame_interval_s)
+    electrons, trapped = trap_charge(
+        electrons, trapped, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor
+    )
     raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
     return raw_dn, PanelState(trapped, afterglow)
 
 
 def acquire_sequence(
-    acquisition: Acquisition, exposure: Exposure | None, frames: int, rng: np.random.Generator
+    acquisition: Acquisition,
+    exposure: Exposure | None,
+    frames: int | None,
+    rng: np.random.Generator,
+    pattern: Sequence[float] | None = None,
 ) -> Iterator[npt.NDArray[np.uint16]]:
     """Raw frames one after the other from a panel long read in the dark before, lag and afterglow carried between them.
+
+    Frames are made as they are asked for, so that hundreds need no more memory than one.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`.
+    exposure : Exposure or None
+        From `expose`, that of one frame with the beam on.
+    frames : int or None
+        None for as many as the pattern has, or the scene's sequence, or one. [1]
+    rng : numpy.random.Generator
+        Same state, same bytes, for any number of threads.
+    pattern : sequence of float, or None
+        Exposure of each frame relative to ``exposure``: 0 where the beam is off. [1] None for the scene's own.
 
     Yields
     ------
@@ -307,14 +342,49 @@ def acquire_sequence(
     Raises
     ------
     ValueError
+        If fewer than one frame is asked for, or more than the pattern has, or it holds a negative exposure.
+    """
+    if pattern is None:
+        pattern = relative_exposures(acquisition.scene, frames, rng)
+    count = len(pattern) if frames is None else frames
+    if not 1 <= count <= len(pattern):
+        raise ValueError(f"frames must be 1 or more and at most the {len(pattern)} of the pattern, got {count}")
+    if min(pattern) < 0:
+        raise ValueError(f"a pattern of exposures must be zero or positive, got {min(pattern):g}")
+    state = None
+    for strength in pattern[:count]:
+        raw_dn, state = acquire_frame(acquisition, _pulse(exposure, strength), rng, state)
+        yield raw_dn
+
+
+def relative_exposures(scene: Scene, frames: int | None, rng: np.random.Generator) -> tuple[float, ...]:
+    """Exposure of each frame of a scene's sequence relative to the nominal one: 0 where the beam is off. [1]
+
+    Parameters
+    ----------
+    scene : Scene
+        With its sequence; without one the beam is on in every frame.
+    frames : int or None
+        None for as many as the scene's sequence has, or one. [1]
+    rng : numpy.random.Generator
+        Used only where the exposure fluctuates; no frame departs by more than five spreads.
+
+    Raises
+    ------
+    ValueError
         If fewer than one frame is asked for.
     """
-    if frames < 1:
-        raise ValueError(f"frames must be 1 or more, got {frames}")
-    state = None
-    for _ in range(frames):
-        raw_dn, state = acquire_frame(acquisition, exposure, rng, state)
-        yield raw_dn
+    sequence = scene.sequence
+    if frames is None:
+        frames = 1 if sequence is None else sequence.frames
+    beam_on = beam_pattern(sequence, frames)
+    if sequence is None or sequence.exposure_spread == 0:
+        return tuple(float(on) for on in beam_on)
+    departures = np.clip(rng.standard_normal(frames), -5.0, 5.0)
+    return tuple(
+        float(1.0 + sequence.exposure_spread * departure) if on else 0.0
+        for on, departure in zip(beam_on, departures, strict=True)
+    )
 
 
 def mean_electrons(acquisition: Acquisition) -> float:
@@ -328,12 +398,37 @@ def mean_electrons(acquisition: Acquisition) -> float:
     return float(photons * diode.fill_factor * acquisition.quantum_efficiency)
 
 
+def _maps_at(panel: Panel, temperature_C: float | None) -> PanelMaps:
+    """The panel's maps with the dark current of a temperature; None for the panel's reference temperature."""
+    maps = draw_panel_maps(panel)
+    if temperature_C is None:
+        return maps
+    factor = np.float32(dark_current_factor(panel, temperature_C))
+    return replace(maps, dark_electrons_per_s=maps.dark_electrons_per_s * factor)
+
+
+def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:
+    """The exposure made stronger or weaker; every mean goes with the number of X-rays."""
+    if exposure is None or strength == 0.0:
+        return None
+    if strength == 1.0:
+        return exposure
+    return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
+
+
 def _traps_in_the_dark(acquisition: Acquisition) -> Array:
     """Charge in each population of traps after many dark frames: as much is released as is caught. [electrons]"""
-    timing = acquisition.scene.timing
-    dark_electrons = acquisition.maps.dark_electrons_per_s * np.float32(timing.integration_time_s)
-    shares = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in acquisition.panel.lag]
-    return np.asarray(shares, dtype=np.float32)[:, None, None] * dark_electrons
+    panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
+    caught_from = maps.dark_electrons_per_s * np.float32(timing.integration_time_s)
+    np.minimum(caught_from, np.float32(panel.photodiode.full_well_electrons), out=caught_from)
+    if maps.nonlinearity is not None:
+        caught_from *= 1.0 - maps.nonlinearity * (caught_from / np.float32(panel.photodiode.full_well_electrons))
+    if panel.lag_exposure is not None:
+        caught_from *= lag_exposure_factor(panel.lag_exposure, caught_from).astype(np.float32)
+    if maps.lag_factor is not None:
+        caught_from *= maps.lag_factor
+    shares = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in panel.lag]
+    return np.asarray(shares, dtype=np.float32)[:, None, None] * caught_from
 
 
 def _absorption_weights(

@@ -6,6 +6,7 @@ response and defect maps are drawn once from ``map_seed``: the same panel has th
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -17,24 +18,40 @@ from radiography.attenuation import linear_attenuation_per_mm, material
 
 FloatArray = npt.NDArray[np.float64]
 
+# Pixels whose drawn non-linearity departs from the mean by more spreads than this are put at this limit.  # chosen
+NONLINEARITY_SPREADS = 5.0
+LAGGING_FACTOR = 10.0  # assumed: a lagging defect catches as many times the charge that its panel's pixels catch
+LARGEST_CAUGHT = 0.8  # assumed: whatever its defect, a pixel catches no more of a frame's charge; E2597 asks for > 2 %
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Celsius = Annotated[float, Field(ge=-50, le=100)]
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Pixels:
-    """Array size [1], pitch [mm] and the side of each pixel's square aperture [mm]."""
+    """Array size [1], pitch [mm] and the side of each pixel's square aperture [mm].
+
+    Columns at either side may be shielded from light and X-rays, as references of dark current and line noise. [1]
+    """
 
     rows: Annotated[int, Field(ge=8, le=16384)]
     cols: Annotated[int, Field(ge=8, le=16384)]
     pitch_mm: Positive
     aperture_mm: Positive
+    shielded_cols_left: Annotated[int, Field(ge=0)] = 0
+    shielded_cols_right: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
+        if self.cols - self.shielded_cols_left - self.shielded_cols_right < 8:
+            raise ValueError(
+                f"shielded columns must leave at least 8 of {self.cols} columns to the beam, got "
+                f"{self.shielded_cols_left} and {self.shielded_cols_right}"
+            )
         if self.aperture_mm > self.pitch_mm:
             raise ValueError(f"aperture_mm must not exceed pitch_mm ({self.pitch_mm:g}), got {self.aperture_mm:g}")
 
@@ -60,7 +77,8 @@ class Photodiode:
     """a-Si photodiode: fill factor [1], quantum efficiency against wavelength [nm, 1], dark current, direct detection.
 
     ``layer_um``, ``energy_per_electron_eV`` and ``energy_per_track_keV`` describe X-rays absorbed in the diode itself:
-    its thickness [um], the energy that frees one electron [eV], and what one photoelectron leaves in it [keV].
+    its thickness [um], the energy that frees one electron [eV], and what one photoelectron leaves in it [keV]. The dark
+    current is that at ``dark_reference_C`` [deg C] and doubles every ``dark_doubling_K`` [K].
     """
 
     fill_factor: Fraction
@@ -71,6 +89,10 @@ class Photodiode:
     layer_um: Positive
     energy_per_electron_eV: Positive
     energy_per_track_keV: Positive
+    dark_reference_C: Celsius = 25.0  # assumed
+    dark_doubling_K: Positive = (
+        8.0  # assumed: an activation energy of 0.66 eV at 25 deg C; 0.9 eV, half a gap, is 5.9 K
+    )
 
     def __post_init__(self) -> None:
         if len(self.wavelength_nm) != len(self.quantum_efficiency) or len(self.wavelength_nm) < 2:
@@ -91,8 +113,33 @@ class LagTerm:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class LagExposure:
+    """Factor on all captured shares of the lag [1] against the charge of a frame [electrons].
+
+    Linear in the logarithm of the charge between the entries, constant outside.
+    """
+
+    charge_electrons: tuple[Positive, ...]
+    factor: tuple[Positive, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.charge_electrons) != len(self.factor) or len(self.factor) < 2:
+            raise ValueError(
+                "charge_electrons and factor need the same number of entries, at least 2, got "
+                f"{len(self.charge_electrons)} and {len(self.factor)}"
+            )
+        if any(
+            after <= before for before, after in zip(self.charge_electrons, self.charge_electrons[1:], strict=False)
+        ):
+            raise ValueError("charge_electrons must rise from entry to entry")
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Readout:
-    """Charge amplifiers and ADC: noise [electrons rms], conversion [electrons/DN], offset [DN], bits, column groups."""
+    """Charge amplifiers and ADC: noise [electrons rms], conversion [electrons/DN], offset [DN], bits, column groups.
+
+    ``gain_mode`` names the setting of the amplifiers that these numbers are for.
+    """
 
     reset_noise_electrons: NotNegative
     amplifier_noise_electrons: NotNegative
@@ -102,17 +149,36 @@ class Readout:
     offset_spread_dn: NotNegative
     bits: Annotated[int, Field(ge=8, le=16)]
     columns_per_amplifier: Annotated[int, Field(ge=1)]
+    gain_mode: str = "standard"
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Uniformity:
-    """Spread of pixel response and of amplifier gain [1, rms]; share of defective pixels, number of dead lines. [1]"""
+    """Spread of pixel response and of amplifier gain [1, rms]; share of defective pixels, number of dead lines. [1]
+
+    A pixel holds q (1 - n q / full well) of a charge q: ``nonlinearity`` is the mean of n, ``nonlinearity_spread`` its
+    spread from pixel to pixel. [1, rms] ``lagging_fraction`` and ``nonlinear_fraction`` are shares of pixels that are
+    defective in that way only. [1]
+    """
 
     response_spread: Share
     amplifier_spread: Share
     defective_fraction: Share
     defective_rows: Annotated[int, Field(ge=0)]
     defective_cols: Annotated[int, Field(ge=0)]
+    nonlinearity: Annotated[float, Field(gt=-0.5, lt=0.5)] = 0.0
+    nonlinearity_spread: Share = 0.0
+    lagging_fraction: Share = 0.0
+    nonlinear_fraction: Share = 0.0
+
+    def __post_init__(self) -> None:
+        # d/dq of q (1 - n q / full well) at the full well is 1 - 2 n
+        largest = self.nonlinearity + NONLINEARITY_SPREADS * self.nonlinearity_spread
+        if largest >= 0.5:
+            raise ValueError(
+                f"nonlinearity + {NONLINEARITY_SPREADS:g} x nonlinearity_spread must be below 0.5, or the charge of "
+                f"some pixels falls towards the full well, got {largest:g}"
+            )
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -130,11 +196,25 @@ class Panel:
     lag: tuple[LagTerm, ...]
     readout: Readout
     uniformity: Uniformity
+    lag_exposure: LagExposure | None = None
 
     def __post_init__(self) -> None:
         captured = sum(term.fraction for term in self.lag)
         if captured >= 1.0:
             raise ValueError(f"lag fractions of panel '{self.name}' must sum to less than 1, got {captured:g}")
+        if self.lag_exposure is not None:
+            table = self.lag_exposure
+            if captured * max(table.factor) >= 1.0:
+                raise ValueError(
+                    f"lag fractions of panel '{self.name}' must sum to less than 1 at every charge, got "
+                    f"{captured * max(table.factor):g} with the factor {max(table.factor):g}"
+                )
+            # x (1 - F g(x)) rises where 1 - F (g + dg/d ln x) is positive
+            steps = zip(table.charge_electrons, table.charge_electrons[1:], strict=False)
+            slopes = np.diff(table.factor) / [math.log(after / before) for before, after in steps]
+            steepest = captured * float(np.max(np.maximum(table.factor[:-1], table.factor[1:]) + slopes))
+            if steepest >= 1.0:
+                raise ValueError(f"lag_exposure of panel '{self.name}' rises so fast that more charge delivers less")
         if max(self.uniformity.defective_rows, self.uniformity.defective_cols) > min(
             self.pixels.rows, self.pixels.cols
         ):
@@ -144,9 +224,14 @@ class Panel:
     def saturation_dn(self) -> float:
         """Raw value from which a pixel may be saturated: full well less lag, on the offset, or the end of the ADC. [DN]
 
-        Five spreads of offset and noise below the nominal place, so that every full pixel reaches it.
+        Five spreads of offset, noise and non-linearity below the nominal place, so that every full pixel reaches it;
+        lagging and non-linear defects may not.
         """
-        delivered = self.photodiode.full_well_electrons * (1.0 - sum(term.fraction for term in self.lag))
+        uniformity = self.uniformity
+        held = 1.0 - (uniformity.nonlinearity + NONLINEARITY_SPREADS * uniformity.nonlinearity_spread)
+        full = self.photodiode.full_well_electrons * held
+        factor = 1.0 if self.lag_exposure is None else float(lag_exposure_factor(self.lag_exposure, full))
+        delivered = full * (1.0 - factor * sum(term.fraction for term in self.lag))
         readout = self.readout
         noise_dn = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons) / readout.electrons_per_dn
         margin_dn = 5.0 * float(np.hypot(np.sqrt(2.0) * readout.offset_spread_dn, noise_dn))
@@ -194,3 +279,23 @@ def coated(panel: Panel) -> npt.NDArray[np.bool_]:
         centre_mm = (np.arange(count) + 0.5 - 0.5 * count) * panel.pixels.pitch_mm
         masks.append(np.ones(count, dtype=np.bool_) if extent_mm is None else np.abs(centre_mm) <= 0.5 * extent_mm)
     return np.asarray(masks[0][:, None] & masks[1][None, :])
+
+
+def shielded_columns(panel: Panel) -> tuple[tuple[int, int], ...]:
+    """Column ranges [first, last) that see neither light nor X-rays, from left to right. [1]"""
+    pixels = panel.pixels
+    ranges = ((0, pixels.shielded_cols_left), (pixels.cols - pixels.shielded_cols_right, pixels.cols))
+    return tuple((first, last) for first, last in ranges if last > first)
+
+
+def dark_current_factor(panel: Panel, temperature_C: float) -> float:
+    """Dark current at a temperature [deg C] relative to that at the panel's reference: 2^((T - T0) / doubling). [1]"""
+    diode = panel.photodiode
+    return float(2.0 ** ((temperature_C - diode.dark_reference_C) / diode.dark_doubling_K))
+
+
+def lag_exposure_factor(exposure: LagExposure, charge_electrons: npt.ArrayLike) -> FloatArray:
+    """Factor on the captured shares at charges of a frame [electrons]; that of the lowest entry for no charge. [1]"""
+    lowest = exposure.charge_electrons[0]
+    logarithm = np.log(np.maximum(np.asarray(charge_electrons, dtype=np.float64), lowest))
+    return np.asarray(np.interp(logarithm, np.log(exposure.charge_electrons), exposure.factor))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.panel import Panel
+from radiography.panel import LAGGING_FACTOR, LARGEST_CAUGHT, NONLINEARITY_SPREADS, Panel, shielded_columns
 from radiography.quantum_noise import standard_normal
 
 DEAD = 1  # no response
@@ -15,10 +15,13 @@ HOT = 2  # dark current far above its neighbours'
 NOISY = 4  # read noise far above its neighbours'
 UNDER = 8  # less than half the response
 LINE = 16  # part of a dead row or column
+NON_LINEAR = 32  # departs far more from a straight response than its neighbours
+LAGGING = 64  # catches far more charge than its neighbours
 
 HOT_ELECTRONS_PER_S = 2.0e6  # assumed: fills a tenth of the full well in about a second
 NOISY_FACTOR = 12.0  # assumed: twice the E2597 limit of six times the median noise
 UNDER_RESPONSE = 0.35  # assumed: below the E2597 limit of 0.6
+DEFECT_NONLINEARITY = 0.35  # assumed: a third of the charge is missing at the full well; rises up to it all the same
 CLUSTERED_SHARE = 0.1  # assumed: share of the defects that are clusters of 2 x 2
 
 Array = npt.NDArray[np.float32]
@@ -33,13 +36,17 @@ class PanelMaps:
     offset_dn : (H, W) float32
         Offset without dark current. [DN]
     response : (H, W) float32
-        Sensitivity, amplifier gain included; 0 where dead. [1]
+        Sensitivity, amplifier gain included; 0 where dead or shielded. [1]
     dark_electrons_per_s : (H, W) float32
         Dark current. [electrons/s]
     noise_factor : (H, W) float32
         Read noise relative to the panel's. [1]
     defects : (H, W) uint8
-        Sum of DEAD, HOT, NOISY, UNDER and LINE. [1]
+        Sum of DEAD, HOT, NOISY, UNDER, LINE, NON_LINEAR and LAGGING. [1]
+    nonlinearity : (H, W) float32, or None
+        n of a charge q that is held as q (1 - n q / full well); None where all pixels are linear. [1]
+    lag_factor : (H, W) float32, or None
+        Captured shares relative to the panel's; None where all are the panel's. [1]
     """
 
     offset_dn: Array
@@ -47,6 +54,8 @@ class PanelMaps:
     dark_electrons_per_s: Array
     noise_factor: Array
     defects: npt.NDArray[np.uint8]
+    nonlinearity: Array | None = None
+    lag_factor: Array | None = None
 
 
 def draw_panel_maps(panel: Panel) -> PanelMaps:
@@ -54,7 +63,9 @@ def draw_panel_maps(panel: Panel) -> PanelMaps:
 
     Offset has a pixel part and one per readout amplifier; response has a pixel part, one per amplifier and a smooth
     one across the panel (coating thickness). A quarter of the defective pixels each is dead, hot, noisy and
-    under-responding; one defect in ten is a cluster of 2 x 2. Dead lines run from one side to a random place.
+    under-responding; one defect in ten is a cluster of 2 x 2. Dead lines run from one side to a random place. Pixels
+    that only lag or are only non-linear are drawn among the others; each of these effects has a generator of its own,
+    so that switching one on changes no other map.
 
     Returns
     -------
@@ -104,4 +115,48 @@ def draw_panel_maps(panel: Panel) -> PanelMaps:
     response[(defects & UNDER) > 0] *= np.float32(UNDER_RESPONSE)
     dark[(defects & HOT) > 0] += np.float32(HOT_ELECTRONS_PER_S)
     noise_factor[(defects & NOISY) > 0] = np.float32(NOISY_FACTOR)
-    return PanelMaps(offset_dn, response, dark, noise_factor, defects)
+    for first, last in shielded_columns(panel):
+        response[:, first:last] = 0.0
+    nonlinearity = _draw_nonlinearity(panel, defects)
+    lag_factor = _draw_lag_factor(panel, defects)
+    return PanelMaps(offset_dn, response, dark, noise_factor, defects, nonlinearity, lag_factor)
+
+
+def _draw_nonlinearity(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | None:
+    """n of every pixel, its own and that of non-linear defects, which are entered in ``defects``; None without any."""
+    uniformity = panel.uniformity
+    rows, cols = defects.shape
+    rng = np.random.default_rng([panel.map_seed, NON_LINEAR])
+    if uniformity.nonlinearity == 0 and uniformity.nonlinearity_spread == 0 and uniformity.nonlinear_fraction == 0:
+        return None
+    departure = np.clip(standard_normal(rows, cols, rng), -NONLINEARITY_SPREADS, NONLINEARITY_SPREADS)
+    nonlinearity = np.float32(uniformity.nonlinearity) + np.float32(uniformity.nonlinearity_spread) * departure
+    nonlinearity[_draw_defects(defects, NON_LINEAR, uniformity.nonlinear_fraction, rng)] = DEFECT_NONLINEARITY
+    return np.asarray(nonlinearity, dtype=np.float32)
+
+
+def _draw_lag_factor(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | None:
+    """Captured shares relative to the panel's; lagging defects are entered in ``defects``; None without any."""
+    fraction = panel.uniformity.lagging_fraction
+    caught = sum(term.fraction for term in panel.lag)
+    if fraction == 0 or caught == 0:
+        return None
+    if panel.lag_exposure is not None:
+        caught *= max(panel.lag_exposure.factor)
+    rng = np.random.default_rng([panel.map_seed, LAGGING])
+    lag_factor = np.ones(defects.shape, dtype=np.float32)
+    factor = max(min(LAGGING_FACTOR, LARGEST_CAUGHT / caught), 1.0)
+    lag_factor[_draw_defects(defects, LAGGING, fraction, rng)] = factor
+    return lag_factor
+
+
+def _draw_defects(
+    defects: npt.NDArray[np.uint8], kind: int, fraction: float, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Enter single defects of one kind where there is none yet, and say where they are."""
+    places = rng.integers(0, defects.size, round(fraction * defects.size))
+    chosen = np.zeros(defects.shape, dtype=np.bool_)
+    chosen.flat[places] = True
+    chosen &= defects == 0
+    defects[chosen] = kind
+    return chosen

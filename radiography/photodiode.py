@@ -21,13 +21,14 @@ def collect_charge(
     dark_electrons_per_s: Array,
     integration_time_s: float,
     rng: np.random.Generator,
+    nonlinearity: Array | None = None,
 ) -> Array:
     """Charge that each photodiode holds at the end of the integration.
 
     Light is detected with the fill factor and the emission-weighted quantum efficiency. Detecting each photon or not
     adds a variance equal to the number of electrons (with the dark current's), white, because it happens after the
     light has spread. X-rays absorbed in the diode add charge that is not blurred. The diode holds no more than its
-    full well; below that it is linear.
+    full well; of a charge q below that a non-linear one holds q (1 - n q / full well), noise included.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def collect_charge(
         [s]
     rng : numpy.random.Generator
         Same state, same charge, for any number of threads.
+    nonlinearity : (H, W) float32, or None
+        n of each pixel, below 1/2 so that more light always means more charge; None for linear diodes. [1]
 
     Returns
     -------
@@ -61,6 +64,8 @@ def collect_charge(
     shapes = {picture.shape for picture in (light, direct_keV, response, dark_electrons_per_s)}
     if len(shapes) != 1:
         raise ValueError(f"light, direct energy, response and dark current must have one shape, got {sorted(shapes)}")
+    if nonlinearity is not None and nonlinearity.shape != light.shape:
+        raise ValueError(f"nonlinearity is {nonlinearity.shape} but light is {light.shape}")
     electrons = standard_normal(light.shape[0], light.shape[1], rng)
     _collect_charge(
         light,
@@ -71,18 +76,26 @@ def collect_charge(
         1000.0 / photodiode.energy_per_electron_eV,
         integration_time_s,
         photodiode.full_well_electrons,
+        np.zeros((1, 1), dtype=np.float32) if nonlinearity is None else nonlinearity,
+        nonlinearity is not None,
         electrons,
     )
     return electrons
 
 
 @njit(parallel=True, cache=True)
-def _collect_charge(light, direct_keV, response, dark, per_photon, per_keV, time_s, full_well, out):  # type: ignore[no-untyped-def]
-    """``out`` holds normal deviates on entry and electrons on return; writes every element."""
+def _collect_charge(light, direct_keV, response, dark, per_photon, per_keV, time_s, full_well, nonlinearity, bent, out):  # type: ignore[no-untyped-def]
+    """``out`` holds normal deviates on entry and electrons on return; writes every element.
+
+    ``nonlinearity`` is (H, W) where ``bent``, else it is not read.
+    """
     for row in prange(out.shape[0]):
         for col in range(out.shape[1]):
             from_light = light[row, col] * per_photon * response[row, col]
             from_dark = dark[row, col] * time_s
             counted = max(from_light + from_dark, 0.0)
             mean = from_light + from_dark + direct_keV[row, col] * per_keV * response[row, col]
-            out[row, col] = min(mean + np.sqrt(counted) * out[row, col], full_well)
+            charge = min(mean + np.sqrt(counted) * out[row, col], full_well)
+            if bent:
+                charge *= 1.0 - nonlinearity[row, col] * (charge / full_well)
+            out[row, col] = charge

@@ -55,17 +55,50 @@ class BeamChoice:
 
 @dataclass(frozen=True, config=_STRICT)
 class Timing:
-    """Time that the photodiodes integrate and time from frame to frame. [s]"""
+    """Time that the photodiodes integrate, time from frame to frame, and duration of the exposure. [s]
+
+    The exposure is constant from the start of the integration on; without a duration it is short.
+    """
 
     integration_time_s: Positive = 0.5
     frame_interval_s: Positive = 5.0
+    exposure_time_s: Positive | None = None
 
     def __post_init__(self) -> None:
+        if self.exposure_time_s is not None and self.exposure_time_s > self.integration_time_s:
+            raise ValueError(
+                f"exposure_time_s must be at most integration_time_s ({self.integration_time_s:g}), "
+                f"got {self.exposure_time_s:g}"
+            )
         if self.frame_interval_s < self.integration_time_s:
             raise ValueError(
                 f"frame_interval_s must be at least integration_time_s ({self.integration_time_s:g}), "
                 f"got {self.frame_interval_s:g}"
             )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class BeamSequence:
+    """When the beam is on in a row of frames: dark frames first, then so often some with the beam and some without. [1]
+
+    ``exposure_spread`` is the relative fluctuation of the exposure from frame to frame, the tube's reproducibility.
+    [1, rms]
+    """
+
+    beam_on: Annotated[int, Field(ge=0)]
+    beam_off: Annotated[int, Field(ge=0)] = 0
+    dark_before: Annotated[int, Field(ge=0)] = 0
+    repeats: Annotated[int, Field(ge=1)] = 1
+    exposure_spread: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.beam_on + self.beam_off == 0:
+            raise ValueError("a sequence needs frames with beam_on or beam_off, got none of either")
+
+    @property
+    def frames(self) -> int:
+        """Frames of the whole sequence. [1]"""
+        return self.dark_before + self.repeats * (self.beam_on + self.beam_off)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -133,7 +166,11 @@ class Sampling:
 
 @dataclass(frozen=True, config=_STRICT)
 class Scene:
-    """Everything that a simulated frame depends on, but its seed."""
+    """Everything that a simulated frame depends on, but its seed.
+
+    Without a temperature the panel is at the one that its dark current is given for; without a sequence the beam is on
+    in every frame.
+    """
 
     description: str
     panel: str
@@ -145,6 +182,8 @@ class Scene:
     solids: tuple[SolidChoice, ...] = ()
     materials: dict[str, MaterialChoice] = Field(default_factory=dict)
     sampling: Sampling = Field(default_factory=Sampling)
+    temperature_C: Annotated[float, Field(ge=-50, le=100)] | None = None
+    sequence: BeamSequence | None = None
 
 
 _LENGTHS: dict[str, tuple[tuple[str, ...], Callable[..., Shape]]] = {
@@ -155,6 +194,23 @@ _LENGTHS: dict[str, tuple[tuple[str, ...], Callable[..., Shape]]] = {
     "prism": (("polygon_mm", "length_mm"), Prism),
 }
 _ALL_LENGTHS = ("size_mm", "radius_mm", "radius_bottom_mm", "radius_top_mm", "length_mm", "polygon_mm")
+
+
+def beam_pattern(sequence: BeamSequence | None, frames: int) -> tuple[bool, ...]:
+    """Whether the beam is on in each frame; the turn of on and off goes on for as many frames as are asked for.
+
+    Raises
+    ------
+    ValueError
+        If fewer than one frame is asked for.
+    """
+    if frames < 1:
+        raise ValueError(f"frames must be 1 or more, got {frames}")
+    if sequence is None:
+        return (True,) * frames
+    turn = sequence.beam_on + sequence.beam_off
+    after = range(-sequence.dark_before, frames - sequence.dark_before)
+    return tuple(frame >= 0 and frame % turn < sequence.beam_on for frame in after)
 
 
 def scene_materials(scene: Scene) -> dict[str, Material]:

@@ -42,7 +42,8 @@ STOREYS: list[set[str]] = [
         "radiography.readout",
         "radiography.processing",
     },
-    {"radiography.acquire", "radiography.event_frame", "radiography.dicom", "radiography.figures"},
+    {"radiography.acquire", "radiography.event_frame", "radiography.frame_residual"},
+    {"radiography.dicom", "radiography.figures"},
     {"radiography.cli"},
 ]
 MAY_IMPORT_WITHIN = {  # rooms of several files

@@ -7,17 +7,27 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose, mean_electrons, plan_acquisition
+from radiography.acquire import (
+    Acquisition,
+    Exposure,
+    acquire_sequence,
+    expose,
+    mean_electrons,
+    plan_acquisition,
+    relative_exposures,
+)
 from radiography.cli.options import check_at_least, check_writable, progress_bar
 from radiography.config import load_scene, scene_folder
 from radiography.frames import whole_file, write_tiff
-from radiography.scene import Scene
+from radiography.panel import shielded_columns
+from radiography.scene import Scene, beam_pattern
 from radiography.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel, for the estimate of `check`; other machines differ.
@@ -26,9 +36,13 @@ _SECONDS_PER_MEGARAY = 0.25
 _BYTES_PER_SAMPLE = 32
 
 
-def run_simulate(scene_name: str, out: Path, frames: int, seed: int, truth: Path | None) -> None:
-    """Write the raw frames of a scene, and the truth behind them where asked for."""
-    check_at_least("--frames", frames, 1)
+def run_simulate(scene_name: str, out: Path, frames: int | None, seed: int, truth: Path | None) -> None:
+    """Write the raw frames of a scene, and the truth behind them where asked for.
+
+    Without a number of frames it is that of the scene's sequence, or one.
+    """
+    if frames is not None:
+        check_at_least("--frames", frames, 1)
     check_at_least("--seed", seed, 0)
     check_writable(out, (".tif", ".tiff", ".npy"))
     if truth is not None:
@@ -38,11 +52,13 @@ def run_simulate(scene_name: str, out: Path, frames: int, seed: int, truth: Path
         acquisition = plan_acquisition(scene, scene_folder(scene_name), progress)
     with progress_bar("exposing") as progress:
         exposure = expose(acquisition, progress)
+    rng = scene_rng(scene, seed)
+    pattern = relative_exposures(scene, frames, rng)
+    frames = len(pattern)
     if truth is not None:
-        _write_truth(truth, acquisition, exposure)
+        _write_truth(truth, acquisition, exposure, pattern)
     with progress_bar("frames") as progress:
-        sequence = acquire_sequence(acquisition, exposure, frames, scene_rng(scene, seed))
-        sequence = _reported(sequence, frames, progress)
+        sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), frames, progress)
         if out.suffix.lower() == ".npy":
             _write_npy(out, sequence, frames, acquisition)
         else:
@@ -60,16 +76,26 @@ def run_simulate(scene_name: str, out: Path, frames: int, seed: int, truth: Path
 def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     """Generator for a scene and a seed: two scenes of one seed share no random numbers.
 
-    Flats and images of one seed would otherwise have the same noise, which a gain map would then take out.
+    Flats and images of one seed would otherwise have the same noise, which a gain map would then take out. What a scene
+    leaves at its later default, None, does not count, so that a scene keeps its frames when scenes learn something new.
     """
-    resolved = json.dumps(asdict(scene), sort_keys=True, default=str)
+    table = asdict(scene)
+    for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s")):
+        if place[key] is None:
+            del place[key]
+    resolved = json.dumps(table, sort_keys=True, default=str)
     return np.random.default_rng([seed, zlib.crc32(resolved.encode())])
 
 
 def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, Any]:
-    """What a raw frame says about itself: the resolved scene, the panel, the seed and the version."""
+    """What a raw frame says about itself: the resolved scene, the panel, the seed and the version.
+
+    ``beam_on`` lists runs of frames, each as its number of frames and whether the beam was on.
+    """
     scene, panel, spectrum = acquisition.scene, acquisition.panel, acquisition.spectrum
     dark = scene.beam.air_kerma_uGy == 0
+    beam_on = ((not dark) and on for on in beam_pattern(scene.sequence, frames))
+    reference_C = panel.photodiode.dark_reference_C
     return {
         "kind": "raw",
         "software": f"radiography {version('radiography')}",
@@ -80,6 +106,12 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
         "light_spread": light_origin(acquisition),
         "integration_time_s": scene.timing.integration_time_s,
         "frame_interval_s": scene.timing.frame_interval_s,
+        "exposure_time_s": scene.timing.exposure_time_s,
+        "beam_on": [[len(list(run)), on] for on, run in groupby(beam_on)],
+        "temperature_C": reference_C if scene.temperature_C is None else scene.temperature_C,
+        "binning": 1,
+        "gain_mode": panel.readout.gain_mode,
+        "shielded_cols": [list(columns) for columns in shielded_columns(panel)],
         "kvp": acquisition.beam.kvp,
         "anode": acquisition.beam.anode,
         "source_to_detector_mm": scene.geometry.source_to_detector_mm,
@@ -122,6 +154,12 @@ def run_check(scene_name: str) -> None:
             ("open field", f"{quanta:.0f} photons per pixel, {absorbed:.0f} interact in the layer"),
             ("", f"{electrons:.3g} electrons, {electrons / panel.readout.electrons_per_dn:.0f} DN above the offset"),
         ]
+    if scene.temperature_C is not None:
+        rows.append(("temperature", f"{scene.temperature_C:g} deg C"))
+    if scene.sequence is not None:
+        beam_on = sum(beam_pattern(scene.sequence, scene.sequence.frames))
+        rate = f"{1.0 / scene.timing.frame_interval_s:.3g} frames/s"
+        rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
     count = len(acquisition.phantom.solids) if acquisition.phantom else 0
     rows += [
         ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {setup.focal_spot_mm:g} mm"),
@@ -162,7 +200,7 @@ def _write_npy(out: Path, sequence: Iterator[npt.NDArray[np.uint16]], frames: in
             file.write(raw_dn.astype("<u2", copy=False).tobytes())
 
 
-def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None) -> None:
+def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None, pattern: tuple[float, ...]) -> None:
     """Maps of the panel and the noiseless exposure, per pixel, without blur."""
     maps, samples = acquisition.maps, acquisition.scene.sampling.samples_per_pixel
     planes: dict[str, npt.NDArray[Any]] = {
@@ -172,6 +210,11 @@ def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None
         "noise_factor": maps.noise_factor,
         "defects": maps.defects,
     }
+    for name, plane in (("nonlinearity", maps.nonlinearity), ("lag_factor", maps.lag_factor)):
+        if plane is not None:
+            planes[name] = plane
+    if acquisition.scene.sequence is not None:
+        planes["relative_exposure"] = np.array(pattern)
     if exposure is not None:
         shape = (acquisition.geometry.rows, samples, acquisition.geometry.cols, samples)
         planes["quanta"] = exposure.quanta.reshape(shape).sum(axis=(1, 3))

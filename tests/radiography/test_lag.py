@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from radiography import lag
 from radiography.lag import trap_charge
-from radiography.panel import LagTerm
+from radiography.panel import LagExposure, LagTerm
 from tests import reference
 
 INTERVAL_S = 0.2  # the frame time to which the shipped lag is fitted
@@ -112,3 +113,108 @@ def test_stores_of_the_previous_frame_stay_as_they_are(small_panel, electrons):
 def test_stores_of_another_panel_are_refused(small_panel, electrons):
     with pytest.raises(ValueError, match=r"\(1, 48, 64\) but 4 lag terms need \(4, 48, 64\)"):
         trap_charge(electrons, electrons[None], small_panel.lag, INTERVAL_S)
+
+
+EXPOSURE = LagExposure((1e4, 1e5, 1e6), (1.6, 1.0, 0.75))
+
+
+def _slow_frames(panel, pictures, exposure, lag_factor, interval_s=INTERVAL_S):
+    """Frames by the definition, population by population in float64."""
+    stores = [np.zeros(pictures[0].shape) for _ in panel.lag]
+    delivered = []
+    for picture in np.asarray(pictures, dtype=np.float64):
+        factor = np.full(picture.shape, exposure.factor[0])
+        lit = picture > exposure.charge_electrons[0]
+        factor[lit] = np.interp(np.log10(picture[lit]), np.log10(exposure.charge_electrons), exposure.factor)
+        out = picture.copy()
+        for number, term in enumerate(panel.lag):
+            kept = np.exp(-interval_s / term.time_s)
+            caught = term.fraction * factor * lag_factor * picture
+            out += stores[number] * (1 - kept) - caught
+            stores[number] = stores[number] * kept + caught
+        delivered.append(out)
+    return delivered, stores
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(2)
+    return [(10 ** rng.uniform(3, 7, (48, 64))).astype(np.float32) * on for on in (1, 1, 0, 1, 0)]
+
+
+@pytest.fixture
+def lag_factor():
+    return np.where(np.random.default_rng(3).random((48, 64)) < 0.02, 10.0, 1.0).astype(np.float32)
+
+
+def test_factors_of_one_change_nothing_bit_for_bit(small_panel, electrons):
+    plain = trap_charge(electrons, None, small_panel.lag, INTERVAL_S)
+    ones = LagExposure((1e4, 1e6), (1.0, 1.0)), np.ones((48, 64), dtype=np.float32)
+    same = trap_charge(electrons, None, small_panel.lag, INTERVAL_S, *ones)
+    assert all(one.tobytes() == two.tobytes() for one, two in zip(plain, same, strict=True))
+
+
+def test_frames_with_factors_agree_with_slow_arithmetic(small_panel, pictures, lag_factor):
+    expected, last = _slow_frames(small_panel, pictures, EXPOSURE, lag_factor)
+    stores = None
+    for picture, slow in zip(pictures, expected, strict=True):
+        delivered, stores = trap_charge(picture, stores, small_panel.lag, INTERVAL_S, EXPOSURE, lag_factor)
+        np.testing.assert_allclose(delivered, slow, rtol=2 * SINGLE, atol=1e-3)
+    np.testing.assert_allclose(stores, last, rtol=2 * SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("charge", "factor"),
+    [(1e3, 1.6), (1e4, 1.6), (10**4.5, 1.3), (1e5, 1.0), (10**5.5, 0.875), (1e6, 0.75), (1e8, 0.75)],
+)
+def test_the_captured_share_depends_on_the_charge_as_described(small_panel, charge, factor):
+    picture = np.full((1, 1), charge, dtype=np.float32)
+    _, stores = trap_charge(picture, None, small_panel.lag, INTERVAL_S, EXPOSURE)
+    shares = [term.fraction * factor for term in small_panel.lag]
+    np.testing.assert_allclose(stores[:, 0, 0] / picture[0, 0], shares, rtol=SINGLE)
+
+
+@pytest.mark.parametrize("charge", [0.0, -50.0])
+def test_no_charge_and_less_than_none_stay_finite(small_panel, charge):
+    picture = np.full((1, 1), charge, dtype=np.float32)
+    delivered, stores = trap_charge(picture, None, small_panel.lag, INTERVAL_S, EXPOSURE)
+    assert delivered[0, 0] == pytest.approx(charge * (1 - 1.6 * 0.0298), rel=SINGLE)
+    assert np.isfinite(stores).all()
+
+
+def test_charge_is_conserved_when_the_shares_depend_on_it(small_panel, pictures, lag_factor):
+    stores, delivered = None, np.zeros((48, 64))
+    for picture in pictures:
+        frame, stores = trap_charge(picture, stores, small_panel.lag, INTERVAL_S, EXPOSURE, lag_factor)
+        delivered += frame
+    total = np.sum(pictures, axis=0, dtype=np.float64)
+    np.testing.assert_allclose(delivered + stores.sum(axis=0, dtype=np.float64), total, rtol=10 * SINGLE)
+
+
+def test_a_lagging_pixel_keeps_as_many_times_more(small_panel, electrons, lag_factor):
+    _, plain = trap_charge(electrons, None, small_panel.lag, INTERVAL_S)
+    _, stores = trap_charge(electrons, None, small_panel.lag, INTERVAL_S, None, lag_factor)
+    np.testing.assert_allclose(stores, lag_factor * plain, rtol=SINGLE)
+
+
+def test_compiled_and_uncompiled_kernels_agree(small_panel, pictures, lag_factor, monkeypatch):
+    factors = (EXPOSURE, lag_factor)
+    _, before = trap_charge(pictures[0], None, small_panel.lag, INTERVAL_S, *factors)
+    compiled = trap_charge(pictures[1], before, small_panel.lag, INTERVAL_S, *factors)
+    monkeypatch.setattr(lag, "_exposure_factor", lag._exposure_factor.py_func)
+    monkeypatch.setattr(lag, "_trap_charge", lag._trap_charge.py_func)
+    slow = trap_charge(pictures[1], before, small_panel.lag, INTERVAL_S, *factors)
+    for one, two in zip(compiled, slow, strict=True):
+        np.testing.assert_allclose(one, two, rtol=SINGLE)
+
+
+def test_one_thread_and_two_trap_the_same_charge(small_panel, pictures, lag_factor):
+    def trapped():
+        return trap_charge(pictures[0], None, small_panel.lag, INTERVAL_S, EXPOSURE, lag_factor)[1]
+
+    assert reference.on_threads(1, trapped).tobytes() == reference.on_threads(2, trapped).tobytes()
+
+
+def test_lag_factors_of_another_panel_are_refused(small_panel, electrons, lag_factor):
+    with pytest.raises(ValueError, match=r"lag_factor is \(64, 48\) but the frame is \(48, 64\)"):
+        trap_charge(electrons, None, small_panel.lag, INTERVAL_S, None, lag_factor.T)

@@ -7,13 +7,18 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from radiography.config import load_panel
+from radiography.panel import LAGGING_FACTOR, LARGEST_CAUGHT, LagExposure
 from radiography.panel_maps import (
     DEAD,
+    DEFECT_NONLINEARITY,
     HOT,
     HOT_ELECTRONS_PER_S,
+    LAGGING,
     LINE,
     NOISY,
     NOISY_FACTOR,
+    NON_LINEAR,
     UNDER,
     UNDER_RESPONSE,
     draw_panel_maps,
@@ -48,16 +53,22 @@ def faulty(small_panel):
     return draw_panel_maps(_panel(small_panel, defective_fraction=0.01))
 
 
+def _arrays(maps):
+    """The maps that there are, by name."""
+    found = {field.name: getattr(maps, field.name) for field in fields(maps)}
+    return {name: plane for name, plane in found.items() if plane is not None}
+
+
 def test_the_same_description_gives_the_same_maps(small_panel):
-    one, two = draw_panel_maps(small_panel), draw_panel_maps(small_panel)
-    for field in fields(one):
-        assert getattr(one, field.name).tobytes() == getattr(two, field.name).tobytes()
+    one, two = _arrays(draw_panel_maps(small_panel)), _arrays(draw_panel_maps(small_panel))
+    for name in one:
+        assert one[name].tobytes() == two[name].tobytes()
 
 
 def test_another_seed_gives_other_maps(small_panel):
-    one, two = draw_panel_maps(small_panel), draw_panel_maps(replace(small_panel, map_seed=1))
-    for field in fields(one):
-        assert getattr(one, field.name).tobytes() != getattr(two, field.name).tobytes()
+    one, two = _arrays(draw_panel_maps(small_panel)), _arrays(draw_panel_maps(replace(small_panel, map_seed=1)))
+    for name in one:
+        assert one[name].tobytes() != two[name].tobytes()
 
 
 def test_one_thread_and_two_give_the_same_maps(small_panel):
@@ -69,7 +80,7 @@ def test_one_thread_and_two_give_the_same_maps(small_panel):
 
 def test_maps_have_the_shape_of_the_panel_and_their_kinds(small_panel):
     maps = draw_panel_maps(small_panel)
-    assert {getattr(maps, field.name).shape for field in fields(maps)} == {(48, 64)}
+    assert {plane.shape for plane in _arrays(maps).values()} == {(48, 64)}
     assert maps.defects.dtype == np.uint8
     assert {getattr(maps, name).dtype for name in ("offset_dn", "response", "dark_electrons_per_s")} == {
         np.dtype(np.float32)
@@ -183,3 +194,85 @@ def test_dark_current_scatters_about_that_of_the_panel(perfect, sound):
     logarithm = np.log(sound.dark_electrons_per_s / perfect.photodiode.dark_electrons_per_s).astype(np.float64)
     assert abs(np.median(logarithm)) < 4 * 1.2533 * 0.2 / np.sqrt(logarithm.size)
     assert abs(logarithm.std() / 0.2 - 1.0) < 4 / np.sqrt(2 * logarithm.size)
+
+
+def test_a_panel_without_these_effects_carries_no_maps_of_them(small_panel):
+    maps = draw_panel_maps(small_panel)
+    assert maps.nonlinearity is None
+    assert maps.lag_factor is None
+    assert not (maps.defects & (NON_LINEAR | LAGGING)).any()
+
+
+EFFECTS = {
+    "nonlinearity": {"nonlinearity": 0.03, "nonlinearity_spread": 0.01},
+    "non-linear": {"nonlinear_fraction": 0.01},
+    "lagging": {"lagging_fraction": 0.01},
+}
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_an_effect_changes_no_other_map(small_panel, effect):
+    plain = _arrays(draw_panel_maps(small_panel))
+    maps = draw_panel_maps(replace(small_panel, uniformity=replace(small_panel.uniformity, **EFFECTS[effect])))
+    for name in ("offset_dn", "response", "dark_electrons_per_s", "noise_factor"):
+        assert getattr(maps, name).tobytes() == plain[name].tobytes()
+    known = maps.defects & ~np.uint8(NON_LINEAR | LAGGING)
+    assert known.tobytes() == plain["defects"].tobytes()
+
+
+def test_nonlinearity_spreads_from_pixel_to_pixel_as_described(perfect):
+    uniformity = replace(perfect.uniformity, nonlinearity=0.03, nonlinearity_spread=0.01)
+    values = draw_panel_maps(replace(perfect, uniformity=uniformity)).nonlinearity.astype(np.float64)
+    assert abs(values.mean() - 0.03) < 4 * 0.01 / np.sqrt(values.size)
+    assert abs(values.std() / 0.01 - 1.0) < 4 / np.sqrt(2 * values.size)
+    assert values.max() <= 0.08 + 1e-7  # five spreads and no more
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "plane", "expected"),
+    [
+        ("nonlinear_fraction", NON_LINEAR, "nonlinearity", DEFECT_NONLINEARITY),
+        ("lagging_fraction", LAGGING, "lag_factor", LAGGING_FACTOR),
+    ],
+)
+def test_single_effect_defects_are_as_many_as_described_and_told(perfect, field, kind, plane, expected):
+    maps = draw_panel_maps(replace(perfect, uniformity=replace(perfect.uniformity, **{field: 0.01})))
+    there = maps.defects == kind
+    # 1,728 places of 172,800 drawn with repetition: half a per cent of them twice
+    assert abs(there.sum() / 1728 - 1.0) < 0.02
+    assert (there == (maps.defects > 0)).all()
+    values = getattr(maps, plane)
+    np.testing.assert_allclose(values[there], expected, rtol=1e-6)
+    assert (values[~there] == (1.0 if kind == LAGGING else 0.0)).all()
+
+
+def test_a_pixel_with_a_defect_gets_no_second_one(small_panel):
+    uniformity = replace(small_panel.uniformity, nonlinear_fraction=0.2, lagging_fraction=0.2)
+    defects = draw_panel_maps(replace(small_panel, uniformity=uniformity)).defects
+    lines = defects & ~np.uint8(LINE)
+    assert (lines & (lines - 1) == 0).all()  # one bit at most
+    assert set(np.unique(defects)) >= {NON_LINEAR, LAGGING}
+
+
+def test_lagging_pixels_catch_no_more_than_the_limit_at_any_charge(small_panel):
+    table = LagExposure((1e4, 1e6), (4.0, 1.0))
+    uniformity = replace(small_panel.uniformity, lagging_fraction=0.01)
+    maps = draw_panel_maps(replace(small_panel, uniformity=uniformity, lag_exposure=table))
+    assert maps.lag_factor.max() == pytest.approx(LARGEST_CAUGHT / (4.0 * 0.0298), rel=1e-6)
+
+
+def test_shielded_columns_do_not_respond_and_keep_all_else(small_panel):
+    pixels = replace(small_panel.pixels, shielded_cols_left=5, shielded_cols_right=3)
+    plain, maps = draw_panel_maps(small_panel), draw_panel_maps(replace(small_panel, pixels=pixels))
+    assert not maps.response[:, :5].any() and not maps.response[:, 61:].any()
+    assert maps.response[:, 5:61].tobytes() == plain.response[:, 5:61].tobytes()
+    for name in ("offset_dn", "dark_electrons_per_s", "noise_factor", "defects"):
+        assert getattr(maps, name).tobytes() == getattr(plain, name).tobytes()
+
+
+def test_the_worn_panels_truth_has_every_map(small_panel):
+    worn = load_panel("worn")
+    maps = draw_panel_maps(replace(worn, pixels=replace(worn.pixels, rows=ROWS, cols=COLS)))
+    assert maps.nonlinearity.dtype == maps.lag_factor.dtype == np.float32
+    for kind in (DEAD, HOT, NOISY, UNDER, LINE, NON_LINEAR, LAGGING):
+        assert (maps.defects & kind).any()

@@ -169,3 +169,62 @@ def test_pictures_of_different_shapes_are_refused(diode, mixed):
     mixed["response"] = mixed["response"].T
     with pytest.raises(ValueError, match=r"must have one shape, got \[\(48, 64\), \(64, 48\)\]"):
         _collect(diode, mixed)
+
+
+def _bent(diode, planes, nonlinearity, seed=1):
+    return collect_charge(
+        planes["light"],
+        planes["direct_keV"],
+        diode,
+        EFFICIENCY,
+        planes["response"],
+        planes["dark_electrons_per_s"],
+        0.5,
+        np.random.default_rng(seed),
+        nonlinearity,
+    )
+
+
+@pytest.fixture
+def nonlinearity():
+    return np.random.default_rng(8).normal(0.03, 0.01, (ROWS, COLS)).astype(np.float32)
+
+
+def test_pixels_without_nonlinearity_hold_their_charge_bit_for_bit(diode, mixed):
+    zero = np.zeros((ROWS, COLS), dtype=np.float32)
+    assert _bent(diode, mixed, zero).tobytes() == _collect(diode, mixed).tobytes()
+
+
+def test_a_non_linear_pixel_holds_the_stated_part_of_its_charge(diode, mixed, nonlinearity):
+    straight = _collect(diode, mixed).astype(np.float64)
+    expected = straight * (1.0 - nonlinearity.astype(np.float64) * straight / diode.full_well_electrons)
+    np.testing.assert_allclose(_bent(diode, mixed, nonlinearity), expected, rtol=2e-7, atol=1e-3)  # float32
+
+
+def test_twice_the_nonlinearity_is_twice_the_missing_charge(diode, nonlinearity):
+    planes = _planes(light=1e7)
+    straight = _collect(diode, planes).astype(np.float64)
+    missing = [straight - _bent(diode, planes, factor * nonlinearity) for factor in (1, 2)]
+    # charges of 5e6 electrons are known to 0.25 in float32, what is missing is 5e4
+    np.testing.assert_allclose(missing[1], 2 * missing[0], atol=2.0)
+
+
+def test_more_light_is_more_charge_up_to_the_full_well_of_the_worst_pixel(diode):
+    worst = np.full((ROWS, COLS), 0.49, dtype=np.float32)
+    per_photon = 0.70 * EFFICIENCY
+    held = [
+        _bent(diode, _planes(light=share * diode.full_well_electrons / per_photon), worst).mean()
+        for share in np.linspace(0.05, 0.999, 20)
+    ]
+    assert (np.diff(held) > 0).all()
+
+
+def test_nonlinearity_compiled_and_uncompiled_agree(diode, mixed, nonlinearity, monkeypatch):
+    compiled = _bent(diode, mixed, nonlinearity)
+    monkeypatch.setattr(photodiode, "_collect_charge", photodiode._collect_charge.py_func)
+    np.testing.assert_allclose(_bent(diode, mixed, nonlinearity), compiled, rtol=1e-6)
+
+
+def test_nonlinearity_of_another_panel_is_refused(diode, mixed, nonlinearity):
+    with pytest.raises(ValueError, match=r"nonlinearity is \(64, 48\) but light is \(48, 64\)"):
+        _bent(diode, mixed, nonlinearity.T)

@@ -13,10 +13,12 @@ from radiography.attenuation import material
 from radiography.config import load_scene
 from radiography.scene import (
     PHANTOMS,
+    BeamSequence,
     MaterialChoice,
     PhantomChoice,
     SolidChoice,
     Timing,
+    beam_pattern,
     build_phantom,
     scene_materials,
     scene_phantom,
@@ -209,3 +211,46 @@ def test_a_material_needs_either_formula_or_mass_parts(arguments):
 def test_frames_closer_than_their_integration_are_refused():
     with pytest.raises(ValueError, match=r"frame_interval_s must be at least integration_time_s \(0.5\), got 0.1"):
         Timing(0.5, 0.1)
+
+
+def test_an_exposure_longer_than_the_integration_is_refused():
+    with pytest.raises(ValueError, match=r"exposure_time_s must be at most integration_time_s \(0.5\), got 0.6"):
+        Timing(0.5, 1.0, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "frames", "expected"),
+    [
+        (None, 3, "111"),
+        (BeamSequence(beam_on=2, beam_off=1, dark_before=2, repeats=2), 8, "00110110"),
+        (BeamSequence(beam_on=2, beam_off=1, dark_before=2), 9, "001101101"),  # the turn goes on
+        (BeamSequence(beam_on=2, beam_off=1, dark_before=2), 1, "0"),
+        (BeamSequence(beam_on=1), 2, "11"),
+        (BeamSequence(beam_on=0, beam_off=4), 4, "0000"),
+    ],
+)
+def test_the_beam_is_on_as_the_sequence_says(sequence, frames, expected):
+    assert "".join(str(int(on)) for on in beam_pattern(sequence, frames)) == expected
+
+
+def test_a_sequence_counts_its_frames():
+    assert BeamSequence(beam_on=20, beam_off=30, dark_before=5, repeats=3).frames == 155
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beam_on": 0}, "frames with beam_on or beam_off, got none"),
+        ({"beam_on": -1}, "beam_on"),
+        ({"beam_on": 1, "repeats": 0}, "repeats"),
+        ({"beam_on": 1, "exposure_spread": 0.2}, "exposure_spread"),
+    ],
+)
+def test_a_sequence_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=rf"(?s){message}"):
+        BeamSequence(**arguments)
+
+
+def test_a_pattern_of_no_frames_is_refused():
+    with pytest.raises(ValueError, match="frames must be 1 or more, got 0"):
+        beam_pattern(None, 0)
