@@ -21,16 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.defects import DefectMap
+from calibration.field import BeamField, field_from_json, field_to_json
 from calibration.gain import GainMap
+from calibration.lag import LagModel, lag_from_json, lag_to_json
 from calibration.offset import OffsetMap
 
 FILE_FORMAT = "radiography calibration set"
-FILE_VERSION = 1
+FILE_VERSION = 2  # what version 1 lacks is optional: its files are read as they are
+_READABLE_VERSIONS = (1, 2)
 _DESCRIPTION = "description"
 _PLANES = {"offset_dn": "f4", "gain": "f4", "defects": "u2"}
-_OPTIONAL_PLANES = {"offset_noise_dn": "f4", "gain_noise": "f4"}
+_OPTIONAL_PLANES = {"offset_noise_dn": "f4", "gain_noise": "f4", "dark_rate_dn_per_s": "f4", "chi_square": "f4"}
+_STACKS = {"curvature": "f4"}  # (C - 1, H, W)
+_ALL_PLANES = (*_PLANES, *_OPTIONAL_PLANES, *_STACKS)
 _NUMBERS = ("saturation_dn", "level_dn", "typical_dark_noise_dn", "typical_flat_noise")
 _COUNTS = ("darks_used", "flats_used")
+_OPTIONAL_NUMBERS = ("dark_time_s", "temperature_C", "doubling_K")
+_SERIES = ("dark_times_s", "levels_dn", "calibration_variance")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +66,27 @@ class CalibrationSet:
         Standard deviation of one dark frame [DN] and of one flat relative to the level [1]; None from single frames.
     provenance : mapping
         JSON values: source files and their SHA-256, panel serial, integration time, geometry, software, date.
+    dark_rate_dn_per_s : (H, W) float32 or None
+        Growth of the dark signal with integration time; None from darks of one integration time. [DN/s]
+    dark_time_s, dark_times_s : float or None, tuple of float
+        Integration time at which `offset_dn` holds, and all that were calibrated. [s]
+    temperature_C, doubling_K : float or None
+        Of the panel in the darks [deg C]; rise of temperature that doubles the dark current [K].
+    curvature : (C - 1, H, W) float32 or None
+        Coefficients of the second and third power of the inverse dose response; None for a straight line. [1/DN, 1/DN2]
+    chi_square : (H, W) float32 or None
+        Reduced, of the dose-response fit. [1]
+    levels_dn : tuple of float
+        Doses of that fit, rising; empty for a single dose. [DN]
+    calibration_variance : tuple of float
+        Variance of a corrected signal due to the calibration, as a polynomial in signal / `level_dn`; see
+        `calibration/variance.py`. [DN2]
+    field : BeamField or None
+        The part of the flats that belongs to the beam: heel and inverse square.
+    lag : LagModel or None
+        What earlier frames leave in later ones.
+    shielded_cols : tuple of (int, int)
+        Columns that see no X-rays, half-open ranges. [1]
     """
 
     offset_dn: NDArray[np.float32]
@@ -73,18 +101,38 @@ class CalibrationSet:
     offset_noise_dn: NDArray[np.float32] | None
     gain_noise: NDArray[np.float32] | None
     provenance: Mapping[str, Any]
+    dark_rate_dn_per_s: NDArray[np.float32] | None = None
+    dark_time_s: float | None = None
+    dark_times_s: tuple[float, ...] = ()
+    temperature_C: float | None = None
+    doubling_K: float | None = None
+    curvature: NDArray[np.float32] | None = None
+    chi_square: NDArray[np.float32] | None = None
+    levels_dn: tuple[float, ...] = ()
+    calibration_variance: tuple[float, ...] = ()
+    field: BeamField | None = None
+    lag: LagModel | None = None
+    shielded_cols: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, dtype in {**_PLANES, **_OPTIONAL_PLANES}.items():
+        shape = self.offset_dn.shape
+        for name, dtype in {**_PLANES, **_OPTIONAL_PLANES, **_STACKS}.items():
             plane = getattr(self, name)
-            if plane is None and name in _OPTIONAL_PLANES:
+            if plane is None and name not in _PLANES:
                 continue
             if plane.dtype != np.dtype(dtype):
                 raise TypeError(f"{name} must be {np.dtype(dtype).name}, got {plane.dtype}")
-            if plane.ndim != 2 or plane.shape != self.offset_dn.shape:
-                raise ValueError(f"{name} is {plane.shape} but offset_dn is {self.offset_dn.shape}")
+            if plane.ndim != (3 if name in _STACKS else 2) or plane.shape[-2:] != shape:
+                raise ValueError(f"{name} is {plane.shape} but offset_dn is {shape}")
             if not np.isfinite(plane).all():
                 raise ValueError(f"{name} holds values that are NaN or infinite")
+        if self.curvature is not None and len(self.curvature) not in (1, 2):
+            raise ValueError(f"curvature must hold 1 or 2 planes, got {len(self.curvature)}")
+        for first, last in self.shielded_cols:
+            if not 0 <= first < last <= shape[1]:
+                raise ValueError(f"shielded columns {first}:{last} do not lie within the {shape[1]} columns")
+        if self.dark_rate_dn_per_s is not None and self.dark_time_s is None:
+            raise ValueError("a dark rate needs dark_time_s, the integration time at which offset_dn holds")
         if self.gain.size and not self.gain.min() > 0:
             raise ValueError(f"gain must be positive, its smallest value is {self.gain.min()}")
         for name in _NUMBERS:
@@ -154,14 +202,20 @@ def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    numbers = {name: getattr(calibration, name) for name in (*_NUMBERS, *_COUNTS)}
-    head = {"format": FILE_FORMAT, "version": FILE_VERSION, **numbers, "provenance": dict(calibration.provenance)}
+    numbers = {name: getattr(calibration, name) for name in (*_NUMBERS, *_COUNTS, *_OPTIONAL_NUMBERS, *_SERIES)}
+    parts = {
+        "shielded_cols": calibration.shielded_cols,
+        "field": None if calibration.field is None else field_to_json(calibration.field),
+        "lag": None if calibration.lag is None else lag_to_json(calibration.lag),
+    }
+    head = {"format": FILE_FORMAT, "version": FILE_VERSION, **numbers, **parts}
+    head["provenance"] = dict(calibration.provenance)
     try:
         text = json.dumps(head, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"the provenance of {path} cannot be written as JSON: {error}") from error
     planes: dict[str, Any] = {_DESCRIPTION: np.frombuffer(text.encode(), np.uint8)}
-    for name in (*_PLANES, *_OPTIONAL_PLANES):
+    for name in _ALL_PLANES:
         if getattr(calibration, name) is not None:
             planes[name] = getattr(calibration, name)
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
@@ -193,7 +247,7 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            wanted = {_DESCRIPTION, *_PLANES, *_OPTIONAL_PLANES}
+            wanted = {_DESCRIPTION, *_ALL_PLANES}
             if _DESCRIPTION not in members or not set(members) <= wanted:
                 raise ValueError(
                     f"{path} is no calibration set: it holds {', '.join(sorted(members)[:5]) or 'nothing'}"
@@ -203,8 +257,9 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
             head = json.loads(bytes(_plane(archive, members[_DESCRIPTION])))
             if not isinstance(head, dict) or head.get("format") != FILE_FORMAT:
                 raise ValueError(f"{path} is no calibration set: its description says otherwise")
-            if head.get("version") != FILE_VERSION:
-                raise ValueError(f"{path} is of version {head.get('version')}; version {FILE_VERSION} is read")
+            if head.get("version") not in _READABLE_VERSIONS:
+                readable = " and ".join(str(version) for version in _READABLE_VERSIONS)
+                raise ValueError(f"{path} is of version {head.get('version')}; versions {readable} are read")
             missing = [name for name in _PLANES if name not in members]
             if missing:
                 raise ValueError(f"{path} lacks {', '.join(missing)}")
@@ -216,13 +271,19 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is a damaged calibration set: its description cannot be read") from error
     try:
+        optional = {name: head.get(name) for name in _OPTIONAL_NUMBERS}
         return CalibrationSet(
-            **{name: planes.get(name) for name in (*_PLANES, *_OPTIONAL_PLANES)},  # type: ignore[arg-type]
+            **{name: planes.get(name) for name in _ALL_PLANES},  # type: ignore[arg-type]
             **{name: float(head[name]) for name in _NUMBERS},  # type: ignore[arg-type]
             **{name: int(head[name]) for name in _COUNTS},  # type: ignore[arg-type]
+            **{name: None if value is None else float(value) for name, value in optional.items()},  # type: ignore[arg-type]
+            **{name: tuple(float(value) for value in head.get(name, ())) for name in _SERIES},  # type: ignore[arg-type]
+            field=None if head.get("field") is None else field_from_json(head["field"]),
+            lag=None if head.get("lag") is None else lag_from_json(head["lag"]),
+            shielded_cols=tuple((int(first), int(last)) for first, last in head.get("shielded_cols", ())),
             provenance=head["provenance"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged calibration set: {error}") from error
 
 

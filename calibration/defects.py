@@ -4,6 +4,17 @@ A pixel is judged against its surroundings, never against the whole panel: a pan
 scintillator only in part. Every class needs its own evidence; where that is missing the class is left out, and the
 result says so.
 
+    class               evidence                                                          limit of E2597 [1]_
+    DEAD                no response: stuck, or the same in darks and flats                 none
+    OVER, UNDER         offset-corrected flat against 21 x 21 pixels                       above 1.3, below 0.6
+    NOISY               scatter of darks, scatter of flats                                 6 x the median
+    NON_UNIFORM         corrected frame of another dose against 9 x 9 pixels               1 %
+    LAGGING             first frame after the beam is off against 9 x 9 pixels             factor 2
+    BAD_NEIGHBOURHOOD   all eight neighbours are bad                                       -
+    HOT                 dark signal fills half of the range                                not in E2597
+    NON_LINEAR          handed in from the dose-response fit                               not in E2597
+    UNCOATED, SHIELDED  no scintillator, no X-rays: not bad                                -
+
 References
 ----------
 .. [1] ASTM E2597/E2597M-22, bad-pixel classes, as quoted by secondary sources; the standard's text was not available.
@@ -11,7 +22,8 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,28 +31,27 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from calibration import flags as bits
-from calibration.gain import LEAST_RESPONSE, GainMap
-from calibration.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
+from calibration.defect_classes import (
+    lagging,
+    noise_classes,
+    non_uniform,
+    response_classes,
+    surrounding_signal,
+    uncoated_area,
+)
+from calibration.defect_criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
+from calibration.gain import GainMap
 from calibration.offset import OffsetMap
-from calibration.stack import robust_sigma, thin_out
 
-
-@dataclass(frozen=True)
-class DefectCriteria:
-    """Limits of the classes; the defaults are those of ASTM E2597 [1]_ where it has one."""
-
-    over_factor: float = 1.3  # of the median of 21 x 21 pixels, offset-corrected flat; E2597
-    under_factor: float = 0.6  # as above; E2597
-    noise_factor: float = 6.0  # of the panel's median noise; E2597 (dark), and the same for flats
-    non_uniform_fraction: float = 0.01  # from the median of 9 x 9 pixels, corrected frame of another exposure; E2597
-    outlier_sigmas: float = 6.0  # from the median of 9 x 9 pixels, where too few frames leave no noise map  # assumed
-    hot_fraction: float = 0.5  # of the saturation level: half of the range is gone   # assumed
-    uncoated_fraction: float = 0.3  # areas wider than 21 pixels below this part of the panel are not coated   # assumed
-    least_frames_for_noise: int = 3  # a standard deviation from fewer says too little   # assumed
-
-
-E2597 = DefectCriteria()
-_EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations
+__all__ = [
+    "E2597",
+    "DefectCriteria",
+    "DefectMap",
+    "find_defects",
+    "gain_of_undecided",
+    "load_criteria",
+    "shipped_criteria",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +79,14 @@ def find_defects(
     *,
     saturation_dn: float,
     check_dn: NDArray[Any] | None = None,
+    check_frames: int = 1,
+    lag_first_frame_dn: NDArray[Any] | None = None,
+    lag_noise_dn: NDArray[Any] | float | None = None,
+    shielded_cols: Sequence[tuple[int, int]] = (),
+    extra_flags: NDArray[np.uint16] | None = None,
     criteria: DefectCriteria = E2597,
 ) -> DefectMap:
-    """Classes of bad pixels from darks, flats and, if there is one, a corrected check frame.
+    """Classes of bad pixels from darks and flats and whatever other evidence there is.
 
     Works from a single dark and a single flat; then noise cannot be judged, and outliers among the 9 x 9 neighbours
     (radiation spots, which one frame cannot tell from defects) are flagged instead; in the dark frame only those
@@ -84,6 +100,16 @@ def find_defects(
         Raw value from which a pixel no longer responds. [DN]
     check_dn : (H, W), optional
         Offset- and gain-corrected mean of flats that are not those of `gain`, best at another dose. [DN]
+    check_frames : int
+        Frames in that mean; only for saying how many would do. [1]
+    lag_first_frame_dn : (H, W), optional
+        First frame after the beam is off, or the mean of several such, offset-subtracted. [DN]
+    lag_noise_dn : (H, W) or float, optional
+        Its standard deviation without lag; left out, that of one dark frame minus the mean dark. [DN]
+    shielded_cols : sequence of (int, int)
+        Half-open ranges of columns that see no X-rays: flagged SHIELDED and nothing else, and neighbours to nobody.
+    extra_flags : (H, W) uint16, optional
+        Classes found elsewhere, such as NON_LINEAR from a dose-response fit; they join the map.
     criteria : DefectCriteria
         Limits.
 
@@ -94,140 +120,164 @@ def find_defects(
     Raises
     ------
     ValueError
-        If shapes differ, or no good pixel is left.
+        If shapes differ, column ranges leave the panel, extra flags are no classes of bad pixels, or no good pixel is
+        left.
+    TypeError
+        If extra flags are not uint16.
 
     Notes
     -----
     Where [1]_ takes one median of 21 x 21 pixels, ours is the median of 7 x 7 medians of 3 x 3, over the coated or
     the bare part only. Within 12 pixels of a coating's edge, where light falls off within a few pixels, a pixel must
     in addition lie outside the sixth lowest and sixth highest of its 5 x 5, by the same factors; at the edge itself a
-    pixel of twice or half the response may pass. The last class of [1]_, lag, needs frames after exposure.
+    pixel of twice or half the response may pass. Lag is compared after the gain, so that a pixel of low response is
+    not taken for one of low lag. Beside shielded columns and the panel's border, a pixel whose neighbours on the
+    panel are all bad is bad.
     """
     shape = offset.offset_dn.shape
-    for name, plane in (("gain map", gain.gain), ("check frame", check_dn)):
+    noise_map = lag_noise_dn if isinstance(lag_noise_dn, np.ndarray) and lag_noise_dn.ndim else None
+    planes = {
+        "gain map": gain.gain,
+        "check frame": check_dn,
+        "first frame after the beam is off": lag_first_frame_dn,
+        "noise of the first frame after the beam is off": noise_map,
+        "map of extra flags": extra_flags,
+    }
+    for name, plane in planes.items():
         if plane is not None and plane.shape != shape:
             raise ValueError(f"{name} is {plane.shape} but the offset map is {shape}")
+    extra = np.zeros(shape, np.uint16) if extra_flags is None else _checked_extra(extra_flags)
+    shielded = shielded_mask(shielded_cols, shape[1])
+
+    def lit(plane: Any) -> Any:
+        """A plane without its shielded columns."""
+        return plane if np.ndim(plane) < 2 or not shielded.any() else np.ascontiguousarray(plane[:, ~shielded])
+
+    lit_offset = replace(offset, offset_dn=lit(offset.offset_dn), noise_dn=lit(offset.noise_dn))
+    lit_gain = replace(
+        gain, gain=lit(gain.gain), signal_dn=lit(gain.signal_dn), noise=lit(gain.noise), flags=lit(gain.flags)
+    )
     skipped: list[str] = []
-    uncoated, edge = _uncoated_area(gain, criteria)
-    flags = np.where(uncoated, bits.UNCOATED, 0).astype(np.uint16)
-    flags[(gain.flags & bits.DEAD) != 0] |= bits.DEAD
-    flags[gain.flags == bits.SATURATED] |= bits.OVER  # one saturated in the darks as well is dead
-    flags |= _response_classes(offset, gain, uncoated, edge, criteria)
-    flags[offset.offset_dn > criteria.hot_fraction * saturation_dn] |= bits.HOT
-    flags |= _noise_classes(offset, gain, uncoated, edge, criteria, skipped)
-    if check_dn is None:
-        skipped.append("non-uniform pixels were not looked for: that needs a corrected check frame")
-    else:
-        flags |= _non_uniform(np.asarray(check_dn), (flags & bits.UNUSABLE) == 0, uncoated, criteria, skipped)
-    bad = (flags & bits.UNUSABLE) != 0
-    bad_neighbours = ndimage.convolve(bad.astype(np.uint8), _RING, mode="constant", cval=1)
-    flags[(bad_neighbours == 8) & ~bad] |= bits.BAD_NEIGHBOURHOOD
-    if not ((flags & bits.UNUSABLE) == 0).any():
+    flags = np.full(shape, bits.SHIELDED, np.uint16)
+    flags[:, ~shielded] = lit(extra) | _judge(
+        lit_offset,
+        lit_gain,
+        saturation_dn,
+        lit(check_dn),
+        check_frames,
+        lit(lag_first_frame_dn),
+        lit(lag_noise_dn),
+        criteria,
+        skipped,
+    )
+    if criteria.line_fraction is not None:
+        _flag_bad_lines(flags, shielded, criteria.line_fraction)
+    flags[_surrounded(flags)] |= bits.BAD_NEIGHBOURHOOD
+    if not ((flags & (bits.UNUSABLE | bits.SHIELDED)) == 0).any():
         raise ValueError(f"no good pixel is left among the {flags.size} of this panel")
     return DefectMap(flags, bits.count_flags(flags), tuple(skipped))
+
+
+def gain_of_undecided(gain: GainMap, defects: DefectMap, criteria: DefectCriteria = E2597) -> NDArray[np.float32]:
+    """The gain, with that of its surroundings for a live pixel whose own response drowned in noise. [1]
+
+    Where few X-rays reach bare photodiodes, a pixel may show no response in a few flats and yet be no worse than
+    its neighbours; `find_defects` lets it live, and its own gain says nothing.
+
+    Parameters
+    ----------
+    gain : GainMap
+        From `estimate_gain`; 1 where it found no response.
+    defects : DefectMap
+        From `find_defects` of the same gain.
+    criteria : DefectCriteria
+        The same as there.
+
+    Returns
+    -------
+    gain : (H, W) float32
+        As `gain.gain` for all other pixels. [1]
+    """
+    undecided = ((gain.flags & bits.DEAD) != 0) & ((defects.flags & (bits.UNUSABLE | bits.SHIELDED)) == 0)
+    if not undecided.any():
+        return gain.gain
+    around_dn = surrounding_signal(gain, undecided, criteria)
+    replaced = gain.gain.copy()
+    replaced[undecided] = np.divide(gain.level_dn, around_dn, out=np.ones_like(around_dn), where=around_dn > 0)
+    return replaced
+
+
+def shielded_mask(shielded_cols: Sequence[tuple[int, int]], cols: int) -> NDArray[np.bool_]:
+    """(W,) True for the columns inside the half-open ranges; ValueError for a range that leaves the panel."""
+    mask = np.zeros(cols, bool)
+    for first, end in shielded_cols:
+        if not 0 <= first < end <= cols:
+            raise ValueError(f"shielded columns {first}:{end} are no part of the {cols} columns of the panel")
+        mask[first:end] = True
+    if mask.all():
+        raise ValueError(f"all {cols} columns of the panel are shielded")
+    return mask
+
+
+def _judge(
+    offset: OffsetMap,
+    gain: GainMap,
+    saturation_dn: float,
+    check_dn: NDArray[Any] | None,
+    check_frames: int,
+    lag_first_frame_dn: NDArray[Any] | None,
+    lag_noise_dn: NDArray[Any] | float | None,
+    criteria: DefectCriteria,
+    skipped: list[str],
+) -> NDArray[np.uint16]:
+    """The classes of the columns that see X-rays."""
+    uncoated, edge = uncoated_area(gain, criteria)
+    flags = np.where(uncoated, bits.UNCOATED, 0).astype(np.uint16)
+    flags[gain.flags == bits.SATURATED] |= bits.OVER  # one saturated in the darks as well is dead
+    flags |= response_classes(offset, gain, uncoated, edge, criteria, skipped)
+    flags[offset.offset_dn > criteria.hot_fraction * saturation_dn] |= bits.HOT
+    flags |= noise_classes(offset, gain, uncoated, edge, criteria, skipped)
+    if check_dn is not None:
+        good = (flags & bits.UNUSABLE) == 0
+        flags |= non_uniform(np.asarray(check_dn), check_frames, gain, good, uncoated, edge, criteria, skipped)
+    if lag_first_frame_dn is not None:
+        flags |= lagging(np.asarray(lag_first_frame_dn), lag_noise_dn, offset, gain, criteria, skipped)
+    wanted = {
+        "non-uniform": (check_dn, "a corrected check frame", criteria.non_uniform_fraction or criteria.global_fraction),
+        "lagging": (lag_first_frame_dn, "the first frame after the beam is off", criteria.lag_factor),
+    }
+    missing = {name: what for name, (frame, what, limit) in wanted.items() if frame is None and limit is not None}
+    if missing:
+        skipped.append(
+            f"{' and '.join(missing)} pixels were not looked for: that needs {' and '.join(missing.values())}"
+        )
+    return flags
+
+
+def _checked_extra(extra_flags: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Flags from elsewhere, after an error for those that are no classes of bad pixels."""
+    if extra_flags.dtype != np.uint16:
+        raise TypeError(f"extra flags must be uint16, got {extra_flags.dtype}")
+    other = int(np.bitwise_or.reduce(extra_flags, axis=None)) & ~bits.UNUSABLE
+    if other:
+        names = [name for name, bit in bits.FLAG_NAMES.items() if bit & other]
+        raise ValueError(f"extra flags must be classes of bad pixels, but some are '{names[0]}'")
+    return extra_flags
+
+
+def _flag_bad_lines(flags: NDArray[np.uint16], shielded: NDArray[np.bool_], fraction: float) -> None:
+    """BAD_NEIGHBOURHOOD for the rest of each row and column of which more than `fraction` is bad; writes `flags`."""
+    bad = (flags & bits.UNUSABLE) != 0
+    rows = bad[:, ~shielded].mean(axis=1) > fraction
+    cols = (bad.mean(axis=0) > fraction) & ~shielded
+    flags[(rows[:, None] | cols[None, :]) & ~bad & ~shielded[None, :]] |= bits.BAD_NEIGHBOURHOOD
 
 
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
-def _uncoated_area(gain: GainMap, criteria: DefectCriteria) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels in areas at least 21 pixels wide that hardly respond, and pixels near the edge of such an area."""
-    low = block_median(gain.signal_dn) < criteria.uncoated_fraction * gain.level_dn
-    reach = 3
-    padded = np.pad(low, reach, mode="symmetric")  # a narrow bad strip at the panel's border is no area
-    opened = ndimage.binary_opening(padded, np.ones((2 * reach + 1,) * 2, bool))[reach:-reach, reach:-reach]
-    shape = (gain.signal_dn.shape[0], gain.signal_dn.shape[1])
-    side = 2 * -(-_EDGE_REACH // BLOCK) + 1
-    near_bare = ndimage.maximum_filter(opened, side)
-    near_coated = ~ndimage.minimum_filter(opened, side)
-    return blocks_to_pixels(opened, shape), blocks_to_pixels(near_bare & near_coated, shape)
-
-
-def _response_classes(
-    offset: OffsetMap, gain: GainMap, uncoated: NDArray[np.bool_], edge: NDArray[np.bool_], criteria: DefectCriteria
-) -> NDArray[np.uint16]:
-    """OVER and UNDER from the flat against its surroundings of 21 x 21 pixels, beyond what its noise explains."""
-    signal = gain.signal_dn
-    shape = (signal.shape[0], signal.shape[1])
-    blocks = block_median(signal)
-    area = blocks_to_pixels(area_median(blocks, uncoated[::BLOCK, ::BLOCK]), shape)
-    dark_variance = offset.typical_noise_dn**2
-    variance = dark_variance + ((gain.typical_noise * gain.level_dn) ** 2 - dark_variance) * area / gain.level_dn
-    if gain.noise is not None and gain.frames_used >= criteria.least_frames_for_noise:
-        # Bare photodiodes scatter more than their signal says: few X-rays, much charge each.
-        measured = blocks_to_pixels(area_median(block_median(gain.noise), uncoated[::BLOCK, ::BLOCK]), shape)
-        variance = np.maximum(variance, (measured * gain.level_dn) ** 2)
-    noise_dn = criteria.outlier_sigmas * np.sqrt(np.maximum(variance, 0.0) / gain.frames_used)
-    over = (signal > criteria.over_factor * area) & (signal > area + noise_dn)
-    under = (signal < criteria.under_factor * area) & (signal < area - noise_dn)
-    doubtful = np.nonzero(edge & (over | under))
-    sixth_lowest, sixth_highest = _ranks_nearby(signal, doubtful)
-    over[doubtful] &= signal[doubtful] > criteria.over_factor * sixth_highest
-    under[doubtful] &= signal[doubtful] < criteria.under_factor * sixth_lowest
-    return (bits.OVER * over + bits.UNDER * under).astype(np.uint16)
-
-
-def _ranks_nearby(
-    signal: NDArray[np.float32], pixels: tuple[NDArray[np.intp], ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sixth lowest and sixth highest of the 5 x 5 around each pixel: one more than a line through it holds."""
-    padded = np.pad(signal, 2, mode="edge")
-    down, right = (step.reshape(1, -1) for step in np.mgrid[0:5, 0:5])
-    windows = np.sort(padded[pixels[0][:, None] + down, pixels[1][:, None] + right], axis=1)
-    return windows[:, 5], windows[:, -6]
-
-
-def _noise_classes(
-    offset: OffsetMap,
-    gain: GainMap,
-    uncoated: NDArray[np.bool_],
-    edge: NDArray[np.bool_],
-    criteria: DefectCriteria,
-    skipped: list[str],
-) -> NDArray[np.uint16]:
-    """NOISY from the scatter of darks and flats; HOT and NON_UNIFORM outliers where there are too few frames for it."""
-    flags = np.zeros(uncoated.shape, np.uint16)
-    needed = criteria.least_frames_for_noise
-    if offset.noise_dn is not None and offset.frames_used >= needed:
-        flags[offset.noise_dn > criteria.noise_factor * _floor(offset.typical_noise_dn)] |= bits.NOISY
-    else:
-        skipped.append(f"dark noise was not judged: {offset.frames_used} dark frames, {needed} are needed")
-        departure = offset.offset_dn - local_median(offset.offset_dn, 9)
-        limit_dn = max(criteria.outlier_sigmas * robust_sigma(thin_out(departure)), gain.typical_noise * gain.level_dn)
-        flags[np.abs(departure) > _floor(limit_dn)] |= bits.HOT
-    if gain.noise is not None and gain.frames_used >= needed:
-        flags[gain.noise > criteria.noise_factor * _floor(gain.typical_noise)] |= bits.NOISY
-    else:
-        skipped.append(f"noise under X-rays was not judged: {gain.frames_used} flat frames, {needed} are needed")
-        around = np.maximum(local_median(gain.signal_dn, 9), LEAST_RESPONSE * gain.level_dn)
-        departure = gain.signal_dn / around - 1.0
-        judged = ~(uncoated | edge)
-        sigma = robust_sigma(thin_out(departure)[thin_out(judged) > 0])
-        flags[judged & (np.abs(departure) > criteria.outlier_sigmas * _floor(sigma))] |= bits.NON_UNIFORM
-    return flags
-
-
-def _non_uniform(
-    check_dn: NDArray[Any],
-    good: NDArray[np.bool_],
-    uncoated: NDArray[np.bool_],
-    criteria: DefectCriteria,
-    skipped: list[str],
-) -> NDArray[np.uint16]:
-    """NON_UNIFORM from a corrected frame; the limit widens to five sigma where noise would flag good pixels."""
-    around = local_median(check_dn, 9)
-    departure = np.divide(check_dn, around, out=np.ones(check_dn.shape), where=around > 0) - 1.0
-    sigma = robust_sigma(thin_out(departure)[thin_out(good & ~uncoated) > 0])
-    limit = max(criteria.non_uniform_fraction, 5.0 * sigma)
-    if limit > criteria.non_uniform_fraction:
-        skipped.append(
-            f"non-uniform pixels were judged at {100 * limit:.2f} %, not {100 * criteria.non_uniform_fraction:g} %: "
-            f"the check frame has {100 * sigma:.2f} % noise per pixel, "
-            f"{20 * criteria.non_uniform_fraction:.2f} % is needed"
-        )
-    return np.where(~uncoated & (np.abs(departure) > limit), bits.NON_UNIFORM, 0).astype(np.uint16)
-
-
-def _floor(sigma: float) -> float:
-    """A scatter of exactly zero (noise-free frames) shall not flag the rounding of float32."""
-    return max(sigma, 1e-5)
+def _surrounded(flags: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Pixels that are neither bad nor shielded but have no good neighbour; beyond the border there is none."""
+    no_help = (flags & (bits.UNUSABLE | bits.SHIELDED)) != 0
+    around = ndimage.convolve(no_help.astype(np.uint8), _RING, mode="constant", cval=1)
+    return np.asarray((around == 8) & ~no_help)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 # This frame.
 SATURATED = 1 << 0  # the raw value reached the saturation level
-SUSPECT = 1 << 1  # one of the eight neighbours is saturated
+SUSPECT = 1 << 1  # near saturation, or one of the eight neighbours is saturated
 INTERPOLATED = 1 << 2  # the value was made from neighbours: leave it out of noise, sharpness and dose
 UNCORRECTABLE = 1 << 3  # no good neighbour near enough, or the raw value was no number
 
@@ -27,8 +27,11 @@ LAGGING = 1 << 9  # differs in the first frame after the beam is off
 BAD_NEIGHBOURHOOD = 1 << 10  # all neighbours are bad
 HOT = 1 << 11  # dark level so high that little range is left, or an outlier in the only dark frame
 UNCOATED = 1 << 12  # inside an area without scintillator: a working pixel, but of a few per cent response
+EXTRAPOLATED = 1 << 13  # this frame: above the highest dose of the calibration
+SHIELDED = 1 << 14  # reference pixel that sees no X-rays: no image, but a measure of the dark signal
+NON_LINEAR = 1 << 15  # response to dose is not the fitted curve
 
-UNUSABLE = DEAD | OVER | UNDER | NOISY | NON_UNIFORM | LAGGING | BAD_NEIGHBOURHOOD | HOT
+UNUSABLE = DEAD | OVER | UNDER | NOISY | NON_UNIFORM | LAGGING | BAD_NEIGHBOURHOOD | HOT | NON_LINEAR
 
 FLAG_NAMES = {
     "saturated": SATURATED,
@@ -44,6 +47,9 @@ FLAG_NAMES = {
     "bad neighbourhood": BAD_NEIGHBOURHOOD,
     "hot": HOT,
     "uncoated": UNCOATED,
+    "extrapolated": EXTRAPOLATED,
+    "shielded": SHIELDED,
+    "non-linear": NON_LINEAR,
 }
 
 

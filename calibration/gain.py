@@ -1,7 +1,8 @@
 """The response of every pixel to X-rays relative to the panel's, learned from uniformly exposed frames.
 
-Straight line through the offset; one dose. The field of the tube (heel, inverse square) stays in the map: flats and
-frames are taken at the same distance, and the map is good for that distance.
+Straight line through the offset; one dose (several: `dose_response.py`). The field of the tube (heel, inverse square)
+stays in the map: flats and frames are taken at the same distance, and the map is good for that distance; `field.py`
+takes it out again where it must go.
 """
 
 from __future__ import annotations
@@ -56,6 +57,69 @@ class GainMap:
     levels_dn: tuple[float, ...]
 
 
+def single_dose_variance(
+    dark_noise_dn: float, flat_noise_dn: float, darks: int, flats: int
+) -> tuple[float, float, float]:
+    """Variance that finite numbers of darks and flats leave in every frame, as a polynomial in the signal.
+
+    With u the signal over the flats' level: sD^2 / N_D (1 - u)^2 + sF^2 / N_F u^2. At u = 1 the offset's error cancels,
+    for the flat was taken with the same offset.
+
+    Parameters
+    ----------
+    dark_noise_dn, flat_noise_dn : float
+        Noise of one pixel in one dark frame and in one flat. [DN]
+    darks, flats : int
+        Frames in the means. [1]
+
+    Returns
+    -------
+    coefficients : tuple of float
+        Of u^0, u^1, u^2, in units of the offset-subtracted signal. [DN^2]
+    """
+    offset = dark_noise_dn**2 / darks
+    return offset, -2.0 * offset, offset + flat_noise_dn**2 / flats
+
+
+def predicted_variance(
+    signal_dn: NDArray[Any] | float,
+    level_dn: float,
+    *,
+    dark_noise_dn: float,
+    variance_per_dn: float,
+    darks: int,
+    flats: int,
+) -> NDArray[np.float64]:
+    """Relative variance of a corrected pixel, its own noise and that of a calibration from one dose.
+
+    sR^2 / S^2 + sD^2 (1/S - 1/F)^2 / N_D + sF^2 / F^2 / N_F, with sR and sF the noise of one frame at signal S and at
+    the flats' level F: sD^2 plus `variance_per_dn` times the signal. Correlation between pixels is left out.
+
+    Parameters
+    ----------
+    signal_dn : float or array
+        Offset-corrected signal S of the frame, not zero. [DN]
+    level_dn : float
+        Level F of the flats. [DN]
+    dark_noise_dn : float
+        sD, noise of one pixel in one dark frame. [DN]
+    variance_per_dn : float
+        Slope of the photon-transfer curve. [DN]
+    darks, flats : int
+        Frames in the means, N_D and N_F. [1]
+
+    Returns
+    -------
+    variance : float64, shape of `signal_dn`
+        Relative to the squared signal. [1]
+    """
+    signal = np.asarray(signal_dn, np.float64)
+    flat_noise_dn = float(np.sqrt(dark_noise_dn**2 + variance_per_dn * level_dn))
+    own = dark_noise_dn**2 + variance_per_dn * np.maximum(signal, 0.0)
+    calibration = single_dose_variance(dark_noise_dn, flat_noise_dn, darks, flats)
+    return np.asarray((own + np.polynomial.polynomial.polyval(signal / level_dn, calibration)) / signal**2)
+
+
 def signal_level(signal_dn: NDArray[Any]) -> float:
     """The panel's signal: the median of the pixels above half of the 99th percentile. [DN]
 
@@ -65,6 +129,55 @@ def signal_level(signal_dn: NDArray[Any]) -> float:
     sample = thin_out(signal_dn)
     high = np.percentile(sample, 99)
     return float(np.median(sample[sample >= 0.5 * high])) if high > 0 else float(high)
+
+
+def flat_level(
+    frame: NDArray[Any],
+    name: str,
+    offset: OffsetMap,
+    *,
+    saturation_dn: float,
+    offset_dn: NDArray[np.float32] | None = None,
+) -> float:
+    """Level of a flat, after refusing one that cannot serve: saturated in more than 1 % of its pixels, or too weak.
+
+    Parameters
+    ----------
+    frame : (H, W)
+        From `check_frame`. [DN]
+    name : str
+        What an error calls it.
+    offset : OffsetMap
+        Of the same panel.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+    offset_dn : (H, W) float32, optional
+        Dark signal at the integration time of this flat, where it is not that of `offset`. [DN]
+
+    Returns
+    -------
+    level_dn : float
+        Median signal of the panel where it responds. [DN]
+
+    Raises
+    ------
+    ValueError
+        If the flat is saturated, or no brighter than the darks.
+    """
+    dark_dn = offset.offset_dn if offset_dn is None else offset_dn
+    saturated = float(np.count_nonzero((frame >= saturation_dn) & (dark_dn < saturation_dn))) / frame.size
+    if saturated > LARGEST_SATURATED_FRACTION:
+        raise ValueError(
+            f"{name} is saturated ({saturation_dn:g} DN) in {100 * saturated:.1f} % of its pixels, "
+            f"limit {100 * LARGEST_SATURATED_FRACTION:g} %: lower the dose"
+        )
+    level_dn = signal_level(thin_out(frame) - thin_out(dark_dn))
+    if level_dn < LEAST_SIGNAL_IN_NOISE * offset.typical_noise_dn or level_dn <= 0:
+        raise ValueError(
+            f"{name} is only {level_dn:.1f} DN above the darks, whose noise is "
+            f"{offset.typical_noise_dn:.1f} DN: there was no beam, or dark and flat files are swapped"
+        )
+    return level_dn
 
 
 def estimate_gain(frames: Iterable[NDArray[Any]], offset: OffsetMap, *, saturation_dn: float) -> GainMap:
@@ -96,27 +209,14 @@ def estimate_gain(frames: Iterable[NDArray[Any]], offset: OffsetMap, *, saturati
     if not saturation_dn > 0:
         raise ValueError(f"saturation_dn must be positive, got {saturation_dn}")
     shape = offset.offset_dn.shape
-    usable = offset.offset_dn < saturation_dn
     sums = FrameSums(offset.offset_dn)
     levels_dn: list[float] = []
     spatial_noise = 0.0
     for k, frame in enumerate(frames):
         frame = check_frame(frame, k, shape, "flat")
-        saturated = float(np.count_nonzero((frame >= saturation_dn) & usable)) / frame.size
-        if saturated > LARGEST_SATURATED_FRACTION:
-            raise ValueError(
-                f"flat frame {k + 1} is saturated ({saturation_dn:g} DN) in {100 * saturated:.1f} % of its pixels, "
-                f"limit {100 * LARGEST_SATURATED_FRACTION:g} %: lower the dose"
-            )
-        signal_dn = thin_out(frame) - thin_out(offset.offset_dn)
-        level_dn = signal_level(signal_dn)
-        if level_dn < LEAST_SIGNAL_IN_NOISE * offset.typical_noise_dn or level_dn <= 0:
-            raise ValueError(
-                f"flat frame {k + 1} is only {level_dn:.1f} DN above the darks, whose noise is "
-                f"{offset.typical_noise_dn:.1f} DN: there was no beam, or dark and flat files are swapped"
-            )
+        level_dn = flat_level(frame, f"flat frame {k + 1}", offset, saturation_dn=saturation_dn)
         if k == 0:
-            spatial_noise = _adjacent_noise(signal_dn, level_dn)
+            spatial_noise = adjacent_noise(thin_out(frame) - thin_out(offset.offset_dn), level_dn)
         sums.add(frame, 1.0 / level_dn, saturation_dn)
         levels_dn.append(level_dn)
     if not levels_dn:
@@ -144,8 +244,8 @@ def _gain_map(
     return GainMap(gain, signal_dn, noise, flags, level_dn, typical, len(levels_dn), tuple(levels_dn))
 
 
-def _adjacent_noise(signal_dn: NDArray[Any], level_dn: float) -> float:
-    """Relative scatter of adjacent pixels where there is signal: noise and pixel-to-pixel gain together."""
+def adjacent_noise(signal_dn: NDArray[Any], level_dn: float) -> float:
+    """Relative scatter of adjacent pixels where there is signal: noise and pixel-to-pixel gain together. [1]"""
     left, right = signal_dn[:, :-1], signal_dn[:, 1:]
     lit = (left > 0.5 * level_dn) & (right > 0.5 * level_dn)
     return robust_sigma((right - left)[lit]) / (2**0.5 * level_dn) if lit.any() else 0.0

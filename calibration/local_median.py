@@ -17,7 +17,10 @@ BLOCK = 3  # pixels on a side of a block; 7 blocks make the 21 pixels of ASTM E2
 
 
 def local_median(image: NDArray[Any], side: int) -> NDArray[np.float32]:
-    """Median of the `side` x `side` pixels around each pixel, of those that lie on the panel; side odd, at most 9."""
+    """Median of the `side` x `side` pixels around each pixel, of those on the panel that are not NaN.
+
+    The side is odd and at most 9. A pixel without any such neighbour gets NaN.
+    """
     if side not in (3, 5, 7, 9):
         raise ValueError(f"the side of a local median must be 3, 5, 7 or 9, got {side}")
     out = np.empty(image.shape, np.float32)
@@ -74,19 +77,74 @@ def _median(values, count):  # type: ignore[no-untyped-def]
     return 0.5 * (below + values[middle])
 
 
+@njit(cache=True)
+def _next_above(values, m):  # type: ignore[no-untyped-def]
+    """The smallest value above m, and how often it is there."""
+    found, times = np.float32(np.inf), 0
+    for v in values:
+        if m < v and v < found:
+            found = v
+    for v in values:
+        times += int(v == found)
+    return found, times
+
+
+@njit(cache=True)
+def _next_below(values, m):  # type: ignore[no-untyped-def]
+    """The largest value below m, and how often it is there."""
+    found, times = np.float32(-np.inf), 0
+    for v in values:
+        if v < m and found < v:
+            found = v
+    for v in values:
+        times += int(v == found)
+    return found, times
+
+
 @njit(parallel=True, cache=True)
 def _local_median(image, reach, out):  # type: ignore[no-untyped-def]
-    """(H, W) to (H, W) float32; writes every element of `out`."""
+    """(H, W) to (H, W) float32, NaN left out; writes every element of `out`.
+
+    The window moves along a row and keeps how many of its values lie below its last median, and how many equal it;
+    from there the new median is a few values away.
+    """
     rows, cols = image.shape
+    side = 2 * reach + 1
     for i in prange(rows):
-        values = np.empty((2 * reach + 1) ** 2, np.float32)
-        for j in range(cols):
-            count = 0
-            for y in range(max(0, i - reach), min(rows, i + reach + 1)):
-                for x in range(max(0, j - reach), min(cols, j + reach + 1)):
-                    values[count] = image[y, x]
-                    count += 1
-            out[i, j] = _median(values, count)
+        window = np.full(side * side, np.nan, np.float32)  # column x of the panel in slot x % side
+        m = np.float32(0.0)
+        count, below, equal = 0, 0, 0
+        top, bottom = max(0, i - reach), min(rows, i + reach + 1)
+        for enters in range(cols + reach):
+            slot = (enters % side) * side
+            for k in range(slot, slot + side):
+                count -= int(window[k] == window[k])
+                below -= int(window[k] < m)
+                equal -= int(window[k] == m)
+                window[k] = np.nan
+            if enters < cols:
+                for y in range(top, bottom):
+                    v = image[y, enters]
+                    window[slot + y - top] = v
+                    count += int(v == v)
+                    below += int(v < m)
+                    equal += int(v == m)
+            j = enters - reach
+            if j < 0:
+                continue
+            if count == 0:
+                out[i, j] = np.nan
+                continue
+            middle = (count - 1) // 2
+            while middle < below:
+                m, equal = _next_below(window, m)
+                below -= equal
+            while middle >= below + equal:
+                below += equal
+                m, equal = _next_above(window, m)
+            out[i, j] = m
+            if count % 2 == 0 and count // 2 >= below + equal:
+                out[i, j] = np.float32(0.5) * (m + _next_above(window, m)[0])
 
 
 @njit(parallel=True, cache=True)

@@ -1,6 +1,6 @@
 """The dark signal of every pixel and its fluctuation, learned from frames without X-rays.
 
-One integration time and one temperature; a model over both comes when there is data for it.
+One integration time and one temperature; `dark_model.py` puts several such maps together.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class OffsetMap:
     frames_used : int
         Frames in the mean. [1]
     frames_rejected : tuple of int
-        Numbers, from 0, of the frames left out because they had light. [1]
+        Numbers, from 0, of the frames left out because they had light; settling frames count but are not among them.
+        [1]
     """
 
     offset_dn: NDArray[np.float32]
@@ -48,7 +49,7 @@ class OffsetMap:
     frames_rejected: tuple[int, ...]
 
 
-def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
+def estimate_offset(frames: Iterable[NDArray[Any]], settling_frames: int = 0) -> OffsetMap:
     """Mean dark frame and dark noise of every pixel, from a stream of dark frames.
 
     A frame with light in it, over the whole panel or in one corner, is left out: its medians over 8 x 8 tiles are
@@ -59,6 +60,8 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
     ----------
     frames : iterable of (H, W)
         Dark frames of one integration time, integers or floats. [DN]
+    settling_frames : int
+        Frames at the beginning that are not used, because the panel had not settled yet. [1]
 
     Returns
     -------
@@ -67,17 +70,22 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
     Raises
     ------
     ValueError
-        If there is no frame, shapes differ, values are not finite, or more than a third of the frames disagree.
+        If there is no frame after the settling frames, their number is negative, shapes differ, values are not finite,
+        or more than a third of the frames disagree.
     TypeError
         If a frame holds no real numbers.
     """
+    if settling_frames < 0:
+        raise ValueError(f"settling_frames must be 0 or more, got {settling_frames}")
     stream = iter(frames)
+    settled = sum(1 for _ in islice(stream, settling_frames))
     held = list(islice(stream, 3))
     if not held:
-        raise ValueError("estimate_offset needs at least 1 dark frame, got 0")
-    held[0] = check_frame(held[0], 0, None, "dark")
+        after = f" after {settling_frames} settling frames" if settling_frames else ""
+        raise ValueError(f"estimate_offset needs at least 1 dark frame{after}, got {settled}")
+    held[0] = check_frame(held[0], settled, None, "dark")
     shape = held[0].shape
-    held = [check_frame(frame, k, shape, "dark") for k, frame in enumerate(held)]
+    held = [check_frame(frame, k, shape, "dark") for k, frame in enumerate(held, settled)]
     thinned = [thin_out(frame) for frame in held]
     noise_dn = _pixel_noise(thinned)
     limit_dn = LIGHT_LEAK_SIGMAS * max(noise_dn, QUANTISATION_NOISE_DN)
@@ -88,7 +96,7 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
     worst_dn = 0.0
     first_frames = iter(held)
     del held, thinned
-    for k, frame in enumerate(chain(first_frames, stream)):
+    for k, frame in enumerate(chain(first_frames, stream), settled):
         frame = check_frame(frame, k, shape, "dark")
         tiles = tile_medians(thin_out(frame))
         departure_dn = float(np.abs(tiles - reference).max())
@@ -97,7 +105,7 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
             worst_dn = max(worst_dn, departure_dn)
             continue
         sums.add(frame)
-        if k >= reference_weight:
+        if k >= settled + reference_weight:
             reference += (tiles - reference) / (sums.count + 1)
     if len(rejected) > LARGEST_REJECTED_FRACTION * (sums.count + len(rejected)):
         raise ValueError(
@@ -108,6 +116,31 @@ def estimate_offset(frames: Iterable[NDArray[Any]]) -> OffsetMap:
     scatter = sums.scatter()
     typical_dn = noise_dn if scatter is None else typical_scatter(thin_out(scatter), sums.count)
     return OffsetMap(sums.mean().astype(np.float32), scatter, typical_dn, sums.count, tuple(rejected))
+
+
+def subtract_offset(raw_dn: NDArray[Any], offset_dn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Signal above the dark level, signed: a pixel without signal is as often below zero as above.
+
+    Parameters
+    ----------
+    raw_dn : (H, W)
+        What the ADC delivered, integers or floats. Not written to. [DN]
+    offset_dn : (H, W) float32
+        Dark signal at the integration time and temperature of the frame. [DN]
+
+    Returns
+    -------
+    signal_dn : (H, W) float32
+        [DN]
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if raw_dn.shape != offset_dn.shape:
+        raise ValueError(f"the offset map is {offset_dn.shape} but the frame is {raw_dn.shape}")
+    return np.asarray(np.subtract(raw_dn, offset_dn, dtype=np.float32))
 
 
 def _pixel_noise(frames: list[NDArray[np.float64]]) -> float:

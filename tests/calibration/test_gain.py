@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from calibration.flags import DEAD, SATURATED
-from calibration.gain import estimate_gain, signal_level
+from calibration.gain import (
+    estimate_gain,
+    predicted_variance,
+    signal_level,
+    single_dose_variance,
+)
 from calibration.offset import estimate_offset
 
 SATURATION_DN = 60000.0
@@ -116,3 +121,31 @@ def test_the_frames_are_unchanged(panel) -> None:  # type: ignore[no-untyped-def
 def test_a_wrong_input_names_itself(panel, frames: list[np.ndarray], saturation_dn: float, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         estimate_gain(frames, offset_of(panel), saturation_dn=saturation_dn)
+
+
+def test_one_flat_at_the_level_of_the_frame_doubles_the_variance() -> None:
+    for flats, factor in ((1, 2.0), (16, 1 + 1 / 16), (100, 1.01)):
+        variance = predicted_variance(20000.0, 20000.0, dark_noise_dn=4.0, variance_per_dn=4.0, darks=3, flats=flats)
+        own = (16 + 4 * 20000) / 20000**2
+        assert variance == pytest.approx(factor * own, rel=1e-12)  # the offset cancels, whatever the number of darks
+    assert single_dose_variance(4.0, 280.0, 4, 2) == (4.0, -8.0, 4.0 + 39200.0)
+
+
+@pytest.mark.parametrize(
+    ("signal_dn", "darks", "flats"), [(300.0, 2, 4), (300.0, 16, 1), (20000.0, 2, 1), (5000.0, 3, 5)]
+)
+def test_noise_of_few_darks_and_flats_is_as_predicted(signal_dn: float, darks: int, flats: int) -> None:
+    rng = np.random.default_rng(11)
+    shape, level_dn, dark_noise_dn, per_dn = (300, 400), 20000.0, 6.0, 0.5
+
+    def frame(mean_dn: float) -> np.ndarray:
+        return 1500 + mean_dn + rng.normal(0, np.sqrt(dark_noise_dn**2 + per_dn * mean_dn), shape)
+
+    offset = estimate_offset([frame(0.0) for _ in range(darks)])
+    gain = estimate_gain([frame(level_dn) for _ in range(flats)], offset, saturation_dn=SATURATION_DN)
+    corrected = (frame(signal_dn) - offset.offset_dn) * gain.gain
+    expected = predicted_variance(
+        signal_dn, level_dn, dark_noise_dn=dark_noise_dn, variance_per_dn=per_dn, darks=darks, flats=flats
+    )
+    # variance of 120,000 normal values: sqrt(2 / 120,000) = 0.41 %; three of those
+    assert np.var(corrected) / np.mean(corrected) ** 2 == pytest.approx(float(expected), rel=0.0123)

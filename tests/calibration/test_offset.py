@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.offset import estimate_offset
+from calibration.offset import estimate_offset, subtract_offset
 from calibration.stack import FrameSums
 
 ROWS, COLS = 48, 64
@@ -124,3 +124,36 @@ def test_typical_noise_of_few_frames_is_not_too_low():
         frames = [np.rint(1000 + 20 * rng.standard_normal((150, 200))).astype(np.uint16) for _ in range(count)]
         # a median of 30,000 standard deviations: 1.25 x 20 / sqrt(2 x 3 x 30,000) = 0.06 for the fewest
         assert estimate_offset(frames).typical_noise_dn == pytest.approx(20.0, abs=0.3)
+
+
+def test_settling_frames_are_dropped_and_keep_their_numbers(panel) -> None:  # type: ignore[no-untyped-def]
+    frames = panel.frames(0.0, 9, np.random.default_rng(6))
+    unsettled = [frame + np.uint16(500 - 200 * k) for k, frame in enumerate(frames[:2])]
+    lit = frames[5] + np.uint16(100)
+    offset = estimate_offset([*unsettled, *frames[2:5], lit, *frames[6:]], settling_frames=2)
+    assert offset.frames_rejected == (5,)
+    assert offset.frames_used == 6
+    assert np.array_equal(offset.offset_dn, estimate_offset([*frames[2:5], *frames[6:]]).offset_dn)
+
+
+@pytest.mark.parametrize(
+    ("settling", "frames", "message"),
+    [
+        (-1, 4, "settling_frames must be 0 or more, got -1"),
+        (4, 4, "needs at least 1 dark frame after 4 settling frames, got 4"),
+        (9, 4, "needs at least 1 dark frame after 9 settling frames, got 4"),
+    ],
+)
+def test_settling_must_leave_a_frame(settling: int, frames: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimate_offset(np.zeros((frames, 4, 6)), settling)
+
+
+def test_offset_subtraction_keeps_its_sign_and_its_input(panel) -> None:  # type: ignore[no-untyped-def]
+    frame = panel.frame(0.0, np.random.default_rng(1))  # read-only
+    signal = subtract_offset(frame, panel.offset_dn.astype(np.float32))
+    assert signal.dtype == np.float32
+    assert signal.min() < 0 < signal.max()
+    assert np.array_equal(subtract_offset(frame, np.zeros(frame.shape, np.float32)), frame)
+    with pytest.raises(ValueError, match=r"offset map is \(64, 48\) but the frame is \(48, 64\)"):
+        subtract_offset(frame, panel.offset_dn.T.astype(np.float32))

@@ -1,0 +1,433 @@
+"""What a panel's own frames say about it, in order, on one page: the way to a calibration set.
+
+    darks -> offset (and how it grows with time and temperature)
+          -> lag, from beam-on/beam-off sequences
+          -> gain, or the dose response, from flats without their lag
+          -> defects, from all of these and the maps of earlier sets
+          -> the beam's field, and how well the panel is corrected
+
+Frames are streams: none is kept, and a stack is taken as often as it is needed. Everything beyond one dark and one
+flat stack is optional; what could not be learned is said in the provenance under "notes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.ageing import merge_maps
+from calibration.calibration_set import CalibrationSet, calibration_set
+from calibration.dark_model import DarkModel, DarkStack, estimate_dark_model
+from calibration.dark_scale import offset_at
+from calibration.defects import (
+    E2597,
+    DefectCriteria,
+    DefectMap,
+    find_defects,
+    gain_of_undecided,
+    shielded_mask,
+)
+from calibration.dose_levels import Dose, group_doses, linearise_levels
+from calibration.dose_response import DoseResponse, estimate_dose_response, single_dose_response
+from calibration.field import BeamField, estimate_field
+from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
+from calibration.gain import estimate_gain, flat_level, signal_level
+from calibration.lag import LagModel, LagState, subtract_lag
+from calibration.lag_fit import LagEstimate, estimate_lag
+from calibration.lag_frames import StepSequence
+from calibration.linearity import apply_gain
+from calibration.offset import OffsetMap, estimate_offset, subtract_offset
+from calibration.quality_numbers import flat_quality, line_noise
+from calibration.stack import FrameSums, check_frame
+
+PERSISTENT_SHARE = 0.7  # of the maps so far: a pixel that was bad in so many stays bad   # LSST's fraction of visits
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStack:
+    """Frames taken one after the other under one set of conditions, from a panel long read in the dark.
+
+    Attributes
+    ----------
+    frames : iterable of (H, W)
+        Raw frames; taken again where something must be known before it can be used, so no generator for flats of
+        unknown dose. [DN]
+    name : str
+        What messages call it.
+    integration_time_s, frame_interval_s, temperature_C, air_kerma_uGy : float or None
+        Where they are known. [s, s, deg C, uGy]
+    """
+
+    frames: Iterable[NDArray[Any]]
+    name: str = ""
+    integration_time_s: float | None = None
+    frame_interval_s: float | None = None
+    temperature_C: float | None = None
+    air_kerma_uGy: float | None = None
+
+
+def learn_panel(
+    darks: Sequence[FrameStack],
+    flats: Sequence[FrameStack],
+    *,
+    saturation_dn: float,
+    provenance: Mapping[str, Any],
+    lag: Sequence[FrameStack] = (),
+    check: Sequence[FrameStack] = (),
+    earlier: Sequence[CalibrationSet] = (),
+    criteria: DefectCriteria = E2597,
+    order: int | None = None,
+    shielded_cols: tuple[tuple[int, int], ...] = (),
+    pitch_mm: float | None = None,
+) -> CalibrationSet:
+    """Calibration of a panel from its own frames.
+
+    Parameters
+    ----------
+    darks, flats : sequence of FrameStack
+        One or more of each; darks of several integration times give the dark rate, flats of several doses the dose
+        response.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+    provenance : mapping
+        JSON values that the calibration shall carry: serial, files and hashes, date, source distance.
+    lag : sequence of FrameStack
+        Beam-on/beam-off sequences, one a stack; without any the lag model of the newest earlier set is taken over.
+    check : sequence of FrameStack
+        Flats that are not used for the gain, to find non-uniform pixels with.
+    earlier : sequence of CalibrationSet
+        Of the same panel, the newest last.
+    criteria : DefectCriteria
+        Limits of the defect classes.
+    order : 1, 2, 3 or None
+        Of the dose response; as the flats need, where None.
+    shielded_cols : tuple of (int, int)
+        Columns that see no X-rays, half-open ranges. [1]
+    pitch_mm : float, optional
+        Pixel pitch, for the squares of the uniformity measures. [mm]
+
+    Returns
+    -------
+    calibration : CalibrationSet
+
+    Raises
+    ------
+    ValueError, TypeError
+        In one sentence, if frames are missing, contradict each other or cannot serve.
+    """
+    notes: list[str] = []
+    flat_time_s = _common_time(flats, "flat")
+    dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn)
+    notes += dark.notes
+    offset = dark.reference
+    _refuse_other_shape(earlier, offset)
+    shielded = np.broadcast_to(shielded_mask(shielded_cols, offset.offset_dn.shape[1]), offset.offset_dn.shape)
+
+    estimate = _learn_lag(lag, dark, saturation_dn, shielded) if lag else None
+    model = estimate.model if estimate else next((old.lag for old in reversed(earlier) if old.lag), None)
+    if model is not None:
+        notes += model.notes if estimate else ("the lag model is that of an earlier calibration set",)
+
+    response = _learn_response(flats, dark, model, saturation_dn, order, notes)
+    check_dn, check_frames = response.check_dn, _frames_at(response, response.check_level_dn)
+    if check:
+        check_dn, check_frames = _check_picture(check, dark, model, response)
+    defects = find_defects(
+        offset,
+        response.gain_map,
+        saturation_dn=saturation_dn,
+        check_dn=check_dn,
+        check_frames=check_frames,
+        lag_first_frame_dn=estimate.first_after_off_dn if estimate else None,
+        lag_noise_dn=estimate.first_after_off_noise_dn if estimate else None,
+        shielded_cols=shielded_cols,
+        extra_flags=(response.flags & np.uint16(NON_LINEAR)) | np.where(dark.saturated, HOT, 0).astype(np.uint16),
+        criteria=criteria,
+    )
+    gain = gain_of_undecided(response.gain_map, defects, criteria)
+    defects = _with_earlier(defects, earlier)
+    learned = {
+        "integration_time_s": dark.time_s,
+        "temperature_C": dark.temperature_C,
+        "dark_rate_dn_per_s": dark.typical_rate_dn_per_s,
+        "dark_rate_error_dn_per_s": dark.typical_rate_error_dn_per_s,
+        "doses": _doses_record(response),
+        "quality": _quality(
+            two_darks, check_dn, _noise_of_mean(response, offset, check_dn, check_frames), defects, pitch_mm
+        ),
+        "notes": list(dict.fromkeys([*notes, *response.remarks, *defects.skipped])),
+    }
+    distance_mm = provenance.get("source_to_detector_mm")
+    base = calibration_set(
+        offset,
+        response.gain_map,
+        defects,
+        saturation_dn=saturation_dn,
+        provenance={**{key: value for key, value in learned.items() if value is not None}, **provenance},
+    )
+    return replace(
+        base,
+        gain=gain,
+        dark_rate_dn_per_s=dark.rate_dn_per_s,
+        dark_time_s=dark.time_s,
+        dark_times_s=dark.times_s,
+        temperature_C=dark.temperature_C,
+        doubling_K=dark.doubling_K,
+        curvature=response.curvature,
+        chi_square=response.chi_square,
+        levels_dn=response.levels_dn if len(response.levels_dn) > 1 else (),
+        calibration_variance=response.calibration_variance,
+        field=_learn_field(response, defects, distance_mm),
+        lag=model,
+        shielded_cols=shielded_cols,
+    )
+
+
+def _learn_dark(
+    stacks: Sequence[FrameStack], flat_time_s: float | None, saturation_dn: float
+) -> tuple[DarkModel, list[NDArray[Any]]]:
+    """The dark model at the integration time of the flats, and the first two dark frames of one stack."""
+    if not stacks:
+        raise ValueError("a calibration needs at least 1 dark stack, got 0")
+    groups: dict[tuple[float | None, float | None], list[FrameStack]] = {}
+    for stack in stacks:
+        groups.setdefault((stack.integration_time_s, stack.temperature_C), []).append(stack)
+    measured = []
+    two_darks: list[NDArray[Any]] = []
+    for (time_s, temperature_C), together in groups.items():
+        if len(two_darks) < 2:
+            two_darks.clear()
+        frames = _first_two(chain.from_iterable(stack.frames for stack in together), two_darks)
+        measured.append(DarkStack(estimate_offset(frames), time_s, temperature_C))
+    return estimate_dark_model(measured, flat_time_s, saturation_dn), two_darks
+
+
+def _first_two(frames: Iterable[NDArray[Any]], kept: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    for frame in frames:
+        if len(kept) < 2:
+            kept.append(frame)
+        yield frame
+
+
+def _common_time(stacks: Sequence[FrameStack], kind: str) -> float | None:
+    """Integration time of stacks that must share one; None where none says it."""
+    if not stacks:
+        raise ValueError(f"a calibration needs at least 1 {kind} stack, got 0")
+    known = sorted({stack.integration_time_s for stack in stacks if stack.integration_time_s is not None})
+    if known and known[-1] > known[0] * 1.001:
+        raise ValueError(
+            f"{kind} frames were taken with integration times of {known[0]:g} to {known[-1]:g} s; one is needed"
+        )
+    return known[0] if known else None
+
+
+def _refuse_other_shape(earlier: Sequence[CalibrationSet], offset: OffsetMap) -> None:
+    for old in earlier:
+        if old.offset_dn.shape != offset.offset_dn.shape:
+            raise ValueError(
+                f"an earlier calibration set is {old.offset_dn.shape} but the frames are {offset.offset_dn.shape}"
+            )
+
+
+def _offset_of(dark: DarkModel, stack: FrameStack) -> NDArray[np.float32]:
+    """Dark signal at the integration time of a stack."""
+    return offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, stack.integration_time_s)
+
+
+def _learn_lag(
+    stacks: Sequence[FrameStack], dark: DarkModel, saturation_dn: float, shielded: NDArray[np.bool_]
+) -> LagEstimate:
+    time_s = _common_time(stacks, "lag")
+    offset_dn = offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, time_s)
+    for stack in stacks:
+        if stack.frame_interval_s is None:
+            raise ValueError(
+                f"the lag sequence {stack.name} does not say frame_interval_s, the time from frame to frame"
+            )
+    sequences = [StepSequence(stack.frames, stack.frame_interval_s, name=stack.name) for stack in stacks]
+    unusable = shielded | (offset_dn > 0.5 * saturation_dn)
+    frames = dark.reference.frames_used
+    return estimate_lag(sequences, offset_dn, saturation_dn=saturation_dn, unusable=unusable, offset_frames=frames)
+
+
+def _without_lag(
+    stack: FrameStack, offset_dn: NDArray[np.float32], model: LagModel | None, saturation_dn: float
+) -> Iterator[NDArray[Any]]:
+    """Frames of a stack as raw values that have no lag; a saturated value stays saturated."""
+    state: LagState | None = None
+    for k, frame in enumerate(stack.frames):
+        if model is None:
+            yield frame
+            continue
+        if state is not None and stack.frame_interval_s is None:
+            raise ValueError(
+                f"{stack.name} does not say frame_interval_s, the time from frame to frame, which its lag depends on"
+            )
+        frame = check_frame(frame, k, offset_dn.shape, stack.name)
+        signal_dn, state = subtract_lag(
+            subtract_offset(frame, offset_dn), model, state, None if state is None else stack.frame_interval_s
+        )
+        raw_dn = signal_dn + offset_dn
+        saturated = frame >= saturation_dn
+        raw_dn[saturated] = np.maximum(raw_dn[saturated], np.float32(saturation_dn))
+        yield raw_dn
+
+
+def _learn_response(
+    stacks: Sequence[FrameStack],
+    dark: DarkModel,
+    model: LagModel | None,
+    saturation_dn: float,
+    order: int | None,
+    notes: list[str],
+) -> DoseResponse:
+    """Straight line from one dose, curve from several."""
+    offset = dark.reference
+
+    def frames_of(number: int) -> Iterator[NDArray[Any]]:
+        return _without_lag(stacks[number], _offset_of(dark, stacks[number]), model, saturation_dn)
+
+    kermas = {stack.air_kerma_uGy for stack in stacks}
+    if len(kermas) == 1 and None not in kermas:
+        doses: tuple[Dose, ...] = ()
+    else:
+        places: list[tuple[int, int]] = []
+        levels_dn: list[float] = []
+        kerma: list[float | None] = []
+        for number, stack in enumerate(stacks):
+            for k, frame in enumerate(frames_of(number)):
+                frame = check_frame(frame, k, offset.offset_dn.shape, "flat")
+                name = f"flat frame {len(places) + 1}"
+                places.append((number, k))
+                levels_dn.append(flat_level(frame, name, offset, saturation_dn=saturation_dn))
+                kerma.append(stack.air_kerma_uGy)
+        if not places:
+            raise ValueError("a calibration needs at least 1 flat frame, got 0")
+        doses = group_doses(levels_dn, kerma)
+    if len(doses) < 2:
+        if order is not None and order > 1:
+            raise ValueError(f"a dose response of order {order} needs flats of at least {order} doses, got 1")
+        together = chain.from_iterable(frames_of(number) for number in range(len(stacks)))
+        return single_dose_response(estimate_gain(together, offset, saturation_dn=saturation_dn), offset)
+
+    def frames_at(dose: Dose) -> Iterator[NDArray[Any]]:
+        wanted = {places[number] for number in dose.frames}
+        for number in sorted({stack for stack, _ in wanted}):
+            for k, frame in enumerate(frames_of(number)):
+                if (number, k) in wanted:
+                    yield frame
+
+    linearisation = None
+    if len(doses) > 2 and all(dose.kerma_uGy is not None for dose in doses):
+        exposures = [dose.kerma_uGy or 0.0 for dose in doses]
+        linearisation = linearise_levels([dose.level_dn for dose in doses], exposures, order or 3)
+    else:
+        notes.append(
+            "the exposure of the flats is not known: what all pixels share of a curved response stays in the images"
+        )
+    return estimate_dose_response(
+        (frames_at(dose) for dose in doses),
+        offset,
+        saturation_dn=saturation_dn,
+        order=order,
+        linearisation=linearisation,
+    )
+
+
+def _check_picture(
+    stacks: Sequence[FrameStack], dark: DarkModel, model: LagModel | None, response: DoseResponse
+) -> tuple[NDArray[np.float32], int]:
+    """Corrected mean of the check frames, each scaled to the level of the first, and their number."""
+    offset_dn = _offset_of(dark, stacks[0])
+    sums = FrameSums(offset_dn)
+    first_dn = None
+    for stack in stacks:
+        for k, frame in enumerate(_without_lag(stack, _offset_of(dark, stack), model, np.inf)):
+            frame = check_frame(frame, k, offset_dn.shape, "check")
+            level_dn = flat_level(
+                frame, f"check frame {k + 1}", dark.reference, saturation_dn=np.inf, offset_dn=offset_dn
+            )
+            first_dn = level_dn if first_dn is None else first_dn
+            sums.add(frame, first_dn / level_dn)
+    if not sums.count:
+        raise ValueError("a check needs at least 1 flat frame, got 0")
+    mean_dn = sums.mean().astype(np.float32)
+    return apply_gain(mean_dn, response.gain, response.curvature, response.limit_dn), sums.count
+
+
+def _frames_at(response: DoseResponse, level_dn: float | None) -> int:
+    """Flats behind the mean at one of the doses. [1]"""
+    return next(
+        (n for level, n in zip(response.levels_dn, response.frames_per_level, strict=True) if level == level_dn),
+        response.frames_used,
+    )
+
+
+def _noise_of_mean(
+    response: DoseResponse, offset: OffsetMap, check_dn: NDArray[np.float32] | None, frames: int
+) -> float | None:
+    """Noise of a pixel in the mean of the check frames, from the photon-transfer curve. [DN]"""
+    if check_dn is None:
+        return None
+    variance = offset.typical_noise_dn**2 + response.variance_per_dn * signal_level(check_dn)
+    return float(np.sqrt(variance / frames))
+
+
+def _with_earlier(defects: DefectMap, earlier: Sequence[CalibrationSet]) -> DefectMap:
+    """The map with the pixels that were bad in most of the sets, this one included."""
+    if not earlier:
+        return defects
+    merged = merge_maps([*(old.defects for old in earlier), defects.flags], PERSISTENT_SHARE)
+    flags = defects.flags | merged
+    flags[(flags & SHIELDED) != 0] &= np.uint16(SHIELDED)
+    return DefectMap(flags, count_flags(flags), defects.skipped)
+
+
+def _learn_field(response: DoseResponse, defects: DefectMap, distance_mm: float | None) -> BeamField | None:
+    relative = response.signal_dn / np.float32(response.level_dn)
+    try:
+        return estimate_field(relative, defects.flags, distance_mm)
+    except ValueError:  # a panel of a few pixels, or hardly a good one: the flats are all there is
+        return None
+
+
+def _doses_record(response: DoseResponse) -> list[dict[str, float]] | None:
+    """What the fit says about each dose, as JSON."""
+    if not response.residual:
+        return None
+    return [
+        {"level_dn": level, "target_dn": target, "frames": frames, "residual": residual, "residual_error": error}
+        for level, target, frames, residual, error in zip(
+            response.levels_dn,
+            response.targets_dn,
+            response.frames_per_level,
+            response.residual,
+            response.residual_error,
+            strict=True,
+        )
+    ]
+
+
+def _quality(
+    two_darks: Sequence[NDArray[Any]],
+    check_dn: NDArray[np.float32] | None,
+    noise_dn: float | None,
+    defects: DefectMap,
+    pitch_mm: float | None,
+) -> dict[str, Any]:
+    """What `radiography qc` reports and only frames can tell; see `calibration.quality.quality_of`."""
+    found: dict[str, Any] = {"flats": []}
+    if check_dn is not None:
+        usable = (defects.flags & (UNUSABLE | UNCOATED | SHIELDED)) == 0
+        found["flats"].append(flat_quality(check_dn, usable, pitch_mm, noise_dn=noise_dn))
+    if len(two_darks) == 2:
+        difference_dn = two_darks[1].astype(np.float32) - two_darks[0].astype(np.float32)
+        line = line_noise(difference_dn, (defects.flags & UNUSABLE) == 0)
+        if line.value is not None:
+            found["line_noise_dn"] = {"value": line.value, "error": line.error}
+    return found
