@@ -128,6 +128,11 @@ class CalibrationSet:
                 raise ValueError(f"{name} holds values that are NaN or infinite")
         if self.curvature is not None and len(self.curvature) not in (1, 2):
             raise ValueError(f"curvature must hold 1 or 2 planes, got {len(self.curvature)}")
+        for name in (*_OPTIONAL_NUMBERS, *_SERIES):
+            value = getattr(self, name)
+            values = value if name in _SERIES else () if value is None else (value,)
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} must be finite, got {value}")
         for first, last in self.shielded_cols:
             if not 0 <= first < last <= shape[1]:
                 raise ValueError(f"shielded columns {first}:{last} do not lie within the {shape[1]} columns")
@@ -283,7 +288,7 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
             shielded_cols=tuple((int(first), int(last)) for first, last in head.get("shielded_cols", ())),
             provenance=head["provenance"],
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged calibration set: {error}") from error
 
 

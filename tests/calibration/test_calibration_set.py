@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from calibration.field import BeamField
+from calibration.lag import LagModel
 
 
 @pytest.fixture
@@ -161,3 +164,82 @@ def test_an_impossible_calibration_is_refused(
 ) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         replace(calibration, **change)  # type: ignore[arg-type]
+
+
+def rich(calibration: CalibrationSet) -> CalibrationSet:
+    """A calibration with everything that more than one dark and one flat stack teach."""
+    shape = calibration.offset_dn.shape
+    plane = np.random.default_rng(4).normal(1.0, 0.1, shape).astype(np.float32)
+    field = BeamField((1.0,) + (0.0,) * 14, *shape, (23.5, 31.5), (0.0, 48.0, 0.0, 64.0), 1000.0, 0.2, 1e-4)
+    model = LagModel([0.1, 1.0], [500.0, 9000.0], [[0.03, 0.01], [0.02, 0.01]], np.full((2, 2), 1e-4), [1e-3, np.nan],
+                     0.07, 6.0)  # fmt: skip
+    return replace(
+        calibration,
+        dark_rate_dn_per_s=plane,
+        dark_time_s=0.5,
+        dark_times_s=(0.1, 0.5),
+        temperature_C=25.0,
+        doubling_K=8.0,
+        curvature=np.stack([plane * 1e-7, plane * 1e-12]).astype(np.float32),
+        chi_square=plane,
+        levels_dn=(1000.0, 20000.0),
+        calibration_variance=(0.5, -1.0, 40.0),
+        field=field,
+        lag=model,
+        shielded_cols=((0, 4), (60, 64)),
+    )
+
+
+def test_everything_that_was_learned_comes_back(panel, tmp_path):  # type: ignore[no-untyped-def]
+    calibration = rich(panel.calibrated(4, 4, 20000.0))
+    save_calibration_set(calibration, tmp_path / "a.cal")
+    back = load_calibration_set(tmp_path / "a.cal")
+    for name in ("dark_rate_dn_per_s", "curvature", "chi_square"):
+        assert np.array_equal(getattr(back, name), getattr(calibration, name))
+    for name in ("dark_time_s", "dark_times_s", "temperature_C", "doubling_K", "levels_dn", "calibration_variance"):
+        assert getattr(back, name) == getattr(calibration, name)
+    assert back.shielded_cols == calibration.shielded_cols and back.field == calibration.field
+    assert back.lag is not None and np.array_equal(back.lag.fraction, [[0.03, 0.01], [0.02, 0.01]])
+    assert np.isnan(back.lag.time_error_s[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"curvature": np.zeros((3, 48, 64), np.float32)}, "1 or 2 planes, got 3"),
+        ({"curvature": np.zeros((1, 48, 63), np.float32)}, "curvature is"),
+        ({"chi_square": np.full((48, 64), np.nan, np.float32)}, "chi_square holds"),
+        ({"shielded_cols": ((60, 65),)}, "60:65"),
+        ({"dark_time_s": None}, "dark_time_s"),
+        ({"levels_dn": (1000.0, np.inf)}, "levels_dn must be finite"),
+    ],
+)
+def test_what_cannot_be_is_refused(panel, change, words):  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=words):
+        replace(rich(panel.calibrated(4, 4, 20000.0)), **change)
+
+
+def test_a_set_of_version_1_is_read(tmp_path: Path) -> None:
+    head = {
+        "format": "radiography calibration set",
+        "version": 1,
+        "saturation_dn": 60000.0,
+        "level_dn": 9000.0,
+        "typical_dark_noise_dn": 4.0,
+        "typical_flat_noise": 0.01,
+        "darks_used": 5,
+        "flats_used": 6,
+        "provenance": {"serial": "OLD-1"},
+    }
+    plane = np.ones((3, 4), np.float32)
+    with (tmp_path / "old.cal").open("wb") as file:
+        description = np.frombuffer(json.dumps(head).encode(), np.uint8)
+        np.savez(file, description=description, offset_dn=plane, gain=plane, defects=np.zeros((3, 4), np.uint16))
+    old = load_calibration_set(tmp_path / "old.cal")
+    assert (old.flats_used, old.provenance["serial"], old.lag, old.curvature, old.levels_dn) == (
+        6,
+        "OLD-1",
+        None,
+        None,
+        (),
+    )
