@@ -1,11 +1,13 @@
 """From raw to corrected: the backward chain of one frame, in order, on one page.
 
-    raw_dn -> saturation flagged -> offset subtracted -> gain applied -> bad pixels interpolated -> corrected_dn
+    raw_dn -> saturation flagged -> line noise -> offset -> lag -> gain -> defects -> glare -> corrected_dn
 
-Saturation is judged first, on the raw number. Everything between raw and corrected happens in one pass over the
-frame; bad pixels come last, so that they are made from finished values. Negative values are kept: a dark pixel is as
-often below zero as above, and cutting there would brighten the shadows. Steps to come (line noise before the offset,
-lag after it, linearity in the gain) each get their line here.
+Saturation is judged first, on the raw number. Lag comes before the gain, because traps hold charge; bad pixels come
+after it, so that they are made from finished values, and before the glare, whose filter reaches everywhere. Negative
+values are kept: a dark pixel is as often below zero as above, and cutting there would brighten the shadows.
+
+`correct_step_by_step` is the chain as it reads. `correct_frame` gives the same numbers, with everything before the
+bad pixels in a single pass over the frame.
 """
 
 from __future__ import annotations
@@ -14,24 +16,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
-from calibration.flags import SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
-from calibration.interpolation import InterpolationPlan, interpolate_defects, plan_interpolation
+from calibration.correction_plan import CorrectionPlan, frame_offset, plan_correction
+from calibration.flags import EXTRAPOLATED, INTERPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
+from calibration.fused_pass import fused_pass
+from calibration.glare import GlareModel, glare_variance_gain, remove_glare
+from calibration.interpolation import interpolate_defects
+from calibration.lag import LagState, subtract_lag
+from calibration.line_noise import LineNoise, estimate_line_noise, subtract_line_noise
+from calibration.linearity import apply_gain, extrapolated, slope
+from calibration.offset import subtract_offset
+from calibration.saturation import flag_saturation
+from calibration.variance import calibration_variance, random_variance
 
-_LEAST_VARIANCE_DN2 = 1.0 / 12.0  # quantisation to whole DN; keeps the weights of noise-free frames finite
+__all__ = ["CorrectedFrame", "CorrectionPlan", "correct_frame", "correct_step_by_step", "plan_correction"]
 
-
-@dataclass(frozen=True, eq=False)
-class CorrectionPlan:
-    """A calibration made ready for many frames: its maps, and where each bad pixel takes its value from."""
-
-    calibration: CalibrationSet
-    interpolation: InterpolationPlan
-    dark_variance: float
-    variance_per_dn: float
+Planes = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +46,15 @@ class CorrectedFrame:
         Linear in exposure, signed. [DN]
     flags : (H, W) uint16
         Bits of `calibration.flags`. Every pixel that is not finite has one.
-    saturated, negative, interpolated, uncorrectable : int
+    saturated, negative, interpolated, uncorrectable, suspect, extrapolated : int
         Pixels; bad ones count as interpolated only. [1]
+    variance_random, variance_calibration : (H, W) float32 or None
+        Variance that averaging frames reduces, and that of the maps, the same in every frame; None where the plan
+        wants no variance. Zero in pixels without a value. [DN2]
+    state : LagState or None
+        What this frame leaves in the next; None without lag correction.
+    line : LineNoise or None
+        What was subtracted from the rows; None without that step.
     """
 
     corrected_dn: NDArray[np.float32]
@@ -54,24 +63,24 @@ class CorrectedFrame:
     negative: int
     interpolated: int
     uncorrectable: int
-
-
-def plan_correction(calibration: CalibrationSet) -> CorrectionPlan:
-    """What `correct_frame` needs beside the frame, computed once for a calibration."""
-    dark_variance = calibration.typical_dark_noise_dn**2
-    flat_variance = (calibration.typical_flat_noise * calibration.level_dn) ** 2
-    return CorrectionPlan(
-        calibration,
-        plan_interpolation((calibration.defects & UNUSABLE) != 0),
-        max(dark_variance, _LEAST_VARIANCE_DN2),
-        max(flat_variance - dark_variance, 0.0) / calibration.level_dn,
-    )
+    suspect: int = 0
+    extrapolated: int = 0
+    variance_random: NDArray[np.float32] | None = None
+    variance_calibration: NDArray[np.float32] | None = None
+    state: LagState | None = None
+    line: LineNoise | None = None
 
 
 def correct_frame(
-    raw_dn: NDArray[Any], calibration: CalibrationSet | CorrectionPlan, out: CorrectedFrame | None = None
+    raw_dn: NDArray[Any],
+    calibration: CalibrationSet | CorrectionPlan,
+    out: CorrectedFrame | None = None,
+    *,
+    state: LagState | None = None,
+    elapsed_s: float | None = None,
+    dark_scale: float | None = None,
 ) -> CorrectedFrame:
-    """One raw frame, corrected for offset, gain and bad pixels, with a flag for everything that was done.
+    """One raw frame through all steps of the plan, with a flag for everything that was done.
 
     Parameters
     ----------
@@ -80,7 +89,15 @@ def correct_frame(
     calibration : CalibrationSet or CorrectionPlan
         For more than one frame, hand in the plan from `plan_correction`.
     out : CorrectedFrame, optional
-        An earlier result whose two planes are written over; fresh memory costs as much as the correction.
+        An earlier result of this plan whose planes are written over, the lag state with them: in a sequence hand in
+        ``out=frame, state=frame.state`` and nothing is allocated. Fresh memory costs as much as the correction.
+    state : LagState, optional
+        What the previous frame left; None for a panel that has long been read in the dark. Not written to, unless
+        it is that of `out`.
+    elapsed_s : float, optional
+        Time since the previous frame; the pipeline's frame interval where it is not given. [s]
+    dark_scale : float, optional
+        Dark current of this frame over that of the calibration, where it is not that of the plan. [1]
 
     Returns
     -------
@@ -89,103 +106,155 @@ def correct_frame(
     Raises
     ------
     ValueError
-        If frame and calibration, or `out`, differ in shape.
+        If frame and calibration, `out` or `state` differ in shape, or a state comes without a time.
     TypeError
         If the frame holds no real numbers.
 
     Notes
     -----
-    uint16 frames are corrected as they are, others as float32. Timing: `benchmarks/bench_correct.py`.
+    uint16 frames are corrected as they are, others as float32. A value that is no number is flagged UNCORRECTABLE and
+    leaves nothing in the lag state. Timing: `benchmarks/bench_correct.py`.
     """
     plan = calibration if isinstance(calibration, CorrectionPlan) else plan_correction(calibration)
-    maps = plan.calibration
-    raw_dn = np.asarray(raw_dn)
-    if raw_dn.shape != maps.offset_dn.shape:
-        raise ValueError(f"the calibration is {maps.offset_dn.shape} but the frame is {raw_dn.shape}")
-    if raw_dn.dtype.kind not in "uif":
-        raise TypeError(f"a raw frame holds integers or floats, got {raw_dn.dtype}")
-    if out is not None and out.corrected_dn.shape != raw_dn.shape:
-        raise ValueError(f"the frame to write over is {out.corrected_dn.shape} but the raw frame is {raw_dn.shape}")
-    raw_dn = np.ascontiguousarray(raw_dn if raw_dn.dtype == np.uint16 else raw_dn.astype(np.float32))
-    corrected_dn = np.empty(raw_dn.shape, np.float32) if out is None else out.corrected_dn
-    flags = np.empty(raw_dn.shape, np.uint16) if out is None else out.flags
-
-    counts = np.empty((raw_dn.shape[0], 3), np.int64)  # per row: saturated, negative, no number
-    _correct(
+    raw_dn = _checked(raw_dn, plan)
+    corrected_dn, flags, variances, state_out = _planes(plan, raw_dn.shape, out)
+    line = _line_noise(raw_dn, plan, dark_scale)
+    done = fused_pass(
         raw_dn,
-        maps.offset_dn,
-        maps.gain,
-        maps.defects,
-        np.float32(maps.saturation_dn),
-        UNUSABLE,
-        SATURATED,
-        UNCORRECTABLE,
+        plan,
         corrected_dn,
         flags,
-        counts,
+        dark_scale=dark_scale,
+        line=line,
+        state=state,
+        elapsed_s=_elapsed(plan, state, elapsed_s),
+        state_out=state_out,
+        variances=variances,
     )
-    saturated, negative, no_number = (int(count) for count in counts.sum(axis=0))
-    if saturated:
-        _flag_neighbours(flags, counts, SATURATED, SUSPECT)
-    bad = plan.interpolation.pixels[:, 0], plan.interpolation.pixels[:, 1]
-    negative -= int(np.count_nonzero(corrected_dn[bad] < 0))
-    interpolate_defects(
-        corrected_dn, flags, plan.interpolation, plan.dark_variance, plan.variance_per_dn, saturated + no_number == 0
-    )
-    uncorrectable = no_number + int(np.count_nonzero(flags[bad] & UNCORRECTABLE))
-    return CorrectedFrame(corrected_dn, flags, saturated, negative, len(bad[0]), uncorrectable)
+    negative, interpolated, uncorrectable = done.negative, 0, done.no_number
+    if plan.interpolation is not None:
+        noise = plan.dark_variance, plan.variance_per_dn
+        all_usable = done.saturated + done.no_number == 0
+        below, lost = interpolate_defects(corrected_dn, flags, plan.interpolation, *noise, all_usable, variances)
+        negative, interpolated, uncorrectable = negative - below, len(plan.interpolation.pixels), uncorrectable + lost
+    if plan.glare is not None:
+        negative = _remove_glare(corrected_dn, flags, variances, plan.glare)
+    counts = done.saturated, negative, interpolated, uncorrectable, done.suspect, done.extrapolated
+    random, calibrated = variances or (None, None)
+    return CorrectedFrame(corrected_dn, flags, *counts, random, calibrated, state_out, line)
 
 
-@njit(parallel=True, cache=True)
-def _correct(  # type: ignore[no-untyped-def]
-    raw, offset, gain, defects, saturation, unusable, saturated_bit, no_number_bit, corrected, flags, counts
-):
-    """Offset, gain and the flags of the frame in one pass; writes every element of `corrected`, `flags`, `counts`.
+def correct_step_by_step(
+    raw_dn: NDArray[Any],
+    plan: CorrectionPlan,
+    *,
+    state: LagState | None = None,
+    elapsed_s: float | None = None,
+    dark_scale: float | None = None,
+) -> CorrectedFrame:
+    """The same chain written out, one line for each step; ten times slower, and several planes of memory.
 
-    The first loop over a row has no branch, so it runs at the speed of memory; the second is rarely entered.
+    Parameters and result as for `correct_frame`. The values agree to one unit in the last place.
     """
-    rows, cols = raw.shape
-    for i in prange(rows):
-        saturated = np.int32(0)
-        negative = np.int32(0)
-        no_number = np.int32(0)
-        for j in range(cols):
-            number = np.float32(raw[i, j])
-            value = (number - offset[i, j]) * gain[i, j]
-            corrected[i, j] = value
-            flags[i, j] = defects[i, j]
-            saturated += np.int32(number >= saturation)
-            negative += np.int32(value < np.float32(0.0))
-            no_number += np.int32(value - value != np.float32(0.0))  # NaN and infinities
-        if saturated + no_number > 0:
-            saturated = np.int32(0)
-            no_number = np.int32(0)
-            for j in range(cols):
-                if defects[i, j] & unusable:
-                    continue
-                if np.float32(raw[i, j]) >= saturation:
-                    flags[i, j] |= saturated_bit
-                    saturated += np.int32(1)
-                if not np.isfinite(corrected[i, j]):
-                    flags[i, j] |= no_number_bit
-                    no_number += np.int32(1)
-        counts[i, 0] = saturated
-        counts[i, 1] = negative
-        counts[i, 2] = no_number
+    raw_dn = _checked(raw_dn, plan)
+    maps, variances, state_out = plan.calibration, None, None
+    bad = (maps.defects & UNUSABLE) != 0
+    offset_dn, rate, excess_s = frame_offset(plan, dark_scale)
+    if rate is not None:
+        offset_dn = offset_dn + rate * np.float32(excess_s)
+
+    flags = flag_saturation(raw_dn, maps.defects, maps.saturation_dn, plan.steps.saturation.suspect_fraction)
+    line = _line_noise(raw_dn, plan, dark_scale)
+    signal_dn = subtract_offset(raw_dn, offset_dn)
+    if line is not None:
+        signal_dn = subtract_line_noise(signal_dn, line)
+    if plan.lag is not None:
+        signal_dn, state_out = subtract_lag(signal_dn, plan.lag, state, _elapsed(plan, state, elapsed_s))
+    corrected_dn = apply_gain(signal_dn, plan.gain, plan.curvature, plan.limit_dn)
+    flags[extrapolated(signal_dn, plan.limit_dn) & ~bad] |= EXTRAPOLATED
+    flags[~np.isfinite(corrected_dn)] |= UNCORRECTABLE
+    if plan.noise is not None:
+        steepness = slope(signal_dn, plan.gain, plan.curvature, plan.limit_dn)
+        variances = (
+            random_variance(signal_dn, steepness, plan.noise, plan.lag_fraction),
+            calibration_variance(corrected_dn, steepness, plan.noise),
+        )
+        for plane in variances:
+            plane[~np.isfinite(corrected_dn)] = 0.0
+    interpolated = 0
+    if plan.interpolation is not None:
+        noise = plan.dark_variance, plan.variance_per_dn
+        interpolate_defects(corrected_dn, flags, plan.interpolation, *noise, False, variances)
+        interpolated = len(plan.interpolation.pixels)
+    negative = int(np.count_nonzero((corrected_dn < 0) & ((flags & INTERPOLATED) == 0)))
+    if plan.glare is not None:
+        negative = _remove_glare(corrected_dn, flags, variances, plan.glare)
+    saturated, suspect, above = (int(np.count_nonzero(flags[~bad] & bit)) for bit in (SATURATED, SUSPECT, EXTRAPOLATED))
+    lost = int(np.count_nonzero((flags & UNCORRECTABLE) != 0))
+    counts = saturated, negative, interpolated, lost, suspect, above
+    random, calibrated = variances or (None, None)
+    return CorrectedFrame(corrected_dn, flags, *counts, random, calibrated, state_out, line)
 
 
-@njit(parallel=True, cache=True)
-def _flag_neighbours(flags, counts, saturated_bit, suspect_bit):  # type: ignore[no-untyped-def]
-    """Adds `suspect_bit` to the neighbours of saturated pixels; each row writes that bit of its own pixels only."""
-    rows, cols = flags.shape
-    for i in prange(rows):
-        first, last = max(0, i - 1), min(rows, i + 2)
-        if counts[first:last, 0].sum() == 0:
-            continue
-        for j in range(cols):
-            if flags[i, j] & saturated_bit:
-                continue
-            for y in range(first, last):
-                for x in range(max(0, j - 1), min(cols, j + 2)):
-                    if flags[y, x] & saturated_bit:
-                        flags[i, j] |= suspect_bit
+def _checked(raw_dn: NDArray[Any], plan: CorrectionPlan) -> NDArray[Any]:
+    """The frame as contiguous uint16 or float32; or an error."""
+    raw_dn = np.asarray(raw_dn)
+    if raw_dn.shape != plan.calibration.offset_dn.shape:
+        raise ValueError(f"the calibration is {plan.calibration.offset_dn.shape} but the frame is {raw_dn.shape}")
+    if raw_dn.dtype.kind not in "uif":
+        raise TypeError(f"a raw frame holds integers or floats, got {raw_dn.dtype}")
+    return np.ascontiguousarray(raw_dn if raw_dn.dtype == np.uint16 else raw_dn.astype(np.float32, copy=False))
+
+
+def _planes(
+    plan: CorrectionPlan, shape: tuple[int, ...], out: CorrectedFrame | None
+) -> tuple[NDArray[np.float32], NDArray[np.uint16], Planes | None, LagState | None]:
+    """What is written: planes of `out` where it has them, else fresh ones."""
+    if out is not None and out.corrected_dn.shape != shape:
+        raise ValueError(f"the frame to write over is {out.corrected_dn.shape} but the raw frame is {shape}")
+    corrected_dn = np.empty(shape, np.float32) if out is None else out.corrected_dn
+    flags = np.empty(shape, np.uint16) if out is None else out.flags
+    variances, state = None, None
+    if plan.noise is not None:
+        old = (None, None) if out is None else (out.variance_random, out.variance_calibration)
+        variances = (
+            np.empty(shape, np.float32) if old[0] is None else old[0],
+            np.empty(shape, np.float32) if old[1] is None else old[1],
+        )
+    if plan.lag is not None:
+        stores = (plan.lag.time_s.size, *shape)
+        state = None if out is None else out.state
+        if state is None or state.trapped_dn.shape != stores:
+            state = LagState(np.empty(stores, np.float32))
+    return corrected_dn, flags, variances, state
+
+
+def _line_noise(raw_dn: NDArray[Any], plan: CorrectionPlan, dark_scale: float | None) -> LineNoise | None:
+    if plan.unusable is None:
+        return None
+    offset_dn, rate, excess_s = frame_offset(plan, dark_scale)
+    columns = plan.shielded_cols, plan.unusable, plan.steps.line_noise.cols_per_group
+    return estimate_line_noise(raw_dn, offset_dn, *columns, rate, excess_s)
+
+
+def _elapsed(plan: CorrectionPlan, state: LagState | None, elapsed_s: float | None) -> float | None:
+    """Time since the previous frame [s], where there is one whose lag is corrected."""
+    if plan.lag is None or state is None:
+        return None
+    elapsed_s = elapsed_s if elapsed_s is not None else plan.steps.lag.frame_interval_s
+    if elapsed_s is None:
+        raise ValueError("the time since the previous frame is needed to know what its lag has become")
+    shape = plan.lag.time_s.size, *plan.calibration.offset_dn.shape
+    if state.trapped_dn.shape != shape:
+        raise ValueError(f"the lag state is {state.trapped_dn.shape}, but this model and frame need {shape}")
+    return elapsed_s
+
+
+def _remove_glare(
+    corrected_dn: NDArray[np.float32], flags: NDArray[np.uint16], variances: Planes | None, glare: GlareModel
+) -> int:
+    """Takes the veil out in place; returns how many pixels are below zero now, without the interpolated ones."""
+    np.copyto(corrected_dn, remove_glare(corrected_dn, glare))
+    for plane in variances or ():
+        plane *= np.float32(glare_variance_gain(glare, corrected_dn.shape))
+    return int(np.count_nonzero((corrected_dn < 0) & ((flags & INTERPOLATED) == 0)))

@@ -10,8 +10,10 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
-from calibration.correct import _correct, correct_frame, plan_correction
-from calibration.interpolation import plan_interpolation
+from calibration.correct import correct_frame, plan_correction
+from calibration.field import BeamField, field_at
+from calibration.lag import LagModel
+from calibration.steps import Defects, Gain, Glare, Lag, LineNoise, Offset, Steps
 
 ROWS, COLS = 48, 64
 
@@ -97,13 +99,13 @@ def test_a_dead_pixel_below_its_offset_is_not_counted_as_negative(neutral: Calib
 
 def test_saturation_is_judged_on_the_raw_value_and_its_neighbours_are_suspect(neutral: CalibrationSet) -> None:
     raw = ramp()
-    raw[10, 20], raw[0, 63], raw[30, 30] = 60000, 65535, 59999
+    raw[10, 20], raw[0, 63], raw[30, 30] = 60000, 65535, 56999  # 57,000 is 95 %
     frame = correct_frame(raw, replace(neutral, offset_dn=np.full((ROWS, COLS), 1000, np.float32)))
     assert np.argwhere(frame.flags & bits.SATURATED).tolist() == [[0, 63], [10, 20]]
     around = {(row, col) for row in (9, 10, 11) for col in (19, 20, 21)} - {(10, 20)}
     around |= {(0, 62), (1, 62), (1, 63)}
     assert {tuple(pixel) for pixel in np.argwhere(frame.flags & bits.SUSPECT).tolist()} == around
-    assert frame.saturated == 2 and frame.corrected_dn[10, 20] == 59000
+    assert (frame.saturated, frame.suspect) == (2, 11) and frame.corrected_dn[10, 20] == 59000
 
 
 def test_a_stuck_pixel_is_interpolated_and_suspects_nobody(neutral: CalibrationSet) -> None:
@@ -233,30 +235,6 @@ def test_frame_and_calibration_are_unchanged(panel) -> None:  # type: ignore[no-
     assert np.array_equal(raw, before)
 
 
-def test_the_kernel_agrees_with_its_python() -> None:
-    rng = np.random.default_rng(3)
-    raw = rng.uniform(0, 70000, (6, 9)).astype(np.float32)
-    raw[2, 3] = np.nan
-    maps = rng.normal(100, 10, (6, 9)).astype(np.float32), rng.normal(1, 0.1, (6, 9)).astype(np.float32)
-    defects = (rng.random((6, 9)) < 0.2).astype(np.uint16) * np.uint16(bits.DEAD)
-    results = []
-    for kernel in (_correct, _correct.py_func):
-        out = np.empty((6, 9), np.float32), np.empty((6, 9), np.uint16), np.empty((6, 3), np.int64)
-        kernel(raw, *maps, defects, np.float32(60000), bits.UNUSABLE, bits.SATURATED, bits.UNCORRECTABLE, *out)
-        results.append(out)
-    for compiled, plain in zip(*results, strict=True):
-        assert np.array_equal(compiled, plain, equal_nan=True)
-
-
-def test_the_plan_finds_the_nearest_good_pixels() -> None:
-    defects = np.zeros((ROWS, COLS), bool)
-    defects[20, 28:32] = True
-    plan = plan_interpolation(defects)
-    assert plan.pixels.tolist() == [[20, 28], [20, 29], [20, 30], [20, 31]]
-    assert plan.pairs[:, 0].tolist() == [[4, 1], [3, 2], [2, 3], [1, 4]]  # along the row: ahead and behind
-    assert (plan.pairs[:, 1] == 1).all() and (plan.reach == 2).all()
-
-
 @pytest.mark.parametrize(
     ("raw", "error", "message"),
     [
@@ -268,3 +246,147 @@ def test_the_plan_finds_the_nearest_good_pixels() -> None:
 def test_a_wrong_frame_names_itself(neutral: CalibrationSet, raw: np.ndarray, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         correct_frame(raw, neutral)
+
+
+def with_shield(calibration: CalibrationSet) -> CalibrationSet:
+    """Sixteen columns at the left that see no X-rays."""
+    shielded = with_defects(calibration, np.s_[:, :16], flag=bits.SHIELDED)
+    return replace(shielded, shielded_cols=((0, 16),))
+
+
+def lag_of(*fraction: float) -> LagModel:
+    """Lag with time constants of 0.2, 2, 20 ... s at any exposure."""
+    terms = len(fraction)
+    time_s = 0.2 * 10.0 ** np.arange(terms)
+    return LagModel(time_s, np.array([2e4]), np.array([fraction]), np.zeros((1, terms)), np.zeros(terms), 0.1, 10.0)
+
+
+def test_the_shift_of_a_row_is_taken_out(neutral: CalibrationSet) -> None:
+    rng = np.random.default_rng(9)
+    shift = rng.normal(0, 40, (ROWS, 1)).round()
+    signal = np.where(np.arange(COLS) < 16, 500, 3500)
+    raw = (signal + shift + rng.normal(0, 4, (ROWS, COLS)).round()).astype(np.uint16)
+    plan = plan_correction(with_shield(neutral))
+    frame = correct_frame(raw, plan)
+    rows = frame.corrected_dn[:, 16:].mean(axis=1) - 3500
+    assert frame.line is not None and np.std(shift) > 30
+    # left: the mean of 16 shielded pixels, 4 / sqrt(16) = 1 DN, and of 48 others, 0.6 DN
+    assert np.std(rows) < 1.5
+    kept = correct_frame(raw, plan_correction(with_shield(neutral), Steps(line_noise=LineNoise(on=False))))
+    assert kept.line is None and np.array_equal(kept.corrected_dn, raw)
+
+
+def test_reference_pixels_pass_through(neutral: CalibrationSet) -> None:
+    shielded = with_defects(with_shield(neutral), (20, 3), (20, 16))
+    raw = np.full((ROWS, COLS), 3000, np.uint16)
+    raw[:, :16] = 500
+    raw[20, 3], raw[20, 16] = 900, 65535
+    frame = correct_frame(raw, plan_correction(shielded, Steps(line_noise=LineNoise(on=False))))
+    assert np.array_equal(frame.corrected_dn[:, :16], raw[:, :16])  # the dead one among them too
+    assert (frame.flags[:, :16] & bits.SHIELDED).all() and not (frame.flags[:, :16] & bits.INTERPOLATED).any()
+    assert frame.corrected_dn[20, 16] == 3000 and frame.interpolated == 1
+
+
+def test_what_a_bright_frame_leaves_is_taken_out(neutral: CalibrationSet) -> None:
+    lag = lag_of(0.03, 0.01)
+    kept = np.exp(-0.1 / lag.time_s)
+    trapped = np.zeros(2)
+    plan = plan_correction(replace(neutral, lag=lag))
+    frame = None
+    for charge in [20000.0] * 5 + [0.0] * 5:
+        raw = charge * 0.96 + (trapped * (1 - kept)).sum()
+        trapped = trapped * kept + lag.fraction[0] * charge
+        state = None if frame is None else frame.state
+        frame = correct_frame(np.full((ROWS, COLS), raw), plan, frame, state=state, elapsed_s=0.1)
+        # float32 of 20,000 DN and of the stores: 1e-3 DN each; 0.05 % of the bright frames would be 10 DN
+        assert frame.corrected_dn == pytest.approx(charge, abs=0.02)
+
+
+def test_the_interval_of_the_pipeline_serves_where_a_frame_says_nothing(neutral: CalibrationSet) -> None:
+    calibration = replace(neutral, lag=lag_of(0.03))
+    plan = plan_correction(calibration, Steps(lag=Lag(frame_interval_s=0.5)))
+    first = correct_frame(ramp(), plan)
+    said, unsaid = (correct_frame(ramp(), plan, state=first.state, elapsed_s=time) for time in (0.5, None))
+    assert np.array_equal(said.corrected_dn, unsaid.corrected_dn)
+    with pytest.raises(ValueError, match="the time since the previous frame is needed"):
+        correct_frame(ramp(), plan_correction(calibration), state=first.state)
+
+
+def test_a_state_of_another_panel_is_refused(neutral: CalibrationSet) -> None:
+    state = correct_frame(ramp(), replace(neutral, lag=lag_of(0.03, 0.01))).state
+    with pytest.raises(ValueError, match=r"lag state is \(2, 48, 64\), but this model and frame need \(1, 48, 64\)"):
+        correct_frame(ramp(), replace(neutral, lag=lag_of(0.03)), state=state, elapsed_s=0.1)
+
+
+def test_lag_may_be_off(neutral: CalibrationSet) -> None:
+    plan = plan_correction(replace(neutral, lag=lag_of(0.03)), Steps(lag=Lag(on=False)))
+    frame = correct_frame(ramp(), plan)
+    assert np.array_equal(frame.corrected_dn, ramp()) and frame.state is None
+
+
+def test_without_interpolation_bad_pixels_keep_their_values_and_flags(neutral: CalibrationSet) -> None:
+    raw = ramp().astype(np.float32)
+    raw[10, 20], raw[30, 30] = 7.0, np.nan
+    plan = plan_correction(with_defects(neutral, (10, 20), (30, 30)), Steps(defects=Defects(on=False)))
+    frame = correct_frame(raw, plan)
+    assert frame.corrected_dn[10, 20] == 7.0 and frame.flags[10, 20] == bits.DEAD and frame.interpolated == 0
+    assert frame.flags[30, 30] == bits.DEAD | bits.UNCORRECTABLE
+
+
+FIELD = BeamField(
+    (1.0, 0.0, -0.06, 0.0, 0.0, 0.08, 0.0, 0.0, 0.0, -0.06, 0.0, 0.0, 0.0, 0.0, 0.0),
+    ROWS, COLS, (24.0, 32.0), (0.0, 48.0, 0.0, 64.0), 1000.0, 0.9, 1e-4,
+)  # fmt: skip
+
+
+def test_the_field_of_the_beam_goes_stays_or_follows_the_distance(neutral: CalibrationSet) -> None:
+    field = field_at(FIELD, (ROWS, COLS)).astype(np.float64)
+    calibration = replace(neutral, gain=(1 / field).astype(np.float32), field=FIELD)
+    there = 1500.0
+    raw = 10000 * field_at(FIELD, (ROWS, COLS), there)  # an even object in the narrower beam
+    plans = {
+        flatten: plan_correction(calibration, Steps(gain=Gain(flatten=flatten)), source_to_detector_mm=there)
+        for flatten in ("same", "none", "lowfreq")
+    }
+    # float32 of raw, gain and field: 6e-8 each
+    assert correct_frame(raw, plans["lowfreq"]).corrected_dn == pytest.approx(10000, rel=5e-7)
+    assert correct_frame(raw, plans["none"]).corrected_dn == pytest.approx(raw, rel=5e-7)
+    assert correct_frame(raw, plans["same"]).corrected_dn == pytest.approx(raw / field, rel=5e-7)
+    assert np.ptp(raw) > 200
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (Steps(line_noise=LineNoise(on=True)), "line_noise is on, but neither the pipeline nor the calibration knows"),
+        (Steps(lag=Lag(on=True)), "lag is on, but the calibration has no lag model"),
+        (Steps(gain=Gain(flatten="none")), 'flatten = "none" needs the field of the beam'),
+        (Steps(glare=Glare(on=True, fraction=0.1, radius_mm=2.0)), "glare is on and needs the pixel pitch"),
+    ],
+)
+def test_a_step_that_the_calibration_cannot_do_is_refused(neutral: CalibrationSet, steps: Steps, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_correction(neutral, steps)
+
+
+def test_the_distance_is_needed_to_follow_it(neutral: CalibrationSet) -> None:
+    with pytest.raises(ValueError, match='flatten = "lowfreq" needs source_to_detector_mm'):
+        plan_correction(replace(neutral, field=FIELD), Steps(gain=Gain(flatten="lowfreq")))
+
+
+def test_all_steps_may_be_off(neutral: CalibrationSet) -> None:
+    calibration = replace(
+        with_defects(with_shield(neutral), (3, 40)),
+        offset_dn=np.full((ROWS, COLS), 1000, np.float32),
+        gain=np.full((ROWS, COLS), 2, np.float32),
+        lag=lag_of(0.03),
+    )
+    off = Steps(
+        line_noise=LineNoise(on=False),
+        offset=Offset(on=False),
+        lag=Lag(on=False),
+        gain=Gain(on=False),
+        defects=Defects(on=False),
+    )
+    frame = correct_frame(ramp(), plan_correction(calibration, off))
+    assert np.array_equal(frame.corrected_dn, ramp()) and np.array_equal(frame.flags, calibration.defects)
