@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from calibration.steps import Steps
 from radiography.beam import Beam, beam_from_table
 from radiography.panel import Panel
 from radiography.scene import Scene
@@ -65,7 +66,7 @@ def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
 def load_beam(name: str, beside: Path | None = None) -> Beam:
     """Beam by shipped name or by TOML file; errors as for `load_panel`."""
     path = _find("beam", name, beside)
-    table = _read_toml(path)
+    table = read_toml(path)
     try:
         return beam_from_table(path.stem, table)
     except (ValueError, TypeError) as error:
@@ -75,6 +76,15 @@ def load_beam(name: str, beside: Path | None = None) -> Beam:
 def load_scene(name: str | Path) -> Scene:
     """Scene by shipped name or by TOML file; errors as for `load_panel`."""
     return _load(Scene, "scene", str(name), None)
+
+
+def load_steps(path: Path | None) -> Steps:
+    """Corrections of a TOML pipeline file, every one where the calibration knows it without a file; errors as above."""
+    if path is None:
+        return Steps()
+    if not path.is_file():
+        raise FileNotFoundError(f"pipeline file {path} does not exist")
+    return build(Steps, read_toml(path), str(path))
 
 
 def scene_folder(name: str | Path) -> Path:
@@ -115,7 +125,7 @@ def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
 
 def _load(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
     path = _find(folder_of, name, beside)
-    return build(kind, _with_base(folder_of, path, _read_toml(path), ()), str(path))
+    return build(kind, _with_base(folder_of, path, read_toml(path), ()), str(path))
 
 
 def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -128,7 +138,7 @@ def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Pa
     if not isinstance(base_name, str):
         raise ValueError(f"{path}: based_on must be the name of a {folder_of}, got {base_name!r}")
     base_path = _find(folder_of, base_name, path.parent)
-    return _merged(_with_base(folder_of, base_path, _read_toml(base_path), (*seen, path.resolve())), table)
+    return _merged(_with_base(folder_of, base_path, read_toml(base_path), (*seen, path.resolve())), table)
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +160,8 @@ def _find(kind: str, name: str, beside: Path | None) -> Path:
     raise ValueError(f"no {kind} '{name}'{_nearest(name, shipped(kind))}; or give the path of a .toml file")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds; ValueError in one sentence when it is none."""
     if path.stat().st_size > _LARGEST_TOML_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, a TOML file here has at most {_LARGEST_TOML_BYTES}")
     try:

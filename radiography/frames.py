@@ -14,7 +14,7 @@ import os
 import secrets
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -47,6 +47,7 @@ __all__ = [
     "open_frames",
     "read_image",
     "sha256_of",
+    "tiff_pages",
     "whole_file",
     "write_preview_png",
     "write_tiff",
@@ -222,13 +223,6 @@ def write_tiff(
     ValueError
         If there is no frame, frames differ in shape or type, the pitch is not positive, or the file outgrows 4 GiB.
     """
-    if pitch_mm is not None and not (np.isfinite(pitch_mm) and pitch_mm > 0):
-        raise ValueError(f"pitch_mm must be a positive length, got {pitch_mm}")
-    try:
-        own = {} if pitch_mm is None else {"pitch_mm": float(pitch_mm)}
-        description = json.dumps({**metadata, **own}, allow_nan=False, default=_json_number)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"the metadata of {path} cannot be written as JSON: {error}") from error
     stack = isinstance(pixels, np.ndarray) and pixels.ndim != 2
     frames = iter([pixels] if isinstance(pixels, np.ndarray) and not stack else pixels)
     first = next(frames, None)
@@ -236,28 +230,69 @@ def write_tiff(
         raise ValueError(f"there is no frame to write to {path}")
     if isinstance(pixels, np.ndarray):
         big = big or pixels.nbytes > CLASSIC_TIFF_BYTES
+    count = 0
+    with tiff_pages(path, pitch_mm, metadata, big=big) as write_page:
+        for frame in chain([first], frames):
+            write_page(frame, None)
+            count += 1
+    return count
+
+
+@contextmanager
+def tiff_pages(
+    path: str | Path, pitch_mm: float | None, metadata: dict[str, Any], *, big: bool = False
+) -> Iterator[Callable[[NDArray[Any], dict[str, Any] | None], None]]:
+    """A TIFF that is written page by page, as `write_tiff` describes it, and is there whole or not at all.
+
+    Yields
+    ------
+    write_page : callable
+        Takes one (H, W) float32 or uint16 frame, and what its page alone says about itself (JSON values, or None):
+        the first page says it beside the metadata of the whole file.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `write_tiff`, and if no page was written.
+    """
+    if pitch_mm is not None and not (np.isfinite(pitch_mm) and pitch_mm > 0):
+        raise ValueError(f"pitch_mm must be a positive length, got {pitch_mm}")
+    own = {} if pitch_mm is None else {"pitch_mm": float(pitch_mm)}
     tags: dict[str, Any] = {"photometric": "minisblack", "metadata": None, "contiguous": False}
     if pitch_mm is not None:
         tags |= {"resolution": (10.0 / pitch_mm, 10.0 / pitch_mm), "resolutionunit": "CENTIMETER"}
-    count = written = 0
+    _json(path, {**metadata, **own})  # complain before any frame is made
+    pages: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
     with whole_file(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=big) as tiff:
-        for frame in chain([first], frames):
+
+        def write_page(frame: NDArray[Any], about: dict[str, Any] | None) -> None:
             frame = np.asarray(frame)
             if frame.ndim != 2 or frame.size == 0:
                 raise ValueError(f"a frame of {path} has shape {frame.shape}; it must be (rows, columns)")
             if frame.dtype not in (np.float32, np.uint16):
                 raise TypeError(f"frames of {path} must be float32 or uint16, got {frame.dtype}")
-            if frame.shape != first.shape or frame.dtype != first.dtype:
+            if pages and (frame.shape, frame.dtype) != pages[0]:
                 raise ValueError(
-                    f"frame {count + 1} of {path} is {frame.shape} {frame.dtype}, the first is {first.shape} "
-                    f"{first.dtype}"
+                    f"frame {len(pages) + 1} of {path} is {frame.shape} {frame.dtype}, the first is {pages[0][0]} "
+                    f"{pages[0][1]}"
                 )
-            written += frame.nbytes
-            if written > CLASSIC_TIFF_BYTES and not big:
-                raise ValueError(f"{path} outgrows the 4 GiB of a classic TIFF at frame {count + 1}: use big=True")
-            tiff.write(frame, description=description if count == 0 else None, software="radiography", **tags)
-            count += 1
-    return count
+            if (len(pages) + 1) * frame.nbytes > CLASSIC_TIFF_BYTES and not big:
+                raise ValueError(f"{path} outgrows the 4 GiB of a classic TIFF at frame {len(pages) + 1}: use big=True")
+            said = {**metadata, **own, **(about or {})} if not pages else about
+            tiff.write(frame, description=_json(path, said) if said is not None else None, software="radiography",
+                       **tags)  # fmt: skip
+            pages.append((frame.shape, frame.dtype))
+
+        yield write_page
+        if not pages:
+            raise ValueError(f"there is no frame to write to {path}")
+
+
+def _json(path: str | Path, metadata: dict[str, Any]) -> str:
+    try:
+        return json.dumps(metadata, allow_nan=False, default=_json_number)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the metadata of {path} cannot be written as JSON: {error}") from error
 
 
 def write_preview_png(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.config import load_scintillator
+from radiography.cli.about import load_about
+from radiography.config import load_scintillator, load_steps
 from radiography.layer_light import layer_light
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
@@ -19,6 +20,12 @@ README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding=
 def blocks(language: str) -> list[str]:
     """Code blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def toml_with(text: str) -> str:
+    """The only TOML block that holds some text."""
+    (found,) = [block for block in blocks("toml") if text in block]
+    return found
 
 
 @pytest.mark.slow
@@ -35,12 +42,21 @@ def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_scintillator_loads(tmp_path: Path) -> None:
-    (tmp_path / "my_screen.toml").write_text(blocks("toml")[0])
+    (tmp_path / "my_screen.toml").write_text(toml_with("thickness_um"))
     screen = load_scintillator("my_screen.toml", tmp_path)
     assert screen.name == "my_screen"
     light = layer_light(screen, [40.0, 41.0], histories=2_000, photons=20_000)
     assert light.wavelength_nm @ light.emission == pytest.approx(545.0, abs=1.0)
     assert 0.02 < float(np.interp(2.0, light.frequency_per_mm, light.signal_transfer[0])) < 0.6
+
+
+def test_the_pipeline_and_the_conditions_load(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text(toml_with("flatten"))
+    steps = load_steps(tmp_path / "pipeline.toml")
+    assert (steps.lag.on, steps.gain.flatten, steps.glare.fraction) == (False, "lowfreq", 0.06)
+    (tmp_path / "frames.toml").write_text(toml_with("temperature_C"))
+    (conditions,) = load_about(tmp_path / "frames.toml").values()
+    assert (conditions.integration_time_s, conditions.temperature_C) == (0.1, 24.0)
 
 
 def test_the_table_names_every_command() -> None:

@@ -16,13 +16,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_FILE_LIST_OPTIONS = {"--dark", "--flat"}
+_FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier"}
 
 Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows and columns, e.g. 3072x3072.")]
 DType = Annotated[str, typer.Option("--dtype", help="Headerless raw: pixel type.")]
 ByteOrder = Annotated[str, typer.Option("--byte-order", help="Headerless raw: little or big.")]
 HeaderBytes = Annotated[int, typer.Option("--header-bytes", help="Headerless raw: bytes before the first pixel.")]
 Frame = Annotated[int | None, typer.Option("--frame", help="Which frame of a file of several, from 0.")]
+About = Annotated[
+    Path | None, typer.Option("--about", metavar="FILE.toml", help="What files do not say: time, temperature, dose...")
+]
+Earlier = Annotated[
+    list[str] | None,
+    typer.Option("--earlier", metavar="FILES", help="Earlier sets of the panel; FILE@2026-01-31 dates a map."),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers as JSON.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")]
 Pitch = Annotated[float | None, typer.Option("--pitch", help="Pixel pitch [mm], where the file does not say it.")]
 
 
@@ -37,7 +46,7 @@ class Kind(enum.StrEnum):
 
 
 def spell_out_file_lists(arguments: list[str]) -> list[str]:
-    """Give every file after --dark or --flat its own option, so that `--dark *.tif` means all of them."""
+    """Give every file after --dark and its like its own option, so that `--dark *.tif` means all of them."""
     spelled: list[str] = []
     option = None
     for argument in arguments:
@@ -83,7 +92,9 @@ def demo(
 def simulate(
     scene: Annotated[str, typer.Argument(metavar="SCENE.toml", help="Scene file, or the name of a shipped scene.")],
     out: Annotated[Path, typer.Option("--out", help="Raw frames: .tif (multi-page) or .npy.")],
-    frames: Annotated[int, typer.Option("--frames", help="Frames, one after the other.")] = 1,
+    frames: Annotated[
+        int | None, typer.Option("--frames", help="Frames, one after the other; 1, or as the scene's sequence says.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     truth: Annotated[Path | None, typer.Option("--truth", help="Ground truth beside the frames, as .npz.")] = None,
 ) -> None:
@@ -96,23 +107,41 @@ def simulate(
 @app.command()
 def calibrate(
     dark: Annotated[list[str], typer.Option("--dark", metavar="FILES", help="Dark frames: files or a quoted pattern.")],
-    flat: Annotated[list[str], typer.Option("--flat", metavar="FILES", help="Flat frames: files or a pattern.")],
+    flat: Annotated[list[str], typer.Option("--flat", metavar="FILES", help="Flat frames, of one dose or several.")],
     out: Annotated[Path, typer.Option("--out", metavar="CAL", help="The calibration set, one file.")],
+    lag: Annotated[
+        list[str] | None, typer.Option("--lag", metavar="FILES", help="Beam-on/beam-off sequences, one a file.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="FILES", help="Other flats, to find non-uniform pixels with.")
+    ] = None,
+    earlier: Earlier = None,
+    criteria: Annotated[
+        str, typer.Option("--criteria", help="Defect criteria: e2597, pki, vendor or a .toml file.")
+    ] = "e2597",
+    order: Annotated[
+        int | None, typer.Option("--order", help="Order of the dose response, 1 to 3; as the flats need without it.")
+    ] = None,
+    shielded: Annotated[
+        str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")
+    ] = None,
     saturation: Annotated[
         float | None, typer.Option("--saturation", help="Raw value [DN] from which a pixel is saturated.")
     ] = None,
+    about: About = None,
     pitch: Pitch = None,
     shape: Shape = None,
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
 ) -> None:
-    """Offset, gain and defect maps from dark and flat frames."""
-    from radiography.cli.correction import run_calibrate
+    """Offset, gain, lag and defects from dark frames, flats and beam-on/beam-off sequences."""
+    from radiography.cli.calibration import CalibrationFiles, run_calibrate
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
-    run_calibrate(dark, flat, out, saturation, pitch, layout)
+    files = CalibrationFiles(dark, flat, lag or [], check or [], earlier or [], about, layout)
+    run_calibrate(files, out, criteria, order, shielded, saturation, pitch)
 
 
 @app.command()
@@ -120,7 +149,25 @@ def reconstruct(
     raw: Annotated[list[str], typer.Argument(metavar="RAW...", help="Raw frames: files or a quoted pattern.")],
     calibration: Annotated[Path, typer.Option("--calibration", metavar="CAL", help="From `calibrate`.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE_OR_DIR", help="Image (.tif), or a folder for many.")],
+    pipeline: Annotated[
+        Path | None, typer.Option("--pipeline", metavar="FILE.toml", help="Which corrections to apply, and how.")
+    ] = None,
+    flatten: Annotated[
+        str | None, typer.Option("--flatten", help="The beam's field: same (as in the flats), lowfreq or none.")
+    ] = None,
+    flags: Annotated[bool, typer.Option("--flags", help="Also the flag plane, as uint16 TIFF.")] = False,
+    variance: Annotated[
+        bool, typer.Option("--variance", help="Also the variance: random and calibration part.")
+    ] = False,
+    sequence: Annotated[bool, typer.Option("--sequence", help="The files are one sequence: lag passes on.")] = False,
+    frame_interval: Annotated[
+        float | None, typer.Option("--frame-interval", help="Time from frame to frame [s], where files do not say it.")
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Back from corrected images to raw ones, where their flags allow.")
+    ] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also DICOM DX, for presentation and processing.")] = False,
+    about: About = None,
     pitch: Pitch = None,
     shape: Shape = None,
     dtype: DType = "uint16",
@@ -128,11 +175,83 @@ def reconstruct(
     header_bytes: HeaderBytes = 0,
 ) -> None:
     """Corrected images (float32 TIFF, PNG preview) from raw frames."""
-    from radiography.cli.correction import run_reconstruct
+    from radiography.cli.correction import Wanted, run_reconstruct
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
-    run_reconstruct(raw, calibration, out, dicom, pitch, layout)
+    if undo:
+        from radiography.cli.undo import run_undo
+
+        given = {"--pipeline": pipeline, "--flatten": flatten, "--variance": variance, "--dicom": dicom}
+        run_undo(raw, calibration, out, [name for name, value in given.items() if value])
+        return
+    wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten)
+    run_reconstruct(raw, calibration, out, pipeline, wanted, about, pitch, layout)
+
+
+@app.command()
+def defects(
+    calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set, defect table or .bpm.xml.")],
+    earlier: Earlier = None,
+    in_runs: Annotated[
+        float | None, typer.Option("--in-runs", help="Keep what is bad in this part of all maps, 0 to 1.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option("--image", help="Write the map as uint16 TIFF.")] = None,
+    table: Annotated[Path | None, typer.Option("--table", help="Write the pixels as .csv or .json.")] = None,
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="Write a picture with the defects (.png).")] = None,
+    over: Annotated[Path | None, typer.Option("--over", help="Image under the defects; the gain map without.")] = None,
+) -> None:
+    """Bad pixels of a panel: classes, clusters, lines, and what changed since earlier maps."""
+    from radiography.cli.defects import run_defects
+
+    run_defects(calibration, earlier or [], in_runs, image, table, overlay, over)
+
+
+@app.command()
+def lag(
+    calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set with a lag model.")],
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """What earlier frames leave in later ones: the fitted terms, and what remains after correction."""
+    from radiography.cli.lag import run_lag
+
+    run_lag(calibration, json_file, plot)
+
+
+@app.command()
+def qc(
+    calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set.")],
+    earlier: Earlier = None,
+    limits: Annotated[
+        str | None, typer.Option("--limits", metavar="FILE.toml", help="Limits; exit code 1 when one is broken.")
+    ] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the trend, a row a set.")] = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """Uniformity, noise, lag and defects of a calibration set, with the trend over earlier ones."""
+    from radiography.cli.quality import run_qc
+
+    if not run_qc(calibration, earlier or [], limits, csv_file, json_file, plot):
+        raise typer.Exit(1)
+
+
+@app.command()
+def residual(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Scintillators: shipped names or .toml files.")],
+    panel: Annotated[str, typer.Option("--panel", help="Panel: shipped name or .toml file.")] = "fully_coated",
+    rates: Annotated[
+        str, typer.Option("--rates", metavar="A:B or A,B,...", help="Frame rates [1/s]: a range or a list.")
+    ] = "1:1000",
+    exposure: Annotated[str, typer.Option("--exposure", help="pulsed or continuous.")] = "pulsed",
+    json_file: JsonFile = None,
+    plot: Plot = None,
+) -> None:
+    """What remains of the previous frame at fluoroscopic rates: panel lag, afterglow and decay."""
+    from radiography.cli.residual import run_residual
+
+    run_residual(names, panel, rates, exposure, json_file, plot)
 
 
 @app.command()
@@ -172,7 +291,7 @@ def export(
     header_bytes: HeaderBytes = 0,
 ) -> None:
     """DICOM Digital X-Ray image that viewers open."""
-    from radiography.cli.correction import run_export
+    from radiography.cli.export import run_export
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)

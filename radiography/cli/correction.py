@@ -1,9 +1,11 @@
-"""`radiography calibrate`, `reconstruct` and `export`: from real or simulated frames to images and DICOM."""
+"""`radiography reconstruct`: from raw frames to corrected images, their flags and variance, and DICOM."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,27 +13,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calibration.calibration_set import CalibrationSet, calibration_set, load_calibration_set, save_calibration_set
+from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame, plan_correction
-from calibration.defects import find_defects
-from calibration.gain import estimate_gain
-from calibration.offset import estimate_offset
+from calibration.dark_scale import (
+    PRIOR_SCALE_ERROR,
+    TEMPERATURE_SCALE_ERROR,
+    dark_scale_from_reference,
+    dark_scale_from_temperature,
+)
+from calibration.flags import FLAG_NAMES, UNUSABLE
+from calibration.lag import LagState
+from calibration.line_noise import estimate_line_noise
+from calibration.staleness import check_conditions, check_drift
+from calibration.steps import Gain, Steps
+from radiography.cli.about import load_about, number_of, told
+from radiography.cli.export import write_dicom_pair
 from radiography.cli.options import check_writable, open_all, progress_bar
 from radiography.cli.outputs import staged
+from radiography.config import build, load_steps
 from radiography.frames import (
     FrameSource,
     RawLayout,
     iterate_frames,
-    read_image,
     sha256_of,
+    tiff_pages,
     write_preview_png,
-    write_tiff,
 )
 
-Frames = Iterator[npt.NDArray[Any]]
-
 # What a corrected image keeps of what its raw frame said about itself.
-_INHERITED = (
+INHERITED = (
     "panel",
     "serial",
     "scintillator",
@@ -42,99 +52,256 @@ _INHERITED = (
     "source_to_detector_mm",
     "focal_spot_mm",
     "integration_time_s",
+    "frame_interval_s",
+    "temperature_C",
+    "binning",
+    "gain_mode",
+    "date",
     "seed",
     "scene",
 )
-_OF_ONE_PANEL = ("serial", "integration_time_s")  # must agree between darks, flats and raw frames
+CONDITIONS = (
+    "serial",
+    "panel",
+    "scintillator",
+    "binning",
+    "gain_mode",
+    "integration_time_s",
+    "temperature_C",
+    "date",
+    "source_to_detector_mm",
+)
+_COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
+_BIG_TIFF_BYTES = 2**31
 
 
-def run_calibrate(
-    dark: Sequence[str],
-    flat: Sequence[str],
-    out: Path,
-    saturation_dn: float | None,
-    pitch_mm: float | None,
-    layout: RawLayout | None,
-) -> None:
-    """Write the calibration set learned from dark and flat frames."""
-    check_writable(out)
-    darks, flats = open_all(dark, "dark", layout), open_all(flat, "flat", layout)
-    if (darks[0].rows, darks[0].cols) != (flats[0].rows, flats[0].cols):
-        raise ValueError(
-            f"dark frames are {darks[0].rows} x {darks[0].cols} ({darks[0].path}) but flat frames are "
-            f"{flats[0].rows} x {flats[0].cols} ({flats[0].path})"
-        )
-    mode = _mode_of([*darks, *flats])
-    provenance = {
-        **mode,
-        "pitch_mm": pitch_mm if pitch_mm is not None else _pitch_of([*flats, *darks]),
-        "dark_files": [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in darks],
-        "flat_files": [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in flats],
-        "software": f"radiography {version('radiography')}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    with progress_bar("calibrating") as progress:
-        total = sum(source.count for source in [*darks, *flats])
-        calibration = learn(
-            _stream(darks, progress, 0, total),
-            _stream(flats, progress, sum(source.count for source in darks), total),
-            saturation_dn if saturation_dn is not None else _saturation_of(flats),
-            provenance,
-        )
-    save_calibration_set(calibration, out)
-    print(f"{out}: {describe(calibration)}")
+@dataclass(frozen=True)
+class Wanted:
+    """What `reconstruct` shall write beside the images, and how frames follow each other."""
 
-
-def learn(darks: Frames, flats: Frames, saturation_dn: float, provenance: Mapping[str, Any]) -> CalibrationSet:
-    """Offset, gain and defects from streams of frames, none of which is kept."""
-    offset = estimate_offset(darks)
-    gain = estimate_gain(flats, offset, saturation_dn=saturation_dn)
-    defects = find_defects(offset, gain, saturation_dn=saturation_dn)
-    return calibration_set(offset, gain, defects, saturation_dn=saturation_dn, provenance=provenance)
-
-
-def describe(calibration: CalibrationSet) -> str:
-    """One line about a calibration set."""
-    bad = {name: count for name, count in calibration.provenance["defects"].items() if count}
-    rejected = len(calibration.provenance["darks_rejected"])
-    left_out = f" ({rejected} rejected)" if rejected else ""
-    return (
-        f"{calibration.darks_used} dark{left_out} and {calibration.flats_used} flat frames, "
-        f"{calibration.level_dn:.0f} DN, dark noise {calibration.typical_dark_noise_dn:.2f} DN, "
-        f"defects: {', '.join(f'{count} {name}' for name, count in bad.items()) or 'none'}"
-    )
+    flags: bool = False
+    variance: bool = False
+    dicom: bool = False
+    sequence: bool = False
+    frame_interval_s: float | None = None
+    flatten: str | None = None
 
 
 def run_reconstruct(
     raw: Sequence[str],
     calibration_file: Path,
     out: Path,
-    dicom: bool,
+    pipeline: Path | None,
+    wanted: Wanted,
+    about: Path | None,
     pitch_mm: float | None,
     layout: RawLayout | None,
 ) -> None:
-    """Write corrected images: float32 TIFF, PNG preview and, where asked for, DICOM."""
-    sources = open_all(raw, "raw", layout)
-    folder, names = _output_names(sources, out)
+    """Write corrected images: float32 TIFF, PNG preview and, where asked for, flags, variance and DICOM."""
+    sources = told(open_all(raw, "raw", layout), load_about(about))
+    folder, names = output_names(sources, out, wanted)
+    steps = _chosen_steps(pipeline, wanted)
     calibration = load_calibration_set(calibration_file)
-    _refuse_other_panel(sources, calibration, calibration_file)
-    plan = plan_correction(calibration)
-    used = {"calibration": {"name": calibration_file.name, "sha256": sha256_of(calibration_file)}}
+    used: dict[str, Any] = {"calibration": origin_of(calibration_file)}
+    if pipeline is not None:
+        used["pipeline_file"] = origin_of(pipeline)
+    warnings: list[str] = []
     made = not folder.exists()
     if made:
         folder.mkdir()
     try:
         with staged(folder) as temporary, progress_bar("reconstructing") as progress:
-            for number, (source, name) in enumerate(zip(sources, names, strict=True)):
+            state: LagState | None = None
+            dark_scale: float | None = None
+            total, done = sum(source.count for source in sources), 0
+            lines = []
+            for source, name in zip(sources, names, strict=True):
+                held = dark_scale if wanted.sequence else None
+                plan, found, dark_scale = prepare(source, calibration, calibration_file, steps, wanted, held)
+                warnings += [f"{source.path}: {warning}" for warning in found]
                 pitch = pitch_mm or source.pitch_mm or calibration.provenance.get("pitch_mm")
-                written = write_corrected(source, plan, temporary / name, pitch, used, dicom)
-                progress((number + 1) / len(sources))
-                for line in written:
-                    print(line.replace(str(temporary), str(folder)))
+                about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
+
+                def report(frames: int, before: int = done) -> None:
+                    progress((before + frames) / total)
+
+                written, state = write_corrected(
+                    source, plan, temporary / name, pitch, about_it, wanted, state if wanted.sequence else None, report
+                )
+                done += source.count
+                lines += [line.replace(f"{temporary}/", "" if folder == Path() else f"{folder}/") for line in written]
     except BaseException:
         if made:
             folder.rmdir()
         raise
+    for warning in dict.fromkeys(warnings):
+        print(f"radiography: warning: {warning}", file=sys.stderr)
+    for line in lines:
+        print(line)
+
+
+def prepare(
+    source: FrameSource,
+    calibration: CalibrationSet,
+    path: Path,
+    steps: Steps,
+    wanted: Wanted,
+    held_scale: float | None = None,
+) -> tuple[CorrectionPlan, list[str], float]:
+    """The plan for the frames of one file, what to warn about, and their dark current over that of the calibration.
+
+    A calibration that does not fit is refused. A scale that is held is that of the files before in the sequence.
+
+    The first frame tells the scale of the dark current where the panel has shielded columns.
+    """
+    if (source.rows, source.cols) != calibration.offset_dn.shape:
+        rows, cols = calibration.offset_dn.shape
+        raise ValueError(
+            f"{source.path} is {source.rows} x {source.cols} but the calibration {path} is {rows} x {cols}"
+        )
+    conditions = _conditions(source.metadata)
+    time_s, distance_mm = number_of(source, "integration_time_s"), number_of(source, "source_to_detector_mm")
+    known = _conditions({**calibration.provenance, "temperature_C": calibration.temperature_C})
+    if calibration.dark_time_s is not None:
+        known["integration_time_s"] = calibration.dark_time_s
+    first = next(iterate_frames(source, range(1)))
+    scale, scaled = (held_scale, True) if held_scale is not None else _dark_scale(source, first, calibration, steps)
+    warnings = list(
+        check_conditions(
+            known,
+            conditions,
+            rate_known=calibration.dark_rate_dn_per_s is not None,
+            dark_times_s=calibration.dark_times_s,
+            scaled=scaled,
+            flatten=steps.gain.flatten if steps.gain.on else "none",
+            calibration_name=f"the calibration {path}",
+            frame_name=str(source.path),
+        )
+    )
+    in_sequence = source.count > 1 or wanted.sequence
+    if in_sequence and steps.lag.on is not False and calibration.lag and _interval(source, steps, wanted) is None:
+        if steps.lag.on:
+            raise ValueError(f"{source.path} does not say frame_interval_s, which lag needs: give --frame-interval")
+        warnings.append(f"lag was not corrected: {source.path} does not say its frame interval, see --frame-interval")
+        steps = replace(steps, lag=replace(steps.lag, on=False))
+    plan = plan_correction(
+        calibration,
+        steps,
+        integration_time_s=time_s,
+        dark_scale=scale,
+        source_to_detector_mm=distance_mm,
+        pitch_mm=source.pitch_mm,
+        variance=wanted.variance,
+    )
+    if calibration.shielded_cols and steps.offset.on:
+        line = estimate_line_noise(first, plan.offset_dn, calibration.shielded_cols, _unusable(calibration))
+        warnings += check_drift(line.drift_dn, line.drift_error_dn, frame_name=str(source.path))
+    return plan, warnings, scale
+
+
+def _conditions(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Conditions by name, numbers only where they are numbers."""
+    found = {key: said.get(key) for key in CONDITIONS}
+    for key in ("integration_time_s", "temperature_C", "source_to_detector_mm"):
+        if isinstance(found[key], bool) or not isinstance(found[key], int | float):
+            found[key] = None
+    return found
+
+
+def _unusable(calibration: CalibrationSet) -> npt.NDArray[np.bool_]:
+    return np.asarray((calibration.defects & UNUSABLE) != 0)
+
+
+def _interval(source: FrameSource, steps: Steps, wanted: Wanted) -> float | None:
+    return wanted.frame_interval_s or steps.lag.frame_interval_s or number_of(source, "frame_interval_s")
+
+
+def _dark_scale(
+    source: FrameSource, raw_dn: npt.NDArray[Any], calibration: CalibrationSet, steps: Steps
+) -> tuple[float, bool]:
+    """Dark current of the frames over that of the calibration, and whether it was measured or computed at all."""
+    rate, how = calibration.dark_rate_dn_per_s, steps.offset.scale
+    if rate is None or calibration.dark_time_s is None or how == "none" or not steps.offset.on:
+        return 1.0, False
+    scale, error, scaled = 1.0, PRIOR_SCALE_ERROR, False
+    own_C, known_C = number_of(source, "temperature_C"), calibration.temperature_C
+    if how != "reference" and own_C is not None and known_C is not None and calibration.doubling_K is not None:
+        scale = dark_scale_from_temperature(own_C, known_C, calibration.doubling_K)
+        error, scaled = TEMPERATURE_SCALE_ERROR, True
+    elif how == "temperature":
+        raise ValueError(
+            f'offset scale "temperature" needs temperature_C of {source.path} and of the calibration, got {own_C} and '
+            f"{known_C}"
+        )
+    if how == "reference" and not calibration.shielded_cols:
+        raise ValueError('offset scale "reference" needs shielded columns, which the calibration does not know')
+    if how != "temperature" and calibration.shielded_cols:
+        time_s = number_of(source, "integration_time_s") or calibration.dark_time_s
+        scale, _ = dark_scale_from_reference(
+            raw_dn,
+            calibration.offset_dn,
+            rate,
+            calibration.dark_time_s,
+            time_s,
+            calibration.shielded_cols,
+            _unusable(calibration),
+            scale,
+            error,
+            float(calibration.provenance.get("dark_rate_error_dn_per_s", 0.0)),
+        )
+        scaled = True
+    return scale, scaled
+
+
+def _chosen_steps(pipeline: Path | None, wanted: Wanted) -> Steps:
+    """The pipeline file with what the command line says on top."""
+    steps = load_steps(pipeline)
+    if wanted.frame_interval_s is not None and not 0 < wanted.frame_interval_s < float("inf"):
+        raise ValueError(f"--frame-interval must be a positive time in s, got {wanted.frame_interval_s:g}")
+    if wanted.flatten is None:
+        return steps
+    return replace(steps, gain=build(Gain, {**asdict(steps.gain), "flatten": wanted.flatten}, "--flatten"))
+
+
+def steps_done(plan: CorrectionPlan) -> list[str]:
+    """What the plan does to a frame, in order, for the record."""
+    steps, done = plan.steps, ["saturation flagged"]
+    if plan.unusable is not None:
+        done.append("line noise subtracted")
+    if steps.offset.on:
+        done.append("offset subtracted")
+    if plan.lag is not None:
+        done.append("lag subtracted")
+    if steps.gain.on:
+        field = {"same": "", "none": ", field of the beam kept", "lowfreq": ", field of the beam at this distance"}
+        done.append(("gain" if plan.curvature is None else "dose response") + " applied" + field[steps.gain.flatten])
+    if plan.interpolation is not None:
+        done.append("defects interpolated")
+    if plan.glare is not None:
+        done.append("glare removed")
+    return done
+
+
+def origin_of(path: Path) -> dict[str, str]:
+    return {"name": path.name, "sha256": sha256_of(path)}
+
+
+def _planes_wanted(wanted: Wanted) -> dict[str, str]:
+    """Planes that are written beside each image, by the end of their names, with what to say about them."""
+    beside = {"flags": "flag plane, bits as in its metadata"} if wanted.flags else {}
+    if wanted.variance:
+        beside |= {"variance_random": "variance of one frame", "variance_calibration": "variance of the calibration"}
+    return beside
+
+
+def is_big(source: FrameSource) -> bool:
+    """Whether float32 frames of a source need a BigTIFF, whose offsets are not 32 bits."""
+    return source.count * source.rows * source.cols * 4 > _BIG_TIFF_BYTES
+
+
+def about_plane(kind: str) -> dict[str, Any]:
+    """What a plane beside the image says about itself."""
+    return {"kind": kind, "unit": "bits", "bits": FLAG_NAMES} if kind == "flags" else {"kind": kind, "unit": "DN^2"}
 
 
 def write_corrected(
@@ -143,106 +310,65 @@ def write_corrected(
     target: Path,
     pitch_mm: float | None,
     used: Mapping[str, Any],
-    dicom: bool,
-) -> list[str]:
-    """Corrected image of one raw file with its preview and DICOM files; a line about each file written."""
-    lines = []
-    counts = {"saturated": 0, "negative": 0, "interpolated": 0, "uncorrectable": 0}
+    wanted: Wanted,
+    state: LagState | None = None,
+    report: Callable[[int], None] = lambda frames: None,
+) -> tuple[list[str], LagState | None]:
+    """Corrected image of one raw file with what is wanted beside it; a line about each file, and the lag left behind.
+
+    Frames are read, corrected and written one at a time.
+    """
+    if wanted.dicom and pitch_mm is None:
+        raise ValueError(f"{source.path} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
     metadata = {
         "kind": "corrected",
         "software": f"radiography {version('radiography')}",
-        "steps": ["saturation flagged", "offset subtracted", "gain applied", "defects interpolated"],
-        "raw": {"name": source.path.name, "sha256": sha256_of(source.path), "frames": source.count},
+        "steps": steps_done(plan),
+        "pipeline": asdict(plan.steps),
+        "raw": {**origin_of(source.path), "frames": source.count, "dtype": str(source.dtype)},
         **used,
-        **{key: source.metadata[key] for key in _INHERITED if key in source.metadata},
+        **{key: source.metadata[key] for key in INHERITED if key in source.metadata},
     }
-    if dicom and pitch_mm is None:
-        raise ValueError(f"{source.path} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
-
-    def corrected() -> Iterator[npt.NDArray[np.float32]]:
-        frame: CorrectedFrame | None = None
+    interval = _interval(source, plan.steps, wanted)
+    beside = _planes_wanted(wanted)
+    paths = {kind: target.with_name(f"{target.stem}_{kind}.tif") for kind in beside}
+    counts = dict.fromkeys(_COUNTED, 0)
+    dicoms: list[str] = []
+    big = is_big(source)
+    frame: CorrectedFrame | None = None
+    with ExitStack() as files:
+        write_image = files.enter_context(tiff_pages(target, pitch_mm, metadata, big=big))
+        write_beside = {
+            kind: files.enter_context(tiff_pages(path, pitch_mm, {**metadata, **about_plane(kind)}, big=big))
+            for kind, path in paths.items()
+        }
         for number, raw_dn in enumerate(iterate_frames(source)):
-            frame = correct_frame(raw_dn, plan, frame)
-            for key in counts:
-                counts[key] += getattr(frame, key)
+            frame = correct_frame(raw_dn, plan, frame, state=state, elapsed_s=None if state is None else interval)
+            state = frame.state
+            own = {key: int(getattr(frame, key)) for key in _COUNTED}
+            counts = {key: counts[key] + own[key] for key in _COUNTED}
+            write_image(frame.corrected_dn, {"frame": number, "counts": own})
+            for kind, write_plane in write_beside.items():
+                write_plane(getattr(frame, kind), {"frame": number})
             if number == 0:
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
-            if dicom:
+            if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number + 1:04d}"
-                for path in _write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), metadata):
-                    lines.append(f"{path}: DICOM DX")
-            yield frame.corrected_dn
-
-    first_bytes = source.count * source.rows * source.cols * 4
-    write_tiff(target, corrected(), pitch_mm, metadata, big=first_bytes > 2**31)
+                pair = write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), metadata)
+                dicoms += [f"{path}: DICOM DX" for path in pair]
+            report(number + 1)
     about = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing flagged"
-    lines.insert(0, f"{target}: corrected, {about}")
-    lines.insert(1, f"{target.with_suffix('.png')}: preview")
-    return lines
+    lines = [f"{target}: corrected, {about}", f"{target.with_suffix('.png')}: preview"]
+    lines += [f"{path}: {beside[kind]}" for kind, path in paths.items()]
+    return lines + dicoms, state
 
 
-def run_export(
-    image: Path,
-    frame: int | None,
-    out: Path,
-    for_processing: bool,
-    pitch_mm: float | None,
-    name: str,
-    identifier: str,
-    layout: RawLayout | None,
-) -> None:
-    """Write one corrected image as DICOM DX."""
-    from radiography.dicom.write import export_dx
-
-    check_writable(out)
-    picture = read_image(image, layout, frame)
-    pitch = pitch_mm or picture.pitch_mm
-    if pitch is None:
-        raise ValueError(f"{image} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
-    description = dx_description(picture.metadata, name, identifier)
-    export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing)
-    print(f"{out}: DICOM DX for {'processing' if for_processing else 'presentation'}, {pitch:g} mm pixels")
-
-
-def dx_description(metadata: Mapping[str, Any], name: str = "", identifier: str = "PHANTOM") -> Any:
-    """What a DICOM file says about an image, as far as the image's own metadata knows it."""
-    from radiography.dicom.description import DxDescription
-
-    scene = metadata.get("scene")
-    anode = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "Ag": "SILVER"}
-    return DxDescription(
-        patient_name=name,
-        patient_id=identifier,
-        series_description=str(scene["description"])[:64] if isinstance(scene, dict) else "",
-        model=str(metadata.get("panel", "")),
-        serial_number=str(metadata.get("serial", "")),
-        detector_id=str(metadata.get("serial", "")),
-        detector_description=str(metadata.get("scintillator", "")),
-        kvp=metadata.get("kvp"),
-        anode=anode.get(str(metadata.get("anode")), ""),
-        focal_spot_mm=metadata.get("focal_spot_mm") or None,
-        source_to_detector_mm=metadata.get("source_to_detector_mm"),
-        air_kerma_uGy=metadata.get("air_kerma_uGy") or None,
-    )
-
-
-def _write_dicom_pair(
-    corrected_dn: npt.NDArray[np.float32], pitch_mm: float, stem: Path, metadata: Mapping[str, Any]
-) -> list[Path]:
-    """For Presentation and For Processing, linked; their paths."""
-    from radiography.dicom.write import export_dx
-
-    processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
-    description = dx_description(metadata)
-    reference = export_dx(corrected_dn, pitch_mm, processing, description, True)
-    export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference)
-    return [presentation, processing]
-
-
-def _output_names(sources: Sequence[FrameSource], out: Path) -> tuple[Path, list[str]]:
-    """Folder and file names of the corrected images."""
+def output_names(sources: Sequence[FrameSource], out: Path, wanted: Wanted) -> tuple[Path, list[str]]:
+    """Folder and file names of the corrected images, after refusing names that would overwrite something."""
     if len(sources) == 1 and not out.is_dir() and out.suffix.lower() in (".tif", ".tiff"):
         check_writable(out)
+        if out.resolve() == sources[0].path.resolve():
+            raise ValueError(f"{out} would be overwritten by its own corrected image: give another --out")
         return out.parent, [out.name]
     if out.suffix.lower() in (".tif", ".tiff") or out.is_file():
         raise ValueError(
@@ -251,58 +377,12 @@ def _output_names(sources: Sequence[FrameSource], out: Path) -> tuple[Path, list
     if not out.parent.is_dir():
         raise FileNotFoundError(f"cannot write {out}: the folder {out.parent} does not exist")
     names = [f"{source.path.stem}.tif" for source in sources]
+    beside = [f"{source.path.stem}_{kind}.tif" for source in sources for kind in _planes_wanted(wanted)]
     for source, name in zip(sources, names, strict=True):
-        if names.count(name) > 1:
+        if (names + beside).count(name) > 1:
             raise ValueError(
                 f"several raw files would become {name}, such as {source.path}: reconstruct them one by one"
             )
         if (out / name).resolve() == source.path.resolve():
             raise ValueError(f"{source.path} would be overwritten by its own corrected image: give another --out")
     return out, names
-
-
-def _stream(sources: Sequence[FrameSource], progress: Callable[[float], None], done: int, total: int) -> Frames:
-    for source in sources:
-        for frame in iterate_frames(source):
-            done += 1
-            progress(done / total)
-            yield frame
-
-
-def _mode_of(sources: Sequence[FrameSource]) -> dict[str, Any]:
-    """Panel and mode that all files agree on; files that do not say are taken at their word."""
-    mode: dict[str, Any] = {}
-    for key in ("panel", "scintillator", *_OF_ONE_PANEL):
-        said = [(source, source.metadata[key]) for source in sources if key in source.metadata]
-        for source, value in said[1:]:
-            if value != said[0][1]:
-                raise ValueError(f"{source.path} was taken with {key} {value}, but {said[0][0].path} with {said[0][1]}")
-        if said:
-            mode[key] = said[0][1]
-    return mode
-
-
-def _refuse_other_panel(sources: Sequence[FrameSource], calibration: CalibrationSet, path: Path) -> None:
-    for source in sources:
-        if (source.rows, source.cols) != calibration.offset_dn.shape:
-            rows, cols = calibration.offset_dn.shape
-            raise ValueError(
-                f"{source.path} is {source.rows} x {source.cols} but the calibration {path} is {rows} x {cols}"
-            )
-        for key in _OF_ONE_PANEL:
-            own, other = source.metadata.get(key), calibration.provenance.get(key)
-            if own is not None and other is not None and own != other:
-                raise ValueError(f"{source.path} was taken with {key} {own}, but the calibration {path} with {other}")
-
-
-def _pitch_of(sources: Sequence[FrameSource]) -> float | None:
-    return next((source.pitch_mm for source in sources if source.pitch_mm is not None), None)
-
-
-def _saturation_of(sources: Sequence[FrameSource]) -> float:
-    """Raw value of a saturated pixel: what the files say, or the end of their integer range."""
-    for source in sources:
-        if "saturation_dn" in source.metadata:
-            return float(source.metadata["saturation_dn"])
-    dtype = np.dtype(sources[0].dtype)
-    return float(np.iinfo(dtype).max) if dtype.kind in "ui" else float(np.finfo(np.float32).max)

@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, save_calibration_set
 from calibration.correct import plan_correction
+from calibration.learn import FrameStack, learn_panel
 from radiography.acquire import Acquisition, acquire_sequence, expose, mean_electrons, plan_acquisition
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
-from radiography.cli.correction import describe, learn, write_corrected
+from radiography.cli.calibration import describe
+from radiography.cli.correction import Wanted, write_corrected
 from radiography.cli.options import check_at_least, progress_bar
 from radiography.cli.outputs import staged
 from radiography.cli.simulation import light_origin, raw_metadata, scene_rng
@@ -94,7 +96,7 @@ def _run_panel(name: str, folder: Path, frames: int, seed: int) -> tuple[dict[st
     for scene in OBJECTS:
         _image(_plan(scene, name), inside / f"{scene}_raw.tif", seed)
         source = open_frames(inside / f"{scene}_raw.tif")
-        write_corrected(source, plan, inside / f"{scene}.tif", source.pitch_mm, used, dicom=True)
+        write_corrected(source, plan, inside / f"{scene}.tif", source.pitch_mm, used, Wanted(dicom=True))
         print(f"{name}: {scene} reconstructed", flush=True)
     edge = read_image(inside / "edge.tif")
     curve = slanted_edge_mtf(edge.pixels, acquisition.geometry.pitch_mm, _edge_region(acquisition))
@@ -147,11 +149,12 @@ def _edge_region(acquisition: Acquisition) -> tuple[int, int, int, int]:
 def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int) -> CalibrationSet:
     """Calibration of a panel from its own dark and flat frames, simulated one at a time."""
     exposure = expose(flat)
+    time_s, interval_s = flat.scene.timing.integration_time_s, flat.scene.timing.frame_interval_s
     provenance = {
         "panel": flat.panel.name,
         "serial": flat.panel.serial,
         "scintillator": flat.scintillator.name,
-        "integration_time_s": flat.scene.timing.integration_time_s,
+        "source_to_detector_mm": flat.scene.geometry.source_to_detector_mm,
         "pitch_mm": flat.geometry.pitch_mm,
         "seed": seed,
         "software": f"radiography {version('radiography')}",
@@ -163,11 +166,15 @@ def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int) -> 
                 progress((done + number + 1) / (2 * frames))
                 yield raw_dn
 
-        return learn(
-            counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0),
-            counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames),
-            flat.panel.saturation_dn,
-            provenance,
+        darks = counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0)
+        flats = counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames)
+        kerma = flat.scene.beam.air_kerma_uGy
+        return learn_panel(
+            [FrameStack(darks, "dark", time_s, interval_s)],
+            [FrameStack(flats, "flat", time_s, interval_s, air_kerma_uGy=kerma)],
+            saturation_dn=flat.panel.saturation_dn,
+            pitch_mm=flat.geometry.pitch_mm,
+            provenance=provenance,
         )
 
 

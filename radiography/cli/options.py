@@ -33,6 +33,17 @@ def region(text: str | None) -> tuple[int, int, int, int] | None:
     return r0, r1, c0, c1
 
 
+def column_ranges(option: str, text: str) -> tuple[tuple[int, int], ...]:
+    """C0:C1,C2:C3 as half-open ranges."""
+    ranges = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d+):(\d+)", part)
+        if match is None or int(match[1]) >= int(match[2]):
+            raise ValueError(f"{option} must be ranges of columns such as 0:16,3056:3072, got '{text}'")
+        ranges.append((int(match[1]), int(match[2])))
+    return tuple(ranges)
+
+
 def input_files(names: Sequence[str], what: str) -> list[Path]:
     """Files named one by one, by pattern or by folder, in the order given; patterns and folders sorted."""
     found: list[Path] = []

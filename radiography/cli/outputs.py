@@ -3,30 +3,80 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_STAGING = re.compile(r"\.radiography-(?P<state>work|done)-(?P<process>\d+)-[0-9a-f]{8}")
 
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder inside ``folder`` whose files move into it, over older ones, when all went well.
 
-    On any failure, an interrupt included, the temporary folder is removed and nothing else has changed.
+    On any failure, an interrupt included, the temporary folder is removed and nothing else has changed. A process that
+    is killed leaves either unfinished work, which the next command here removes, or finished work of which some files
+    may have moved already: the next command moves the rest. Each single file is always whole, old or new.
 
     Raises
     ------
     OSError
         If the folder cannot be written to.
     """
-    temporary = Path(tempfile.mkdtemp(prefix=".radiography-", dir=folder))
+    _tidy_up(folder)
+    name = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = folder / f".radiography-work-{name}"
+    temporary.mkdir()
+    finished = folder / f".radiography-done-{name}"
     try:
         yield temporary
-        for path in sorted(path for path in temporary.rglob("*") if path.is_file()):
+        for path in temporary.rglob("*"):
             final = folder / path.relative_to(temporary)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, final)  # noqa: PTH105 - atomic by name
+            if path.is_file() and final.is_dir():
+                raise IsADirectoryError(f"cannot write {final}: it is a folder")
+            if path.is_file():
+                _to_disk(path)
+        temporary.rename(finished)  # from here on the results exist
+        _move_out(finished, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _move_out(finished: Path, folder: Path) -> None:
+    """Give the files of a finished folder their own names, and remove it."""
+    for path in sorted(path for path in finished.rglob("*") if path.is_file()):
+        final = folder / path.relative_to(finished)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, final)  # noqa: PTH105 - atomic by name
+    shutil.rmtree(finished, ignore_errors=True)
+
+
+def _tidy_up(folder: Path) -> None:
+    """End what processes that are no longer there have left: finished work moves out, unfinished work goes."""
+    for path in folder.iterdir():
+        match = _STAGING.fullmatch(path.name)
+        if match is None or not path.is_dir() or _is_running(int(match["process"])):
+            continue
+        if match["state"] == "done":
+            with suppress(OSError):
+                _move_out(path, folder)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

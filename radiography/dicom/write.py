@@ -42,6 +42,7 @@ def export_dx(
     predecessor: DxReference | None = None,
     counts_per_dn: float = 1.0,
     pedestal: int = 0,
+    origin: str = "",
 ) -> DxReference:
     """The DICOM file of one corrected image, either kind.
 
@@ -64,6 +65,8 @@ def export_dx(
         The For Processing object of the same image.
     counts_per_dn, pedestal : float, int
         For Processing only, as in `linear_counts`.
+    origin : str
+        How the image was corrected and with what; stands at the end of the comment.
 
     Returns
     -------
@@ -76,15 +79,16 @@ def export_dx(
         If the image cannot be stored or presented; OSError if the file cannot be written.
     """
     frame_digest = _digest(corrected_dn)
+    origin = f"; {origin}" if origin else ""
     if not for_processing:
         picture = present(corrected_dn)
         window = (picture.window_center, picture.window_width)
         return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
-                        predecessor=predecessor, comment=picture.description)  # fmt: skip
+                        predecessor=predecessor, comment=picture.description + origin)  # fmt: skip
     stored, low, high = linear_counts(corrected_dn, counts_per_dn, pedestal)
     comment = (
         f"corrected DN = (stored - {pedestal}) / {counts_per_dn:.9g}, linear in exposure; "
-        f"{low} pixels clipped at 0, {high} at {PROCESSING_MAXIMUM}"
+        f"{low} pixels clipped at 0, {high} at {PROCESSING_MAXIMUM}{origin}"
     )
     return write_dx(path, stored, pitch_mm, description, for_processing=True, frame_digest=frame_digest,
                     comment=comment, clipped=(low, high))  # fmt: skip

@@ -1,0 +1,216 @@
+"""`radiography calibrate`: from dark frames, flats and beam-on/beam-off sequences to a calibration set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from calibration.defects import load_criteria
+from calibration.learn import FrameStack, learn_panel
+from radiography.cli.about import load_about, number_of, told
+from radiography.cli.options import check_writable, column_ranges, input_files, open_all, progress_bar
+from radiography.frames import FrameSource, RawLayout, iterate_frames, sha256_of
+
+_OF_ONE_PANEL = ("panel", "scintillator", "serial", "binning", "gain_mode")  # must agree between all files
+
+
+@dataclass(frozen=True)
+class CalibrationFiles:
+    """What the command line names: files of frames by kind, earlier sets, what files do not say, raw layout."""
+
+    dark: Sequence[str]
+    flat: Sequence[str]
+    lag: Sequence[str]
+    check: Sequence[str]
+    earlier: Sequence[str]
+    about: Path | None
+    layout: RawLayout | None
+
+
+def run_calibrate(
+    files: CalibrationFiles,
+    out: Path,
+    criteria: str,
+    order: int | None,
+    shielded: str | None,
+    saturation_dn: float | None,
+    pitch_mm: float | None,
+) -> None:
+    """Write the calibration set learned from the frames."""
+    check_writable(out)
+    about = load_about(files.about)
+    limits = load_criteria(criteria)
+    names = {"dark": files.dark, "flat": files.flat, "lag": files.lag, "check": files.check}
+    kinds = {kind: told(open_all(given, kind, files.layout), about) if given else [] for kind, given in names.items()}
+    everything = [source for sources in kinds.values() for source in sources]
+    _refuse_mixed_shapes(kinds)
+    earlier_paths = input_files(files.earlier, "calibration")
+    earlier = [load_calibration_set(path) for path in earlier_paths]
+    pitch = pitch_mm or next((source.pitch_mm for source in everything if source.pitch_mm is not None), None)
+    provenance = {
+        **_mode_of(everything),
+        **_geometry_of(kinds["flat"]),
+        "pitch_mm": pitch,
+        **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},
+        "earlier_files": [_origin(path) for path in earlier_paths],
+        "criteria": criteria,
+        "software": f"radiography {version('radiography')}",
+        "date": _date_of(kinds["flat"]) or datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    with progress_bar("calibrating") as progress:
+        counter = _Counter(progress, sum(source.count for source in everything))
+        calibration = learn_panel(
+            _stacks(kinds["dark"], counter),
+            _stacks(kinds["flat"], counter),
+            saturation_dn=saturation_dn if saturation_dn is not None else _saturation_of(kinds["flat"]),
+            lag=_stacks(kinds["lag"], counter),
+            check=_stacks(kinds["check"], counter),
+            earlier=earlier,
+            criteria=limits,
+            order=order,
+            shielded_cols=_shielded_of(shielded, everything),
+            pitch_mm=pitch,
+            provenance=provenance,
+        )
+    save_calibration_set(calibration, out)
+    print(f"{out}: {describe(calibration)}")
+    for note in calibration.provenance["notes"]:
+        print(f"  {note}")
+
+
+def describe(calibration: CalibrationSet) -> str:
+    """One line about a calibration set."""
+    bad = {name: count for name, count in calibration.provenance["defects"].items() if count}
+    rejected = len(calibration.provenance["darks_rejected"])
+    left_out = f" ({rejected} rejected)" if rejected else ""
+    doses = f" at {len(calibration.levels_dn)} doses" if calibration.levels_dn else ""
+    return (
+        f"{calibration.darks_used} dark{left_out} and {calibration.flats_used} flat frames{doses}, "
+        f"{calibration.level_dn:.0f} DN, dark noise {calibration.typical_dark_noise_dn:.2f} DN, "
+        f"defects: {', '.join(f'{count} {name}' for name, count in bad.items()) or 'none'}"
+    )
+
+
+class _Counter:
+    """Frames read so far, for the progress bar; flats that are read twice do not move it past its end."""
+
+    def __init__(self, progress: Callable[[float], None], total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._seen: set[tuple[Path, int]] = set()
+
+    def saw(self, path: Path, number: int) -> None:
+        self._seen.add((path, number))
+        self._progress(len(self._seen) / self._total)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """The frames of some files as a stream that can be taken again."""
+
+    sources: Sequence[FrameSource]
+    counter: _Counter
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        for source in self.sources:
+            for number, frame in enumerate(iterate_frames(source)):
+                self.counter.saw(source.path, number)
+                yield frame
+
+
+def _stacks(sources: Sequence[FrameSource], counter: _Counter) -> list[FrameStack]:
+    """Files that follow each other and say the same about themselves are one stack; a sequence is a file of its own."""
+
+    def said(source: FrameSource) -> tuple[float | None, ...]:
+        return tuple(number_of(source, key) for key in _STACK_KEYS)
+
+    found = []
+    for conditions, group in groupby(sources, key=lambda source: (said(source), source.count > 1 and source.path)):
+        together = list(group)
+        values = dict(zip(_STACK_KEYS, conditions[0], strict=True))
+        found.append(FrameStack(_Frames(together, counter), name=together[0].path.name, **values))
+    return found
+
+
+_STACK_KEYS = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")
+
+
+def _origin(path: Path) -> dict[str, str]:
+    return {"name": path.name, "sha256": sha256_of(path)}
+
+
+def _refuse_mixed_shapes(kinds: dict[str, list[FrameSource]]) -> None:
+    dark = kinds["dark"][0]
+    for kind, sources in kinds.items():
+        if sources and (sources[0].rows, sources[0].cols) != (dark.rows, dark.cols):
+            other = sources[0]
+            raise ValueError(
+                f"dark frames are {dark.rows} x {dark.cols} ({dark.path}) but {kind} frames are "
+                f"{other.rows} x {other.cols} ({other.path})"
+            )
+
+
+def _mode_of(sources: Iterable[FrameSource]) -> dict[str, Any]:
+    """Panel and mode that all files agree on; files that do not say are taken at their word."""
+    mode: dict[str, Any] = {}
+    for key in _OF_ONE_PANEL:
+        said = [(source, source.metadata[key]) for source in sources if key in source.metadata]
+        for source, value in said[1:]:
+            if value != said[0][1]:
+                raise ValueError(f"{source.path} was taken with {key} {value}, but {said[0][0].path} with {said[0][1]}")
+        if said:
+            mode[key] = said[0][1]
+    return mode
+
+
+def _geometry_of(flats: Sequence[FrameSource]) -> dict[str, float]:
+    """Source distance and beam of the flats, where they agree about them."""
+    found = {}
+    for key in ("source_to_detector_mm", "kvp"):
+        values = {number_of(source, key) for source in flats} - {None}
+        if key == "source_to_detector_mm" and len(values) > 1:
+            raise ValueError(f"flats were taken at source distances of {sorted(values)} mm: one calibration needs one")  # type: ignore[type-var]
+        if len(values) == 1:
+            found[key] = float(next(iter(values)))  # type: ignore[arg-type]
+    return found
+
+
+def _date_of(flats: Sequence[FrameSource]) -> str | None:
+    """The day of the frames, where they say one: that is the age of a calibration, not the day it was computed."""
+    said = [date for source in flats if isinstance(date := source.metadata.get("date"), str)]
+    return max(said) if len(said) == len(flats) else None
+
+
+def _shielded_of(given: str | None, sources: Sequence[FrameSource]) -> tuple[tuple[int, int], ...]:
+    """Shielded columns from the command line, else from what the files say."""
+    if given is not None:
+        return column_ranges("--shielded", given)
+    for source in sources:
+        ranges = source.metadata.get("shielded_cols")
+        if isinstance(ranges, list | tuple) and ranges:
+            try:
+                return tuple((int(first), int(last)) for first, last in ranges)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{source.path} says shielded_cols {ranges}; pairs [first, last) are needed"
+                ) from error
+    return ()
+
+
+def _saturation_of(sources: Sequence[FrameSource]) -> float:
+    """Raw value of a saturated pixel: what the files say, or the end of their integer range."""
+    for source in sources:
+        said = number_of(source, "saturation_dn")
+        if said is not None:
+            return said
+    dtype = np.dtype(sources[0].dtype)
+    return float(np.iinfo(dtype).max) if dtype.kind in "ui" else float(np.finfo(np.float32).max)

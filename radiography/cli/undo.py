@@ -1,0 +1,115 @@
+"""`radiography reconstruct --undo`: from corrected images back to raw frames, where their flags allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.calibration_set import CalibrationSet, load_calibration_set
+from calibration.correction_plan import CorrectionPlan, plan_correction
+from calibration.flags import INTERPOLATED, UNCORRECTABLE
+from calibration.steps import Steps
+from calibration.undo import left_out_by_undo, undo_correction
+from radiography.cli.about import number_of
+from radiography.cli.correction import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
+from radiography.cli.options import open_all, progress_bar
+from radiography.cli.outputs import staged
+from radiography.config import build
+from radiography.frames import FrameSource, iterate_frames, open_frames, tiff_pages
+
+
+def run_undo(corrected: Sequence[str], calibration_file: Path, out: Path, refused: Sequence[str]) -> None:
+    """Write raw frames, and their flag planes, from corrected images that `reconstruct --flags` wrote."""
+    if refused:
+        raise ValueError(f"--undo takes the steps from the corrected images themselves and has no use for {refused[0]}")
+    sources = open_all(corrected, "corrected", None)
+    folder, names = output_names(sources, out, Wanted(flags=True))
+    calibration, origin = load_calibration_set(calibration_file), origin_of(calibration_file)
+    pairs = [(source, _flags_of(source)) for source in sources]
+    plans = [_plan_of(source, calibration, calibration_file, origin) for source in sources]
+    made = not folder.exists()
+    if made:
+        folder.mkdir()
+    lines = []
+    try:
+        with staged(folder) as temporary, progress_bar("going back") as progress:
+            for number, (name, plan, (source, flags)) in enumerate(zip(names, plans, pairs, strict=True)):
+                lines.append(f"{folder / name}: {_write_raw(source, flags, plan, origin, temporary / name)}")
+                progress((number + 1) / len(sources))
+    except BaseException:
+        if made:
+            folder.rmdir()
+        raise
+    for line in lines:
+        print(line)
+
+
+def _flags_of(source: FrameSource) -> FrameSource:
+    """The flag plane beside a corrected image."""
+    path = source.path.with_name(f"{source.path.stem}_flags.tif")
+    if not path.exists():
+        raise FileNotFoundError(f"{source.path} has no flag plane {path.name} beside it: reconstruct with --flags")
+    flags = open_frames(path)
+    own, other = (source.count, source.rows, source.cols), (flags.count, flags.rows, flags.cols)
+    if own != other or np.dtype(flags.dtype) != np.uint16:
+        raise ValueError(f"{path} holds {other} {flags.dtype}, but the image {source.path} needs flags of {own} uint16")
+    return flags
+
+
+def _plan_of(source: FrameSource, calibration: CalibrationSet, path: Path, origin: dict[str, str]) -> CorrectionPlan:
+    """The plan that an image says it was corrected with."""
+    said, pipeline = source.metadata.get("calibration"), source.metadata.get("pipeline")
+    if not isinstance(said, dict) or not isinstance(pipeline, dict):
+        raise ValueError(f"{source.path} does not say how it was corrected; --undo takes images of `reconstruct`")
+    if said.get("sha256") != origin["sha256"]:
+        raise ValueError(
+            f"{source.path} was corrected with {said.get('name')} of SHA-256 {str(said.get('sha256'))[:12]}, but "
+            f"{path} has {origin['sha256'][:12]}"
+        )
+    if (source.rows, source.cols) != calibration.offset_dn.shape:
+        raise ValueError(
+            f"{source.path} is {source.rows} x {source.cols}, the calibration {calibration.offset_dn.shape}"
+        )
+    dark_scale = number_of(source, "dark_scale")
+    return plan_correction(
+        calibration,
+        build(Steps, pipeline, f"{source.path}, pipeline"),
+        integration_time_s=number_of(source, "integration_time_s"),
+        dark_scale=1.0 if dark_scale is None else dark_scale,
+        source_to_detector_mm=number_of(source, "source_to_detector_mm"),
+        pitch_mm=source.pitch_mm,
+    )
+
+
+def _write_raw(
+    source: FrameSource, flags: FrameSource, plan: CorrectionPlan, origin: dict[str, str], target: Path
+) -> str:
+    """Raw frames and flags of one corrected file; what there is to say about them."""
+    raw = source.metadata.get("raw")
+    whole = isinstance(raw, dict) and str(raw.get("dtype", "")).startswith("uint")
+    missing = left_out_by_undo(plan)
+    metadata: dict[str, Any] = {
+        "kind": "raw",
+        "software": f"radiography {version('radiography')}",
+        "undone": {**origin_of(source.path), "calibration": origin, "without": list(missing)},
+        **{key: source.metadata[key] for key in INHERITED if key in source.metadata},
+    }
+    lost = 0
+    big = is_big(source)
+    with (
+        tiff_pages(target, source.pitch_mm, metadata, big=big) as write_raw,
+        tiff_pages(
+            target.with_name(f"{target.stem}_flags.tif"), source.pitch_mm, {**metadata, **about_plane("flags")}, big=big
+        ) as write_flags,
+    ):
+        for corrected_dn, plane in zip(iterate_frames(source), iterate_frames(flags), strict=True):
+            raw_dn, left = undo_correction(corrected_dn.astype(np.float32), plane, plan, whole_dn=whole)
+            lost += int(np.count_nonzero(left & (INTERPOLATED | UNCORRECTABLE)))
+            write_raw(raw_dn, None)
+            write_flags(left, None)
+    about = f"raw frame{'s' if source.count > 1 else ''}, {lost} pixels of their neighbours' making"
+    return about + (f", without {' and '.join(missing)}, which do not come back" if missing else "")
