@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from calibration.ageing import merge_maps
 from calibration.calibration_set import CalibrationSet, calibration_set
+from calibration.clean_frames import ShieldedCols, without_lag, without_line_noise
 from calibration.dark_model import DarkModel, DarkStack, estimate_dark_model
 from calibration.dark_scale import offset_at
 from calibration.defects import (
@@ -37,14 +38,15 @@ from calibration.dose_response import DoseResponse, estimate_dose_response, sing
 from calibration.field import BeamField, estimate_field
 from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
 from calibration.gain import estimate_gain, flat_level, signal_level
-from calibration.lag import LagModel, LagState, subtract_lag
+from calibration.lag import LagModel
 from calibration.lag_fit import LagEstimate, estimate_lag
 from calibration.lag_frames import StepSequence
 from calibration.linearity import apply_gain
-from calibration.offset import OffsetMap, estimate_offset, subtract_offset
+from calibration.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
 from calibration.quality_numbers import flat_quality, line_noise
 from calibration.stack import FrameSums, check_frame
 
+NOISY_FACTOR = 6.0  # of the typical dark noise: not to learn line noise or lag from   # E2597's limit
 PERSISTENT_SHARE = 0.7  # of the maps so far: a pixel that was bad in so many stays bad   # LSST's fraction of visits
 
 
@@ -69,6 +71,28 @@ class FrameStack:
     frame_interval_s: float | None = None
     temperature_C: float | None = None
     air_kerma_uGy: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of the panel before its flats: dark model, shielded columns, pixels not to trust, saturation."""
+
+    dark: DarkModel
+    shielded_cols: ShieldedCols
+    unusable: NDArray[np.bool_]
+    saturation_dn: float
+
+    def offset_dn(self, stack: FrameStack) -> NDArray[np.float32]:
+        """Dark signal at the integration time of a stack."""
+        dark = self.dark
+        return offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, stack.integration_time_s)
+
+    def clean(self, stack: FrameStack, model: LagModel | None) -> Iterator[NDArray[Any]]:
+        """Frames of a stack as raw values without line noise and, where there is a model, without lag."""
+        offset_dn, saturation_dn = self.offset_dn(stack), self.saturation_dn
+        lines = self.shielded_cols, self.unusable, saturation_dn, stack.name
+        frames = without_line_noise(stack.frames, offset_dn, *lines)
+        return without_lag(frames, offset_dn, model, stack.frame_interval_s, saturation_dn, stack.name)
 
 
 def learn_panel(
@@ -122,23 +146,23 @@ def learn_panel(
     """
     notes: list[str] = []
     flat_time_s = _common_time(flats, "flat")
-    dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn)
+    dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn, shielded_cols)
     notes += dark.notes
     offset = dark.reference
     _refuse_other_shape(earlier, offset)
-    shielded = np.broadcast_to(shielded_mask(shielded_cols, offset.offset_dn.shape[1]), offset.offset_dn.shape)
+    known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn)
 
-    estimate = _learn_lag(lag, dark, saturation_dn, shielded) if lag else None
+    estimate = _learn_lag(lag, known) if lag else None
     model = estimate.model if estimate else next((old.lag for old in reversed(earlier) if old.lag), None)
     if model is not None:
         notes += model.notes if estimate else ("the lag model is that of an earlier calibration set",)
         if model.signal_dn.size == 1:
             notes.append(f"lag was learned at {model.signal_dn[0]:.0f} DN and taken to be the same share at any signal")
 
-    response = _learn_response(flats, dark, model, saturation_dn, order, notes)
+    response = _learn_response(flats, known, model, order, notes)
     check_dn, check_frames = response.check_dn, _frames_at(response, response.check_level_dn)
     if check:
-        check_dn, check_frames = _check_picture(check, dark, model, response)
+        check_dn, check_frames = _check_picture(check, known, model, response)
     defects = find_defects(
         offset,
         response.gain_map,
@@ -191,9 +215,12 @@ def learn_panel(
 
 
 def _learn_dark(
-    stacks: Sequence[FrameStack], flat_time_s: float | None, saturation_dn: float
+    stacks: Sequence[FrameStack], flat_time_s: float | None, saturation_dn: float, shielded_cols: ShieldedCols
 ) -> tuple[DarkModel, list[NDArray[Any]]]:
-    """The dark model at the integration time of the flats, and the first two dark frames of one stack."""
+    """The dark model at the integration time of the flats, and the first two dark frames of one stack.
+
+    With shielded columns each stack is taken twice: line noise can only be found on an offset.
+    """
     if not stacks:
         raise ValueError("a calibration needs at least 1 dark stack, got 0")
     groups: dict[tuple[float | None, float | None], list[FrameStack]] = {}
@@ -204,9 +231,22 @@ def _learn_dark(
     for (time_s, temperature_C), together in groups.items():
         if len(two_darks) < 2:
             two_darks.clear()
-        frames = _first_two(chain.from_iterable(stack.frames for stack in together), two_darks)
-        measured.append(DarkStack(estimate_offset(frames), time_s, temperature_C))
+        offset = estimate_offset(_first_two(chain.from_iterable(stack.frames for stack in together), two_darks))
+        if shielded_cols and offset.frames_used > 1:
+            frames = chain.from_iterable(stack.frames for stack in together)
+            unusable = _noisy_or_hot(offset, saturation_dn)
+            lines = shielded_cols, unusable, saturation_dn, "dark"
+            offset = estimate_offset(without_line_noise(frames, offset.offset_dn, *lines))
+        measured.append(DarkStack(offset, time_s, temperature_C))
     return estimate_dark_model(measured, flat_time_s, saturation_dn), two_darks
+
+
+def _noisy_or_hot(offset: OffsetMap, saturation_dn: float) -> NDArray[np.bool_]:
+    """Pixels not to learn anything from before the defects are known."""
+    doubtful = offset.offset_dn > 0.5 * saturation_dn
+    if offset.noise_dn is not None:
+        doubtful |= offset.noise_dn > NOISY_FACTOR * max(offset.typical_noise_dn, QUANTISATION_NOISE_DN)
+    return np.asarray(doubtful)
 
 
 def _first_two(frames: Iterable[NDArray[Any]], kept: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
@@ -236,63 +276,36 @@ def _refuse_other_shape(earlier: Sequence[CalibrationSet], offset: OffsetMap) ->
             )
 
 
-def _offset_of(dark: DarkModel, stack: FrameStack) -> NDArray[np.float32]:
-    """Dark signal at the integration time of a stack."""
-    return offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, stack.integration_time_s)
-
-
-def _learn_lag(
-    stacks: Sequence[FrameStack], dark: DarkModel, saturation_dn: float, shielded: NDArray[np.bool_]
-) -> LagEstimate:
-    time_s = _common_time(stacks, "lag")
-    offset_dn = offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, time_s)
+def _learn_lag(stacks: Sequence[FrameStack], known: _Known) -> LagEstimate:
+    _common_time(stacks, "lag")
     for stack in stacks:
         if stack.frame_interval_s is None:
             raise ValueError(
                 f"the lag sequence {stack.name} does not say frame_interval_s, the time from frame to frame"
             )
-    sequences = [StepSequence(stack.frames, stack.frame_interval_s, name=stack.name) for stack in stacks]
-    unusable = shielded | (offset_dn > 0.5 * saturation_dn)
-    frames = dark.reference.frames_used
-    return estimate_lag(sequences, offset_dn, saturation_dn=saturation_dn, unusable=unusable, offset_frames=frames)
-
-
-def _without_lag(
-    stack: FrameStack, offset_dn: NDArray[np.float32], model: LagModel | None, saturation_dn: float
-) -> Iterator[NDArray[Any]]:
-    """Frames of a stack as raw values that have no lag; a saturated value stays saturated."""
-    state: LagState | None = None
-    for k, frame in enumerate(stack.frames):
-        if model is None:
-            yield frame
-            continue
-        if state is not None and stack.frame_interval_s is None:
-            raise ValueError(
-                f"{stack.name} does not say frame_interval_s, the time from frame to frame, which its lag depends on"
-            )
-        frame = check_frame(frame, k, offset_dn.shape, stack.name)
-        signal_dn, state = subtract_lag(
-            subtract_offset(frame, offset_dn), model, state, None if state is None else stack.frame_interval_s
-        )
-        raw_dn = signal_dn + offset_dn
-        saturated = frame >= saturation_dn
-        raw_dn[saturated] = np.maximum(raw_dn[saturated], np.float32(saturation_dn))
-        yield raw_dn
+    sequences = [StepSequence(known.clean(stack, None), stack.frame_interval_s, name=stack.name) for stack in stacks]
+    offset_dn = known.offset_dn(stacks[0])
+    return estimate_lag(
+        sequences,
+        offset_dn,
+        saturation_dn=known.saturation_dn,
+        unusable=known.unusable | shielded_mask(known.shielded_cols, offset_dn.shape[1]),
+        offset_frames=known.dark.reference.frames_used,
+    )
 
 
 def _learn_response(
     stacks: Sequence[FrameStack],
-    dark: DarkModel,
+    known: _Known,
     model: LagModel | None,
-    saturation_dn: float,
     order: int | None,
     notes: list[str],
 ) -> DoseResponse:
     """Straight line from one dose, curve from several."""
-    offset = dark.reference
+    offset, saturation_dn = known.dark.reference, known.saturation_dn
 
     def frames_of(number: int) -> Iterator[NDArray[Any]]:
-        return _without_lag(stacks[number], _offset_of(dark, stacks[number]), model, saturation_dn)
+        return known.clean(stacks[number], model)
 
     kermas = {stack.air_kerma_uGy for stack in stacks}
     if len(kermas) == 1 and None not in kermas:
@@ -342,18 +355,17 @@ def _learn_response(
 
 
 def _check_picture(
-    stacks: Sequence[FrameStack], dark: DarkModel, model: LagModel | None, response: DoseResponse
+    stacks: Sequence[FrameStack], known: _Known, model: LagModel | None, response: DoseResponse
 ) -> tuple[NDArray[np.float32], int]:
     """Corrected mean of the check frames, each scaled to the level of the first, and their number."""
-    offset_dn = _offset_of(dark, stacks[0])
+    offset_dn, reference = known.offset_dn(stacks[0]), known.dark.reference
     sums = FrameSums(offset_dn)
     first_dn = None
     for stack in stacks:
-        for k, frame in enumerate(_without_lag(stack, _offset_of(dark, stack), model, np.inf)):
+        for k, frame in enumerate(known.clean(stack, model)):
             frame = check_frame(frame, k, offset_dn.shape, "check")
-            level_dn = flat_level(
-                frame, f"check frame {k + 1}", dark.reference, saturation_dn=np.inf, offset_dn=offset_dn
-            )
+            name = f"check frame {k + 1}"
+            level_dn = flat_level(frame, name, reference, saturation_dn=np.inf, offset_dn=offset_dn)
             first_dn = level_dn if first_dn is None else first_dn
             sums.add(frame, first_dn / level_dn)
     if not sums.count:
