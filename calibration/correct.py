@@ -138,7 +138,7 @@ def correct_frame(
         below, lost = interpolate_defects(corrected_dn, flags, plan.interpolation, *noise, all_usable, variances)
         negative, interpolated, uncorrectable = negative - below, len(plan.interpolation.pixels), uncorrectable + lost
     if plan.glare is not None:
-        negative = _remove_glare(corrected_dn, flags, variances, plan.glare)
+        negative = _remove_glare(corrected_dn, flags, variances, plan.glare, plan.calibration.shielded_cols)
     counts = done.saturated, negative, interpolated, uncorrectable, done.suspect, done.extrapolated
     random, calibrated = variances or (None, None)
     return CorrectedFrame(corrected_dn, flags, *counts, random, calibrated, state_out, line)
@@ -176,7 +176,7 @@ def correct_step_by_step(
     if plan.noise is not None:
         steepness = slope(signal_dn, plan.gain, plan.curvature, plan.limit_dn)
         variances = (
-            random_variance(signal_dn, steepness, plan.noise, plan.lag_fraction),
+            random_variance(corrected_dn, steepness, plan.noise, plan.lag_fraction),
             calibration_variance(corrected_dn, steepness, plan.noise),
         )
         for plane in variances:
@@ -188,7 +188,7 @@ def correct_step_by_step(
         interpolated = len(plan.interpolation.pixels)
     negative = int(np.count_nonzero((corrected_dn < 0) & ((flags & INTERPOLATED) == 0)))
     if plan.glare is not None:
-        negative = _remove_glare(corrected_dn, flags, variances, plan.glare)
+        negative = _remove_glare(corrected_dn, flags, variances, plan.glare, maps.shielded_cols)
     saturated, suspect, above = (int(np.count_nonzero(flags[~bad] & bit)) for bit in (SATURATED, SUSPECT, EXTRAPOLATED))
     lost = int(np.count_nonzero((flags & UNCORRECTABLE) != 0))
     counts = saturated, negative, interpolated, lost, suspect, above
@@ -251,10 +251,14 @@ def _elapsed(plan: CorrectionPlan, state: LagState | None, elapsed_s: float | No
 
 
 def _remove_glare(
-    corrected_dn: NDArray[np.float32], flags: NDArray[np.uint16], variances: Planes | None, glare: GlareModel
+    corrected_dn: NDArray[np.float32],
+    flags: NDArray[np.uint16],
+    variances: Planes | None,
+    glare: GlareModel,
+    shielded_cols: tuple[tuple[int, int], ...],
 ) -> int:
     """Takes the veil out in place; returns how many pixels are below zero now, without the interpolated ones."""
-    np.copyto(corrected_dn, remove_glare(corrected_dn, glare))
+    np.copyto(corrected_dn, remove_glare(corrected_dn, glare, shielded_cols))
     for plane in variances or ():
         plane *= np.float32(glare_variance_gain(glare, corrected_dn.shape))
     return int(np.count_nonzero((corrected_dn < 0) & ((flags & INTERPOLATED) == 0)))

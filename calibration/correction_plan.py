@@ -147,7 +147,7 @@ def plan_correction(
         extrapolation_limit(calibration.levels_dn) if steps.gain.on else float("inf"),
         plan_interpolation(unusable | shielded, shielded) if steps.defects.on else None,
         _glare_model(calibration, steps, pitch_mm),
-        plan_noise(calibration, field) if variance else None,
+        _noise(calibration, field if steps.gain.on else 1.0 / calibration.gain, lag is not None) if variance else None,
         *typical_noise(calibration),
     )
 
@@ -178,6 +178,12 @@ def _lag_model(calibration: CalibrationSet, steps: Steps) -> LagModel | None:
     if steps.lag.on and calibration.lag is None:
         raise ValueError("lag is on, but the calibration has no lag model: calibrate with a beam-on/off sequence")
     return calibration.lag if steps.lag.on in (True, None) else None
+
+
+def _noise(calibration: CalibrationSet, left: NDArray[np.float32] | None, lag_corrected: bool) -> NoiseTiles:
+    """Noise tiles of frames in which `left` is still a factor of the flattened picture."""
+    lag_fraction = _lag_fraction(calibration.lag, calibration.level_dn)
+    return plan_noise(calibration, left, lag_fraction, lag_corrected)
 
 
 def _lag_fraction(lag: LagModel | None, level_dn: float) -> float:

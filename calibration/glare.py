@@ -18,6 +18,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,9 @@ def glare_transfer(glare: GlareModel, frequency_per_mm: NDArray[np.float64]) -> 
     return np.asarray(1.0 - glare.fraction + glare.fraction * spread)
 
 
-def remove_glare(corrected_dn: NDArray[np.float32], glare: GlareModel) -> NDArray[np.float32]:
+def remove_glare(
+    corrected_dn: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]] = ()
+) -> NDArray[np.float32]:
     """The picture without the veil, as a new plane.
 
     Parameters
@@ -63,6 +66,9 @@ def remove_glare(corrected_dn: NDArray[np.float32], glare: GlareModel) -> NDArra
     corrected_dn : (H, W) float32
         Linear, with its bad pixels already interpolated. Not written to. [DN]
     glare : GlareModel
+    shielded_cols : sequence of (int, int)
+        Columns that see no X-rays, half-open ranges; they stay as they are and count as the panel's border, not as
+        shadow. [1]
 
     Returns
     -------
@@ -71,15 +77,18 @@ def remove_glare(corrected_dn: NDArray[np.float32], glare: GlareModel) -> NDArra
 
     Notes
     -----
-    70 ms for 3072 x 3072 on two cores, one plane beside the result. Rounding: 2e-7 of the brightest signal rms.
+    0.1 s for 3072 x 3072 on two cores, one plane beside the result. Rounding of the transforms: 2e-7 of the brightest
+    signal rms, 1e-6 at most.
     Pixels that are not finite stay as they are; for their neighbours they hold the picture's mean.
     """
-    return _filter(corrected_dn, glare, inverse=True)
+    return _filter(corrected_dn, glare, shielded_cols, inverse=True)
 
 
-def add_glare(corrected_dn: NDArray[np.float32], glare: GlareModel) -> NDArray[np.float32]:
+def add_glare(
+    corrected_dn: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]] = ()
+) -> NDArray[np.float32]:
     """The picture with the veil: undoes `remove_glare` to the rounding of float32. (H, W) float32 [DN]"""
-    return _filter(corrected_dn, glare, inverse=False)
+    return _filter(corrected_dn, glare, shielded_cols, inverse=False)
 
 
 def glare_variance_gain(glare: GlareModel, shape: tuple[int, int]) -> float:
@@ -88,10 +97,20 @@ def glare_variance_gain(glare: GlareModel, shape: tuple[int, int]) -> float:
     return float(np.mean(glare_transfer(glare, np.hypot(rows[:, None], cols)) ** -2))
 
 
-def _filter(picture: NDArray[np.float32], glare: GlareModel, inverse: bool) -> NDArray[np.float32]:
+def _filter(
+    picture: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]], inverse: bool
+) -> NDArray[np.float32]:
     picture = np.asarray(picture)
     if picture.ndim != 2:
         raise ValueError(f"a picture is (rows, columns), got {picture.shape}")
+    if shielded_cols and glare.fraction > 0.0:
+        lit = np.ones(picture.shape[1], np.bool_)
+        for first, last in shielded_cols:
+            lit[first:last] = False
+        result = np.array(picture, np.float32)
+        if lit.any():
+            result[:, lit] = _filter(picture[:, lit], glare, (), inverse)
+        return result
     picture = np.ascontiguousarray(picture, np.float32)
     if glare.fraction == 0.0:
         return picture.copy()

@@ -65,14 +65,14 @@ def undo_correction(
 
     Notes
     -----
-    With glare corrected the cosine transforms add 2e-7 of the brightest corrected value; the result is exact as long
-    as that stays below half a DN, for pixels of gain 1 up to 2,500,000 DN.
+    With glare corrected the cosine transforms add up to 1e-6 of the brightest corrected value; the result is exact as
+    long as that stays below half a DN, for pixels of gain 1 up to 500,000 DN.
     """
     for name, plane in (("picture", corrected_dn), ("flag plane", flags)):
         if plane.shape != plan.gain.shape:
             raise ValueError(f"the calibration is {plan.gain.shape} but the {name} is {plane.shape}")
     if plan.glare is not None:
-        corrected_dn = add_glare(corrected_dn, plan.glare)
+        corrected_dn = add_glare(corrected_dn, plan.glare, plan.calibration.shielded_cols)
     offset_dn, rate, excess_s = frame_offset(plan, dark_scale)
     if rate is not None:
         offset_dn = offset_dn + rate * np.float32(excess_s)

@@ -3,11 +3,15 @@
     random       noise of this frame: readout and X-ray quanta. Averaging n frames divides it by n.
     calibration  error of the maps, from finite numbers of darks and flats: the same in every frame, never averages out.
 
-With r the offset- and lag-corrected signal, s = d corrected / dr the slope of the gain and u = corrected / level the
-dose relative to that of the flats [1]_:
+With s = d corrected / d signal the slope of the gain and u = corrected / level the dose relative to that of the
+flats [1]_:
 
-    random      = s^2 (dark variance + variance per DN * max(r, 0)) / (1 - sum f)^2      f: lag fractions
+    random      = s^2 dark variance / (1 - sum f)^2 + variance per DN * corrected      f: lag fractions
     calibration = s^2 (c0 + c1 u + c2 u^2 + ...)        single dose: sD^2 / N_D (1 - u)^2 + sF^2 / N_F u^2
+
+X-ray quanta come before the response of a pixel, its curvature and its lag: their variance goes with the corrected
+signal, whatever the slope. Below zero signal the sum is followed down to half the readout noise, so that its mean over
+noisy pixels keeps its place.
 
 Noise varies slowly over a panel, except at the border of the scintillator, so it is kept as medians of tiles of
 32 x 32 pixels: no further planes are read. Left out: scatter of the noise from pixel to pixel, the correlation that a
@@ -22,7 +26,6 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +47,7 @@ class NoiseTiles:
     dark_variance_dn2 : (R, C) float32
         Variance of one dark frame. [DN2]
     variance_per_dn : (R, C) float32
-        What a DN of signal adds to it. [DN]
+        What a DN of corrected signal adds. [DN]
     calibration_dn2 : (K, R, C) float32
         Variance that the calibration leaves, coefficients of u^0, u^1, ... [DN2]
     per_level : (R, C) float32
@@ -65,7 +68,12 @@ def typical_noise(calibration: CalibrationSet) -> tuple[float, float]:
     return max(dark_variance, LEAST_VARIANCE_DN2), per_dn
 
 
-def plan_noise(calibration: CalibrationSet, field: NDArray[np.float32] | None = None) -> NoiseTiles:
+def plan_noise(
+    calibration: CalibrationSet,
+    field: NDArray[np.float32] | None = None,
+    lag_fraction: float = 0.0,
+    lag_corrected: bool = True,
+) -> NoiseTiles:
     """Noise of every tile, from the calibration's noise maps where it has them, else that of the typical pixel.
 
     Bare photodiodes between coated ones so have their own noise. A set from several doses has one polynomial for its
@@ -76,20 +84,28 @@ def plan_noise(calibration: CalibrationSet, field: NDArray[np.float32] | None = 
     calibration : CalibrationSet
     field : (H, W) float32, optional
         What the gain is multiplied by to leave the field of the beam in the picture. [1]
+    lag_fraction : float
+        Sum of the lag fractions of the calibration, whose flats are without lag. [1]
+    lag_corrected : bool
+        Whether the frames will be; where not, a frame delivers its quanta less what the traps catch.
     """
     shape = calibration.offset_dn.shape
     dark_variance, per_dn = typical_noise(calibration)
     level_dn = calibration.level_dn
     lit = (calibration.defects & (UNUSABLE | UNCOATED | SHIELDED)) == 0
-    good = (calibration.defects & UNUSABLE) == 0
+    good = (calibration.defects & (UNUSABLE | SHIELDED)) == 0
     dark = dark_variance * _relative_noise(calibration.offset_noise_dn, good, good, shape) ** 2
     dark = np.maximum(dark, LEAST_VARIANCE_DN2)
     typical_flat = dark_variance + per_dn * level_dn
     flat = typical_flat * _relative_noise(calibration.gain_noise, good, lit, shape) ** 2
-    response = 1.0 / _tile_medians(np.where(good, calibration.gain, np.float32(1.0)))
-    slope = np.maximum(flat - dark, 0.0) / (response * level_dn)
-    if calibration.gain_noise is None:
-        slope = np.full_like(dark, per_dn)
+    gain = _tile_medians(np.where(good, calibration.gain, np.float32(1.0)))
+    steepness = _slope_at(level_dn, gain, calibration.curvature)
+    quanta = np.maximum(flat - dark / (1.0 - lag_fraction) ** 2, 0.0)
+    slope = steepness**2 * quanta / level_dn
+    if not lag_corrected:
+        slope *= (1.0 - lag_fraction) ** 2
+    if field is not None:
+        slope *= _tile_medians(field)
     if len(calibration.levels_dn) > 1 and calibration.calibration_variance:
         coefficients = np.asarray(calibration.calibration_variance)[:, None, None] * (flat / typical_flat)
     else:
@@ -104,26 +120,26 @@ def plan_noise(calibration: CalibrationSet, field: NDArray[np.float32] | None = 
 
 
 def random_variance(
-    signal_dn: NDArray[Any], slope: NDArray[np.float32], noise: NoiseTiles, lag_fraction: float = 0.0
+    corrected_dn: NDArray[np.float32], slope: NDArray[np.float32], noise: NoiseTiles, lag_fraction: float = 0.0
 ) -> NDArray[np.float32]:
     """Variance of a corrected frame that averaging frames reduces. (H, W) float32 [DN2]
 
     Parameters
     ----------
-    signal_dn : (H, W)
-        Offset- and lag-corrected, signed. [DN]
+    corrected_dn : (H, W) float32
+        Gain-corrected, before defects are interpolated, signed. [DN]
     slope : (H, W) float32
-        Change of the corrected value with it, from `calibration.linearity.slope`. [1]
+        Change of the corrected value with the signal, from `calibration.linearity.slope`. [1]
     noise : NoiseTiles
         From `plan_noise`.
     lag_fraction : float
-        Sum of the lag fractions: the correction divides by 1 less this. [1]
+        Sum of the lag fractions where lag is corrected, which divides readout noise by 1 less this. [1]
     """
-    shape = np.shape(signal_dn)
-    lit = np.where(np.isfinite(signal_dn) & (signal_dn > 0), signal_dn, np.float32(0.0))
+    shape = corrected_dn.shape
+    signal = np.where(np.isfinite(corrected_dn), corrected_dn, np.float32(0.0))
     dark, per_dn = (spread_tiles(tiles, shape) for tiles in (noise.dark_variance_dn2, noise.variance_per_dn))
-    lag_gain = np.float32((1.0 - lag_fraction) ** -2)
-    return np.asarray(slope * slope * (dark + per_dn * lit) * lag_gain, np.float32)
+    readout = slope * slope * dark * np.float32((1.0 - lag_fraction) ** -2)
+    return np.asarray(np.maximum(readout + per_dn * signal, readout * np.float32(0.5)), np.float32)
 
 
 def calibration_variance(
@@ -150,6 +166,21 @@ def spread_tiles(tiles: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
     """Tiles as a plane: every pixel has the value of its tile. (H, W)"""
     plane = np.repeat(np.repeat(tiles, TILE, axis=0), TILE, axis=1)
     return np.ascontiguousarray(plane[: shape[0], : shape[1]])
+
+
+def _slope_at(level_dn: float, gain: NDArray[np.float64], curvature: NDArray[np.float32] | None) -> NDArray[np.float64]:
+    """Slope of the dose response where the corrected value is `level_dn`, for tiles of (R, C). [1]"""
+    if curvature is None:
+        return gain
+    curves = [_tile_medians(plane) for plane in curvature]
+    signal = level_dn / gain
+    for _ in range(4):  # Newton's steps; curvatures are a few per cent
+        value, steepness = gain * signal, gain.copy()
+        for power, curve in enumerate(curves, 2):
+            value += curve * signal**power
+            steepness += power * curve * signal ** (power - 1)
+        signal -= (value - level_dn) / steepness
+    return steepness
 
 
 def _relative_noise(

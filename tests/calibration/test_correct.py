@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numba
@@ -355,6 +356,18 @@ def test_the_field_of_the_beam_goes_stays_or_follows_the_distance(neutral: Calib
     assert np.ptp(raw) > 200
 
 
+def test_the_field_stays_in_a_curved_response_too(neutral: CalibrationSet) -> None:
+    rng = np.random.default_rng(14)
+    curvature = rng.normal(0, 1e-6, (2, ROWS, COLS)).astype(np.float32)
+    curvature[1] *= np.float32(1e-5)
+    calibration = replace(neutral, curvature=curvature, levels_dn=(1000.0, 40000.0), field=FIELD)
+    same, none = (
+        correct_frame(ramp(), plan_correction(calibration, Steps(gain=Gain(flatten=flatten)))).corrected_dn
+        for flatten in ("same", "none")
+    )
+    assert none == pytest.approx(same * field_at(FIELD, (ROWS, COLS)), rel=5e-7)  # rounding of each coefficient
+
+
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
@@ -390,3 +403,22 @@ def test_all_steps_may_be_off(neutral: CalibrationSet) -> None:
     )
     frame = correct_frame(ramp(), plan_correction(calibration, off))
     assert np.array_equal(frame.corrected_dn, ramp()) and np.array_equal(frame.flags, calibration.defects)
+
+
+def test_a_sequence_allocates_no_planes(neutral: CalibrationSet) -> None:
+    shape = (300, 400)
+    large = {
+        name: np.tile(getattr(neutral, name), (7, 7))[:300, :400].copy() for name in ("offset_dn", "gain", "defects")
+    }
+    large["defects"][5::20, 5::20] = bits.DEAD
+    plan = plan_correction(replace(neutral, **large, lag=lag_of(0.03, 0.01)), variance=True)
+    raw = np.full(shape, 3000, np.uint16)
+    frame = correct_frame(raw, plan)
+    frame = correct_frame(raw, plan, frame, state=frame.state, elapsed_s=0.1)
+    tracemalloc.start()
+    try:
+        correct_frame(raw, plan, frame, state=frame.state, elapsed_s=0.1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.1 * raw.size * 4  # counts of each row, 40 bytes for 1600

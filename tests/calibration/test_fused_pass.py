@@ -10,6 +10,7 @@ import pytest
 
 from calibration import flags as bits
 from calibration import fused_pass as fused_module
+from calibration import pass_kernels
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectedFrame, correct_frame, correct_step_by_step
 from calibration.correction_plan import CorrectionPlan, plan_correction
@@ -176,8 +177,13 @@ def test_one_and_two_threads_give_the_same_bytes() -> None:
 
 
 def test_the_kernels_agree_with_their_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name for name in dir(fused_module) if hasattr(getattr(fused_module, name), "py_func")]
-    assert len(names) > 10
+    kernels = [
+        (module, name, getattr(module, name).py_func)
+        for module in (fused_module, pass_kernels)
+        for name in dir(module)
+        if hasattr(getattr(module, name), "py_func")
+    ]
+    assert len(kernels) > 20
     plans = [
         plan_correction(calibration_of("cubic", 3, shielded=True), variance=True),
         plan_correction(calibration_of("quadratic", 1), variance=True),
@@ -186,8 +192,8 @@ def test_the_kernels_agree_with_their_python(monkeypatch: pytest.MonkeyPatch) ->
     raw = [frame[:40, :33] for frame in frames()]
     small = [crop(plan) for plan in plans]
     compiled = [correct_frame(frame, plan) for plan in small for frame in raw]
-    for name in names:
-        monkeypatch.setattr(fused_module, name, getattr(fused_module, name).py_func)
+    for module, name, python in kernels:
+        monkeypatch.setattr(module, name, python)
     with np.errstate(all="ignore"):
         plain = [correct_frame(frame, plan) for plan in small for frame in raw]
     for one, two in zip(compiled, plain, strict=True):

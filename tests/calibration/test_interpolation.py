@@ -20,7 +20,8 @@ def panel(seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     bad = rng.random((ROWS, COLS)) < 0.04
     bad[:, 17] = bad[20:23, 40:44] = bad[0, 0] = True
-    bad[:20, :13] = True
+    bad[:20, :13] = bad[30, 49] = True
+    bad[30, 50] = False  # which gets no number
     frame = np.where(np.arange(COLS) < 30, 3000.0, 12000.0) + rng.normal(0, 60, (ROWS, COLS))
     frame[bad] = 1e24
     return frame.astype(np.float32), np.where(bad, DEAD, 0).astype(np.uint16), bad
@@ -142,7 +143,7 @@ def test_reference_pixels_keep_their_values_and_give_none() -> None:
     shielded = np.zeros((ROWS, COLS), bool)
     shielded[:, :4] = True
     bad = shielded.copy()
-    bad[20, 4] = bad[:, 40] = True
+    bad[20, 4] = bad[0, 4] = bad[:, 40] = True  # at the border of the panel a square is averaged
     frame = np.where(shielded, 5.0, 3000.0).astype(np.float32)
     flags = np.where(shielded, SHIELDED, np.where(bad, DEAD, 0)).astype(np.uint16)
     frame[bad & ~shielded] = 1e24

@@ -131,8 +131,9 @@ def test_a_value_that_no_raw_value_gives_is_flagged() -> None:
     plan = plan_correction(calibration_of(1), Steps(line_noise=NO_LINES))
     corrected = np.full((ROWS, COLS), 1000.0, np.float32)
     corrected[3, 4], corrected[5, 6], corrected[7, 8], corrected[9, 10] = np.nan, np.inf, -1e5, 1e6
-    raw, flags = undo_correction(corrected, np.zeros((ROWS, COLS), np.uint16), plan)
-    assert np.argwhere(flags & UNCORRECTABLE).tolist() == [[3, 4], [5, 6], [7, 8], [9, 10]]
+    given = np.zeros((ROWS, COLS), np.uint16)
+    raw, flags = undo_correction(corrected, given, plan)
+    assert not given.any() and np.argwhere(flags & UNCORRECTABLE).tolist() == [[3, 4], [5, 6], [7, 8], [9, 10]]
     assert raw[3, 4] == raw[7, 8] == 0
 
 

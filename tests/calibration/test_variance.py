@@ -69,7 +69,7 @@ def test_the_noise_of_a_lag_corrected_sequence_is_as_stated() -> None:
     kept = np.exp(-0.1 / time_s)
     prompt, signal, per_dn, dark = 1 - fraction.sum(), 8000.0, 4.0, 25.0
     lag = LagModel(time_s, np.array([1e4]), fraction[None], np.zeros((1, 2)), np.zeros(2), 0.1, 10.0)
-    flat_noise = np.sqrt(dark + per_dn * prompt**2 * LEVEL_DN) / LEVEL_DN  # what flats of the lagging panel show
+    flat_noise = np.sqrt(dark / prompt**2 + per_dn * LEVEL_DN) / LEVEL_DN  # of flats whose lag was taken out
     calibration = replace(neutral(), lag=lag, typical_dark_noise_dn=5.0, typical_flat_noise=float(flat_noise))
     plan = plan_correction(calibration, variance=True)
     trapped, state, values = np.zeros((2, ROWS, COLS)), None, []
@@ -114,14 +114,28 @@ def test_a_neutral_calibration_gives_the_closed_form() -> None:
         assert calibration_variance(signal, ones, noise) == pytest.approx(25 / 16 * (1 - u) ** 2 + flat / 25 * u**2)
 
 
-def test_a_negative_signal_has_dark_noise_and_twice_the_slope_four_times_the_variance() -> None:
+def test_below_zero_the_variance_goes_down_to_half_the_readout_noise() -> None:
     noise = plan_noise(neutral())
-    signal = np.full((ROWS, COLS), -100, np.float32)
-    ones = np.ones_like(signal)
-    assert random_variance(signal, ones, noise) == pytest.approx(25.0)
-    for function in (random_variance, calibration_variance):
-        assert function(signal, 2 * ones, noise) == pytest.approx(4 * function(signal, ones, noise))
-    assert random_variance(signal, ones, noise, 0.5) == pytest.approx(100.0)
+    ones = np.ones((ROWS, COLS), np.float32)
+    assert random_variance(-2 * ones, ones, noise) == pytest.approx(25.0 - 4.0 * 2.0)
+    assert random_variance(-100 * ones, ones, noise) == pytest.approx(12.5)
+
+
+def test_the_slope_multiplies_what_comes_after_it() -> None:
+    noise = plan_noise(neutral())
+    ones = np.ones((ROWS, COLS), np.float32)
+    signal = 1000 * ones
+    assert random_variance(signal, 2 * ones, noise) == pytest.approx(4 * 25 + 4 * 1000)
+    assert random_variance(signal, ones, noise, 0.5) == pytest.approx(4 * 25 + 4 * 1000)
+    assert calibration_variance(signal, 2 * ones, noise) == pytest.approx(4 * calibration_variance(signal, ones, noise))
+
+
+def test_frames_whose_lag_stays_have_the_quanta_that_are_delivered() -> None:
+    calibration = neutral()
+    with_lag, without = (plan_noise(calibration, None, 0.1, corrected) for corrected in (True, False))
+    # flats without lag: readout noise divided by 0.9^2 is part of theirs
+    assert with_lag.variance_per_dn == pytest.approx((25 + 4 * LEVEL_DN - 25 / 0.81) / LEVEL_DN, rel=1e-5)
+    assert without.variance_per_dn == pytest.approx(0.81 * with_lag.variance_per_dn, rel=1e-5)
 
 
 def test_frames_without_noise_keep_the_variance_of_rounding() -> None:
@@ -147,7 +161,7 @@ def test_bare_photodiodes_have_their_own_noise() -> None:
     noise = plan_noise(calibration)
     assert noise.dark_variance_dn2[:, :3] == pytest.approx(25.0) and noise.dark_variance_dn2[:, 3] == pytest.approx(9)
     assert noise.variance_per_dn[:, :3] == pytest.approx(4.0, rel=1e-4)
-    assert noise.variance_per_dn[:, 3] == pytest.approx(1.5, rel=1e-4)
+    assert noise.variance_per_dn[:, 3] == pytest.approx(1.5 * 25, rel=1e-4)  # a corrected DN is a 25th of a raw one
     at_level = noise.calibration_dn2.sum(axis=0)  # u = 1: the flats' own noise over their number
     assert at_level[:, 3] == pytest.approx((9.0 + 1.5 * LEVEL_DN / 25) / 25, rel=1e-4)
 
@@ -176,7 +190,9 @@ def test_variance_follows_the_slope_of_a_curved_response() -> None:
     frame = correct_frame(np.full((ROWS, COLS), 10000.0), plan)
     steepness = slope(np.full((ROWS, COLS), 10000, np.float32), plan.gain, plan.curvature)
     assert steepness == pytest.approx(1.2)  # 1 + 2 * 1e-5 * 10,000
-    assert frame.variance_random == pytest.approx(1.44 * (25 + 4 * 10000), rel=1e-5)
+    at_level = 5e4 * (np.sqrt(1 + 4e-5 * LEVEL_DN) - 1)  # the signal whose corrected value is the level
+    per_corrected_dn = (1 + 2e-5 * at_level) ** 2 * 4 * LEVEL_DN / LEVEL_DN  # flats scatter by 4 x level there
+    assert frame.variance_random == pytest.approx(1.44 * 25 + per_corrected_dn * 11000, rel=1e-5)
 
 
 def test_several_doses_bring_their_own_polynomial() -> None:
