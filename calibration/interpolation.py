@@ -124,7 +124,7 @@ def interpolate_defects(
     _interpolate(
         corrected_dn,
         flags,
-        (plan.pixels, plan.pairs, plan.reach, plan.order, plan.place, plan.batch_start),
+        (plan.pairs, plan.reach, plan.order, plan.place, plan.batch_start),
         _DIRECTIONS,
         dark_variance,
         variance_per_dn,
@@ -277,7 +277,7 @@ def _interpolate(  # type: ignore[no-untyped-def]
 
     Two attempts: first without the neighbours that are saturated in this frame, then with them.
     """
-    pixels, pairs, reach, order, place, batch_start = plan
+    pairs, reach, order, place, batch_start = plan
     saturated, no_number, unusable, interpolated = bits
     line, flag_line = corrected.reshape(-1), flags.reshape(-1)
     random_line, calibration_line = random.reshape(-1), calibration.reshape(-1)
@@ -321,9 +321,9 @@ def _interpolate(  # type: ignore[no-untyped-def]
                     value, sum_of_weights = total[k], weights[k]
                     flag = (int(flag_line[here]) & ~no_number) | interpolated
                     half = int(reach[order[first + k]]) if sum_of_weights == 0.0 else 0
-                    row, col = pixels[order[first + k], 0], pixels[order[first + k], 1]
-                    lost = avoid | no_number | unusable
+                    row, col, lost = 0, 0, avoid | no_number | unusable
                     if half > 0:
+                        row, col = divmod(place[first + k], corrected.shape[1])
                         value, sum_of_weights = _from_square(corrected, flags, row, col, half, lost)
                         if half > donor_reach:
                             flag |= no_number
