@@ -178,6 +178,12 @@ def prepare(
             frame_name=str(source.path),
         )
     )
+    flats_mm = calibration.field.source_to_detector_mm if calibration.field else None
+    if steps.gain.on and steps.gain.flatten == "lowfreq" and distance_mm and flats_mm and distance_mm < 0.99 * flats_mm:
+        warnings.append(
+            f"at {distance_mm:g} mm the beam reaches the panel's border under angles that the flats at {flats_mm:g} mm "
+            "did not see: there its field is held constant"
+        )
     in_sequence = source.count > 1 or wanted.sequence
     if in_sequence and steps.lag.on is not False and calibration.lag and _interval(source, steps, wanted) is None:
         if steps.lag.on:

@@ -182,6 +182,18 @@ def test_a_pipeline_switches_steps(place: Path, tmp_path: Path, capsys: pytest.C
         assert words in capsys.readouterr().err and not (tmp_path / "x.tif").exists()
 
 
+@pytest.mark.parametrize(("distance_mm", "warned"), [(1500.0, False), (700.0, True)])
+def test_the_field_at_a_shorter_distance_is_warned_about(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], distance_mm: float, warned: bool
+) -> None:
+    frame = tifffile.imread(place / "one.tif")
+    write_tiff(tmp_path / "raw.tif", frame, 0.139, said(source_to_detector_mm=distance_mm))
+    arguments = [str(tmp_path / "raw.tif"), "--calibration", str(place / "panel.cal"), "--flatten", "lowfreq"]
+    capsys.readouterr()
+    assert run(["reconstruct", *arguments, "--out", str(tmp_path / "o.tif")]) == 0
+    assert ("held constant" in capsys.readouterr().err) == warned
+
+
 def test_undo_gives_the_raw_frame_back(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = tmp_path / "pipeline.toml"
     pipeline.write_text("[line_noise]\non = false\n[lag]\non = false\n")
