@@ -171,6 +171,7 @@ def _lag(axes: Any, quality: Quality) -> None:
     axes.plot(curve.time_s, np.maximum(left, floor), "x", color="C2", markersize=3, label="left after correction, size")
     axes.set(xscale="log", yscale="log", xlabel="time after the beam (s)", ylabel="signal left (%)")
     axes.set_ylim(0.1 * floor, 2.0 * float(measured.max()))
+    axes.tick_params(axis="x", which="minor", labelsize=6, labelrotation=45)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="lower left")
     axes.set_title(f"Lag at {curve.signal_dn:.0f} DN\nfirst frame {_value(number)} %", fontsize=9, loc="left")

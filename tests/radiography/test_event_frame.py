@@ -275,6 +275,7 @@ def event_frames(scintillator, light, fluence, pixels, count, rng, **kwargs):
     ).astype(np.float64)
 
 
+@pytest.mark.slow
 def test_events_have_the_noise_of_lubberts_and_of_counting(film):
     # 12 keV, below the L lines of lead: nearly every quantum stays in one place. With one radius r for each depth,
     # noise power = quanta * <light^2 J0(2 pi f r)^2> + mean, summed over what folds back from beyond Nyquist.
@@ -306,6 +307,7 @@ def test_events_have_the_noise_of_lubberts_and_of_counting(film):
         assert abs(found_power[ring].mean() / power[ring].mean() - 1) < tolerance
 
 
+@pytest.mark.slow
 def test_fast_and_event_mode_agree_in_mean_and_variance(film):
     light = layer_light(film, [30.0, 31.0], histories=20_000, photons=100_000)
     pixels, fluence, rng = (

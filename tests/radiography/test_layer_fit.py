@@ -115,6 +115,7 @@ def test_what_the_data_do_not_depend_on_is_said_until_it_is_measured(measured_sp
     assert known.notes == ()
 
 
+@pytest.mark.slow
 def test_scattering_and_yield_trade_off_until_the_light_is_measured(film: Scintillator) -> None:
     mtf, _, light = _truth(film, 100_000, 11)
     alone = _quick(film, _measurement(_noisy(mtf, 11)), [TRANSPORT, QUANTUM_YIELD])
