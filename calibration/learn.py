@@ -144,6 +144,8 @@ def learn_panel(
     ValueError, TypeError
         In one sentence, if frames are missing, contradict each other or cannot serve.
     """
+    if order not in (None, 1, 2, 3):
+        raise ValueError(f"the order of the dose response must be 1, 2 or 3, got {order}")
     notes: list[str] = []
     flat_time_s = _common_time(flats, "flat")
     dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn, shielded_cols)
@@ -159,7 +161,7 @@ def learn_panel(
         if model.signal_dn.size == 1:
             notes.append(f"lag was learned at {model.signal_dn[0]:.0f} DN and taken to be the same share at any signal")
 
-    response = _learn_response(flats, known, model, order, notes)
+    response = _learn_response(flats, known, model, order)
     check_dn, check_frames = response.check_dn, _frames_at(response, response.check_level_dn)
     if check:
         check_dn, check_frames = _check_picture(check, known, model, response)
@@ -299,7 +301,6 @@ def _learn_response(
     known: _Known,
     model: LagModel | None,
     order: int | None,
-    notes: list[str],
 ) -> DoseResponse:
     """Straight line from one dose, curve from several."""
     offset, saturation_dn = known.dark.reference, known.saturation_dn
@@ -341,10 +342,6 @@ def _learn_response(
     if len(doses) > 2 and all(dose.kerma_uGy is not None for dose in doses):
         exposures = [dose.kerma_uGy or 0.0 for dose in doses]
         linearisation = linearise_levels([dose.level_dn for dose in doses], exposures, order or 3)
-    else:
-        notes.append(
-            "the exposure of the flats is not known: what all pixels share of a curved response stays in the images"
-        )
     return estimate_dose_response(
         (frames_at(dose) for dose in doses),
         offset,

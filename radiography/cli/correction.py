@@ -118,7 +118,7 @@ def run_reconstruct(
             for source, name in zip(sources, names, strict=True):
                 held = dark_scale if wanted.sequence else None
                 plan, found, dark_scale = prepare(source, calibration, calibration_file, steps, wanted, held)
-                warnings += [f"{source.path}: {warning}" for warning in found]
+                warnings += found
                 pitch = pitch_mm or source.pitch_mm or calibration.provenance.get("pitch_mm")
                 about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
 
@@ -181,8 +181,8 @@ def prepare(
     flats_mm = calibration.field.source_to_detector_mm if calibration.field else None
     if steps.gain.on and steps.gain.flatten == "lowfreq" and distance_mm and flats_mm and distance_mm < 0.99 * flats_mm:
         warnings.append(
-            f"at {distance_mm:g} mm the beam reaches the panel's border under angles that the flats at {flats_mm:g} mm "
-            "did not see: there its field is held constant"
+            f"{source.path} was taken at {distance_mm:g} mm, the flats at {flats_mm:g} mm: at the panel's border the "
+            "beam comes under angles that they did not see, and its field is held constant"
         )
     in_sequence = source.count > 1 or wanted.sequence
     if in_sequence and steps.lag.on is not False and calibration.lag and _interval(source, steps, wanted) is None:
