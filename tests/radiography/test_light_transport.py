@@ -15,12 +15,11 @@ from radiography.light_by_depth import (
     collected_fraction,
     emerging_spectrum,
     lubberts_fraction,
-    noise_transfer,
     optical_swank,
     optical_transfer,
 )
 from radiography.light_layers import EmissionLine, Face, SelfAbsorption, TurbidLayer
-from radiography.light_transport import LightTransport, cached_light_transport, trace_light
+from radiography.light_transport import cached_light_transport, trace_light
 from tests.radiography.film_reference import trace_reference
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0, 8.0)
@@ -452,39 +451,6 @@ def test_impossible_films_are_refused(key, value):
 # --- weighting by depth -----------------------------------------------------------------------------------------
 
 
-def two_depths(collected, transfer):
-    zeros, count = np.zeros(2), np.full(2, 100)
-    return LightTransport(
-        10.0, np.array([2.5, 7.5]), count, count, count, count, count,
-        np.array(collected), zeros, np.array([0.0, 2.0]), np.array(transfer), np.zeros((2, 2)),
-        zeros, np.zeros((2, 2)), np.array([500.0, 600.0]), np.array([[1.0, 0.0], [0.0, 1.0]]),
-    )  # fmt: skip
-
-
-def test_depths_are_weighted_by_energy_and_light():
-    transport = two_depths([0.2, 0.6], [[1.0, 0.5], [1.0, 0.8]])
-    share = [3.0, 1.0]  # light 0.15 and 0.15 of the emitted, noise power 0.03 and 0.09
-    assert collected_fraction(transport, share)[0] == pytest.approx(0.3)
-    np.testing.assert_allclose(optical_transfer(transport, share)[0], [1.0, 0.65])
-    np.testing.assert_allclose(noise_transfer(transport, share), [1.0, (0.25 + 3 * 0.64) / 4])
-    np.testing.assert_allclose(lubberts_fraction(transport, share), [1.0, 0.65**2 / ((0.25 + 3 * 0.64) / 4)])
-    assert optical_swank(transport, share) == pytest.approx(0.3**2 / 0.12)
-    np.testing.assert_allclose(emerging_spectrum(transport, share, [400.0, 550.0, 700.0]), [0.5, 0.5])
-
-
-def test_uncertain_light_of_unlike_depths_makes_their_transfer_uncertain():
-    transport = replace(
-        two_depths([0.2, 0.6], [[1.0, 0.5], [1.0, 0.8]]),
-        collected_error=np.array([0.01, 0.02]),
-        transfer_error=np.array([[0.0, 0.0], [0.0, 0.05]]),
-    )
-    light, light_error = collected_fraction(transport, [3.0, 1.0])
-    assert (light, light_error) == pytest.approx((0.3, np.hypot(0.75 * 0.01, 0.25 * 0.02)))
-    # the depths are 0.15 off the mean of 0.65, with 0.0075 and 0.005 of uncertain light; one has 0.15 light at 0.05
-    expected = np.sqrt((0.0075 * 0.15) ** 2 + (0.005 * 0.15) ** 2 + (0.15 * 0.05) ** 2) / 0.3
-    np.testing.assert_allclose(optical_transfer(transport, [3.0, 1.0])[1], [0.0, expected], rtol=1e-12)
-
-
 def test_noise_never_falls_faster_than_the_squared_signal(film):
     share = np.exp(-film.depth_um / 320.0)
     fraction = lubberts_fraction(film, share)
@@ -495,26 +461,3 @@ def test_noise_never_falls_faster_than_the_squared_signal(film):
     single[7] = 1.0
     np.testing.assert_allclose(lubberts_fraction(film, single), 1.0)
     assert optical_swank(film, single) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    ("share", "message"),
-    [
-        (np.ones(3), r"depth_share is \(3,\) but the light is known at \(2,\) depths"),
-        ([-1.0, 2.0], "must be finite, 0 or more"),
-        ([0.0, 0.0], "above 0 at some depth"),
-    ],
-)
-def test_wrong_depth_shares_are_refused(share, message):
-    with pytest.raises(ValueError, match=message):
-        collected_fraction(two_depths([0.2, 0.6], np.ones((2, 2))), share)
-
-
-def test_dark_depths_have_no_transfer():
-    with pytest.raises(ValueError, match="none of the light"):
-        optical_transfer(two_depths([0.0, 0.6], np.ones((2, 2))), [1.0, 0.0])
-
-
-def test_falling_wavelengths_are_refused():
-    with pytest.raises(ValueError, match="rising wavelengths"):
-        emerging_spectrum(two_depths([0.2, 0.6], np.ones((2, 2))), [1.0, 1.0], [600.0, 500.0])
