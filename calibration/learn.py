@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ageing import merge_maps
+from calibration.ageing import IN_RUNS, merge_maps
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.clean_frames import ShieldedCols, without_lag, without_line_noise
 from calibration.dark_model import DarkModel, DarkStack, estimate_dark_model
@@ -47,7 +47,6 @@ from calibration.quality_numbers import flat_quality, line_noise
 from calibration.stack import FrameSums, check_frame
 
 NOISY_FACTOR = 6.0  # of the typical dark noise: not to learn line noise or lag from   # E2597's limit
-PERSISTENT_SHARE = 0.7  # of the maps so far: a pixel that was bad in so many stays bad   # LSST's fraction of visits
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class FrameStack:
     ----------
     frames : iterable of (H, W)
         Raw frames; taken again where something must be known before it can be used, so no generator for flats of
-        unknown dose. [DN]
+        unknown dose, nor for darks of a panel with shielded columns. [DN]
     name : str
         What messages call it.
     integration_time_s, frame_interval_s, temperature_C, air_kerma_uGy : float or None
@@ -393,7 +392,7 @@ def _with_earlier(defects: DefectMap, earlier: Sequence[CalibrationSet]) -> Defe
     """The map with the pixels that were bad in most of the sets, this one included."""
     if not earlier:
         return defects
-    merged = merge_maps([*(old.defects for old in earlier), defects.flags], PERSISTENT_SHARE)
+    merged = merge_maps([*(old.defects for old in earlier), defects.flags], IN_RUNS)
     flags = defects.flags | merged
     flags[(flags & SHIELDED) != 0] &= np.uint16(SHIELDED)
     return DefectMap(flags, count_flags(flags), defects.skipped)

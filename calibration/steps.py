@@ -6,7 +6,6 @@ step that is switched on by name and that the calibration knows nothing about is
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -105,6 +104,3 @@ class Steps:
     gain: Gain = Field(default_factory=Gain)
     defects: Defects = Field(default_factory=Defects)
     glare: Glare = Field(default_factory=Glare)
-
-
-STEP_NAMES = tuple(field.name for field in fields(Steps))

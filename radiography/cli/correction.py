@@ -164,7 +164,7 @@ def prepare(
     known = _conditions({**calibration.provenance, "temperature_C": calibration.temperature_C})
     if calibration.dark_time_s is not None:
         known["integration_time_s"] = calibration.dark_time_s
-    first = next(iterate_frames(source, range(1)))
+    first = next(iterate_frames(source, range(1))) if calibration.shielded_cols else None
     scale, scaled = (held_scale, True) if held_scale is not None else _dark_scale(source, first, calibration, steps)
     warnings = list(
         check_conditions(
@@ -199,7 +199,7 @@ def prepare(
         pitch_mm=source.pitch_mm,
         variance=wanted.variance,
     )
-    if calibration.shielded_cols and steps.offset.on:
+    if first is not None and steps.offset.on:
         line = estimate_line_noise(first, plan.offset_dn, calibration.shielded_cols, _unusable(calibration))
         warnings += check_drift(line.drift_dn, line.drift_error_dn, frame_name=str(source.path))
     return plan, warnings, scale
@@ -223,7 +223,7 @@ def _interval(source: FrameSource, steps: Steps, wanted: Wanted) -> float | None
 
 
 def _dark_scale(
-    source: FrameSource, raw_dn: npt.NDArray[Any], calibration: CalibrationSet, steps: Steps
+    source: FrameSource, raw_dn: npt.NDArray[Any] | None, calibration: CalibrationSet, steps: Steps
 ) -> tuple[float, bool]:
     """Dark current of the frames over that of the calibration, and whether it was measured or computed at all."""
     rate, how = calibration.dark_rate_dn_per_s, steps.offset.scale
@@ -241,7 +241,7 @@ def _dark_scale(
         )
     if how == "reference" and not calibration.shielded_cols:
         raise ValueError('offset scale "reference" needs shielded columns, which the calibration does not know')
-    if how != "temperature" and calibration.shielded_cols:
+    if how != "temperature" and raw_dn is not None:
         time_s = number_of(source, "integration_time_s") or calibration.dark_time_s
         scale, _ = dark_scale_from_reference(
             raw_dn,
