@@ -24,10 +24,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.layer_light import layer_light
 from radiography.layer_report import report_layer
-from radiography.spectrum import beam_spectrum
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
 HEADER = ("layer", "what", "threads", "seconds", "lowest", "highest", "mtf_2_per_mm", "error", "machine")

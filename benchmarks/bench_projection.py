@@ -82,7 +82,7 @@ def write_scene(folder: Path, bins: int) -> Any:
     import trimesh
 
     from phantoms.solids import Box, Mesh, Prism, Sphere, phantom_of, place
-    from radiography.attenuation import material
+    from radiography.beam.attenuation import material
 
     torus = trimesh.creation.torus(25.0, 8.0, major_sections=250, minor_sections=100)
     # gVirtualXray interpolates paths over a triangle and needs small ones on walls that are seen edge on.

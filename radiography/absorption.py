@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radiography.attenuation import Material, linear_attenuation_per_mm
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm
 from radiography.photon_tables import EDGE_BRACKET, MIN_TRACKED_KEV, absorption_edges_keV, photon_tables
 from radiography.photon_transport import BACK, COLUMNS, DEPOSITING, ENERGY, FOURTH, FRONT, SQUARE, trace_photons
 from radiography.result_cache import Arrays, cached_arrays

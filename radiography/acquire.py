@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom
-from radiography.attenuation import Material, linear_attenuation_per_mm, material
-from radiography.beam import Beam
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.beam.spectrum import Spectrum, beam_spectrum
+from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.decay import emit_light
 from radiography.direct_detection import diode_portions
@@ -39,7 +40,6 @@ from radiography.quantum_noise import draw_portions
 from radiography.readout import digitise
 from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
 from radiography.scintillator import Scintillator, layer_material
-from radiography.spectrum import Spectrum, beam_spectrum
 
 BIN_KEV = 1.0
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.absorption import LayerResponse, hit_fraction
-from radiography.spectrum import Spectrum
+from radiography.beam.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from calibration.steps import Steps
-from radiography.beam import Beam, beam_from_table
+from radiography.beam.tube import Beam, beam_from_table
 from radiography.panel import Panel
 from radiography.scene import Scene
 from radiography.scintillator import Scintillator

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.absorption import cached_layer_response, energy_grid_keV
-from radiography.attenuation import material
+from radiography.beam.attenuation import material
 from radiography.beam_absorption import frame_weights
 from radiography.panel import Photodiode
 

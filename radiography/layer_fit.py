@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radiography.beam.spectrum import Spectrum
 from radiography.config import build
 from radiography.layer_light import HISTORIES, layer_light
 from radiography.layer_measurement import LayerMeasurement, errors, modelled, residuals, scaled_nps
 from radiography.scintillator import Scintillator
-from radiography.spectrum import Spectrum
 from radiography.surface_search import EVEN, chi_square, interval_ends, normal_matrix, search
 
 MOST_PARAMETERS = 5

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from radiography.attenuation import linear_attenuation_per_mm, material
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xraylib
 
-from radiography.attenuation import Material, linear_attenuation_per_mm, mass_attenuation_cm2_per_g
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, mass_attenuation_cm2_per_g
 
 MIN_TRACKED_KEV = 1.0  # softer photons are absorbed where they start (range in solids: below 3 um)
 KEV_ANGSTROM = 12.398419843320026  # h c, exact by the SI of 2019 [keV Angstrom]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom
-from radiography.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.geometry import Geometry
 from radiography.ray_bands import band_items, describe_miss, no_items, ray_grid
 from radiography.ray_kernels import project_bands

@@ -29,7 +29,7 @@ from phantoms.solids import (
     phantom_of,
     place,
 )
-from radiography.attenuation import Material, material, mixture
+from radiography.beam.attenuation import Material, material, mixture
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 

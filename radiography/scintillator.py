@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from radiography.attenuation import Material, material, mixture
+from radiography.beam.attenuation import Material, material, mixture
 from radiography.light_layers import ColumnarLayer, EmissionLine, TurbidLayer
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)

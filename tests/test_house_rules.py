@@ -14,10 +14,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Storeys from the bottom; a file imports only from storeys below its own.
 STOREYS: list[set[str]] = [
     {"phantoms", "calibration", "radiography.analysis"},
-    {"radiography.geometry", "radiography.attenuation", "radiography.result_cache", "radiography.quantum_noise"},
+    {"radiography.geometry", "radiography.beam.attenuation", "radiography.result_cache", "radiography.quantum_noise"},
     # what things are
-    {"radiography.beam", "radiography.light_layers", "radiography.photon_tables", "radiography.frame_files"},
-    {"radiography.scintillator", "radiography.spectrum", "radiography.scene", "radiography.frames"},
+    {"radiography.beam.tube", "radiography.light_layers", "radiography.photon_tables", "radiography.frame_files"},
+    {"radiography.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.frames"},
     {"radiography.panel", "radiography.photon_transport", "radiography.turbid_kernels"},
     {"radiography.panel_maps", "radiography.config", "radiography.column_kernels"},
     # computed once for a layer, or for a scene

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radiography.beam.spectrum import beam_spectrum
 from radiography.cli.options import check_writable, progress_bar
 from radiography.cli.outputs import staged
 from radiography.config import load_beam, load_panel, load_scintillator
@@ -28,7 +29,6 @@ from radiography.layer_studies import (
 )
 from radiography.light_layers import TurbidLayer
 from radiography.scintillator import Scintillator
-from radiography.spectrum import beam_spectrum
 
 PANEL = "fully_coated"
 SECOND_BEAM = "RQA5"  # printed beside the chosen one

@@ -19,10 +19,10 @@ from radiography.acquire import (
     plan_acquisition,
     relative_exposures,
 )
-from radiography.attenuation import linear_attenuation_per_mm, material
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
+from radiography.beam.spectrum import air_kerma_uGy, quanta_per_pixel
 from radiography.config import load_scene
 from radiography.lag import trap_charge
-from radiography.spectrum import air_kerma_uGy, quanta_per_pixel
 
 SMALL_PANEL = """
 based_on = "fully_coated"

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import j0
 
 from radiography.analysis.mtf import mtf_at, slanted_edge_mtf
-from radiography.attenuation import material
+from radiography.beam.attenuation import material
+from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam
 from radiography.event_frame import acquire_events, draw_deposits, tilted_edge
 from radiography.layer_light import layer_light, spread_of_beam
@@ -21,7 +22,6 @@ from radiography.panel import Pixels
 from radiography.photon_tables import photon_tables
 from radiography.quantum_noise import draw_portions
 from radiography.scintillator import Veil
-from radiography.spectrum import beam_spectrum
 
 PIXELS = Pixels(rows=24, cols=32, pitch_mm=0.139, aperture_mm=0.139)
 COLLECTED = (0.2, 0.4)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from radiography.acquire import acquire_frame, expose, plan_acquisition
+from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.config import load_beam, load_panel, load_scene
 from radiography.layer_report import LayerReport, _aliased, report_layer
 from radiography.layer_studies import degeneracy_maps, thickness_study
@@ -17,7 +18,6 @@ from radiography.light_layers import EmissionLine, TurbidLayer
 from radiography.light_transport import cached_light_transport
 from radiography.panel import Panel
 from radiography.scintillator import Scintillator, Spread
-from radiography.spectrum import Spectrum, beam_spectrum
 
 HISTORIES, PHOTONS = 3000, 60_000  # standard error of the MTF at 2 /mm: 0.002
 FEW = {"histories": 500, "photons": 20_000}

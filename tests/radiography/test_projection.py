@@ -21,7 +21,7 @@ from phantoms.solids import (
     phantom_of,
     place,
 )
-from radiography.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.geometry import Geometry
 from radiography.projection import path_lengths, project
 from radiography.ray_kernels import _sum_energies

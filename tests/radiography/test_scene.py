@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from phantoms.solids import Box, Cone, Cylinder, Mesh, Prism, Sphere
-from radiography.attenuation import material
+from radiography.beam.attenuation import material
 from radiography.config import load_scene
 from radiography.scene import (
     PHANTOMS,

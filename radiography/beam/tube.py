@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radiography.attenuation import material
+from radiography.beam.attenuation import material
 
 MIN_KVP = 10.0  # SpekPy 2.5 has no model below
 MAX_KVP = {  # SpekPy 2.5: tungsten up to 500 kV, the other targets up to 50 kV

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import xraylib
 
-from radiography.attenuation import mass_attenuation_cm2_per_g, material
-from radiography.beam import Beam, beam_from_table
-from radiography.config import load_beam, shipped
-from radiography.spectrum import (
+from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
+from radiography.beam.spectrum import (
     Spectrum,
     air_energy_absorption_cm2_per_g,
     air_kerma_uGy,
@@ -22,6 +20,8 @@ from radiography.spectrum import (
     mean_energy_keV,
     quanta_per_pixel,
 )
+from radiography.beam.tube import Beam, beam_from_table
+from radiography.config import load_beam, shipped
 
 
 @pytest.fixture(scope="module")

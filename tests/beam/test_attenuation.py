@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xraylib
 
-from radiography.attenuation import (
+from radiography.beam.attenuation import (
     Material,
     _material_table,
     known_materials,

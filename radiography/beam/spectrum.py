@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
-from radiography.attenuation import linear_attenuation_per_mm, material
-from radiography.beam import Beam
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
+from radiography.beam.tube import Beam
 from radiography.result_cache import Arrays, cached_arrays
 
 # NIST SRD 126 (Hubbell and Seltzer, NISTIR 5632, 1996), table 4: air, dry, near sea level. US government work.
