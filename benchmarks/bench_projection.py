@@ -120,8 +120,8 @@ def run_radiography(folder: Path, bins: int, repeats: int) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import numba
 
-    from radiography.geometry import Geometry
-    from radiography.projection import project
+    from radiography.projection.geometry import Geometry
+    from radiography.projection.project import project
 
     phantom = write_scene(folder, bins)
     panel = Geometry(SOURCE_TO_DETECTOR_MM, PIXELS, PIXELS, PITCH_MM)

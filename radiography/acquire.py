@@ -21,7 +21,6 @@ from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.decay import emit_light
 from radiography.direct_detection import diode_portions
-from radiography.geometry import Geometry
 from radiography.lag import trap_charge
 from radiography.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light_spread import LightSpread, plan_light_spread, spread_light
@@ -35,7 +34,8 @@ from radiography.panel import (
 )
 from radiography.panel_maps import PanelMaps, draw_panel_maps
 from radiography.photodiode import collect_charge
-from radiography.projection import project
+from radiography.projection.geometry import Geometry
+from radiography.projection.project import project
 from radiography.quantum_noise import draw_portions
 from radiography.readout import digitise
 from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom

@@ -14,7 +14,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Storeys from the bottom; a file imports only from storeys below its own.
 STOREYS: list[set[str]] = [
     {"phantoms", "calibration", "radiography.analysis"},
-    {"radiography.geometry", "radiography.beam.attenuation", "radiography.result_cache", "radiography.quantum_noise"},
+    {
+        "radiography.projection.geometry",
+        "radiography.beam.attenuation",
+        "radiography.result_cache",
+        "radiography.quantum_noise",
+    },
     # what things are
     {"radiography.beam.tube", "radiography.light_layers", "radiography.photon_tables", "radiography.frame_files"},
     {"radiography.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.frames"},
@@ -24,12 +29,12 @@ STOREYS: list[set[str]] = [
     {
         "radiography.absorption",
         "radiography.light_transport",
-        "radiography.solid_surfaces",
+        "radiography.projection.surfaces",
         "radiography.event_kernels",
     },
-    {"radiography.beam_absorption", "radiography.light_by_depth", "radiography.ray_bands"},
-    {"radiography.ray_kernels", "radiography.layer_light", "radiography.direct_detection"},
-    {"radiography.projection", "radiography.layer_report", "radiography.layer_measurement"},
+    {"radiography.beam_absorption", "radiography.light_by_depth", "radiography.projection.rays"},
+    {"radiography.projection.kernels", "radiography.layer_light", "radiography.direct_detection"},
+    {"radiography.projection.project", "radiography.layer_report", "radiography.layer_measurement"},
     {"radiography.layer_studies", "radiography.response_surface"},
     {"radiography.surface_search"},
     {"radiography.layer_fit"},

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from radiography.geometry import Geometry
-from radiography.solid_surfaces import SolidSurfaces
+from radiography.projection.geometry import Geometry
+from radiography.projection.surfaces import SolidSurfaces
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from radiography.ray_bands import BandItems, RayGrid
-from radiography.solid_surfaces import HULL_SIDES, SolidSurfaces
+from radiography.projection.rays import BandItems, RayGrid
+from radiography.projection.surfaces import HULL_SIDES, SolidSurfaces
 
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left

@@ -22,10 +22,10 @@ from phantoms.solids import (
     place,
 )
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
-from radiography.geometry import Geometry
-from radiography.projection import path_lengths, project
-from radiography.ray_kernels import _sum_energies
-from tests.radiography.projection_reference import rays_to_pixels, reference_paths
+from radiography.projection.geometry import Geometry
+from radiography.projection.kernels import _sum_energies
+from radiography.projection.project import path_lengths, project
+from tests.projection.projection_reference import rays_to_pixels, reference_paths
 
 PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=2.5)
 L_SHAPE = ((-20.0, -20.0), (20.0, -20.0), (20.0, -5.0), (-5.0, -5.0), (-5.0, 20.0), (-20.0, 20.0))

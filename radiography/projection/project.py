@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
-from radiography.geometry import Geometry
-from radiography.ray_bands import band_items, describe_miss, no_items, ray_grid
-from radiography.ray_kernels import project_bands
-from radiography.solid_surfaces import solid_surfaces
+from radiography.projection.geometry import Geometry
+from radiography.projection.kernels import project_bands
+from radiography.projection.rays import band_items, describe_miss, no_items, ray_grid
+from radiography.projection.surfaces import solid_surfaces
 
 FloatArray = npt.NDArray[np.float64]
 

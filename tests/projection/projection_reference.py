@@ -13,7 +13,7 @@ from phantoms.solids import (
     Prism,
     Sphere,
 )
-from radiography.geometry import Geometry
+from radiography.projection.geometry import Geometry
 
 
 def rays_to_pixels(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
