@@ -17,8 +17,8 @@ import time
 import numba
 import numpy as np
 
-from radiography.absorption import energy_grid_keV, layer_response
 from radiography.beam.attenuation import Material, material
+from radiography.interaction.absorption import energy_grid_keV, layer_response
 
 PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 HISTORIES = 20 if PLAIN else 20_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from radiography.absorption import cached_layer_response, energy_grid_keV
 from radiography.beam.attenuation import material
-from radiography.beam_absorption import frame_weights
+from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
+from radiography.interaction.beam_absorption import frame_weights
 from radiography.panel import Photodiode
 
 FloatArray = npt.NDArray[np.float64]

@@ -14,12 +14,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from radiography.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, count_light
+from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
+from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
+from radiography.interaction.photon_transport import trace_deposits
 from radiography.light_transport import LightTransport
 from radiography.panel import Pixels
-from radiography.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
-from radiography.photon_transport import trace_deposits
 from radiography.scintillator import Scintillator, layer_material
 
 _QUANTA_PER_SEED = 256  # X-rays traced with one seed

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
-from radiography.absorption import cached_layer_response, energy_grid_keV
-from radiography.beam_absorption import frame_weights
+from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
+from radiography.interaction.beam_absorption import frame_weights
 from radiography.light_transport import FREQUENCY_PER_MM, LightTransport, cached_light_transport
 from radiography.scintillator import Scintillator, Spread, Veil, layer_material, spread_transfer, veil_transfer
 

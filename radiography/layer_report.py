@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.absorption import cached_layer_response, energy_grid_keV
 from radiography.beam.attenuation import linear_attenuation_per_mm
 from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
 from radiography.direct_detection import diode_portions
+from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
 from radiography.layer_light import DEPTHS, HISTORIES, PHOTONS, layer_light, spread_of_beam
 from radiography.light_by_depth import collected_fraction, emerging_spectrum, optical_transfer
 from radiography.light_transport import FREQUENCY_PER_MM, LightTransport

@@ -21,18 +21,23 @@ STOREYS: list[set[str]] = [
         "radiography.quantum_noise",
     },
     # what things are
-    {"radiography.beam.tube", "radiography.light_layers", "radiography.photon_tables", "radiography.frame_files"},
+    {
+        "radiography.beam.tube",
+        "radiography.light_layers",
+        "radiography.interaction.photon_tables",
+        "radiography.frame_files",
+    },
     {"radiography.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.frames"},
-    {"radiography.panel", "radiography.photon_transport", "radiography.turbid_kernels"},
+    {"radiography.panel", "radiography.interaction.photon_transport", "radiography.turbid_kernels"},
     {"radiography.panel_maps", "radiography.config", "radiography.column_kernels"},
     # computed once for a layer, or for a scene
     {
-        "radiography.absorption",
+        "radiography.interaction.absorption",
         "radiography.light_transport",
         "radiography.projection.surfaces",
         "radiography.event_kernels",
     },
-    {"radiography.beam_absorption", "radiography.light_by_depth", "radiography.projection.rays"},
+    {"radiography.interaction.beam_absorption", "radiography.light_by_depth", "radiography.projection.rays"},
     {"radiography.projection.kernels", "radiography.layer_light", "radiography.direct_detection"},
     {"radiography.projection.project", "radiography.layer_report", "radiography.layer_measurement"},
     {"radiography.layer_studies", "radiography.response_surface"},

@@ -15,11 +15,11 @@ from radiography.beam.attenuation import material
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam
 from radiography.event_frame import acquire_events, draw_deposits, tilted_edge
+from radiography.interaction.photon_tables import photon_tables
 from radiography.layer_light import layer_light, spread_of_beam
 from radiography.light_spread import plan_light_spread, spread_light
 from radiography.light_transport import LightTransport
 from radiography.panel import Pixels
-from radiography.photon_tables import photon_tables
 from radiography.quantum_noise import draw_portions
 from radiography.scintillator import Veil
 

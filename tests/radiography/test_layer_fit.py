@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography.absorption import cached_layer_response
 from radiography.beam.spectrum import Spectrum
+from radiography.interaction.absorption import cached_layer_response
 from radiography.layer_fit import LayerFit, Vary, fit_layer, with_values
 from radiography.layer_measurement import LayerMeasurement, residuals, scaled_nps
 from radiography.light_by_depth import collected_fraction, noise_transfer, optical_transfer

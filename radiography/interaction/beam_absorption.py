@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.absorption import LayerResponse, hit_fraction
 from radiography.beam.spectrum import Spectrum
+from radiography.interaction.absorption import LayerResponse, hit_fraction
 
 FloatArray = npt.NDArray[np.float64]
 

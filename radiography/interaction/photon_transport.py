@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.photon_tables import KEV_ANGSTROM, MIN_TRACKED_KEV, PhotonTables
+from radiography.interaction.photon_tables import KEV_ANGSTROM, MIN_TRACKED_KEV, PhotonTables
 
 ELECTRON_KEV = 510.99895  # electron rest energy, CODATA 2018 [keV]
 # columns of `sums` in trace_photons, per row: deposits of one photon added up

@@ -10,14 +10,14 @@ import pytest
 import xraylib
 from scipy.special import j0
 
-from radiography import absorption
-from radiography.absorption import cached_layer_response, energy_grid_keV, layer_response
 from radiography.beam.attenuation import linear_attenuation_per_mm, mass_attenuation_cm2_per_g, material
 from radiography.beam.spectrum import Spectrum, beam_spectrum
-from radiography.beam_absorption import average_response, frame_weights
 from radiography.config import load_beam
-from radiography.photon_tables import photon_tables
-from radiography.photon_transport import _bessel_j0, _compton_cosine, _rayleigh_cosine, _relax, _turn
+from radiography.interaction import absorption
+from radiography.interaction.absorption import cached_layer_response, energy_grid_keV, layer_response
+from radiography.interaction.beam_absorption import average_response, frame_weights
+from radiography.interaction.photon_tables import photon_tables
+from radiography.interaction.photon_transport import _bessel_j0, _compton_cosine, _rayleigh_cosine, _relax, _turn
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 LAYERS = {  # density in g/cm3 and thickness in mm: packing fractions of 4.86 and 4.51 g/cm3

@@ -15,8 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm
-from radiography.photon_tables import EDGE_BRACKET, MIN_TRACKED_KEV, absorption_edges_keV, photon_tables
-from radiography.photon_transport import BACK, COLUMNS, DEPOSITING, ENERGY, FOURTH, FRONT, SQUARE, trace_photons
+from radiography.interaction.photon_tables import EDGE_BRACKET, MIN_TRACKED_KEV, absorption_edges_keV, photon_tables
+from radiography.interaction.photon_transport import (
+    BACK,
+    COLUMNS,
+    DEPOSITING,
+    ENERGY,
+    FOURTH,
+    FRONT,
+    SQUARE,
+    trace_photons,
+)
 from radiography.result_cache import Arrays, cached_arrays
 
 MAX_ENERGY_KEV = 500.0  # no pair production, and the air kerma table ends here
