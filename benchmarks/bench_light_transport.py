@@ -26,10 +26,10 @@ from scipy.special import j0
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from radiography.light_by_depth import optical_transfer
-from radiography.light_layers import ColumnarLayer, EmissionLine, Face, SelfAbsorption, TurbidLayer
-from radiography.light_transport import trace_light
-from tests.radiography.film_reference import trace_reference
+from radiography.light.by_depth import optical_transfer
+from radiography.light.optics import ColumnarLayer, EmissionLine, Face, SelfAbsorption, TurbidLayer
+from radiography.light.transport import trace_light
+from tests.light.film_reference import trace_reference
 
 FILM = TurbidLayer(
     refractive_index=1.78,

@@ -19,11 +19,12 @@ from radiography.beam.attenuation import Material, linear_attenuation_per_mm, ma
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.decay import emit_light
 from radiography.direct_detection import diode_portions
 from radiography.lag import trap_charge
-from radiography.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
-from radiography.light_spread import LightSpread, plan_light_spread, spread_light
+from radiography.light.decay import emit_light
+from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.scintillator import Scintillator, layer_material
+from radiography.light.spread import LightSpread, plan_light_spread, spread_light
 from radiography.panel import (
     Panel,
     coated,
@@ -39,7 +40,6 @@ from radiography.projection.project import project
 from radiography.quantum_noise import draw_portions
 from radiography.readout import digitise
 from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
-from radiography.scintillator import Scintillator, layer_material
 
 BIN_KEV = 1.0
 

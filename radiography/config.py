@@ -21,9 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from calibration.steps import Steps
 from radiography.beam.tube import Beam, beam_from_table
+from radiography.light.scintillator import Scintillator
 from radiography.panel import Panel
 from radiography.scene import Scene
-from radiography.scintillator import Scintillator
 
 DATA_FOLDER = Path(__file__).parent / "data"
 _FOLDERS = {"panel": "panels", "scintillator": "scintillators", "beam": "beams", "scene": "scenes"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.layer_light import LayerLight, spread_of_beam
-from radiography.light_transport import FREQUENCY_PER_MM
-from radiography.scintillator import Scintillator
+from radiography.light.layer_light import LayerLight, spread_of_beam
+from radiography.light.scintillator import Scintillator
+from radiography.light.transport import FREQUENCY_PER_MM
 
 HIGHEST_PER_MM = FREQUENCY_PER_MM[-1]  # the light is known so far
 ALIASES = 3  # on each side; the squared aperture and the layer leave nothing of the next ones

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from radiography.config import load_panel, load_scintillator
+from radiography.light.scintillator import Scintillator
 from radiography.panel import Panel
-from radiography.scintillator import Scintillator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 
 from radiography.config import load_beam, load_panel, load_scene, load_scintillator, shipped
+from radiography.light.scintillator import Scintillator
 from radiography.scene import PHANTOMS, phantom_builder
-from radiography.scintillator import Scintillator
 
 
 def run_list(kind: str) -> None:

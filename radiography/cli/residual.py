@@ -16,8 +16,8 @@ from radiography.cli.options import check_writable
 from radiography.cli.outputs import staged
 from radiography.config import load_panel, load_scintillator
 from radiography.frame_residual import ExposureKind, Remainder, ResidualStudy, prompt_takes_over_per_s, study_residual
+from radiography.light.scintillator import Scintillator
 from radiography.panel import Panel
-from radiography.scintillator import Scintillator
 
 PICTURES = (".png", ".pdf", ".svg")
 MOST_RATES = 50

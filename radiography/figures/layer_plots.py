@@ -9,7 +9,7 @@ import numpy as np
 
 from radiography.layer_report import LayerReport
 from radiography.layer_studies import DegeneracyMap
-from radiography.light_layers import TurbidLayer
+from radiography.light.optics import TurbidLayer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

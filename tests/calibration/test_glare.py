@@ -10,7 +10,7 @@ from scipy.special import k1
 
 from calibration import glare as glare_module
 from calibration.glare import GlareModel, add_glare, glare_transfer, glare_variance_gain, remove_glare
-from radiography.scintillator import Veil, veil_transfer
+from radiography.light.scintillator import Veil, veil_transfer
 
 SHAPE = (48, 64)
 PITCH_MM = 0.2

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from calibration.lag import LagModel, subtract_lag
 from calibration.lag_fit import LagEstimate, StepSequence, estimate_lag, fit_lag
-from radiography.decay import emit_light
 from radiography.lag import trap_charge
+from radiography.light.decay import emit_light
 from radiography.panel import LagTerm
 from tests.calibration.lag_truth import (
     FACTORS,

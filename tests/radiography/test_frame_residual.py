@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from radiography.config import load_panel
-from radiography.decay import emit_light
 from radiography.frame_residual import LEVEL_SHARE, prompt_takes_over_per_s, study_residual
 from radiography.lag import trap_charge
+from radiography.light.decay import emit_light
 from radiography.panel import LagExposure
 
 RATES = (1.0, 10.0, 30.0, 100.0, 1000.0)

@@ -17,8 +17,8 @@ from scipy.special import ndtri
 
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
 from radiography.interaction.beam_absorption import frame_weights
-from radiography.light_transport import FREQUENCY_PER_MM, LightTransport, cached_light_transport
-from radiography.scintillator import Scintillator, Spread, Veil, layer_material, spread_transfer, veil_transfer
+from radiography.light.scintillator import Scintillator, Spread, Veil, layer_material, spread_transfer, veil_transfer
+from radiography.light.transport import FREQUENCY_PER_MM, LightTransport, cached_light_transport
 
 HISTORIES = 100_000  # X-rays per energy: standard error of the mean absorbed energy below 0.2 %
 PHOTONS = 400_000  # light photons: standard error of the MTF at 2 /mm about 0.001

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from radiography.scintillator import Scintillator
+from radiography.light.scintillator import Scintillator
 
 # Prompt light of which less than this share is left at the next frame is forgotten.   # chosen: far below one photon
 NEGLIGIBLE_SHARE = 1e-9

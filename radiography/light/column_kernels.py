@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.turbid_kernels import ABSORBED, COVER, DETECTED, FATES, STRAYED, RadiusTables
+from radiography.light.film_kernels import ABSORBED, COVER, DETECTED, FATES, STRAYED, RadiusTables
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from radiography import column_kernels, light_transport
-from radiography.light_by_depth import collected_fraction, emerging_spectrum, optical_transfer
-from radiography.light_layers import ColumnarLayer, EmissionLine
-from radiography.light_transport import cached_light_transport, trace_light
+from radiography.light import column_kernels
+from radiography.light import transport as light_transport
+from radiography.light.by_depth import collected_fraction, emerging_spectrum, optical_transfer
+from radiography.light.optics import ColumnarLayer, EmissionLine
+from radiography.light.transport import cached_light_transport, trace_light
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 CSI = ColumnarLayer(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography.light_by_depth import (
+from radiography.light.by_depth import (
     collected_fraction,
     emerging_spectrum,
     lubberts_fraction,
@@ -15,7 +15,7 @@ from radiography.light_by_depth import (
     optical_swank,
     optical_transfer,
 )
-from radiography.light_transport import LightTransport
+from radiography.light.transport import LightTransport
 
 
 def two_depths(collected, transfer):

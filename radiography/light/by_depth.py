@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from radiography.light_transport import LightTransport
+from radiography.light.transport import LightTransport
 
 FloatArray = npt.NDArray[np.float64]
 

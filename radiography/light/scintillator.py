@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from radiography.beam.attenuation import Material, material, mixture
-from radiography.light_layers import ColumnarLayer, EmissionLine, TurbidLayer
+from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from radiography import light_spread
-from radiography.light_layers import EmissionLine
-from radiography.light_spread import plan_light_spread, spread_light
-from radiography.scintillator import Spread, spread_transfer
+from radiography.light import spread as light_spread
+from radiography.light.optics import EmissionLine
+from radiography.light.scintillator import Spread, spread_transfer
+from radiography.light.spread import plan_light_spread, spread_light
 from tests import reference
 
 PITCH_MM = 0.139

@@ -10,17 +10,18 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import expn, j0
 
-from radiography import light_transport, turbid_kernels
-from radiography.light_by_depth import (
+from radiography.light import film_kernels as turbid_kernels
+from radiography.light import transport as light_transport
+from radiography.light.by_depth import (
     collected_fraction,
     emerging_spectrum,
     lubberts_fraction,
     optical_swank,
     optical_transfer,
 )
-from radiography.light_layers import EmissionLine, Face, SelfAbsorption, TurbidLayer
-from radiography.light_transport import cached_light_transport, trace_light
-from tests.radiography.film_reference import trace_reference
+from radiography.light.optics import EmissionLine, Face, SelfAbsorption, TurbidLayer
+from radiography.light.transport import cached_light_transport, trace_light
+from tests.light.film_reference import trace_reference
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0, 8.0)
 THICKNESS_UM = 75.0

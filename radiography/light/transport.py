@@ -15,10 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import j0, ndtri
 
-from radiography.column_kernels import ColumnOptics, trace_columns
-from radiography.light_layers import ColumnarLayer, EmissionLine, Face, TurbidLayer
+from radiography.light.column_kernels import ColumnOptics, trace_columns
+from radiography.light.film_kernels import (
+    ABSORBED,
+    COVER,
+    DETECTED,
+    FATES,
+    STRAYED,
+    FilmOptics,
+    RadiusTables,
+    trace_film,
+)
+from radiography.light.optics import ColumnarLayer, EmissionLine, Face, TurbidLayer
 from radiography.result_cache import Arrays, cached_arrays
-from radiography.turbid_kernels import ABSORBED, COVER, DETECTED, FATES, STRAYED, FilmOptics, RadiusTables, trace_film
 
 EV_NM = 1239.841984  # photon energy times wavelength, CODATA 2018 [eV nm]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted, share_to_come
-from radiography.scintillator import AfterglowComponent
+from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted, share_to_come
+from radiography.light.scintillator import AfterglowComponent
 from tests import reference
 
 SINGLE = 1e-6  # a few roundings to float32

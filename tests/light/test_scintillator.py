@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography.light_layers import EmissionLine
-from radiography.scintillator import (
+from radiography.light.optics import EmissionLine
+from radiography.light.scintillator import (
     AfterglowComponent,
     DecayComponent,
     Part,

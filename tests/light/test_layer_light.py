@@ -9,9 +9,9 @@ import pytest
 
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.config import load_beam
-from radiography.layer_light import layer_light, spread_of_beam
-from radiography.light_layers import EmissionLine
-from radiography.scintillator import Scintillator, Spread, Veil
+from radiography.light.layer_light import layer_light, spread_of_beam
+from radiography.light.optics import EmissionLine
+from radiography.light.scintillator import Scintillator, Spread, Veil
 
 PHOTONS, HISTORIES = 60_000, 20_000  # standard error of an MTF at 2 /mm: 0.003
 APERTURE = np.sinc(2.0 * 0.139)
