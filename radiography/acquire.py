@@ -19,13 +19,13 @@ from radiography.beam.attenuation import Material, linear_attenuation_per_mm, ma
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.direct_detection import diode_portions
-from radiography.lag import trap_charge
 from radiography.light.decay import emit_light
 from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
-from radiography.panel import (
+from radiography.panel.direct_detection import diode_portions
+from radiography.panel.maps import PanelMaps, draw_panel_maps
+from radiography.panel.panel import (
     Panel,
     coated,
     cover_transmission,
@@ -33,12 +33,12 @@ from radiography.panel import (
     emission_weighted_quantum_efficiency,
     lag_exposure_factor,
 )
-from radiography.panel_maps import PanelMaps, draw_panel_maps
-from radiography.photodiode import collect_charge
+from radiography.panel.photodiode import collect_charge
+from radiography.panel.readout import digitise
+from radiography.panel.trapping import trap_charge
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
 from radiography.quantum_noise import draw_portions
-from radiography.readout import digitise
 from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
 
 BIN_KEV = 1.0

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from calibration.steps import Steps
 from radiography.beam.tube import Beam, beam_from_table
 from radiography.light.scintillator import Scintillator
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 from radiography.scene import Scene
 
 DATA_FOLDER = Path(__file__).parent / "data"

@@ -20,7 +20,7 @@ from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables,
 from radiography.interaction.photon_transport import trace_deposits
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.transport import LightTransport
-from radiography.panel import Pixels
+from radiography.panel.panel import Pixels
 
 _QUANTA_PER_SEED = 256  # X-rays traced with one seed
 _DEPOSITS_PER_SEED = 512  # places whose light is drawn with one seed

@@ -22,10 +22,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from radiography.lag import trap_charge
 from radiography.light.decay import emit_light, lasting_prompt_light
 from radiography.light.scintillator import DecayComponent, Scintillator, effective_decay_ns
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
+from radiography.panel.trapping import trap_charge
 
 LEVEL_SHARE = 0.1  # chosen: exposed frames at a tenth of the full well; matters only where lag depends on the exposure
 _AT_ONCE = (DecayComponent(1.0, 1e-6),)  # light without decay: 1 fs

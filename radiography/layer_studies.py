@@ -13,7 +13,7 @@ from radiography.beam.spectrum import Spectrum
 from radiography.layer_report import LayerReport, report_layer
 from radiography.light.optics import TurbidLayer
 from radiography.light.scintillator import Scintillator
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 
 STUDY_HISTORIES = 20_000  # standard error of the mean absorbed energy of a beam below 0.1 %
 STUDY_PHOTONS = 200_000  # standard error of the MTF at 2 /mm below 0.005

@@ -10,7 +10,7 @@ import pytest
 
 from radiography.config import load_panel, load_scintillator
 from radiography.light.scintillator import Scintillator
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -20,8 +20,8 @@ from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame
 from calibration.learn import FrameStack, learn_panel
 from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose, plan_acquisition
 from radiography.config import load_scene
-from radiography.panel import Panel, dark_current_factor, shielded_columns
-from radiography.panel_maps import PanelMaps, draw_panel_maps
+from radiography.panel.maps import PanelMaps, draw_panel_maps
+from radiography.panel.panel import Panel, dark_current_factor, shielded_columns
 from radiography.scene import Timing
 
 KERMA_UGY = 9.0  # of strength 1: CsI then delivers 6,455 DN, about a tenth of full scale (60,000 DN)

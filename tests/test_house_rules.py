@@ -28,8 +28,8 @@ STOREYS: list[set[str]] = [
         "radiography.frame_files",
     },
     {"radiography.light.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.frames"},
-    {"radiography.panel", "radiography.interaction.photon_transport", "radiography.light.film_kernels"},
-    {"radiography.panel_maps", "radiography.config", "radiography.light.column_kernels"},
+    {"radiography.panel.panel", "radiography.interaction.photon_transport", "radiography.light.film_kernels"},
+    {"radiography.panel.maps", "radiography.config", "radiography.light.column_kernels"},
     # computed once for a layer, or for a scene
     {
         "radiography.interaction.absorption",
@@ -38,7 +38,7 @@ STOREYS: list[set[str]] = [
         "radiography.event_kernels",
     },
     {"radiography.interaction.beam_absorption", "radiography.light.by_depth", "radiography.projection.rays"},
-    {"radiography.projection.kernels", "radiography.light.layer_light", "radiography.direct_detection"},
+    {"radiography.projection.kernels", "radiography.light.layer_light", "radiography.panel.direct_detection"},
     {"radiography.projection.project", "radiography.layer_report", "radiography.layer_measurement"},
     {"radiography.layer_studies", "radiography.response_surface"},
     {"radiography.surface_search"},
@@ -47,9 +47,9 @@ STOREYS: list[set[str]] = [
     {
         "radiography.light.spread",
         "radiography.light.decay",
-        "radiography.photodiode",
-        "radiography.lag",
-        "radiography.readout",
+        "radiography.panel.photodiode",
+        "radiography.panel.trapping",
+        "radiography.panel.readout",
         "radiography.processing",
     },
     {"radiography.acquire", "radiography.event_frame", "radiography.frame_residual"},

@@ -28,7 +28,7 @@ from calibration.lag import LagModel, LagState
 from calibration.steps import Gain, Glare, Steps
 from calibration.undo import undo_correction
 from radiography.config import load_panel
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 from tests.round_trip_checks import (
     DARK_NOISE_DN,
     FRAMES,

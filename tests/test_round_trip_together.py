@@ -19,8 +19,8 @@ from calibration.calibration_set import CalibrationSet
 from calibration.correct import plan_correction
 from calibration.steps import Glare, Steps
 from radiography.config import load_panel
-from radiography.panel import Panel, shielded_columns
-from radiography.panel_maps import HOT, NOISY
+from radiography.panel.maps import HOT, NOISY
+from radiography.panel.panel import Panel, shielded_columns
 from tests.round_trip_checks import (
     DARK_NOISE_DN,
     PATTERN_LIMIT,

@@ -17,7 +17,7 @@ from radiography.cli.outputs import staged
 from radiography.config import load_panel, load_scintillator
 from radiography.frame_residual import ExposureKind, Remainder, ResidualStudy, prompt_takes_over_per_s, study_residual
 from radiography.light.scintillator import Scintillator
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 
 PICTURES = (".png", ".pdf", ".svg")
 MOST_RATES = 50

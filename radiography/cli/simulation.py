@@ -27,7 +27,7 @@ from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, q
 from radiography.cli.options import check_at_least, check_writable, progress_bar
 from radiography.config import load_scene, scene_folder
 from radiography.frames import whole_file, write_tiff
-from radiography.panel import shielded_columns
+from radiography.panel.panel import shielded_columns
 from radiography.scene import Scene, beam_pattern
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel, for the estimate of `check`; other machines differ.

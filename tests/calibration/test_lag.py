@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from calibration.lag import LARGEST_DN, LagModel, LagState, _subtract_lag, lag_from_json, lag_step, lag_to_json
 from calibration.lag import subtract_lag as subtract
-from radiography.lag import trap_charge
-from radiography.panel import LagTerm
+from radiography.panel.panel import LagTerm
+from radiography.panel.trapping import trap_charge
 from tests.calibration.lag_truth import FACTORS, FRACTION, TIME_S, delivered, factor_at, step, true_model
 
 SHAPE = (48, 64)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from calibration.lag import LagModel, subtract_lag
 from calibration.lag_fit import LagEstimate, StepSequence, estimate_lag, fit_lag
-from radiography.lag import trap_charge
 from radiography.light.decay import emit_light
-from radiography.panel import LagTerm
+from radiography.panel.panel import LagTerm
+from radiography.panel.trapping import trap_charge
 from tests.calibration.lag_truth import (
     FACTORS,
     FRACTION,

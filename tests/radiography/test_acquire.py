@@ -22,7 +22,7 @@ from radiography.acquire import (
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.spectrum import air_kerma_uGy, quanta_per_pixel
 from radiography.config import load_scene
-from radiography.lag import trap_charge
+from radiography.panel.trapping import trap_charge
 
 SMALL_PANEL = """
 based_on = "fully_coated"

@@ -13,7 +13,7 @@ from radiography.config import (
     scene_folder,
     shipped,
 )
-from radiography.panel import LagTerm
+from radiography.panel.panel import LagTerm
 
 LOADERS = {"panel": load_panel, "scintillator": load_scintillator, "beam": load_beam, "scene": load_scene}
 

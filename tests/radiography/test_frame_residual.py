@@ -9,9 +9,9 @@ import pytest
 
 from radiography.config import load_panel
 from radiography.frame_residual import LEVEL_SHARE, prompt_takes_over_per_s, study_residual
-from radiography.lag import trap_charge
 from radiography.light.decay import emit_light
-from radiography.panel import LagExposure
+from radiography.panel.panel import LagExposure
+from radiography.panel.trapping import trap_charge
 
 RATES = (1.0, 10.0, 30.0, 100.0, 1000.0)
 SINGLE = 1e-5  # float32 stores; the slowest holds 9,400 frames at 1,000 frames/s

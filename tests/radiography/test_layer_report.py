@@ -17,7 +17,7 @@ from radiography.light.by_depth import optical_transfer
 from radiography.light.optics import EmissionLine, TurbidLayer
 from radiography.light.scintillator import Scintillator, Spread
 from radiography.light.transport import cached_light_transport
-from radiography.panel import Panel
+from radiography.panel.panel import Panel
 
 HISTORIES, PHOTONS = 3000, 60_000  # standard error of the MTF at 2 /mm: 0.002
 FEW = {"histories": 500, "photons": 20_000}

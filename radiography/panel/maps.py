@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.panel import LAGGING_FACTOR, LARGEST_CAUGHT, NONLINEARITY_SPREADS, Panel, shielded_columns
+from radiography.panel.panel import LAGGING_FACTOR, LARGEST_CAUGHT, NONLINEARITY_SPREADS, Panel, shielded_columns
 from radiography.quantum_noise import standard_normal
 
 DEAD = 1  # no response

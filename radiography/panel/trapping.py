@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.panel import LagExposure, LagTerm
+from radiography.panel.panel import LagExposure, LagTerm
 
 Array = npt.NDArray[np.float32]
 

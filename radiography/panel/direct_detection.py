@@ -8,7 +8,7 @@ import numpy.typing as npt
 from radiography.beam.attenuation import material
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
 from radiography.interaction.beam_absorption import frame_weights
-from radiography.panel import Photodiode
+from radiography.panel.panel import Photodiode
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.panel import Readout
+from radiography.panel.panel import Readout
 from radiography.quantum_noise import standard_normal
 
 Array = npt.NDArray[np.float32]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from radiography.config import load_panel
-from radiography.lag import trap_charge
-from radiography.panel import (
+from radiography.panel.maps import draw_panel_maps
+from radiography.panel.panel import (
     Coating,
     LagExposure,
     LagTerm,
@@ -19,8 +19,8 @@ from radiography.panel import (
     lag_exposure_factor,
     shielded_columns,
 )
-from radiography.panel_maps import draw_panel_maps
-from radiography.readout import digitise
+from radiography.panel.readout import digitise
+from radiography.panel.trapping import trap_charge
 
 
 def test_the_prototype_is_coated_on_576_by_576_pixels_in_its_middle():

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from radiography.config import load_panel
-from radiography.panel import LAGGING_FACTOR, LARGEST_CAUGHT, LagExposure
-from radiography.panel_maps import (
+from radiography.panel.maps import (
     DEAD,
     DEFECT_NONLINEARITY,
     HOT,
@@ -23,6 +22,7 @@ from radiography.panel_maps import (
     UNDER_RESPONSE,
     draw_panel_maps,
 )
+from radiography.panel.panel import LAGGING_FACTOR, LARGEST_CAUGHT, LagExposure
 from tests import reference
 
 ROWS, COLS = 360, 480

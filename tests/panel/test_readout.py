@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography import readout
-from radiography.readout import digitise
+from radiography.panel import readout
+from radiography.panel.readout import digitise
 from tests import reference
 
 ROWS, COLS = 48, 64

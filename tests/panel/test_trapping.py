@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiography import lag
-from radiography.lag import trap_charge
-from radiography.panel import LagExposure, LagTerm
+from radiography.panel import trapping as lag
+from radiography.panel.panel import LagExposure, LagTerm
+from radiography.panel.trapping import trap_charge
 from tests import reference
 
 INTERVAL_S = 0.2  # the frame time to which the shipped lag is fitted

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography import photodiode
-from radiography.photodiode import collect_charge
+from radiography.panel import photodiode
+from radiography.panel.photodiode import collect_charge
 from tests import reference
 
 ROWS, COLS = 48, 64

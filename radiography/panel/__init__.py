@@ -1,0 +1,1 @@
+"""The panel: its description and maps, photodiodes, charge trapping, readout."""
