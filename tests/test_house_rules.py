@@ -35,7 +35,7 @@ STOREYS: list[set[str]] = [
         "radiography.interaction.absorption",
         "radiography.light.transport",
         "radiography.projection.surfaces",
-        "radiography.event_kernels",
+        "radiography.truth.event_kernels",
     },
     {"radiography.interaction.beam_absorption", "radiography.light.by_depth", "radiography.projection.rays"},
     {"radiography.projection.kernels", "radiography.light.layer_light", "radiography.panel.direct_detection"},
@@ -52,7 +52,7 @@ STOREYS: list[set[str]] = [
         "radiography.panel.readout",
         "radiography.processing",
     },
-    {"radiography.acquire", "radiography.event_frame", "radiography.frame_residual"},
+    {"radiography.acquire", "radiography.truth.event_frame", "radiography.frame_residual"},
     {"radiography.dicom", "radiography.figures"},
     {"radiography.cli"},
 ]

@@ -14,7 +14,6 @@ from radiography.analysis.mtf import mtf_at, slanted_edge_mtf
 from radiography.beam.attenuation import material
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam
-from radiography.event_frame import acquire_events, draw_deposits, tilted_edge
 from radiography.interaction.photon_tables import photon_tables
 from radiography.light.layer_light import layer_light, spread_of_beam
 from radiography.light.scintillator import Veil
@@ -22,6 +21,7 @@ from radiography.light.spread import plan_light_spread, spread_light
 from radiography.light.transport import LightTransport
 from radiography.panel.panel import Pixels
 from radiography.quantum_noise import draw_portions
+from radiography.truth.event_frame import acquire_events, draw_deposits, tilted_edge
 
 PIXELS = Pixels(rows=24, cols=32, pitch_mm=0.139, aperture_mm=0.139)
 COLLECTED = (0.2, 0.4)

@@ -14,13 +14,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from radiography.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, count_light
 from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
 from radiography.interaction.photon_transport import trace_deposits
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.transport import LightTransport
 from radiography.panel.panel import Pixels
+from radiography.truth.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, count_light
 
 _QUANTA_PER_SEED = 256  # X-rays traced with one seed
 _DEPOSITS_PER_SEED = 512  # places whose light is drawn with one seed
