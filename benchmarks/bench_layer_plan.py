@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.layer_report import report_layer
 from radiography.light.layer_light import layer_light
+from radiography.study.layer_report import report_layer
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
 HEADER = ("layer", "what", "threads", "seconds", "lowest", "highest", "mtf_2_per_mm", "error", "machine")

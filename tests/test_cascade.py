@@ -11,7 +11,7 @@ import pytest
 from radiography.acquire import acquire_frame, expose, plan_acquisition
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_panel, load_scene, load_scintillator
-from radiography.layer_report import report_layer
+from radiography.study.layer_report import report_layer
 
 PANEL = """
 based_on = "fully_coated"

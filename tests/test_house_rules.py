@@ -39,10 +39,10 @@ STOREYS: list[set[str]] = [
     },
     {"radiography.interaction.beam_absorption", "radiography.light.by_depth", "radiography.projection.rays"},
     {"radiography.projection.kernels", "radiography.light.layer_light", "radiography.panel.direct_detection"},
-    {"radiography.projection.project", "radiography.layer_report", "radiography.layer_measurement"},
-    {"radiography.layer_studies", "radiography.response_surface"},
-    {"radiography.surface_search"},
-    {"radiography.layer_fit"},
+    {"radiography.projection.project", "radiography.study.layer_report", "radiography.study.layer_measurement"},
+    {"radiography.study.layer_studies", "radiography.study.response_surface"},
+    {"radiography.study.surface_search"},
+    {"radiography.study.layer_fit"},
     # the stages of a frame: never each other
     {
         "radiography.light.spread",
@@ -52,7 +52,7 @@ STOREYS: list[set[str]] = [
         "radiography.panel.readout",
         "radiography.processing",
     },
-    {"radiography.acquire", "radiography.truth.event_frame", "radiography.frame_residual"},
+    {"radiography.acquire", "radiography.truth.event_frame", "radiography.study.frame_residual"},
     {"radiography.dicom", "radiography.figures"},
     {"radiography.cli"},
 ]

@@ -17,9 +17,9 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.cli.options import check_writable, progress_bar
 from radiography.cli.outputs import staged
 from radiography.config import load_beam, load_scintillator
-from radiography.layer_fit import LayerFit, Vary, fit_layer
-from radiography.layer_measurement import LayerMeasurement
 from radiography.light.scintillator import Scintillator
+from radiography.study.layer_fit import LayerFit, Vary, fit_layer
+from radiography.study.layer_measurement import LayerMeasurement
 
 ASSUMED_MTF_ERROR = 0.005  # where the file gives none
 ASSUMED_NPS_ERROR = 0.03  # of the value: 1,000 independent spectra

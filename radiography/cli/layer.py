@@ -16,8 +16,11 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.cli.options import check_writable, progress_bar
 from radiography.cli.outputs import staged
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.layer_report import LayerReport, report_layer
-from radiography.layer_studies import (
+from radiography.light.layer_light import HISTORIES, PHOTONS
+from radiography.light.optics import TurbidLayer
+from radiography.light.scintillator import Scintillator
+from radiography.study.layer_report import LayerReport, report_layer
+from radiography.study.layer_studies import (
     MAP_PHOTONS,
     MAP_SIZE,
     STUDY_HISTORIES,
@@ -26,9 +29,6 @@ from radiography.layer_studies import (
     degeneracy_maps,
     thickness_study,
 )
-from radiography.light.layer_light import HISTORIES, PHOTONS
-from radiography.light.optics import TurbidLayer
-from radiography.light.scintillator import Scintillator
 
 PANEL = "fully_coated"
 SECOND_BEAM = "RQA5"  # printed beside the chosen one

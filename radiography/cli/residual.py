@@ -15,9 +15,15 @@ import numpy as np
 from radiography.cli.options import check_writable
 from radiography.cli.outputs import staged
 from radiography.config import load_panel, load_scintillator
-from radiography.frame_residual import ExposureKind, Remainder, ResidualStudy, prompt_takes_over_per_s, study_residual
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
+from radiography.study.frame_residual import (
+    ExposureKind,
+    Remainder,
+    ResidualStudy,
+    prompt_takes_over_per_s,
+    study_residual,
+)
 
 PICTURES = (".png", ".pdf", ".svg")
 MOST_RATES = 50

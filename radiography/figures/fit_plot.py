@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiography.layer_fit import LayerFit
-from radiography.layer_measurement import LayerMeasurement
+from radiography.study.layer_fit import LayerFit
+from radiography.study.layer_measurement import LayerMeasurement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radiography.layer_report import LayerReport
-from radiography.layer_studies import DegeneracyMap
 from radiography.light.optics import TurbidLayer
+from radiography.study.layer_report import LayerReport
+from radiography.study.layer_studies import DegeneracyMap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiography.frame_residual import Remainder, ResidualStudy
+from radiography.study.frame_residual import Remainder, ResidualStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,12 +10,12 @@ import pytest
 
 from radiography.beam.spectrum import Spectrum
 from radiography.interaction.absorption import cached_layer_response
-from radiography.layer_fit import LayerFit, Vary, fit_layer, with_values
-from radiography.layer_measurement import LayerMeasurement, residuals, scaled_nps
 from radiography.light.by_depth import collected_fraction, noise_transfer, optical_transfer
 from radiography.light.optics import EmissionLine
 from radiography.light.scintillator import Scintillator, Spread, Veil, layer_material, veil_transfer
 from radiography.light.transport import trace_light
+from radiography.study.layer_fit import LayerFit, Vary, fit_layer, with_values
+from radiography.study.layer_measurement import LayerMeasurement, residuals, scaled_nps
 
 FREQUENCY = np.arange(0.25, 4.1, 0.25)
 NOISE = 0.005

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from radiography.config import load_panel
-from radiography.frame_residual import LEVEL_SHARE, prompt_takes_over_per_s, study_residual
 from radiography.light.decay import emit_light
 from radiography.panel.panel import LagExposure
 from radiography.panel.trapping import trap_charge
+from radiography.study.frame_residual import LEVEL_SHARE, prompt_takes_over_per_s, study_residual
 
 RATES = (1.0, 10.0, 30.0, 100.0, 1000.0)
 SINGLE = 1e-5  # float32 stores; the slowest holds 9,400 frames at 1,000 frames/s

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from radiography.beam.spectrum import Spectrum
 from radiography.config import build
-from radiography.layer_measurement import LayerMeasurement, errors, modelled, residuals, scaled_nps
 from radiography.light.layer_light import HISTORIES, layer_light
 from radiography.light.scintillator import Scintillator
-from radiography.surface_search import EVEN, chi_square, interval_ends, normal_matrix, search
+from radiography.study.layer_measurement import LayerMeasurement, errors, modelled, residuals, scaled_nps
+from radiography.study.surface_search import EVEN, chi_square, interval_ends, normal_matrix, search
 
 MOST_PARAMETERS = 5
 SEARCH_PHOTONS, FINAL_PHOTONS = 100_000, 400_000  # of one run of the model

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiography.response_surface import filling_points, fit_surface, surface_at, surface_variance
-from radiography.surface_search import chi_square, interval_ends, search
+from radiography.study.response_surface import filling_points, fit_surface, surface_at, surface_variance
+from radiography.study.surface_search import chi_square, interval_ends, search
 
 
 def test_a_cubic_is_reproduced() -> None:

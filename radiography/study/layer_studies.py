@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.beam.spectrum import Spectrum
-from radiography.layer_report import LayerReport, report_layer
 from radiography.light.optics import TurbidLayer
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
+from radiography.study.layer_report import LayerReport, report_layer
 
 STUDY_HISTORIES = 20_000  # standard error of the mean absorbed energy of a beam below 0.1 %
 STUDY_PHOTONS = 200_000  # standard error of the MTF at 2 /mm below 0.005

@@ -11,13 +11,13 @@ import pytest
 from radiography.acquire import acquire_frame, expose, plan_acquisition
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.config import load_beam, load_panel, load_scene
-from radiography.layer_report import LayerReport, _aliased, report_layer
-from radiography.layer_studies import degeneracy_maps, thickness_study
 from radiography.light.by_depth import optical_transfer
 from radiography.light.optics import EmissionLine, TurbidLayer
 from radiography.light.scintillator import Scintillator, Spread
 from radiography.light.transport import cached_light_transport
 from radiography.panel.panel import Panel
+from radiography.study.layer_report import LayerReport, _aliased, report_layer
+from radiography.study.layer_studies import degeneracy_maps, thickness_study
 
 HISTORIES, PHOTONS = 3000, 60_000  # standard error of the MTF at 2 /mm: 0.002
 FEW = {"histories": 500, "photons": 20_000}

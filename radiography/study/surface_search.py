@@ -16,7 +16,13 @@ import numpy.typing as npt
 from scipy.linalg import solve_triangular
 from scipy.optimize import least_squares
 
-from radiography.response_surface import ResponseSurface, filling_points, fit_surface, surface_at, surface_variance
+from radiography.study.response_surface import (
+    ResponseSurface,
+    filling_points,
+    fit_surface,
+    surface_at,
+    surface_variance,
+)
 
 ZOOMS = 2  # between the scan and the last, costlier zoom
 MORE_ZOOMS = 3  # at most, where a run at the fit departs from the surface
