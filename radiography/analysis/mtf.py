@@ -13,12 +13,12 @@ import numpy as np
 from scipy.interpolate import BSpline, PchipInterpolator
 from scipy.special import stdtrit
 
-from radiography.analysis.edge_bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
-from radiography.analysis.edge_heel import Heel, pixel_noise, without_heel
-from radiography.analysis.edge_line import EdgeLine, row_groups, trace_edge
-from radiography.analysis.edge_region import checked_region, refuse_steep, refuse_upright, turned_region, why_no_edge
-from radiography.analysis.edge_search import SlantedEdge, find_slanted_edges
-from radiography.analysis.edge_spread import (
+from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
+from radiography.analysis.edge.heel import Heel, pixel_noise, without_heel
+from radiography.analysis.edge.line import EdgeLine, row_groups, trace_edge
+from radiography.analysis.edge.region import checked_region, refuse_steep, refuse_upright, turned_region, why_no_edge
+from radiography.analysis.edge.search import SlantedEdge, find_slanted_edges
+from radiography.analysis.edge.spread import (
     NEAREST_KNOTS,
     SplineEdge,
     fit_spline,

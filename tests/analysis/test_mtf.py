@@ -10,7 +10,7 @@ import tifffile
 from scipy.integrate import dblquad
 from scipy.special import ndtr
 
-from radiography.analysis.edge_search import find_slanted_edges
+from radiography.analysis.edge.search import find_slanted_edges
 from radiography.analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
 from radiography.figures.mtf_plot import mtf_figure
 from tests.analysis.edge_truth import (

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from scipy.interpolate import BSpline
 
-from radiography.analysis.edge_bins import BinnedEdge
+from radiography.analysis.edge.bins import BinnedEdge
 
 NEAREST_KNOTS = 0.2  # pixels between the knots at the edge: the spline's own limit is 2.5 cycles/pixel
 KNOT_GROWTH = 5.0  # knots are |distance| / 5 apart far from the edge

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiography.analysis.edge_search import SlantedEdge
+from radiography.analysis.edge.search import SlantedEdge
 
 LEAST_TRAVEL = 1.5  # pixels that the edge must move sideways so that the rows sample every phase of a pixel
 LARGEST_ANGLE_DEG = 39.0  # nearer to 45 the rows repeat each other

@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from scipy.interpolate import BSpline
 
-from radiography.analysis.edge_bins import sort_by_distance
-from radiography.analysis.edge_spread import fit_spline, knots_for
+from radiography.analysis.edge.bins import sort_by_distance
+from radiography.analysis.edge.spread import fit_spline, knots_for
 
 LEAST_MARGIN = 8.0  # pixels that a row must have on each side of the edge to be used
 LARGEST_ORDER = 5  # of the polynomial for the edge's course

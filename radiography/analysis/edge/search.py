@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radiography.analysis.edge_blocks import (
+from radiography.analysis.edge.blocks import (
     LARGEST_SLOPE,
     LEAST_BLOCKS,
     best_line,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from radiography.analysis.edge_bins import BinnedEdge
-from radiography.analysis.edge_line import EdgeLine
+from radiography.analysis.edge.bins import BinnedEdge
+from radiography.analysis.edge.line import EdgeLine
 
 LEAST_SIGMA = 1e-4  # noise of a pixel assumed where an image shows none, as part of the contrast
 

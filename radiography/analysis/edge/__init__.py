@@ -1,0 +1,1 @@
+"""Steps of the slanted-edge measurement: find the edge, fit its line, bin across it, take its spread."""
