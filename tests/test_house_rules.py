@@ -50,7 +50,7 @@ STOREYS: list[set[str]] = [
         "radiography.panel.photodiode",
         "radiography.panel.trapping",
         "radiography.panel.readout",
-        "radiography.processing",
+        "radiography.presentation.processing",
     },
     {"radiography.acquire", "radiography.truth.event_frame", "radiography.study.frame_residual"},
     {"radiography.dicom", "radiography.figures"},

@@ -24,7 +24,7 @@ from radiography.dicom import modules
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference
 from radiography.frames import whole_file
-from radiography.processing import present
+from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
 PROCESSING_MAXIMUM = 2**modules.PROCESSING_BITS - 1

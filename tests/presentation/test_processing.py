@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from radiography.processing import (
+from radiography.presentation.processing import (
     COUNTS_PER_NEPER,
     DECADES,
     DETAIL_LIMIT,

@@ -1,0 +1,1 @@
+"""From a linear corrected image to one for the eye."""
