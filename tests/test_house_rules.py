@@ -25,9 +25,9 @@ STOREYS: list[set[str]] = [
         "radiography.beam.tube",
         "radiography.light.optics",
         "radiography.interaction.photon_tables",
-        "radiography.frame_files",
+        "radiography.files.formats",
     },
-    {"radiography.light.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.frames"},
+    {"radiography.light.scintillator", "radiography.beam.spectrum", "radiography.scene", "radiography.files.frames"},
     {"radiography.panel.panel", "radiography.interaction.photon_transport", "radiography.light.film_kernels"},
     {"radiography.panel.maps", "radiography.config", "radiography.light.column_kernels"},
     # computed once for a layer, or for a scene
@@ -103,7 +103,7 @@ def test_a_file_imports_only_from_lower_storeys(path: Path) -> None:
         other = _room(name)
         if other is None or (other == own and own in MAY_IMPORT_WITHIN):
             continue
-        if (own, other) == ("radiography.frame_files", "radiography.dicom"):
+        if (own, other) == ("radiography.files.formats", "radiography.dicom"):
             continue  # the reader of DICOM frames, imported inside the function that meets such a file
         assert _storey(other) < _storey(own), f"{module} imports {name}"
 

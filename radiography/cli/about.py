@@ -21,7 +21,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from radiography.config import build, read_toml
-from radiography.frames import FrameSource
+from radiography.files.frames import FrameSource
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 

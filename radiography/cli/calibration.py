@@ -18,7 +18,7 @@ from calibration.defects import load_criteria
 from calibration.learn import FrameStack, learn_panel
 from radiography.cli.about import load_about, number_of, told
 from radiography.cli.options import check_writable, column_ranges, input_files, open_all, progress_bar
-from radiography.frames import FrameSource, RawLayout, iterate_frames, sha256_of
+from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 
 _OF_ONE_PANEL = ("panel", "scintillator", "serial", "binning", "gain_mode")  # must agree between all files
 

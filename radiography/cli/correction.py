@@ -31,7 +31,7 @@ from radiography.cli.export import write_dicom_pair
 from radiography.cli.options import check_writable, open_all, progress_bar
 from radiography.cli.outputs import staged
 from radiography.config import build, load_steps
-from radiography.frames import (
+from radiography.files.frames import (
     FrameSource,
     RawLayout,
     iterate_frames,

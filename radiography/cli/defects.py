@@ -20,7 +20,7 @@ from calibration.defect_files import read_defect_map, write_defect_table
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
 from radiography.cli.options import check_writable, input_files
 from radiography.cli.outputs import staged
-from radiography.frames import read_image, sha256_of, write_tiff
+from radiography.files.frames import read_image, sha256_of, write_tiff
 
 LISTED = 5  # largest groups that are printed
 

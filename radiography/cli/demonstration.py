@@ -26,7 +26,7 @@ from radiography.cli.simulation import light_origin, raw_metadata, scene_rng
 from radiography.config import DATA_FOLDER, load_scene
 from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
-from radiography.frames import open_frames, read_image, sha256_of, write_tiff
+from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

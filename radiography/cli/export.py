@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.cli.options import check_writable
-from radiography.frames import RawLayout, read_image
+from radiography.files.frames import RawLayout, read_image
 
 
 def run_export(

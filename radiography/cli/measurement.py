@@ -11,7 +11,7 @@ import numpy as np
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
 from radiography.cli.options import check_writable, region
 from radiography.cli.outputs import staged
-from radiography.frames import RawLayout, read_image
+from radiography.files.frames import RawLayout, read_image
 
 TABLE_STEP_PER_MM = 0.5
 

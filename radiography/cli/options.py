@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from radiography.frames import FrameSource, RawLayout, open_frames
+from radiography.files.frames import FrameSource, RawLayout, open_frames
 
 
 def raw_layout(shape: str | None, dtype: str, byte_order: str, header_bytes: int) -> RawLayout | None:

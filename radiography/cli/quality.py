@@ -20,7 +20,7 @@ from radiography.cli.options import check_writable, input_files, progress_bar
 from radiography.cli.outputs import staged
 from radiography.cli.quality_table import DatedQuality, as_csv, date_of, print_quality, row_of, rows_in
 from radiography.config import read_toml
-from radiography.frames import sha256_of
+from radiography.files.frames import sha256_of
 
 LIMITS_FOLDER = PRESETS / "limits"
 _SECONDS_PER_DAY = 86400.0

@@ -19,7 +19,7 @@ from radiography.cli.correction import INHERITED, Wanted, about_plane, is_big, o
 from radiography.cli.options import open_all, progress_bar
 from radiography.cli.outputs import staged
 from radiography.config import build
-from radiography.frames import FrameSource, iterate_frames, open_frames, tiff_pages
+from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
 
 
 def run_undo(corrected: Sequence[str], calibration_file: Path, out: Path, refused: Sequence[str]) -> None:

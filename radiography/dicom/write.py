@@ -23,7 +23,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from radiography.dicom import modules
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference
-from radiography.frames import whole_file
+from radiography.files.frames import whole_file
 from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1

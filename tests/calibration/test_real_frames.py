@@ -14,7 +14,7 @@ from calibration.correct import correct_frame, plan_correction
 from calibration.defects import find_defects
 from calibration.gain import estimate_gain
 from calibration.offset import estimate_offset
-from radiography.frames import iterate_frames, open_frames, read_image
+from radiography.files.frames import iterate_frames, open_frames, read_image
 
 
 def calibrate(dark: Path, flat: Path) -> CalibrationSet:

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from radiography.cli import run
-from radiography.frames import read_image, write_tiff
+from radiography.files.frames import read_image, write_tiff
 
 PANEL = """
 based_on = "fully_coated"

@@ -19,7 +19,7 @@ from calibration.flags import count_flags
 from radiography.cli import run
 from radiography.cli.defects import run_defects
 from radiography.figures.defect_overlay import COLOURS, defect_overlay
-from radiography.frames import read_image, write_tiff
+from radiography.files.frames import read_image, write_tiff
 
 
 def calibration_of(flags: NDArray[np.uint16], day: str, skipped: tuple[str, ...] = ()) -> CalibrationSet:

@@ -18,7 +18,7 @@ import tifffile
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from radiography.cli import run
-from radiography.frames import read_image, write_tiff
+from radiography.files.frames import read_image, write_tiff
 
 ROWS, COLS = 120, 150
 OFFSET_DN, SIGNAL_DN = 1000.0, 9000.0

@@ -13,7 +13,7 @@ import tifffile
 from calibration import flags as bits
 from calibration.calibration_set import load_calibration_set
 from radiography.cli import run
-from radiography.frames import read_image, sha256_of, write_tiff
+from radiography.files.frames import read_image, sha256_of, write_tiff
 
 ROWS, COLS = 96, 136
 SHIELDED = 8  # columns on the left that see no X-rays

@@ -14,7 +14,7 @@ import pytest
 
 from radiography.cli.simulation import run_check, run_simulate, scene_rng
 from radiography.config import load_scene
-from radiography.frames import iterate_frames, open_frames
+from radiography.files.frames import iterate_frames, open_frames
 
 PANEL = """
 based_on = "worn"

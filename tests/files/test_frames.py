@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from radiography.frame_files import LARGEST_FRAME_PIXELS
-from radiography.frames import (
+from radiography.files.formats import LARGEST_FRAME_PIXELS
+from radiography.files.frames import (
     RawLayout,
     iterate_frames,
     open_frames,
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("radiography.frames.os.fsync", full)
+    monkeypatch.setattr("radiography.files.frames.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_tiff(path, stack, None, {})
     assert path.read_text() == "old"

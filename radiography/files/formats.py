@@ -2,7 +2,7 @@
 
 For each format one function looks at the head of the file and says what it holds, and one yields its frames, one in
 memory at a time. Whatever a file claims is checked against its length and against a limit before memory is asked for:
-a foreign file is never trusted. `radiography/frames.py` is the door; nothing else calls the functions here.
+a foreign file is never trusted. `radiography/files/frames.py` is the door; nothing else calls the functions here.
 """
 
 from __future__ import annotations

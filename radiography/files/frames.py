@@ -25,7 +25,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from radiography.frame_files import (
+from radiography.files.formats import (
     FrameSource,
     RawLayout,
     describe_dicom,

@@ -1,0 +1,1 @@
+"""Frames from and to files: TIFF, .npy, DICOM, headerless raw; grey previews."""
