@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.dark.offset import OffsetMap
 from calibration.defects import DefectMap
 from calibration.field import BeamField, field_from_json, field_to_json
 from calibration.gain import GainMap
 from calibration.lag import LagModel, lag_from_json, lag_to_json
-from calibration.offset import OffsetMap
 
 FILE_FORMAT = "radiography calibration set"
 FILE_VERSION = 2  # what version 1 lacks is optional: its files are read as they are

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.dark.line_noise import estimate_line_noise, subtract_line_noise
+from calibration.dark.offset import subtract_offset
 from calibration.lag import LagModel, LagState, subtract_lag
-from calibration.line_noise import estimate_line_noise, subtract_line_noise
-from calibration.offset import subtract_offset
 from calibration.stack import check_frame
 
 ShieldedCols = tuple[tuple[int, int], ...]

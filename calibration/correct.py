@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correction_plan import CorrectionPlan, frame_offset, plan_correction
+from calibration.dark.line_noise import LineNoise, estimate_line_noise, subtract_line_noise
+from calibration.dark.offset import subtract_offset
 from calibration.flags import EXTRAPOLATED, INTERPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
 from calibration.fused_pass import fused_pass
 from calibration.glare import GlareModel, glare_variance_gain, remove_glare
 from calibration.interpolation import interpolate_defects
 from calibration.lag import LagState, subtract_lag
-from calibration.line_noise import LineNoise, estimate_line_noise, subtract_line_noise
 from calibration.linearity import apply_gain, extrapolated, slope
-from calibration.offset import subtract_offset
 from calibration.saturation import flag_saturation
 from calibration.variance import calibration_variance, random_variance
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
-from calibration.dark_scale import dark_excess_s, offset_at
+from calibration.dark.scale import dark_excess_s, offset_at
 from calibration.field import field_at
 from calibration.flags import SHIELDED, UNUSABLE
 from calibration.glare import GlareModel

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from calibration import flags as bits
+from calibration.dark.offset import OffsetMap
 from calibration.defect_classes import (
     lagging,
     noise_classes,
@@ -41,7 +42,6 @@ from calibration.defect_classes import (
 )
 from calibration.defect_criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
 from calibration.gain import GainMap
-from calibration.offset import OffsetMap
 
 __all__ = [
     "E2597",

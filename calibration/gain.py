@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.dark.offset import OffsetMap
 from calibration.flags import DEAD, SATURATED
-from calibration.offset import OffsetMap
 from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, typical_scatter
 
 LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from calibration.ageing import IN_RUNS, merge_maps
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.clean_frames import ShieldedCols, without_lag, without_line_noise
-from calibration.dark_model import DarkModel, DarkStack, estimate_dark_model
-from calibration.dark_scale import offset_at
+from calibration.dark.model import DarkModel, DarkStack, estimate_dark_model
+from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
+from calibration.dark.scale import offset_at
 from calibration.defects import (
     E2597,
     DefectCriteria,
@@ -42,7 +43,6 @@ from calibration.lag import LagModel
 from calibration.lag_fit import LagEstimate, estimate_lag
 from calibration.lag_frames import StepSequence
 from calibration.linearity import apply_gain
-from calibration.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
 from calibration.quality_numbers import flat_quality, line_noise
 from calibration.stack import FrameSums, check_frame
 

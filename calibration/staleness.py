@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from calibration.dark_scale import SAME_TIME, differs
+from calibration.dark.scale import SAME_TIME, differs
 
 MUST_AGREE = ("serial", "panel", "scintillator", "binning", "gain_mode")
 _SECONDS_PER_DAY = 86400.0

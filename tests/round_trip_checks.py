@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectedFrame, CorrectionPlan
-from calibration.dark_scale import dark_scale_from_reference
+from calibration.dark.scale import dark_scale_from_reference
 from tests.round_trip_truth import PIXEL_NOISE_ELECTRONS, Plane, Raw, Rig, corrected_frames, relative_truth
 
 FRAMES = 32

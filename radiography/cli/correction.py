@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame, plan_correction
-from calibration.dark_scale import (
+from calibration.dark.line_noise import estimate_line_noise
+from calibration.dark.scale import (
     PRIOR_SCALE_ERROR,
     TEMPERATURE_SCALE_ERROR,
     dark_scale_from_reference,
@@ -23,7 +24,6 @@ from calibration.dark_scale import (
 )
 from calibration.flags import FLAG_NAMES, UNUSABLE
 from calibration.lag import LagState
-from calibration.line_noise import estimate_line_noise
 from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
 from radiography.cli.about import load_about, number_of, told

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet, calibration_set
+from calibration.dark.offset import estimate_offset
 from calibration.defects import find_defects
 from calibration.gain import estimate_gain
-from calibration.offset import estimate_offset
 
 ROWS, COLS = 48, 64
 DARK_NOISE_DN = 4.0

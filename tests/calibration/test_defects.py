@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
+from calibration.dark.offset import estimate_offset
 from calibration.defect_criteria import PRESETS
 from calibration.defects import (
     E2597,
@@ -20,7 +21,6 @@ from calibration.defects import (
     shipped_criteria,
 )
 from calibration.gain import estimate_gain
-from calibration.offset import estimate_offset
 
 SATURATION_DN = 60000.0
 SIGNAL_DN = 20000.0

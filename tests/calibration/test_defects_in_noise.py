@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
+from calibration.dark.offset import estimate_offset
 from calibration.defects import (
     E2597,
     find_defects,
 )
 from calibration.gain import estimate_gain
-from calibration.offset import estimate_offset
 
 SATURATION_DN = 60000.0
 SIGNAL_DN = 20000.0

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from calibration.dark.offset import OffsetMap
 from calibration.defects import find_defects
 from calibration.field import BeamField, estimate_field, field_at, field_from_json, field_to_json
 from calibration.flags import DEAD, UNCOATED
 from calibration.gain import GainMap
-from calibration.offset import OffsetMap
 
 PANEL_MM = 427.0
 

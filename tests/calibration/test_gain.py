@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.dark.offset import estimate_offset
 from calibration.flags import DEAD, SATURATED
 from calibration.gain import (
     estimate_gain,
@@ -12,7 +13,6 @@ from calibration.gain import (
     signal_level,
     single_dose_variance,
 )
-from calibration.offset import estimate_offset
 
 SATURATION_DN = 60000.0
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.correct import correct_frame, plan_correction
+from calibration.dark.offset import estimate_offset
 from calibration.defects import find_defects
 from calibration.gain import estimate_gain
-from calibration.offset import estimate_offset
 from radiography.files.frames import iterate_frames, open_frames, read_image
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.dark_model import ASSUMED_DOUBLING_K, DarkStack, estimate_dark_model
-from calibration.dark_scale import offset_at
-from calibration.offset import OffsetMap, estimate_offset
+from calibration.dark.model import ASSUMED_DOUBLING_K, DarkStack, estimate_dark_model
+from calibration.dark.offset import OffsetMap, estimate_offset
+from calibration.dark.scale import offset_at
 
 ROWS, COLS = 48, 64
 NOISE_DN = 4.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.offset import estimate_offset, subtract_offset
+from calibration.dark.offset import estimate_offset, subtract_offset
 from calibration.stack import FrameSums
 
 ROWS, COLS = 48, 64

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.line_noise import SAMPLES, shielded_columns
-from calibration.offset import QUANTISATION_NOISE_DN
+from calibration.dark.line_noise import SAMPLES, shielded_columns
+from calibration.dark.offset import QUANTISATION_NOISE_DN
 from calibration.stack import robust_sigma
 
 SAME_TIME = 1e-3  # integration times closer than this, relative, are one   # chosen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.line_noise import _average_rows, _clipped_mean, estimate_line_noise, subtract_line_noise
+from calibration.dark.line_noise import _average_rows, _clipped_mean, estimate_line_noise, subtract_line_noise
 from tests.reference import on_threads
 
 ROWS, COLS = 48, 64

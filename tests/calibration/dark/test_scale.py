@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.dark_model import DarkStack, estimate_dark_model
-from calibration.dark_scale import (
+from calibration.dark.model import DarkStack, estimate_dark_model
+from calibration.dark.offset import OffsetMap
+from calibration.dark.scale import (
     PRIOR_SCALE_ERROR,
     _sum_rows,
     dark_excess_s,
@@ -14,7 +15,6 @@ from calibration.dark_scale import (
     dark_scale_from_temperature,
     offset_at,
 )
-from calibration.offset import OffsetMap
 from tests.reference import on_threads
 
 ROWS, COLS = 48, 64

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtri, gammaincinv
 
-from calibration.dark_scale import SAME_TIME, check_temperature, differs
-from calibration.offset import QUANTISATION_NOISE_DN, OffsetMap
+from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap
+from calibration.dark.scale import SAME_TIME, check_temperature, differs
 from calibration.stack import thin_out
 
 # Leakage of a-Si:H photodiodes is generated thermally across half the mobility gap of 1.8 eV; with an activation energy

@@ -1,0 +1,1 @@
+"""The dark signal: offset, its growth with time and temperature, line noise."""
