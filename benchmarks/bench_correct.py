@@ -29,7 +29,7 @@ import numpy as np
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectionPlan, correct_frame, plan_correction
 from calibration.flags import DEAD
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 from calibration.steps import Defects, Glare, Lag, Steps
 
 COLUMNS = (

@@ -13,7 +13,7 @@ from calibration.field import field_at
 from calibration.flags import SHIELDED, UNUSABLE
 from calibration.glare import GlareModel
 from calibration.interpolation import InterpolationPlan, plan_interpolation
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 from calibration.linearity import extrapolation_limit
 from calibration.saturation import suspect_limit
 from calibration.steps import Steps

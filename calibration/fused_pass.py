@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from calibration.correction_plan import CorrectionPlan, frame_offset
 from calibration.dark.line_noise import LineNoise
 from calibration.flags import EXTRAPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
-from calibration.lag import LARGEST_DN, LagState, lag_step
+from calibration.lag.model import LARGEST_DN, LagState, lag_step
 from calibration.pass_kernels import correct_bands, flag_neighbours
 from calibration.variance import TILE
 

@@ -39,9 +39,9 @@ from calibration.dose_response import DoseResponse, estimate_dose_response, sing
 from calibration.field import BeamField, estimate_field
 from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
 from calibration.gain import estimate_gain, flat_level, signal_level
-from calibration.lag import LagModel
-from calibration.lag_fit import LagEstimate, estimate_lag
-from calibration.lag_frames import StepSequence
+from calibration.lag.fit import LagEstimate, estimate_lag
+from calibration.lag.model import LagModel
+from calibration.lag.sequence import StepSequence
 from calibration.linearity import apply_gain
 from calibration.quality_numbers import flat_quality, line_noise
 from calibration.stack import FrameSums, check_frame

@@ -23,7 +23,7 @@ from calibration.dark.scale import (
     dark_scale_from_temperature,
 )
 from calibration.flags import FLAG_NAMES, UNUSABLE
-from calibration.lag import LagState
+from calibration.lag.model import LagState
 from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
 from radiography.cli.about import load_about, number_of, told

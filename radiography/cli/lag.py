@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.lag import LagModel, lag_to_json
-from calibration.lag_record import LagValue
+from calibration.lag.model import LagModel, lag_to_json
+from calibration.lag.record import LagValue
 from radiography.cli.options import check_writable
 from radiography.cli.outputs import staged
 

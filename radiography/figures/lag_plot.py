@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lag import LagModel
-from calibration.lag_frames import StepCurve
+from calibration.lag.model import LagModel
+from calibration.lag.sequence import StepCurve
 
 # Of the shipped panel: 3 % in the first frame at 0.2 s per frame, then 0.7, 0.4, 0.3 %
 TIME_S = np.array([0.080, 0.286, 1.75, 9.4])

@@ -12,7 +12,7 @@ import pytest
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.field import BeamField
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 
 
 @pytest.fixture

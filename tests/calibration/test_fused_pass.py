@@ -14,7 +14,7 @@ from calibration import pass_kernels
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectedFrame, correct_frame, correct_step_by_step
 from calibration.correction_plan import CorrectionPlan, plan_correction
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 
 ROWS, COLS = 70, 83  # bands of 32 rows, the last one smaller
 LEVELS = (500.0, 20000.0, 40000.0)

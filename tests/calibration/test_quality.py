@@ -10,8 +10,8 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
-from calibration.lag import LagModel
-from calibration.lag_record import LagCurve, LagValue
+from calibration.lag.model import LagModel
+from calibration.lag.record import LagCurve, LagValue
 from calibration.quality import (
     QUANTITIES,
     Number,

@@ -11,7 +11,7 @@ from calibration.calibration_set import CalibrationSet
 from calibration.correct import correct_frame, plan_correction
 from calibration.flags import DEAD, UNCOATED
 from calibration.glare import glare_variance_gain
-from calibration.lag import LagModel
+from calibration.lag.model import LagModel
 from calibration.linearity import slope
 from calibration.steps import Gain, Glare, Steps
 from calibration.variance import (

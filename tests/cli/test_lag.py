@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet, save_calibration_set
-from calibration.lag import LagModel, lag_from_json
-from calibration.lag_fit import fit_lag
+from calibration.lag.fit import fit_lag
+from calibration.lag.model import LagModel, lag_from_json
 from radiography.cli import run
 from tests.calibration.lag_truth import FRACTION, TIME_S, curve_of, factor_at, step
 

@@ -14,8 +14,8 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
-from calibration.lag import LagModel
-from calibration.lag_record import LagCurve, LagValue
+from calibration.lag.model import LagModel
+from calibration.lag.record import LagCurve, LagValue
 from calibration.quality import QUANTITIES, flat_quality, quality_of, usable_pixels
 from calibration.quality_trend import limits_from
 from radiography.cli import run

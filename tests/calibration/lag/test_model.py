@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.lag import LARGEST_DN, LagModel, LagState, _subtract_lag, lag_from_json, lag_step, lag_to_json
-from calibration.lag import subtract_lag as subtract
+from calibration.lag.model import LARGEST_DN, LagModel, LagState, _subtract_lag, lag_from_json, lag_step, lag_to_json
+from calibration.lag.model import subtract_lag as subtract
 from radiography.panel.panel import LagTerm
 from radiography.panel.trapping import trap_charge
 from tests.calibration.lag_truth import FACTORS, FRACTION, TIME_S, delivered, factor_at, step, true_model

@@ -28,7 +28,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.lag_record import LagCurve, curve_from_json, curve_to_json
+from calibration.lag.record import LagCurve, curve_from_json, curve_to_json
 
 LARGEST_DN = 1e30  # a value beyond is no signal and is not caught; float32 ends at 3.4e38   # chosen
 

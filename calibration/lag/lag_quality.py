@@ -6,9 +6,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lag import LagModel, LagState, subtract_lag
-from calibration.lag_frames import STEADY_SHARE, StepCurve
-from calibration.lag_record import LagCurve, LagValue
+from calibration.lag.model import LagModel, LagState, subtract_lag
+from calibration.lag.record import LagCurve, LagValue
+from calibration.lag.sequence import STEADY_SHARE, StepCurve
 
 QUOTED_S = (1.0, 60.0)  # times after the beam at which data sheets give lag
 QUOTED_FRAMES = (1, 50)

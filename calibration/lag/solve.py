@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, nnls
 
-from calibration.lag_frames import StepCurve
+from calibration.lag.sequence import StepCurve
 
 SHORTEST_IN_INTERVALS = 1 / 3  # a faster term is gone after one frame (5 % left): there is one such term, not several
 SEARCH_FROM_INTERVALS = 1 / 20  # nothing (2e-9) is left of it after one frame: there is no faster one to be seen

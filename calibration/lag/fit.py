@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.lag import LagModel
-from calibration.lag_frames import StepCurve, StepSequence, measure_step
-from calibration.lag_quality import lag_curve
-from calibration.lag_solve import LagData, LagFit, after_beam, exposure_numbers, fit_terms, frame_charges, lag_of_frames
+from calibration.lag.lag_quality import lag_curve
+from calibration.lag.model import LagModel
+from calibration.lag.sequence import StepCurve, StepSequence, measure_step
+from calibration.lag.solve import LagData, LagFit, after_beam, exposure_numbers, fit_terms, frame_charges, lag_of_frames
 
 MOST_TERMS = 4  # more have not been told apart in published fits   # chosen
 LEAST_FRAMES_AFTER = 4  # two unknowns for a term, and something to judge it by

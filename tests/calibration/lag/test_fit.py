@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.lag import LagModel, subtract_lag
-from calibration.lag_fit import LagEstimate, StepSequence, estimate_lag, fit_lag
+from calibration.lag.fit import LagEstimate, StepSequence, estimate_lag, fit_lag
+from calibration.lag.model import LagModel, subtract_lag
 from radiography.light.decay import emit_light
 from radiography.panel.panel import LagTerm
 from radiography.panel.trapping import trap_charge
