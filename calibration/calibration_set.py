@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
 from calibration.defects import DefectMap
-from calibration.field import BeamField, field_from_json, field_to_json
-from calibration.gain import GainMap
 from calibration.lag.model import LagModel, lag_from_json, lag_to_json
+from calibration.response.field import BeamField, field_from_json, field_to_json
+from calibration.response.single_dose import GainMap
 
 FILE_FORMAT = "radiography calibration set"
 FILE_VERSION = 2  # what version 1 lacks is optional: its files are read as they are

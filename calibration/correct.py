@@ -27,7 +27,7 @@ from calibration.fused_pass import fused_pass
 from calibration.glare import GlareModel, glare_variance_gain, remove_glare
 from calibration.interpolation import interpolate_defects
 from calibration.lag.model import LagState, subtract_lag
-from calibration.linearity import apply_gain, extrapolated, slope
+from calibration.response.apply import apply_gain, extrapolated, slope
 from calibration.saturation import flag_saturation
 from calibration.variance import calibration_variance, random_variance
 

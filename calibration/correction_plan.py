@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
 from calibration.dark.scale import dark_excess_s, offset_at
-from calibration.field import field_at
 from calibration.flags import SHIELDED, UNUSABLE
 from calibration.glare import GlareModel
 from calibration.interpolation import InterpolationPlan, plan_interpolation
 from calibration.lag.model import LagModel
-from calibration.linearity import extrapolation_limit
+from calibration.response.apply import extrapolation_limit
+from calibration.response.field import field_at
 from calibration.saturation import suspect_limit
 from calibration.steps import Steps
 from calibration.variance import NoiseTiles, plan_noise, typical_noise

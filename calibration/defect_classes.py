@@ -18,8 +18,8 @@ from scipy.special import bdtrc
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
 from calibration.defect_criteria import DefectCriteria
-from calibration.gain import LEAST_RESPONSE, GainMap
 from calibration.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
+from calibration.response.single_dose import LEAST_RESPONSE, GainMap
 from calibration.stack import robust_sigma, thin_out
 
 _EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations

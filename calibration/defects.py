@@ -41,7 +41,7 @@ from calibration.defect_classes import (
     uncoated_area,
 )
 from calibration.defect_criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
-from calibration.gain import GainMap
+from calibration.response.single_dose import GainMap
 
 __all__ = [
     "E2597",

@@ -34,16 +34,16 @@ from calibration.defects import (
     gain_of_undecided,
     shielded_mask,
 )
-from calibration.dose_levels import Dose, group_doses, linearise_levels
-from calibration.dose_response import DoseResponse, estimate_dose_response, single_dose_response
-from calibration.field import BeamField, estimate_field
 from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
-from calibration.gain import estimate_gain, flat_level, signal_level
 from calibration.lag.fit import LagEstimate, estimate_lag
 from calibration.lag.model import LagModel
 from calibration.lag.sequence import StepSequence
-from calibration.linearity import apply_gain
 from calibration.quality_numbers import flat_quality, line_noise
+from calibration.response.apply import apply_gain
+from calibration.response.doses import Dose, group_doses, linearise_levels
+from calibration.response.field import BeamField, estimate_field
+from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
+from calibration.response.single_dose import estimate_gain, flat_level, signal_level
 from calibration.stack import FrameSums, check_frame
 
 NOISY_FACTOR = 6.0  # of the typical dark noise: not to learn line noise or lag from   # E2597's limit

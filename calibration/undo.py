@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from calibration.correction_plan import CorrectionPlan, frame_offset
 from calibration.flags import UNCORRECTABLE
 from calibration.glare import add_glare
-from calibration.linearity import undo_gain
+from calibration.response.apply import undo_gain
 
 
 def left_out_by_undo(plan: CorrectionPlan) -> tuple[str, ...]:

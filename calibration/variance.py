@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
-from calibration.gain import single_dose_variance
+from calibration.response.single_dose import single_dose_variance
 
 TILE = 32  # pixels on a side; 1024 pixels make a median of the noise good to 1 to 2 %   # chosen
 LEAST_VARIANCE_DN2 = 1.0 / 12.0  # quantisation to whole DN; keeps the weights of noise-free frames finite
@@ -129,7 +129,7 @@ def random_variance(
     corrected_dn : (H, W) float32
         Gain-corrected, before defects are interpolated, signed. [DN]
     slope : (H, W) float32
-        Change of the corrected value with the signal, from `calibration.linearity.slope`. [1]
+        Change of the corrected value with the signal, from `calibration.response.apply.slope`. [1]
     noise : NoiseTiles
         From `plan_noise`.
     lag_fraction : float

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.dark.offset import estimate_offset
 from calibration.defects import find_defects
-from calibration.gain import estimate_gain
+from calibration.response.single_dose import estimate_gain
 
 ROWS, COLS = 48, 64
 DARK_NOISE_DN = 4.0

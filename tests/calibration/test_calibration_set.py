@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
-from calibration.field import BeamField
 from calibration.lag.model import LagModel
+from calibration.response.field import BeamField
 
 
 @pytest.fixture

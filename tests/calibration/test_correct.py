@@ -12,8 +12,8 @@ import pytest
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import correct_frame, plan_correction
-from calibration.field import BeamField, field_at
 from calibration.lag.model import LagModel
+from calibration.response.field import BeamField, field_at
 from calibration.steps import Defects, Gain, Glare, Lag, LineNoise, Offset, Steps
 
 ROWS, COLS = 48, 64

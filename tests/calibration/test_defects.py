@@ -20,7 +20,7 @@ from calibration.defects import (
     load_criteria,
     shipped_criteria,
 )
-from calibration.gain import estimate_gain
+from calibration.response.single_dose import estimate_gain
 
 SATURATION_DN = 60000.0
 SIGNAL_DN = 20000.0

@@ -15,7 +15,7 @@ from calibration.defects import (
     E2597,
     find_defects,
 )
-from calibration.gain import estimate_gain
+from calibration.response.single_dose import estimate_gain
 
 SATURATION_DN = 60000.0
 SIGNAL_DN = 20000.0

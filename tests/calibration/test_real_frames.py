@@ -13,7 +13,7 @@ from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.correct import correct_frame, plan_correction
 from calibration.dark.offset import estimate_offset
 from calibration.defects import find_defects
-from calibration.gain import estimate_gain
+from calibration.response.single_dose import estimate_gain
 from radiography.files.frames import iterate_frames, open_frames, read_image
 
 

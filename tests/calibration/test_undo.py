@@ -9,9 +9,9 @@ import pytest
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import correct_frame, plan_correction
-from calibration.field import BeamField
 from calibration.flags import DEAD, INTERPOLATED, SATURATED, UNCORRECTABLE
 from calibration.lag.model import LagModel
+from calibration.response.field import BeamField
 from calibration.steps import Defects, Gain, Glare, LineNoise, Steps
 from calibration.undo import left_out_by_undo, undo_correction
 

@@ -12,7 +12,7 @@ from calibration.correct import correct_frame, plan_correction
 from calibration.flags import DEAD, UNCOATED
 from calibration.glare import glare_variance_gain
 from calibration.lag.model import LagModel
-from calibration.linearity import slope
+from calibration.response.apply import slope
 from calibration.steps import Gain, Glare, Steps
 from calibration.variance import (
     NoiseTiles,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration import dose_equations
-from calibration.dose_equations import NormalEquations, PixelFits, solve_equations
+from calibration.response import normal_equations as dose_equations
+from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
 
 LEVELS_DN = (1500.0, 4000.0, 11000.0, 24000.0, 38000.0, 47000.0)
 FRAMES = (20, 16, 12, 8, 8, 9)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from scipy.stats import f as variance_ratio
 
-from calibration.dose_equations import NormalEquations, PixelFits, solve_equations
-from calibration.dose_statistics import DoseSample
 from calibration.flags import DEAD, NON_LINEAR, SATURATED
-from calibration.gain import LEAST_RESPONSE
+from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
+from calibration.response.single_dose import LEAST_RESPONSE
+from calibration.response.statistics import DoseSample
 
 FALSE_ALARM = 1e-8  # share of good pixels whose chi-square may pass for non-linear   # chosen: 0.1 of 9.4 million
 # Least misfit, relative and weighted, for a pixel to be called non-linear: a fifth of the 1 % of E2597, for the weights

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.linearity import apply_gain, slope
+from calibration.response.apply import apply_gain, slope
 
 _NOISY_FACTOR = 3.0  # pixels beyond this multiple of the typical scatter are left out of variances
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.dose_statistics import DoseSample, calibration_variance, residual_pattern, variance_slope
-from calibration.gain import single_dose_variance
+from calibration.response.single_dose import single_dose_variance
+from calibration.response.statistics import DoseSample, calibration_variance, residual_pattern, variance_slope
 
 
 def sample(level_dn: float, frames: int, per_dn: float) -> DoseSample:

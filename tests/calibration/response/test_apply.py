@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration import linearity
-from calibration.linearity import apply_gain, extrapolated, extrapolation_limit, slope, undo_gain
+from calibration.response import apply as linearity
+from calibration.response.apply import apply_gain, extrapolated, extrapolation_limit, slope, undo_gain
 
 ROWS, COLS = 48, 64
 LIMIT_DN = 45000.0

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap, estimate_offset
 from calibration.defects import find_defects
-from calibration.dose_levels import linearise_levels
-from calibration.dose_response import DoseResponse, estimate_dose_response, single_dose_response
-from calibration.gain import estimate_gain
-from calibration.linearity import apply_gain
+from calibration.response.apply import apply_gain
+from calibration.response.doses import linearise_levels
+from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
+from calibration.response.single_dose import estimate_gain
 from calibration.stack import robust_sigma
 
 ROWS, COLS = 48, 64

@@ -22,17 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
-from calibration.dose_equations import NormalEquations, PixelFits, solve_equations
-from calibration.dose_judgement import judge_fits, lowest_sufficient_order
-from calibration.dose_levels import Linearisation
-from calibration.dose_statistics import (
+from calibration.response.apply import apply_gain, extrapolation_limit
+from calibration.response.dose_judgement import judge_fits, lowest_sufficient_order
+from calibration.response.doses import Linearisation
+from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
+from calibration.response.single_dose import GainMap, adjacent_noise, flat_level, single_dose_variance
+from calibration.response.statistics import (
     DoseSample,
     calibration_variance,
     residual_pattern,
     variance_slope,
 )
-from calibration.gain import GainMap, adjacent_noise, flat_level, single_dose_variance
-from calibration.linearity import apply_gain, extrapolation_limit
 from calibration.stack import FrameSums, check_frame, typical_scatter
 
 LARGEST_DOSE_RATIO = 1.25  # of levels within one dose; beyond it the flats were not sorted   # assumed

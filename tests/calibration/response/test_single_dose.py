@@ -7,7 +7,7 @@ import pytest
 
 from calibration.dark.offset import estimate_offset
 from calibration.flags import DEAD, SATURATED
-from calibration.gain import (
+from calibration.response.single_dose import (
     estimate_gain,
     predicted_variance,
     signal_level,

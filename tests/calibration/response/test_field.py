@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
 from calibration.defects import find_defects
-from calibration.field import BeamField, estimate_field, field_at, field_from_json, field_to_json
 from calibration.flags import DEAD, UNCOATED
-from calibration.gain import GainMap
+from calibration.response.field import BeamField, estimate_field, field_at, field_from_json, field_to_json
+from calibration.response.single_dose import GainMap
 
 PANEL_MM = 427.0
 

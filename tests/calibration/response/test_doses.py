@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.dose_levels import group_doses, linearise_levels
+from calibration.response.doses import group_doses, linearise_levels
 
 DOSES = np.array([0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 9.5])
 
