@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
-from calibration.defects import DefectMap
+from calibration.defects.find import DefectMap
 from calibration.lag.model import LagModel, lag_from_json, lag_to_json
 from calibration.response.field import BeamField, field_from_json, field_to_json
 from calibration.response.single_dose import GainMap

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
 from calibration.dark.scale import dark_excess_s, offset_at
+from calibration.defects.interpolation import InterpolationPlan, plan_interpolation
 from calibration.flags import SHIELDED, UNUSABLE
 from calibration.glare import GlareModel
-from calibration.interpolation import InterpolationPlan, plan_interpolation
 from calibration.lag.model import LagModel
 from calibration.response.apply import extrapolation_limit
 from calibration.response.field import field_at

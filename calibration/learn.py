@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ageing import IN_RUNS, merge_maps
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.clean_frames import ShieldedCols, without_lag, without_line_noise
 from calibration.dark.model import DarkModel, DarkStack, estimate_dark_model
 from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
 from calibration.dark.scale import offset_at
-from calibration.defects import (
+from calibration.defects.ageing import IN_RUNS, merge_maps
+from calibration.defects.find import (
     E2597,
     DefectCriteria,
     DefectMap,

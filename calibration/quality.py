@@ -23,7 +23,7 @@ from scipy.special import gammaincinv
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
-from calibration.clusters import CLUSTER, LINE, RELEVANT_CLUSTER, find_groups
+from calibration.defects.clusters import CLUSTER, LINE, RELEVANT_CLUSTER, find_groups
 from calibration.lag.record import LagCurve, LagValue
 from calibration.quality_numbers import (
     DRIFTS,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
-from calibration.defects import load_criteria
+from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
 from radiography.cli.about import load_about, number_of, told
 from radiography.cli.options import check_writable, column_ranges, input_files, open_all, progress_bar

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calibration.ageing import Ageing, DatedMap, compare_maps, growth_table, merge_maps
 from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.clusters import DefectGroups, count_groups, find_groups, group_name, worst_groups
-from calibration.defect_files import read_defect_map, write_defect_table
+from calibration.defects.ageing import Ageing, DatedMap, compare_maps, growth_table, merge_maps
+from calibration.defects.clusters import DefectGroups, count_groups, find_groups, group_name, worst_groups
+from calibration.defects.files import read_defect_map, write_defect_table
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
 from radiography.cli.options import check_writable, input_files
 from radiography.cli.outputs import staged

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.defect_criteria import PRESETS
+from calibration.defects.criteria import PRESETS
 from calibration.quality import QUANTITIES, quality_of, quality_to_json
 from calibration.quality_drift import with_drift
 from calibration.quality_trend import Limit, Trend, broken, limits_from, trend_of

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calibration.clusters import DefectGroups, count_groups, group_name, worst_groups
+from calibration.defects.clusters import DefectGroups, count_groups, group_name, worst_groups
 from calibration.flags import FLAG_NAMES, SHIELDED, UNUSABLE
 
 if TYPE_CHECKING:

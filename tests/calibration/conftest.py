@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.dark.offset import estimate_offset
-from calibration.defects import find_defects
+from calibration.defects.find import find_defects
 from calibration.response.single_dose import estimate_gain
 
 ROWS, COLS = 48, 64

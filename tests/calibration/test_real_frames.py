@@ -12,7 +12,7 @@ from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.correct import correct_frame, plan_correction
 from calibration.dark.offset import estimate_offset
-from calibration.defects import find_defects
+from calibration.defects.find import find_defects
 from calibration.response.single_dose import estimate_gain
 from radiography.files.frames import iterate_frames, open_frames, read_image
 

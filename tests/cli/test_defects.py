@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, save_calibration_set
-from calibration.clusters import find_groups
-from calibration.defect_files import read_defect_map
+from calibration.defects.clusters import find_groups
+from calibration.defects.files import read_defect_map
 from calibration.flags import count_flags
 from radiography.cli import run
 from radiography.cli.defects import run_defects

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
-from calibration.defects import find_defects
+from calibration.defects.find import find_defects
 from calibration.flags import DEAD, UNCOATED
 from calibration.response.field import BeamField, estimate_field, field_at, field_from_json, field_to_json
 from calibration.response.single_dose import GainMap

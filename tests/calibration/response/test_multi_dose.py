@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap, estimate_offset
-from calibration.defects import find_defects
+from calibration.defects.find import find_defects
 from calibration.response.apply import apply_gain
 from calibration.response.doses import linearise_levels
 from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response

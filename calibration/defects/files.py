@@ -23,9 +23,9 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ageing import DatedMap
 from calibration.calibration_set import load_calibration_set
-from calibration.clusters import KIND_NAMES, DefectGroups, group_name
+from calibration.defects.ageing import DatedMap
+from calibration.defects.clusters import KIND_NAMES, DefectGroups, group_name
 from calibration.flags import DEAD, FLAG_NAMES, NOISY, UNUSABLE
 
 TABLE_FORMAT = "radiography defect map"

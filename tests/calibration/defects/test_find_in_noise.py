@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import estimate_offset
-from calibration.defects import (
+from calibration.defects.find import (
     E2597,
     find_defects,
 )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import save_calibration_set
-from calibration.clusters import find_groups
-from calibration.defect_files import COLUMNS, read_defect_map, write_defect_table
+from calibration.defects.clusters import find_groups
+from calibration.defects.files import COLUMNS, read_defect_map, write_defect_table
 
 BPM = """<?xml version="1.0" encoding="utf-8"?>
 <BadPixelMap xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" SizeX="64" SizeY="48">
@@ -219,7 +219,7 @@ def test_what_is_not_there_or_too_large_is_said(tmp_path: Path, monkeypatch: pyt
         read_defect_map(tmp_path / "gone.xml")
     with pytest.raises(IsADirectoryError, match="is a folder; a defect map is needed"):
         read_defect_map(tmp_path)
-    monkeypatch.setattr("calibration.defect_files.LARGEST_FILE_BYTES", 10)
+    monkeypatch.setattr("calibration.defects.files.LARGEST_FILE_BYTES", 10)
     (tmp_path / "big.xml").write_text(BPM)
     with pytest.raises(ValueError, match="bytes; a defect map has at most 10"):
         read_defect_map(tmp_path / "big.xml")

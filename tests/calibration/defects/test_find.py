@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import estimate_offset
-from calibration.defect_criteria import PRESETS
-from calibration.defects import (
+from calibration.defects.criteria import PRESETS
+from calibration.defects.find import (
     E2597,
     DefectCriteria,
     find_defects,

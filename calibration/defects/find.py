@@ -32,7 +32,8 @@ from scipy import ndimage
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
-from calibration.defect_classes import (
+from calibration.defects.criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
+from calibration.defects.evidence import (
     lagging,
     noise_classes,
     non_uniform,
@@ -40,7 +41,6 @@ from calibration.defect_classes import (
     surrounding_signal,
     uncoated_area,
 )
-from calibration.defect_criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
 from calibration.response.single_dose import GainMap
 
 __all__ = [

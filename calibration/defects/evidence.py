@@ -2,7 +2,7 @@
 
 Each function returns the flags of its classes and adds a sentence to `skipped` for what it could not judge. A limit
 is always held against noise too: a pixel is bad when it is beyond the limit and noise does not explain that. Which
-class means what, and its source, stands in `calibration.defects`; the limits in `calibration.defect_criteria`.
+class means what, and its source, stands in `calibration.defects.find`; the limits in `calibration.defects.criteria`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy.special import bdtrc
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
-from calibration.defect_criteria import DefectCriteria
-from calibration.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
+from calibration.defects.criteria import DefectCriteria
+from calibration.defects.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
 from calibration.response.single_dose import LEAST_RESPONSE, GainMap
 from calibration.stack import robust_sigma, thin_out
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
-from calibration.clusters import (
+from calibration.defects.clusters import (
     CLUSTER,
     KIND_NAMES,
     LINE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.local_median import _area_median, _block_median, _local_median, local_median
+from calibration.defects.local_median import _area_median, _block_median, _local_median, local_median
 
 
 @pytest.mark.parametrize("side", [3, 5, 9])

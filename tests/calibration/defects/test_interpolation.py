@@ -6,9 +6,9 @@ import numba
 import numpy as np
 import pytest
 
-from calibration import interpolation
+from calibration.defects import interpolation
+from calibration.defects.interpolation import BATCH, interpolate_defects, plan_interpolation
 from calibration.flags import DEAD, INTERPOLATED, SATURATED, SHIELDED, UNCORRECTABLE
-from calibration.interpolation import BATCH, interpolate_defects, plan_interpolation
 
 ROWS, COLS = 48, 64
 DARK_VARIANCE, PER_DN = 36.0, 4.0

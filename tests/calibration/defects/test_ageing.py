@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
-from calibration.ageing import IN_RUNS, Change, DatedMap, compare_maps, growth_table, merge_maps
-from calibration.defect_files import read_defect_map
+from calibration.defects.ageing import IN_RUNS, Change, DatedMap, compare_maps, growth_table, merge_maps
+from calibration.defects.files import read_defect_map
 
 
 def flags_of(*pixels: tuple[int, int, int]) -> NDArray[np.uint16]:
