@@ -80,7 +80,7 @@ class CalibrationSet:
         Doses of that fit, rising; empty for a single dose. [DN]
     calibration_variance : tuple of float
         Variance of a corrected signal due to the calibration, as a polynomial in signal / `level_dn`; see
-        `calibration/variance.py`. [DN2]
+        `calibration/correction/variance.py`. [DN2]
     field : BeamField or None
         The part of the flats that belongs to the beam: heel and inverse square.
     lag : LagModel or None

@@ -19,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
-from calibration.correction_plan import CorrectionPlan, frame_offset, plan_correction
+from calibration.correction.fused_pass import fused_pass
+from calibration.correction.glare import GlareModel, glare_variance_gain, remove_glare
+from calibration.correction.plan import CorrectionPlan, frame_offset, plan_correction
+from calibration.correction.saturation import flag_saturation
+from calibration.correction.variance import calibration_variance, random_variance
 from calibration.dark.line_noise import LineNoise, estimate_line_noise, subtract_line_noise
 from calibration.dark.offset import subtract_offset
 from calibration.defects.interpolation import interpolate_defects
 from calibration.flags import EXTRAPOLATED, INTERPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
-from calibration.fused_pass import fused_pass
-from calibration.glare import GlareModel, glare_variance_gain, remove_glare
 from calibration.lag.model import LagState, subtract_lag
 from calibration.response.apply import apply_gain, extrapolated, slope
-from calibration.saturation import flag_saturation
-from calibration.variance import calibration_variance, random_variance
 
 __all__ = ["CorrectedFrame", "CorrectionPlan", "correct_frame", "correct_step_by_step", "plan_correction"]
 

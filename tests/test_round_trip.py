@@ -22,11 +22,11 @@ import pytest
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectedFrame, correct_frame, plan_correction
+from calibration.correction.undo import undo_correction
 from calibration.lag.model import LagModel, LagState
 from calibration.response.field import BeamField
 from calibration.response.single_dose import predicted_variance
 from calibration.steps import Gain, Glare, Steps
-from calibration.undo import undo_correction
 from radiography.config import load_panel
 from radiography.panel.panel import Panel
 from tests.round_trip_checks import (

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.correction_plan import CorrectionPlan, plan_correction
+from calibration.correction.plan import CorrectionPlan, plan_correction
+from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import INTERPOLATED, UNCORRECTABLE
 from calibration.steps import Steps
-from calibration.undo import left_out_by_undo, undo_correction
 from radiography.cli.about import number_of
 from radiography.cli.correction import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
 from radiography.cli.options import open_all, progress_bar

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.correction_plan import CorrectionPlan, frame_offset
+from calibration.correction.pass_kernels import correct_bands, flag_neighbours
+from calibration.correction.plan import CorrectionPlan, frame_offset
+from calibration.correction.variance import TILE
 from calibration.dark.line_noise import LineNoise
 from calibration.flags import EXTRAPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
 from calibration.lag.model import LARGEST_DN, LagState, lag_step
-from calibration.pass_kernels import correct_bands, flag_neighbours
-from calibration.variance import TILE
 
 _NO_PLANE = np.zeros((1, 1), np.float32)
 _NO_STACK = np.zeros((0, 1, 1), np.float32)

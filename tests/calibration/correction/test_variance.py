@@ -9,12 +9,8 @@ import pytest
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import correct_frame, plan_correction
-from calibration.flags import DEAD, UNCOATED
-from calibration.glare import glare_variance_gain
-from calibration.lag.model import LagModel
-from calibration.response.apply import slope
-from calibration.steps import Gain, Glare, Steps
-from calibration.variance import (
+from calibration.correction.glare import glare_variance_gain
+from calibration.correction.variance import (
     NoiseTiles,
     calibration_variance,
     plan_noise,
@@ -22,6 +18,10 @@ from calibration.variance import (
     spread_tiles,
     typical_noise,
 )
+from calibration.flags import DEAD, UNCOATED
+from calibration.lag.model import LagModel
+from calibration.response.apply import slope
+from calibration.steps import Gain, Glare, Steps
 
 ROWS, COLS = 48, 64
 LEVEL_DN = 20000.0

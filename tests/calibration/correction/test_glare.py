@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import k1
 
-from calibration import glare as glare_module
-from calibration.glare import GlareModel, add_glare, glare_transfer, glare_variance_gain, remove_glare
+from calibration.correction import glare as glare_module
+from calibration.correction.glare import GlareModel, add_glare, glare_transfer, glare_variance_gain, remove_glare
 from radiography.light.scintillator import Veil, veil_transfer
 
 SHAPE = (48, 64)

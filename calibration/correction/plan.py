@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
+from calibration.correction.glare import GlareModel
+from calibration.correction.saturation import suspect_limit
+from calibration.correction.variance import NoiseTiles, plan_noise, typical_noise
 from calibration.dark.scale import dark_excess_s, offset_at
 from calibration.defects.interpolation import InterpolationPlan, plan_interpolation
 from calibration.flags import SHIELDED, UNUSABLE
-from calibration.glare import GlareModel
 from calibration.lag.model import LagModel
 from calibration.response.apply import extrapolation_limit
 from calibration.response.field import field_at
-from calibration.saturation import suspect_limit
 from calibration.steps import Steps
-from calibration.variance import NoiseTiles, plan_noise, typical_noise
 
 
 @dataclass(frozen=True, eq=False)

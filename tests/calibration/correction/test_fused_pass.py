@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from calibration import flags as bits
-from calibration import fused_pass as fused_module
-from calibration import pass_kernels
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import CorrectedFrame, correct_frame, correct_step_by_step
-from calibration.correction_plan import CorrectionPlan, plan_correction
+from calibration.correction import fused_pass as fused_module
+from calibration.correction import pass_kernels
+from calibration.correction.plan import CorrectionPlan, plan_correction
 from calibration.lag.model import LagModel
 
 ROWS, COLS = 70, 83  # bands of 32 rows, the last one smaller

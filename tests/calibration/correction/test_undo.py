@@ -9,11 +9,11 @@ import pytest
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correct import correct_frame, plan_correction
+from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import DEAD, INTERPOLATED, SATURATED, UNCORRECTABLE
 from calibration.lag.model import LagModel
 from calibration.response.field import BeamField
 from calibration.steps import Defects, Gain, Glare, LineNoise, Steps
-from calibration.undo import left_out_by_undo, undo_correction
 
 ROWS, COLS = 48, 64
 FIELD = BeamField(

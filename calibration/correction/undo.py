@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.correction_plan import CorrectionPlan, frame_offset
+from calibration.correction.glare import add_glare
+from calibration.correction.plan import CorrectionPlan, frame_offset
 from calibration.flags import UNCORRECTABLE
-from calibration.glare import add_glare
 from calibration.response.apply import undo_gain
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.correction.saturation import flag_saturation
 from calibration.flags import DEAD, SATURATED, SHIELDED, SUSPECT
-from calibration.saturation import flag_saturation
 
 SHAPE = (48, 64)
 
