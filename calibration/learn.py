@@ -38,7 +38,7 @@ from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, cou
 from calibration.lag.fit import LagEstimate, estimate_lag
 from calibration.lag.model import LagModel
 from calibration.lag.sequence import StepSequence
-from calibration.quality_numbers import flat_quality, line_noise
+from calibration.quality.numbers import flat_quality, line_noise
 from calibration.response.apply import apply_gain
 from calibration.response.doses import Dose, group_doses, linearise_levels
 from calibration.response.field import BeamField, estimate_field
@@ -430,7 +430,7 @@ def _quality(
     defects: DefectMap,
     pitch_mm: float | None,
 ) -> dict[str, Any]:
-    """What `radiography qc` reports and only frames can tell; see `calibration.quality.quality_of`."""
+    """What `radiography qc` reports and only frames can tell; see `calibration.quality.quality.quality_of`."""
     found: dict[str, Any] = {"flats": []}
     if check_dn is not None:
         usable = (defects.flags & (UNUSABLE | UNCOATED | SHIELDED)) == 0

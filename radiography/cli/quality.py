@@ -12,9 +12,9 @@ from typing import Any
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.defects.criteria import PRESETS
-from calibration.quality import QUANTITIES, quality_of, quality_to_json
-from calibration.quality_drift import with_drift
-from calibration.quality_trend import Limit, Trend, broken, limits_from, trend_of
+from calibration.quality.drift import with_drift
+from calibration.quality.quality import QUANTITIES, quality_of, quality_to_json
+from calibration.quality.trend import Limit, Trend, broken, limits_from, trend_of
 from calibration.staleness import MUST_AGREE
 from radiography.cli.options import check_writable, input_files, progress_bar
 from radiography.cli.outputs import staged

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from math import floor, log10
 from pathlib import Path
 
-from calibration.quality import QUANTITIES, Number, Quality
-from calibration.quality_trend import Limit, Trend
+from calibration.quality.quality import QUANTITIES, Number, Quality
+from calibration.quality.trend import Limit, Trend
 
 _HEAD = ("file", "sha256", "serial", "date")  # of the CSV
 _COMPARABLE = {"integration_time_s": "s", "temperature_C": "deg C", "kvp": "kV", "source_to_detector_mm": "mm"}

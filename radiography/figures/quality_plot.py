@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.quality import Quality
-from calibration.quality_trend import Limit
+from calibration.quality.quality import Quality
+from calibration.quality.trend import Limit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

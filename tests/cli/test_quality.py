@@ -16,8 +16,8 @@ from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.lag.model import LagModel
 from calibration.lag.record import LagCurve, LagValue
-from calibration.quality import QUANTITIES, flat_quality, quality_of, usable_pixels
-from calibration.quality_trend import limits_from
+from calibration.quality.quality import QUANTITIES, flat_quality, quality_of, usable_pixels
+from calibration.quality.trend import limits_from
 from radiography.cli import run
 from radiography.cli.quality import LIMITS_FOLDER, run_qc
 from radiography.cli.quality_table import with_error

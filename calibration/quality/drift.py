@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
-from calibration.quality import Numbers, Quality, usable_pixels
-from calibration.quality_numbers import (
+from calibration.quality.numbers import (
     SCATTER_ERROR,
     Number,
     line_noise,
     not_measured,
     without_noise,
 )
+from calibration.quality.quality import Numbers, Quality, usable_pixels
+from calibration.quality.uniformity import square_statistics
 from calibration.stack import robust_sigma
-from calibration.uniformity import square_statistics
 
 FIELD_TILES = 24  # along the shorter side, for the field that is taken out of a gain drift   # chosen
 FIELD_ORDER = 4  # of its polynomial in rows and columns together: heel and inverse square; 15 terms

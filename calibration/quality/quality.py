@@ -25,7 +25,7 @@ from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.defects.clusters import CLUSTER, LINE, RELEVANT_CLUSTER, find_groups
 from calibration.lag.record import LagCurve, LagValue
-from calibration.quality_numbers import (
+from calibration.quality.numbers import (
     DRIFTS,
     MEDIAN_ERROR,
     QUANTITIES,
@@ -35,8 +35,8 @@ from calibration.quality_numbers import (
     line_noise,
     not_measured,
 )
+from calibration.quality.uniformity import non_uniformity, square_side, square_statistics
 from calibration.stack import robust_sigma
-from calibration.uniformity import non_uniformity, square_side, square_statistics
 
 __all__ = [
     "QUANTITIES",

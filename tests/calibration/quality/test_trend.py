@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.quality_numbers import Number
-from calibration.quality_trend import Limit, Trend, broken, limits_from, trend_of
+from calibration.quality.numbers import Number
+from calibration.quality.trend import Limit, Trend, broken, limits_from, trend_of
 
 
 def numbers(values: list[float | None], error: float | None = None) -> list[Number]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.uniformity import (
+from calibration.quality.uniformity import (
     _mean_range,
     non_uniformity,
     signal_to_noise,

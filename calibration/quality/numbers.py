@@ -1,6 +1,6 @@
 """Numbers about a panel: their names and units, the form they have, and those that need pictures.
 
-What was not measured says why; it is never zero. `calibration/quality.py` puts them together for a calibration.
+What was not measured says why; it is never zero. `calibration/quality/quality.py` puts them together for a calibration.
 
 References
 ----------
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.quality.uniformity import Squares, non_uniformity, signal_to_noise, square_side, square_statistics
 from calibration.stack import robust_sigma
-from calibration.uniformity import Squares, non_uniformity, signal_to_noise, square_side, square_statistics
 
 LEAST_RELATIVE_SCATTER = 1e-5  # a flat more uniform than this was corrected with itself; float32 rounds to 6e-8
 MEDIAN_ERROR = 1.2533  # standard error of a median over that of the mean, normal numbers: sqrt(pi / 2)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.quality_numbers import QUANTITIES, Number
+from calibration.quality.numbers import QUANTITIES, Number
 
 DAYS = 30.0  # a slope is given per 30 days
 LEAST_DATES = 3  # different days, for a slope with an error

@@ -12,7 +12,9 @@ from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.lag.model import LagModel
 from calibration.lag.record import LagCurve, LagValue
-from calibration.quality import (
+from calibration.quality.drift import _mean_noise, smooth_field, with_drift
+from calibration.quality.numbers import DRIFTS, without_noise
+from calibration.quality.quality import (
     QUANTITIES,
     Number,
     flat_quality,
@@ -21,9 +23,7 @@ from calibration.quality import (
     quality_to_json,
     usable_pixels,
 )
-from calibration.quality_drift import _mean_noise, smooth_field, with_drift
-from calibration.quality_numbers import DRIFTS, without_noise
-from calibration.uniformity import non_uniformity, square_statistics
+from calibration.quality.uniformity import non_uniformity, square_statistics
 
 ROWS, COLS, SIDE = 48, 64, 8
 PITCH_MM = 1.25  # 10 mm are 8 pixels: 4 x 6 squares inside the border
