@@ -1,7 +1,7 @@
 """Limits from which a pixel counts as bad: those of ASTM E2597, or a set from a TOML file.
 
-Sets that ship with the package stand in `calibration/defects/presets`. A key that a file leaves out keeps the E2597 value; a
-limit set to `false` is not judged.
+Sets that ship with the package stand in `calibration/defects/presets`. A key that a file leaves out keeps the E2597
+value; a limit set to `false` is not judged.
 
 References
 ----------

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.quality.numbers import QUANTITIES, Number
 
+LIMITS_FOLDER = Path(__file__).parent / "limits"  # files that ship with the package
 DAYS = 30.0  # a slope is given per 30 days
 LEAST_DATES = 3  # different days, for a slope with an error
 

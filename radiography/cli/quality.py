@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.defects.criteria import PRESETS
 from calibration.quality.drift import with_drift
 from calibration.quality.quality import QUANTITIES, quality_of, quality_to_json
-from calibration.quality.trend import Limit, Trend, broken, limits_from, trend_of
+from calibration.quality.trend import LIMITS_FOLDER, Limit, Trend, broken, limits_from, trend_of
 from calibration.staleness import MUST_AGREE
 from radiography.cli.options import check_writable, input_files, progress_bar
 from radiography.cli.outputs import staged
@@ -22,7 +21,6 @@ from radiography.cli.quality_table import DatedQuality, as_csv, date_of, print_q
 from radiography.config import read_toml
 from radiography.files.frames import sha256_of
 
-LIMITS_FOLDER = PRESETS / "limits"
 _SECONDS_PER_DAY = 86400.0
 
 
