@@ -23,6 +23,7 @@ from radiography.light.decay import emit_light
 from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
+from radiography.noise import draw_portions
 from radiography.panel.direct_detection import diode_portions
 from radiography.panel.maps import PanelMaps, draw_panel_maps
 from radiography.panel.panel import (
@@ -38,7 +39,6 @@ from radiography.panel.readout import digitise
 from radiography.panel.trapping import trap_charge
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
-from radiography.quantum_noise import draw_portions
 from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
 
 BIN_KEV = 1.0

@@ -17,8 +17,8 @@ STOREYS: list[set[str]] = [
     {
         "radiography.projection.geometry",
         "radiography.beam.attenuation",
-        "radiography.result_cache",
-        "radiography.quantum_noise",
+        "radiography.cache",
+        "radiography.noise",
     },
     # what things are
     {

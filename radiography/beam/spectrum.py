@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.tube import Beam
-from radiography.result_cache import Arrays, cached_arrays
+from radiography.cache import Arrays, cached_arrays
 
 # NIST SRD 126 (Hubbell and Seltzer, NISTIR 5632, 1996), table 4: air, dry, near sea level. US government work.
 # Energy [keV] and mass energy-absorption coefficient [cm2/g], below and above the K edge of argon.

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm
+from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.photon_tables import EDGE_BRACKET, MIN_TRACKED_KEV, absorption_edges_keV, photon_tables
 from radiography.interaction.photon_transport import (
     BACK,
@@ -26,7 +27,6 @@ from radiography.interaction.photon_transport import (
     SQUARE,
     trace_photons,
 )
-from radiography.result_cache import Arrays, cached_arrays
 
 MAX_ENERGY_KEV = 500.0  # no pair production, and the air kerma table ends here
 _METHOD = 1  # to be raised with every change of the physics or the random numbers below: cached results depend on it

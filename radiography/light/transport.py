@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import j0, ndtri
 
+from radiography.cache import Arrays, cached_arrays
 from radiography.light.column_kernels import ColumnOptics, trace_columns
 from radiography.light.film_kernels import (
     ABSORBED,
@@ -27,7 +28,6 @@ from radiography.light.film_kernels import (
     trace_film,
 )
 from radiography.light.optics import ColumnarLayer, EmissionLine, Face, TurbidLayer
-from radiography.result_cache import Arrays, cached_arrays
 
 EV_NM = 1239.841984  # photon energy times wavelength, CODATA 2018 [eV nm]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))

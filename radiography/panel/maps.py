@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from radiography.noise import standard_normal
 from radiography.panel.panel import LAGGING_FACTOR, LARGEST_CAUGHT, NONLINEARITY_SPREADS, Panel, shielded_columns
-from radiography.quantum_noise import standard_normal
 
 DEAD = 1  # no response
 HOT = 2  # dark current far above its neighbours'

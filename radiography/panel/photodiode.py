@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from radiography.noise import standard_normal
 from radiography.panel.panel import Photodiode
-from radiography.quantum_noise import standard_normal
 
 Array = npt.NDArray[np.float32]
 

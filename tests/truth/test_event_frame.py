@@ -19,8 +19,8 @@ from radiography.light.layer_light import layer_light, spread_of_beam
 from radiography.light.scintillator import Veil
 from radiography.light.spread import plan_light_spread, spread_light
 from radiography.light.transport import LightTransport
+from radiography.noise import draw_portions
 from radiography.panel.panel import Pixels
-from radiography.quantum_noise import draw_portions
 from radiography.truth.event_frame import acquire_events, draw_deposits, tilted_edge
 
 PIXELS = Pixels(rows=24, cols=32, pitch_mm=0.139, aperture_mm=0.139)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiography.result_cache import cached_arrays, default_cache_folder
+from radiography.cache import cached_arrays, default_cache_folder
 
 KEY = {"what": "a test", "version": "1.2", "numbers": [1.0, 2.5], "curve": np.array([1.0, 2.0])}
 

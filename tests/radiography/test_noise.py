@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from radiography import quantum_noise
-from radiography.quantum_noise import NORMAL_ABOVE_QUANTA, draw_portions, standard_normal
+from radiography import noise as quantum_noise
+from radiography.noise import NORMAL_ABOVE_QUANTA, draw_portions, standard_normal
 from tests import reference
 
 SHAPE = (600, 501)  # odd number of columns: the last of a row has no partner
