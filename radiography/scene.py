@@ -41,7 +41,7 @@ PHANTOMS = {  # name in a scene -> the function that builds it
     "tungsten_edge": "phantoms.edge:tungsten_edge",
     "bar_pattern": "phantoms.bars:bar_pattern",
     "step_wedge": "phantoms.step_wedge:step_wedge",
-    "network_card": "phantoms.network_card:network_card",
+    "network_card": "phantoms.card.network_card:network_card",
 }
 
 

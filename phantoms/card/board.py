@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phantoms.card_drawing import (
+from phantoms.card.drawing import (
     BOTTOM_MM,
     COPPER_MM,
     LAMINATE_MM,

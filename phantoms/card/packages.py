@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from phantoms.card_drawing import (
+from phantoms.card.drawing import (
     TOP_MM,
     Point,
     Point3,

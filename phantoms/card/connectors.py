@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phantoms.card_drawing import (
+from phantoms.card.drawing import (
     LAMINATE_MM,
     TOP_MM,
     Point,
@@ -20,8 +20,8 @@ from phantoms.card_drawing import (
     soldered_pin,
     wire,
 )
-from phantoms.card_packages import gull_wing
-from phantoms.card_passives import wound_toroid
+from phantoms.card.packages import gull_wing
+from phantoms.card.passives import wound_toroid
 from phantoms.solids import Phantom, PlacedSolid, phantom_of
 
 CONTACT_PITCH_MM = 1.016  # IEC 60603-7: eight contacts at 1.02 mm

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantoms import card_connectors as connectors
-from phantoms import card_packages as packages
-from phantoms import card_passives as passives
-from phantoms import card_routing as routing
-from phantoms.card_board import BODY_HEIGHT_MM, WIDTH_MM, edge_fingers, laminate, planes
-from phantoms.card_drawing import BOTTOM_MM, Point, bottom_track, put, top_track, via
+from phantoms.card import connectors, packages, passives, routing
+from phantoms.card.board import BODY_HEIGHT_MM, WIDTH_MM, edge_fingers, laminate, planes
+from phantoms.card.drawing import BOTTOM_MM, Point, bottom_track, put, top_track, via
 from phantoms.solids import Phantom, PlacedSolid, move_phantom, phantom_of
 
 # outline of the card with its bracket and the protruding jack, in card coordinates [mm]

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from phantoms.card_board import meander, river
-from phantoms.card_connectors import BRACKET_WIDTH_MM
-from phantoms.card_drawing import beside, chamfered, rod
-from phantoms.card_packages import ball_grid_array, lead_frame_package
-from phantoms.network_card import OUTLINE_X_MM, OUTLINE_Y_MM, network_card
+from phantoms.card.board import meander, river
+from phantoms.card.connectors import BRACKET_WIDTH_MM
+from phantoms.card.drawing import beside, chamfered, rod
+from phantoms.card.network_card import OUTLINE_X_MM, OUTLINE_Y_MM, network_card
+from phantoms.card.packages import ball_grid_array, lead_frame_package
 from phantoms.solids import Box, Cone, Cylinder, Phantom, PlacedSolid, Prism, Sphere
 
 Vectors = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phantoms.card_drawing import TOP_MM, Point, Point3, box, post, put, rod, soldered_pin, wire
+from phantoms.card.drawing import TOP_MM, Point, Point3, box, post, put, rod, soldered_pin, wire
 from phantoms.solids import Phantom, PlacedSolid, phantom_of
 
 _FRAME = "copper_alloy_194"

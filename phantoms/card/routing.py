@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from phantoms.card_board import (
+from phantoms.card.board import (
     BODY_HEIGHT_MM,
     FINGERS,
     KEYED_FINGERS,
@@ -17,8 +17,8 @@ from phantoms.card_board import (
     pair,
     river,
 )
-from phantoms.card_connectors import jack_pin
-from phantoms.card_drawing import (
+from phantoms.card.connectors import jack_pin
+from phantoms.card.drawing import (
     BOTTOM_MM,
     LAMINATE_MM,
     TOP_MM,
