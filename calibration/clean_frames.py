@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from calibration.dark.line_noise import estimate_line_noise, subtract_line_noise
 from calibration.dark.offset import subtract_offset
+from calibration.frame_sums import check_frame
 from calibration.lag.model import LagModel, LagState, subtract_lag
-from calibration.stack import check_frame
 
 ShieldedCols = tuple[tuple[int, int], ...]
 

@@ -35,6 +35,7 @@ from calibration.defects.find import (
     shielded_mask,
 )
 from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
+from calibration.frame_sums import FrameSums, check_frame
 from calibration.lag.fit import LagEstimate, estimate_lag
 from calibration.lag.model import LagModel
 from calibration.lag.sequence import StepSequence
@@ -44,7 +45,6 @@ from calibration.response.doses import Dose, group_doses, linearise_levels
 from calibration.response.field import BeamField, estimate_field
 from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
 from calibration.response.single_dose import estimate_gain, flat_level, signal_level
-from calibration.stack import FrameSums, check_frame
 
 NOISY_FACTOR = 6.0  # of the typical dark noise: not to learn line noise or lag from   # E2597's limit
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.stack import robust_sigma
+from calibration.frame_sums import robust_sigma
 
 CLIP_SIGMAS = 4.0  # a pixel farther from its row's mean is left out; 1 in 16,000 of a normal distribution   # chosen
 WIDE_CLIP_SIGMAS = 8.0  # the same against the whole frame, before the row's mean is known   # chosen

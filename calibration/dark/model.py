@@ -15,7 +15,7 @@ from scipy.special import fdtri, gammaincinv
 
 from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap
 from calibration.dark.scale import SAME_TIME, check_temperature, differs
-from calibration.stack import thin_out
+from calibration.frame_sums import thin_out
 
 # Leakage of a-Si:H photodiodes is generated thermally across half the mobility gap of 1.8 eV; with an activation energy
 # of 0.9 eV it doubles every ln(2) k T^2 / 0.9 eV = 6.0 K at 300 K.   # assumed; darks at two temperatures measure it

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, tile_medians, typical_scatter
+from calibration.frame_sums import FrameSums, check_frame, robust_sigma, thin_out, tile_medians, typical_scatter
 
 # A frame is left out when a tile's median departs from the others by more than this many standard deviations of one
 # pixel. A smaller leak of light moves the mean of N frames by less than 5 sigma / N, for N >= 25 less than the

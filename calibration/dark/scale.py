@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.dark.line_noise import SAMPLES, shielded_columns
 from calibration.dark.offset import QUANTISATION_NOISE_DN
-from calibration.stack import robust_sigma
+from calibration.frame_sums import robust_sigma
 
 SAME_TIME = 1e-3  # integration times closer than this, relative, are one   # chosen
 LEAST_TEMPERATURE_C, LARGEST_TEMPERATURE_C = -50.0, 100.0  # of a panel that works; shows kelvin given as Celsius

@@ -19,8 +19,8 @@ from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
 from calibration.defects.criteria import DefectCriteria
 from calibration.defects.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
+from calibration.frame_sums import robust_sigma, thin_out
 from calibration.response.single_dose import LEAST_RESPONSE, GainMap
-from calibration.stack import robust_sigma, thin_out
 
 _EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations
 

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.stack import check_frame, robust_sigma, thin_out
+from calibration.frame_sums import check_frame, robust_sigma, thin_out
 
 TILES = 8  # each side of the panel   # chosen
 EXPOSED_SHARE = 0.2  # a frame above this share of the brightest has beam in it; lag of a panel is below 10 %   # chosen

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.frame_sums import robust_sigma
 from calibration.quality.numbers import (
     SCATTER_ERROR,
     Number,
@@ -24,7 +25,6 @@ from calibration.quality.numbers import (
 )
 from calibration.quality.quality import Numbers, Quality, usable_pixels
 from calibration.quality.uniformity import square_statistics
-from calibration.stack import robust_sigma
 
 FIELD_TILES = 24  # along the shorter side, for the field that is taken out of a gain drift   # chosen
 FIELD_ORDER = 4  # of its polynomial in rows and columns together: heel and inverse square; 15 terms

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.frame_sums import robust_sigma
 from calibration.quality.uniformity import Squares, non_uniformity, signal_to_noise, square_side, square_statistics
-from calibration.stack import robust_sigma
 
 LEAST_RELATIVE_SCATTER = 1e-5  # a flat more uniform than this was corrected with itself; float32 rounds to 6e-8
 MEDIAN_ERROR = 1.2533  # standard error of a median over that of the mean, normal numbers: sqrt(pi / 2)

@@ -24,6 +24,7 @@ from scipy.special import gammaincinv
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.defects.clusters import CLUSTER, LINE, RELEVANT_CLUSTER, find_groups
+from calibration.frame_sums import robust_sigma
 from calibration.lag.record import LagCurve, LagValue
 from calibration.quality.numbers import (
     DRIFTS,
@@ -36,7 +37,6 @@ from calibration.quality.numbers import (
     not_measured,
 )
 from calibration.quality.uniformity import non_uniformity, square_side, square_statistics
-from calibration.stack import robust_sigma
 
 __all__ = [
     "QUANTITIES",

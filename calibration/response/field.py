@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
-from calibration.stack import robust_sigma
+from calibration.frame_sums import robust_sigma
 
 ORDER = 4  # of the polynomial, 15 terms: leaves 0.03 % of heel x cos^3 at 1 m on 43 cm   # chosen
 BLOCK = 8  # pixels on a side of a block whose median counts as one value   # chosen

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
+from calibration.frame_sums import FrameSums, check_frame, typical_scatter
 from calibration.response.apply import apply_gain, extrapolation_limit
 from calibration.response.dose_judgement import judge_fits, lowest_sufficient_order
 from calibration.response.doses import Linearisation
@@ -33,7 +34,6 @@ from calibration.response.statistics import (
     residual_pattern,
     variance_slope,
 )
-from calibration.stack import FrameSums, check_frame, typical_scatter
 
 LARGEST_DOSE_RATIO = 1.25  # of levels within one dose; beyond it the flats were not sorted   # assumed
 # Weights until a dose with two flats has shown the noise; where quanta decide, only its growth with signal matters.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
 from calibration.flags import DEAD, SATURATED
-from calibration.stack import FrameSums, check_frame, robust_sigma, thin_out, typical_scatter
+from calibration.frame_sums import FrameSums, check_frame, robust_sigma, thin_out, typical_scatter
 
 LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed
 LARGEST_SATURATED_FRACTION = 0.01  # more saturated pixels than this is dose, not defects   # assumed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.dark.offset import estimate_offset, subtract_offset
-from calibration.stack import FrameSums
+from calibration.frame_sums import FrameSums
 
 ROWS, COLS = 48, 64
 
@@ -40,7 +40,7 @@ def test_a_large_mean_does_not_eat_a_small_scatter() -> None:
 
 
 def test_the_kernel_agrees_with_its_python() -> None:
-    from calibration.stack import _add_frame
+    from calibration.frame_sums import _add_frame
 
     rng = np.random.default_rng(9)
     frames = rng.integers(0, 65536, (3, 5, 7)).astype(np.uint16)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap, estimate_offset
 from calibration.defects.find import find_defects
+from calibration.frame_sums import robust_sigma
 from calibration.response.apply import apply_gain
 from calibration.response.doses import linearise_levels
 from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
 from calibration.response.single_dose import estimate_gain
-from calibration.stack import robust_sigma
 
 ROWS, COLS = 48, 64
 FULL_DN = 50000.0
