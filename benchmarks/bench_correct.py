@@ -156,7 +156,7 @@ def our_cases(raw_dn: np.ndarray, calibration: CalibrationSet) -> dict[str, tupl
     curved = replace(calibration, curvature=np.full((1, *raw_dn.shape), 1e-8, np.float32), levels_dn=(100.0, 60000.0))
     bare = Steps(lag=Lag(on=False), defects=Defects(on=False))
     plain = plan_correction(calibration)
-    veil = Steps(glare=Glare(on=True, fraction=0.05, radius_mm=10.0))
+    glare = Steps(glare=Glare(on=True, fraction=0.05, radius_mm=10.0))
     return {
         "correct_frame: offset, gain, flags": (18, sequence(raw_dn, plan_correction(calibration, bare))),
         "correct_frame: + defects": (18, sequence(raw_dn, plain)),
@@ -168,7 +168,7 @@ def our_cases(raw_dn: np.ndarray, calibration: CalibrationSet) -> dict[str, tupl
             sequence(raw_dn, plan_correction(lag, variance=True)),
         ),
         "correct_frame: + defects, 4-term lag of 3 exposures": (50, sequence(raw_dn, plan_correction(lag_of_signal))),
-        "correct_frame: + defects, glare": (0, sequence(raw_dn, plan_correction(calibration, veil))),
+        "correct_frame: + defects, glare": (0, sequence(raw_dn, plan_correction(calibration, glare))),
         "correct_frame: + defects, fresh planes": (18, lambda: correct_frame(raw_dn, plain).corrected_dn),
         "plan_correction": (0, lambda: plan_correction(calibration)),
     }

@@ -257,7 +257,7 @@ def _remove_glare(
     glare: GlareModel,
     shielded_cols: tuple[tuple[int, int], ...],
 ) -> int:
-    """Takes the veil out in place; returns how many pixels are below zero now, without the interpolated ones."""
+    """Takes the glare out in place; returns how many pixels are below zero now, without the interpolated ones."""
     np.copyto(corrected_dn, remove_glare(corrected_dn, glare, shielded_cols))
     for plane in variances or ():
         plane *= np.float32(glare_variance_gain(glare, corrected_dn.shape))

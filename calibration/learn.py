@@ -158,7 +158,9 @@ def learn_panel(
     if model is not None:
         notes += model.notes if estimate else ("the lag model is that of an earlier calibration set",)
         if model.signal_dn.size == 1:
-            notes.append(f"lag was learned at {model.signal_dn[0]:.0f} DN and taken to be the same share at any signal")
+            notes.append(
+                f"lag was learned at {model.signal_dn[0]:.0f} DN and taken to be the same fraction at any signal"
+            )
 
     response = _learn_response(flats, known, model, order)
     check_dn, check_frames = response.check_dn, _frames_at(response, response.check_level_dn)

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-Positive = Annotated[float, Field(gt=0)]
+from calibration.limits import STRICT, Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Saturation:
     """Always on: raw values from this part of the saturation level upwards are SUSPECT. [1]"""
 
     suspect_fraction: Annotated[float, Field(gt=0, le=1)] = 0.95
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class LineNoise:
     """Noise common to a row, from shielded columns: half-open ranges, and columns that share a readout chip. [1]
 
@@ -40,7 +38,7 @@ class LineNoise:
                 raise ValueError(f"shielded_cols must be pairs [first, last) that rise from 0, got [{first}, {last}]")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Offset:
     """Dark signal, at the frame's integration time where the calibration knows how it grows.
 
@@ -52,7 +50,7 @@ class Offset:
     scale: Literal["auto", "none", "temperature", "reference"] = "auto"
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Lag:
     """Signal that earlier frames left; `frame_interval_s` where the frames do not say it. [s]"""
 
@@ -60,7 +58,7 @@ class Lag:
     frame_interval_s: Positive | None = None
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Gain:
     """Response of each pixel to dose, and what happens to the field of the beam that the flats saw.
 
@@ -72,16 +70,16 @@ class Gain:
     flatten: Literal["same", "none", "lowfreq"] = "same"
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Defects:
     """Interpolation of bad pixels; without it they keep their own values and their flags."""
 
     on: bool = True
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Glare:
-    """Long-range veil: share of the signal [1], its length [mm] and its kernel; off until it is asked for."""
+    """Long-range glare: fraction of the signal [1], its length [mm] and its kernel; off until it is asked for."""
 
     on: bool = False
     fraction: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
@@ -90,10 +88,10 @@ class Glare:
 
     def __post_init__(self) -> None:
         if self.on and (self.fraction == 0.0 or self.radius_mm is None):
-            raise ValueError("glare is on and needs fraction and radius_mm of the veil")
+            raise ValueError("glare is on and needs fraction and radius_mm of the glare")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Steps:
     """The chain of one frame, in order."""
 

@@ -116,7 +116,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     folder : Path
         Where the scene's relative paths start.
     progress : callable, optional
-        Called with the share of the light transport done, 0 to 1, where it is not in the cache yet.
+        Called with the fraction of the light transport done, 0 to 1, where it is not in the cache yet.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     acquisition : Acquisition
         From `plan_acquisition`.
     progress : callable, optional
-        Called with the share done, 0 to 1.
+        Called with the fraction done, 0 to 1.
 
     Returns
     -------
@@ -427,8 +427,8 @@ def _traps_in_the_dark(acquisition: Acquisition) -> Array:
         caught_from *= lag_exposure_factor(panel.lag_exposure, caught_from).astype(np.float32)
     if maps.lag_factor is not None:
         caught_from *= maps.lag_factor
-    shares = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in panel.lag]
-    return np.asarray(shares, dtype=np.float32)[:, None, None] * caught_from
+    fractions = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in panel.lag]
+    return np.asarray(fractions, dtype=np.float32)[:, None, None] * caught_from
 
 
 def _absorption_weights(

@@ -12,9 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from calibration.limits import STRICT, NotNegative, Positive
 from phantoms.solids import (
     Box,
     Cone,
@@ -31,10 +32,6 @@ from phantoms.solids import (
 )
 from radiography.beam.attenuation import Material, material, mixture
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Vector = tuple[float, float, float]
 
 PHANTOMS = {  # name in a scene -> the function that builds it
@@ -45,7 +42,7 @@ PHANTOMS = {  # name in a scene -> the function that builds it
 }
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class BeamChoice:
     """Beam by name or file, and its air kerma at the panel's centre without object. [uGy]"""
 
@@ -53,7 +50,7 @@ class BeamChoice:
     air_kerma_uGy: NotNegative
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Timing:
     """Time that the photodiodes integrate, time from frame to frame, and duration of the exposure. [s]
 
@@ -77,7 +74,7 @@ class Timing:
             )
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class BeamSequence:
     """When the beam is on in a row of frames: dark frames first, then so often some with the beam and some without. [1]
 
@@ -101,7 +98,7 @@ class BeamSequence:
         return self.dark_before + self.repeats * (self.beam_on + self.beam_off)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Setup:
     """Source and panel: distance, shift of the panel (rows, columns), and focal spot. [mm]"""
 
@@ -111,7 +108,7 @@ class Setup:
     focal_spot_samples: Annotated[int, Field(ge=1, le=15)] = 1
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class PhantomChoice:
     """A ready phantom by name, its parameters, its place [mm] and its turn about x, y, z [deg]."""
 
@@ -121,7 +118,7 @@ class PhantomChoice:
     rotation_deg: Vector = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class SolidChoice:
     """One solid: a shape with its own lengths [mm], a material, its place [mm] and its turn about x, y, z [deg]."""
 
@@ -139,7 +136,7 @@ class SolidChoice:
     scale_to_mm: float | None = None
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class MaterialChoice:
     """A material of the user's own: a chemical formula or mass parts of known materials, and a density. [g/cm3]"""
 
@@ -152,7 +149,7 @@ class MaterialChoice:
             raise ValueError("a material needs either a formula or mass_fractions")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Sampling:
     """How finely the exposure is computed: samples per pixel and axis, rays per sample and axis. [1]
 
@@ -164,7 +161,7 @@ class Sampling:
     rays_per_sample: Annotated[int, Field(ge=1, le=8)] = 4
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Scene:
     """Everything that a simulated frame depends on, but its seed.
 

@@ -112,7 +112,7 @@ def spread(
 
 def light_by_frame(
     exposures: Sequence[float],
-    prompt_share: float,
+    prompt_fraction: float,
     afterglow: Sequence[tuple[float, float]],
     integration_s: float,
     interval_s: float,
@@ -122,10 +122,10 @@ def light_by_frame(
     for frame in range(len(exposures)):
         for exposed in range(frame + 1):
             start_s = (frame - exposed) * interval_s
-            share = prompt_share if frame == exposed else 0.0
+            emitted_now = prompt_fraction if frame == exposed else 0.0
             for fraction, time_s in afterglow:
-                share += fraction * (math.exp(-start_s / time_s) - math.exp(-(start_s + integration_s) / time_s))
-            emitted[frame] += exposures[exposed] * share
+                emitted_now += fraction * (math.exp(-start_s / time_s) - math.exp(-(start_s + integration_s) / time_s))
+            emitted[frame] += exposures[exposed] * emitted_now
     return emitted
 
 

@@ -23,7 +23,7 @@ PATTERN_LIMIT = 0.1**2  # of the variance of one frame's quantum noise
 class Residual:
     """What is left in corrected frames of one exposure, over pixels that no frame flags; each with its standard error.
 
-    ``pattern`` fixed pattern of the mean frame beyond noise and calibration noise, as a share of one frame's quantum
+    ``pattern`` fixed pattern of the mean frame beyond noise and calibration noise, as a fraction of one frame's quantum
     variance [1]; ``chi_square`` of (corrected - expected) over both variances [1]; ``level`` mean over expected, less
     1 [1]; ``pixels`` used.
     """
@@ -79,9 +79,9 @@ def block_error(plane: Plane, usable: NDArray[np.bool_], blocks: int = 8) -> flo
             if inside.sum() > 0.2 * inside.size:
                 means.append(plane[np.ix_(rows, cols)][inside].mean())
                 counts.append(inside.sum())
-    share = np.array(counts) / np.sum(counts)
-    spread = np.array(means) - np.sum(share * np.array(means))
-    return float(np.sqrt(np.sum((share * spread) ** 2) * len(means) / (len(means) - 1)))
+    fraction = np.array(counts) / np.sum(counts)
+    spread = np.array(means) - np.sum(fraction * np.array(means))
+    return float(np.sqrt(np.sum((fraction * spread) ** 2) * len(means) / (len(means) - 1)))
 
 
 def assert_comes_back(

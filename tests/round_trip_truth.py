@@ -28,7 +28,7 @@ KERMA_UGY = 9.0  # of strength 1: CsI then delivers 6,455 DN, about a tenth of f
 CALIBRATION_C = 25.0
 PIXEL_NOISE_ELECTRONS = float(np.hypot(400.0, 1445.0))  # reset and amplifier noise of the shipped panels
 INTEGRATION_S, INTERVAL_S = 0.1, 0.2
-VEIL = "[veil]\nfraction = 0.05\nlength_mm = 1.0"  # 8 mm of mirrored margin are eight lengths
+LAYER_GLARE = "[glare]\nfraction = 0.05\nlength_mm = 1.0"  # 8 mm of mirrored margin are eight lengths
 
 SCENE = """
 description = "part of a panel"
@@ -87,11 +87,11 @@ class Rig:
 
 
 def build_rig(
-    folder: Path, rows: int = 80, cols: int = 112, *, distance: float = 1000.0, veil: str = "", afterglow: bool = False
+    folder: Path, rows: int = 80, cols: int = 112, *, distance: float = 1000.0, glare: str = "", afterglow: bool = False
 ) -> Rig:
     """Caesium iodide on a panel of the worn kind without any of its effects."""
     (folder / "cut.toml").write_text(PANEL.format(rows=rows, cols=cols))
-    (folder / "layer.toml").write_text(f'based_on = "CsI_Tl_500um"\n{veil}')
+    (folder / "layer.toml").write_text(f'based_on = "CsI_Tl_500um"\n{glare}')
     width = 0.139 * cols
     plate = PLATE.format(width=width, half=width / 2)
     chains = []

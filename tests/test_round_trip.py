@@ -41,9 +41,9 @@ from tests.round_trip_checks import (
 )
 from tests.round_trip_truth import (
     DEFECTS,
+    LAYER_GLARE,
     PIXEL_NOISE_ELECTRONS,
     SURROUNDED,
-    VEIL,
     Rig,
     at,
     build_rig,
@@ -171,8 +171,8 @@ def test_lag_that_depends_on_the_exposure(clean: Rig, worn: Panel) -> None:
     assert_lag_is_gone(rig, plan, (1.0, 6.0), calibration.level_dn / FLATS_STRENGTH)
 
 
-def test_the_veil_of_the_layer(tmp_path: Path, clean: Rig) -> None:
-    rig = build_rig(tmp_path, veil=VEIL)
+def test_the_glare_of_the_layer(tmp_path: Path, clean: Rig) -> None:
+    rig = build_rig(tmp_path, glare=LAYER_GLARE)
     calibration = calibrate(rig)
     glare = Steps(glare=Glare(on=True, fraction=0.05, radius_mm=1.0))
     plan = plan_correction(calibration, glare, variance=True)
@@ -183,9 +183,9 @@ def test_the_veil_of_the_layer(tmp_path: Path, clean: Rig) -> None:
 
 
 @pytest.mark.parametrize("side", ["shielded_cols_left", "shielded_cols_right"])
-def test_the_veil_is_removed_beside_shielded_columns_as_well(tmp_path: Path, side: str) -> None:
-    veiled = build_rig(tmp_path, veil=VEIL)
-    rig = with_panel(veiled, changed(veiled.panel, pixels={side: 12}))
+def test_the_glare_is_removed_beside_shielded_columns_as_well(tmp_path: Path, side: str) -> None:
+    hazy = build_rig(tmp_path, glare=LAYER_GLARE)
+    rig = with_panel(hazy, changed(hazy.panel, pixels={side: 12}))
     calibration = calibrate(rig)
     glare = Steps(glare=Glare(on=True, fraction=0.05, radius_mm=1.0))
     plan = plan_correction(calibration, glare, variance=True)

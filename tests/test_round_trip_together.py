@@ -30,8 +30,8 @@ from tests.round_trip_checks import (
     scale_by_reference,
 )
 from tests.round_trip_truth import (
+    LAYER_GLARE,
     PIXEL_NOISE_ELECTRONS,
-    VEIL,
     Rig,
     at,
     build_rig,
@@ -80,9 +80,9 @@ def missed_and_false(rig: Rig, calibration: CalibrationSet, unpromised: int = HO
 def test_all_effects_together(tmp_path: Path) -> None:
     worn = load_panel("worn")
     perfect = build_rig(tmp_path, 160, 224, distance=60.0)
-    veiled = build_rig(tmp_path, 160, 224, distance=60.0, veil=VEIL, afterglow=True)
-    shares = {"defective_fraction": 0.003, "lagging_fraction": 5e-4, "nonlinear_fraction": 5e-4}
-    rig = everything(veiled, worn, 16, defective_rows=1, defective_cols=1, **shares)
+    hazy = build_rig(tmp_path, 160, 224, distance=60.0, glare=LAYER_GLARE, afterglow=True)
+    fractions = {"defective_fraction": 0.003, "lagging_fraction": 5e-4, "nonlinear_fraction": 5e-4}
+    rig = everything(hazy, worn, 16, defective_rows=1, defective_cols=1, **fractions)
     calibration = calibrate(
         rig,
         doses=ALL_DOSES,
@@ -107,7 +107,7 @@ def mend_full_panel() -> dict[str, Any]:
     """All effects on 3,072 x 3,072 pixels, from a handful of frames: residuals and the most memory held. [GB]"""
     with tempfile.TemporaryDirectory() as folder:
         rig = everything(
-            build_rig(Path(folder), 3072, 3072, veil=VEIL), load_panel("worn"), 32, defective_fraction=5e-4
+            build_rig(Path(folder), 3072, 3072, glare=LAYER_GLARE), load_panel("worn"), 32, defective_fraction=5e-4
         )
     doses = (0.5, 2.0, 5.0)
     calibration = calibrate(

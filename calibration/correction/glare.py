@@ -1,6 +1,6 @@
-"""The long-range veil: light that travels centimetres inside the detector and fills the shadows.
+"""The long-range glare: light that travels centimetres inside the detector and fills the shadows.
 
-A share a of each pixel's signal spreads over a length b. Its transfer, f the spatial frequency, is one of
+A fraction a of each pixel's signal spreads over a length b. Its transfer, f the spatial frequency, is one of
 
     exponential   H = 1 - a + a (1 + (2 pi f b)^2)^(-3/2)     point spread a / (2 pi b^2) exp(-r / b)
     lorentzian    H = 1 - a + a exp(-2 pi f b)                point spread a / (2 pi b^2) (1 + r^2 / b^2)^(-3/2) [1]_
@@ -32,7 +32,7 @@ _WORKERS = 2  # lines are transformed one by one: their number changes no bit
 
 @dataclass(frozen=True)
 class GlareModel:
-    """Veil of a detector: share of the signal [1], its length [mm], pixel pitch [mm], and which of the two kernels."""
+    """Glare of a detector: fraction of the signal [1], its length [mm], pixel pitch [mm], and its kernel."""
 
     fraction: float
     length_mm: float
@@ -50,7 +50,7 @@ class GlareModel:
 
 
 def glare_transfer(glare: GlareModel, frequency_per_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Transfer H of the veil at spatial frequencies [1/mm], of any shape: 1 at zero, 1 - a far out. [1]"""
+    """Transfer H of the glare at spatial frequencies [1/mm], of any shape: 1 at zero, 1 - a far out. [1]"""
     phase = 2.0 * np.pi * glare.length_mm * np.abs(np.asarray(frequency_per_mm, np.float64))
     spread = (1.0 + phase**2) ** -1.5 if glare.kernel == "exponential" else np.exp(-phase)
     return np.asarray(1.0 - glare.fraction + glare.fraction * spread)
@@ -59,7 +59,7 @@ def glare_transfer(glare: GlareModel, frequency_per_mm: NDArray[np.float64]) -> 
 def remove_glare(
     corrected_dn: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]] = ()
 ) -> NDArray[np.float32]:
-    """The picture without the veil, as a new plane.
+    """The picture without the glare, as a new plane.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def remove_glare(
 def add_glare(
     corrected_dn: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]] = ()
 ) -> NDArray[np.float32]:
-    """The picture with the veil: undoes `remove_glare` to the rounding of float32. (H, W) float32 [DN]"""
+    """The picture with the glare: undoes `remove_glare` to the rounding of float32. (H, W) float32 [DN]"""
     return _filter(corrected_dn, glare, shielded_cols, inverse=False)
 
 
 def glare_variance_gain(glare: GlareModel, shape: tuple[int, int]) -> float:
-    """Factor on the variance of white noise when the veil is removed: mean of 1 / H^2, at most 1 / (1 - a)^2. [1]"""
+    """Factor on the variance of white noise when the glare is removed: mean of 1 / H^2, at most 1 / (1 - a)^2. [1]"""
     rows, cols = (np.arange(0.5, side) / (2.0 * side * glare.pitch_mm) for side in (min(n, 256) for n in shape))
     return float(np.mean(glare_transfer(glare, np.hypot(rows[:, None], cols)) ** -2))
 
@@ -130,7 +130,7 @@ def _filter(
 
 @njit(parallel=True, cache=True)
 def _scale(spectrum, fraction, length, exponential, inverse):  # type: ignore[no-untyped-def]
-    """Multiplies (H, W) cosine coefficients by the transfer, or divides; `length` is pi times that of the veil."""
+    """Multiplies (H, W) cosine coefficients by the transfer, or divides; `length` is pi times that of the glare."""
     rows, cols = spectrum.shape
     for k in prange(rows):
         down = (length * k / rows) ** 2

@@ -247,8 +247,8 @@ def _subtract_lag_of_signal(  # type: ignore[no-untyped-def]
         signal[j] = charge
         held = charge if abs(charge) < largest else 0.0
         for n in range(terms):
-            share = fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
-            stores[n, i, j] = np.float64(stores[n, i, j]) * kept[n] + share * held
+            trapped = fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
+            stores[n, i, j] = np.float64(stores[n, i, j]) * kept[n] + trapped * held
 
 
 @njit(cache=True)

@@ -3,7 +3,7 @@
 All pixels of a row are read at the same instant, so the disturbances of that instant (gate lines, supply voltages,
 each readout chip's reference) shift the row as one; the eye finds such stripes far below the noise of a pixel. The
 mean of N shielded pixels measures the shift with an error of sigma_p / sqrt(N): subtracting it whole would make a
-quiet panel with few shielded columns noisier, so it is shrunk by the share of its scatter that is line noise (the
+quiet panel with few shielded columns noisier, so it is shrunk by the fraction of its scatter that is line noise (the
 least-squares estimate of a normal value seen through normal noise, known as the James-Stein or Wiener factor).
 """
 
@@ -36,7 +36,7 @@ class LineNoise:
     cols_per_group : int
         Column j belongs to group j // cols_per_group. [1]
     shrink : (G,) float64
-        Share of the measured shift that is subtracted in a row with the usual number of shielded pixels. [1]
+        Fraction of the measured shift that is subtracted in a row with the usual number of shielded pixels. [1]
     sigma_dn, left_dn : (G,) float64
         Standard deviation of the line noise before, and as expected after the subtraction. [DN]
     pixel_dn : float
@@ -169,11 +169,11 @@ def estimate_line_noise(
     if blind.size:
         common = _common_variance(shift, measured) if known.size > 1 else float(sigma_dn[known[0]] ** 2)
         scatter = _clipped_variance(every[any_measured])
-        share = min(common / scatter, 1.0) if scatter > 0 else 0.0
+        fraction = min(common / scatter, 1.0) if scatter > 0 else 0.0
         own = float(np.mean(sigma_dn[known] ** 2))
-        line_dn[:, blind] = (share * every)[:, None]
-        shrink[blind], sigma_dn[blind] = share, np.sqrt(own)
-        left_dn[blind] = np.sqrt(max(own - share * common, 0.0))
+        line_dn[:, blind] = (fraction * every)[:, None]
+        shrink[blind], sigma_dn[blind] = fraction, np.sqrt(own)
+        left_dn[blind] = np.sqrt(max(own - fraction * common, 0.0))
     rows = np.where(any_measured, (count * mean).sum(axis=1) / np.maximum(total, 1), np.nan)[any_measured]
     return LineNoise(
         line_dn,
@@ -272,7 +272,7 @@ def _pooled_variance(square: NDArray[np.float64], count: NDArray[np.int64]) -> f
 
 
 def _shrink(line_variance: float, error: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of a measured value that is signal, for each error variance. [1]"""
+    """Fraction of a measured value that is signal, for each error variance. [1]"""
     return line_variance / (line_variance + error) if line_variance > 0 else np.zeros_like(error)
 
 

@@ -262,8 +262,8 @@ def _mean_of_one_time(
     reference = stacks[0].offset
     if len(stacks) > 1:
         mean = np.zeros(reference.offset_dn.shape)
-        for share, stack in zip(weight / weight.sum(), stacks, strict=True):
-            mean += share * stack.offset.offset_dn
+        for fraction, stack in zip(weight / weight.sum(), stacks, strict=True):
+            mean += fraction * stack.offset.offset_dn
         frames = np.array([stack.offset.frames_used for stack in stacks])
         near = stacks[nearest].offset
         equivalent = _equivalent_frames(typical[nearest], error, frames)
@@ -343,8 +343,8 @@ def _noisiness(stacks: Sequence[DarkStack], typical: NDArray[np.float64], rows: 
     pooled = np.zeros(shape)
     for stack, sigma in zip(stacks, typical, strict=True):
         if stack.offset.noise_dn is not None:
-            share = (stack.offset.frames_used - 1) / freedom
-            pooled += share * (np.asarray(stack.offset.noise_dn[rows], np.float64) / sigma) ** 2
+            fraction = (stack.offset.frames_used - 1) / freedom
+            pooled += fraction * (np.asarray(stack.offset.noise_dn[rows], np.float64) / sigma) ** 2
     return np.asarray(np.maximum(pooled, (QUANTISATION_NOISE_DN / typical.max()) ** 2))
 
 

@@ -1,7 +1,7 @@
 """Defect maps of one panel at several dates: put together, and how the panel grows old.
 
 A pixel that is bad in one calibration and good in the next may be on the limit; calling it bad when it was bad in
-most of the runs gives a map that stays. The default share is the one of the LSST pipelines [1]_.
+most of the runs gives a map that stays. The default fraction is the one of the LSST pipelines [1]_.
 
 References
 ----------
@@ -81,14 +81,14 @@ class Ageing:
 
 
 def merge_maps(maps: Sequence[NDArray[np.uint16]], in_runs: float | None = None) -> NDArray[np.uint16]:
-    """One map from several: what was bad in any of them, or in at least a share of them.
+    """One map from several: what was bad in any of them, or in at least a fraction of them.
 
     Parameters
     ----------
     maps : sequence of (H, W) uint16
         Flags of the same panel, the newest last.
     in_runs : float, optional
-        Share of the maps in which a pixel must be bad, 0 to 1; left out, once is enough. [1]
+        Fraction of the maps in which a pixel must be bad, 0 to 1; left out, once is enough. [1]
 
     Returns
     -------
@@ -98,7 +98,7 @@ def merge_maps(maps: Sequence[NDArray[np.uint16]], in_runs: float | None = None)
     Raises
     ------
     ValueError
-        If there is no map, shapes differ, or the share lies outside 0 to 1.
+        If there is no map, shapes differ, or the fraction lies outside 0 to 1.
     """
     if not maps:
         raise ValueError("merge_maps needs at least 1 defect map, got none")
@@ -106,8 +106,8 @@ def merge_maps(maps: Sequence[NDArray[np.uint16]], in_runs: float | None = None)
         if flags.shape != maps[-1].shape:
             raise ValueError(f"defect map {number + 1} is {flags.shape} but the newest is {maps[-1].shape}")
     if in_runs is not None and not 0 < in_runs <= 1:
-        raise ValueError(f"the share of runs must be above 0 and at most 1, got {in_runs:g}")
-    # the least whole number of maps that is at least the share of them; 0.7 x 10 shall be 7 in spite of rounding
+        raise ValueError(f"the fraction of runs must be above 0 and at most 1, got {in_runs:g}")
+    # the least whole number of maps that is at least the fraction of them; 0.7 x 10 shall be 7 in spite of rounding
     needed = 1 if in_runs is None else max(1, math.ceil(in_runs * len(maps) - 1e-9))
     times = np.zeros(maps[-1].shape, np.int32)
     classes = np.zeros(maps[-1].shape, np.uint16)

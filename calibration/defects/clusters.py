@@ -89,7 +89,7 @@ def find_groups(flags: NDArray[np.uint16]) -> DefectGroups:
     Notes
     -----
     Beyond the panel's border, and under a shield, there is no pixel, neither good nor bad; [1]_ as quoted does not say
-    what that means for a CKP. Here the five of eight become the same share of the neighbours that exist, rounded: a
+    what that means for a CKP. Here the five of eight become the same fraction of the neighbours that exist, rounded: a
     pixel at the border is a CKP with fewer than 3 good ones of 5, in a corner with fewer than 2 of 3, so that a bad
     row at the border is a line as it is elsewhere. A pixel beside a line is a cluster of one, since it has bad
     neighbours. Where a row and a column line share a pixel that is no CKP, it counts to the one that begins first.

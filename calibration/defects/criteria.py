@@ -59,7 +59,7 @@ class DefectCriteria:
     lag_factor : float or None
         First frame after the beam is off over, or under, the median of 9 x 9 pixels. [1]
     line_fraction : float or None
-        Share of bad pixels from which all of a row or column counts as bad. [1]
+        Fraction of bad pixels from which all of a row or column counts as bad. [1]
     check_noise : float
         Noise of the corrected check frame above which `non_uniform_fraction` would flag good pixels. [1]
     outlier_sigmas : float

@@ -122,9 +122,9 @@ def _flat_noise_dn(
     return np.asarray(np.sqrt(variance))
 
 
-def _silent_lines(silent: Mask, doubted: Mask, share: float) -> Mask:
-    """Doubted pixels in whose row or column more of the nearest 21 are silent than chance lets be, if `share` are."""
-    chances = bdtrc(np.arange(_LINE_REACH), _LINE_REACH, share)  # of more than k silent ones among 21
+def _silent_lines(silent: Mask, doubted: Mask, fraction: float) -> Mask:
+    """Doubted pixels in whose row or column more of the nearest 21 are silent than chance allows, if `fraction` are."""
+    chances = bdtrc(np.arange(_LINE_REACH), _LINE_REACH, fraction)  # of more than k silent ones among 21
     if not chances[-1] < _CHANCE:
         return np.zeros(doubted.shape, bool)
     most = int(np.argmax(chances < _CHANCE))

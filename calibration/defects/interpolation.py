@@ -237,10 +237,10 @@ def _weigh_pairs(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _note_pairs(weight, count, share, direction, squares, largest, best):  # type: ignore[no-untyped-def]
+def _note_pairs(weight, count, fraction, direction, squares, largest, best):  # type: ignore[no-untyped-def]
     """Adds to `squares` what equal variances of 1 give, and keeps the direction of the largest weight in `best`."""
     for k in range(count):
-        squares[k] += share * weight[k] * weight[k]
+        squares[k] += fraction * weight[k] * weight[k]
     for k in range(count):
         best[k] = direction if weight[k] > largest[k] else best[k]
         largest[k] = max(weight[k], largest[k])
@@ -304,16 +304,26 @@ def _interpolate(  # type: ignore[no-untyped-def]
                     step = down * corrected.shape[1] + right
                     where = (place, first, count, ahead * step, behind * step)
                     length2 = float((ahead + behind) ** 2 * (down * down + right * right))
-                    shares = np.float32(ahead), np.float32(behind)
+                    fractions = np.float32(ahead), np.float32(behind)
                     _gather_pairs(line, *where, a, b)
                     if avoid:
                         _leave_out(flag_line, *where, avoid, a, b, allowed)
                     _weigh_pairs(
-                        a, b, allowed, count, *shares, length2, dark_variance, variance_per_dn, weight, total, weights
+                        a,
+                        b,
+                        allowed,
+                        count,
+                        *fractions,
+                        length2,
+                        dark_variance,
+                        variance_per_dn,
+                        weight,
+                        total,
+                        weights,
                     )
                     if with_variance:
-                        share = float(ahead**2 + behind**2) / float(ahead + behind) ** 2
-                        _note_pairs(weight, count, share, float(d), squares, largest, best)
+                        fraction = float(ahead**2 + behind**2) / float(ahead + behind) ** 2
+                        _note_pairs(weight, count, fraction, float(d), squares, largest, best)
                 for k in range(count):
                     if done[k]:
                         continue

@@ -7,7 +7,7 @@ the time constants [1]_; a last pass moves all of them together and gives the st
 Afterglow of the scintillator is in these frames too and cannot be told from lag. It is absorbed as a term with an
 effective fraction, right for the frame interval it was measured at: traps keep their charge until the next readout,
 while light that is emitted between two integrations is lost, so that at another interval or integration time the
-afterglow's share of the fractions is wrong.
+afterglow's part in the fractions is wrong.
 
 References
 ----------

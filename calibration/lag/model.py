@@ -47,7 +47,7 @@ class LagModel:
         Charge of a frame at which each row of `fraction` was learned, rising. With M = 1 the row holds for any
         exposure; else fractions are linear in the logarithm of the signal between the M and constant outside. [DN]
     fraction : (M, N) float64
-        Share of a frame's charge that each population catches. [1]
+        Fraction of a frame's charge that each population catches. [1]
     fraction_error : (M, N) float64
         Standard errors. [1]
     time_error_s : (N,) float64
@@ -129,7 +129,7 @@ class LagState:
 class LagStep:
     """The numbers of one frame's step, for kernels.
 
-    ``released`` (N,) = 1 - kappa and ``kept`` (N,) = kappa, shares of the stores [1]; ``fraction`` (M, N) [1];
+    ``released`` (N,) = 1 - kappa and ``kept`` (N,) = kappa, fractions of the stores [1]; ``fraction`` (M, N) [1];
     ``prompt_dn`` (M,) what frames of the M signals deliver at once, and its logarithm ``log_prompt`` (M,).
     """
 
@@ -280,16 +280,16 @@ def _subtract_lag(  # type: ignore[no-untyped-def]
             _look_up(signal[row], lag_dn, prompt, log_prompt, below, weight)
         for n in range(terms):
             for col in range(cols):
-                caught[col] += _share(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
+                caught[col] += _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
         for col in range(cols):
             charge_dn = (np.float64(signal[row, col]) - lag_dn[col]) / (1.0 - caught[col])
             corrected[row, col] = charge_dn
             lag_dn[col] = charge_dn if abs(charge_dn) < largest else 0.0  # from here what can be caught; nothing of NaN
         for n in range(terms):
             for col in range(cols):
-                share = _share(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
+                trapped = _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
                 store = 0.0 if rested else np.float64(before[n, row, col]) * kept[n]
-                after[n, row, col] = store + share * lag_dn[col]
+                after[n, row, col] = store + trapped * lag_dn[col]
 
 
 @njit(cache=True)
@@ -310,6 +310,6 @@ def _look_up(signal, lag_dn, prompt, log_prompt, below, weight):  # type: ignore
 
 
 @njit(cache=True)
-def _share(fraction, below, weight, n):  # type: ignore[no-untyped-def]
+def _fraction_at(fraction, below, weight, n):  # type: ignore[no-untyped-def]
     """Fraction of population `n` between two exposures."""
     return fraction[below, n] + weight * (fraction[below + 1, n] - fraction[below, n])

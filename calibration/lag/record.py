@@ -13,7 +13,7 @@ _SERIES = ("time_s", "relative", "error", "fit", "left")
 
 @dataclass(frozen=True)
 class LagValue:
-    """A share of the exposed signal [1] and its standard error [1]."""
+    """A fraction of the exposed signal [1] and its standard error [1]."""
 
     value: float
     error: float

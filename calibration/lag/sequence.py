@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from calibration.frame_sums import check_frame, robust_sigma, thin_out
 
 TILES = 8  # each side of the panel   # chosen
-EXPOSED_SHARE = 0.2  # a frame above this share of the brightest has beam in it; lag of a panel is below 10 %   # chosen
-LIT_SHARE = 0.5  # a tile counts from this share of the bright tiles: bare or collimated ones do not   # chosen
+EXPOSED_SHARE = (
+    0.2  # a frame above this fraction of the brightest has beam in it; lag of a panel is below 10 %   # chosen
+)
+LIT_SHARE = 0.5  # a tile counts from this fraction of the bright tiles: bare or collimated ones do not   # chosen
 LARGEST_SATURATED_FRACTION = 0.01  # of the pixels: beyond it the exposure is not what was read   # chosen
 LEAST_SIGNAL_IN_NOISE = 10.0  # exposed frames weaker than this say nothing about lag   # assumed
 TILE_SIGMAS = 5.0  # a tile that decays otherwise by more is left out   # chosen
@@ -239,9 +241,9 @@ def _tiles_in_beam(tiles_dn: FloatArray, exposed: NDArray[np.bool_]) -> tuple[ND
     level_dn = tiles_dn[exposed].mean(axis=0)
     lit = np.flatnonzero(level_dn >= LIT_SHARE * np.nanpercentile(level_dn, 90))
     after = np.flatnonzero(~exposed & (np.cumsum(exposed) > 0))[:10]
-    share = (tiles_dn[np.ix_(after, lit)] / level_dn[lit]).mean(axis=0)
-    departure = np.abs(share - np.median(share))
-    odd = departure > TILE_SIGMAS * robust_sigma(share) if lit.size >= TILES else np.zeros(lit.size, np.bool_)
+    fraction = (tiles_dn[np.ix_(after, lit)] / level_dn[lit]).mean(axis=0)
+    departure = np.abs(fraction - np.median(fraction))
+    odd = departure > TILE_SIGMAS * robust_sigma(fraction) if lit.size >= TILES else np.zeros(lit.size, np.bool_)
     odd &= departure > 1e-6  # rounding is no departure
     dark = ~exposed
     steps = np.diff(tiles_dn[:, lit], axis=0)[dark[1:] & dark[:-1]]
@@ -254,7 +256,7 @@ def _tiles_in_beam(tiles_dn: FloatArray, exposed: NDArray[np.bool_]) -> tuple[ND
 def _noise(tiles_dn: FloatArray, signal_dn: FloatArray, exposed: NDArray[np.bool_]) -> float:
     """Standard deviation of the mean from one dark frame to the next.
 
-    From differences between tiles, which lag shares; where the mean itself fluctuates more (the offset of a whole
+    From differences between tiles, which lag fractions; where the mean itself fluctuates more (the offset of a whole
     frame), from its second differences, which a smooth decay does not reach.
     """
     dark = ~exposed

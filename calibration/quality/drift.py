@@ -29,7 +29,7 @@ from calibration.quality.uniformity import square_statistics
 FIELD_TILES = 24  # along the shorter side, for the field that is taken out of a gain drift   # chosen
 FIELD_ORDER = 4  # of its polynomial in rows and columns together: heel and inverse square; 15 terms
 OUTLIER_SIGMAS = 6.0  # a pixel that moved further counts neither for a mean nor for the field   # assumed
-LAG_UNKNOWN = 0.03  # share of a frame that lags on a common panel: 2 to 10 %, less in slow sequences   # assumed
+LAG_UNKNOWN = 0.03  # fraction of a frame that lags on a common panel: 2 to 10 %, less in slow sequences   # assumed
 SAME_TIME = 1e-6  # relative difference of integration times that is rounding
 
 

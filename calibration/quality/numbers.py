@@ -193,7 +193,7 @@ def line_noise(difference_dn: NDArray[Any], usable: NDArray[np.bool_], variance_
     Notes
     -----
     Variance of steps between means of adjacent rows, halved, less what independent pixels make of it. A slow drift
-    does not count. Where readout chips have noise of their own, this is the part that all chips of a row share and
+    does not count. Where readout chips have noise of their own, this is the part that all chips of a row fraction and
     1/sqrt(chips) of the rest.
     """
     count = usable.sum(axis=1)

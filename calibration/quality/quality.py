@@ -283,8 +283,8 @@ def _dark(calibration: CalibrationSet, good: NDArray[np.bool_], tiles: dict[str,
 def _high_percentile(values: NDArray[Any]) -> tuple[float, float]:
     """95th percentile, and its standard error from the density of values there."""
     below, high, above = (float(p) for p in np.percentile(values, [HIGH_PERCENT - 1, HIGH_PERCENT, HIGH_PERCENT + 1]))
-    share = 0.01 * HIGH_PERCENT
-    return high, float(np.sqrt(share * (1.0 - share) / values.size)) * (above - below) / 0.02
+    fraction = 0.01 * HIGH_PERCENT
+    return high, float(np.sqrt(fraction * (1.0 - fraction) / values.size)) * (above - below) / 0.02
 
 
 def _photon_transfer(calibration: CalibrationSet, usable: NDArray[np.bool_]) -> Numbers:

@@ -14,7 +14,7 @@ from calibration.response.normal_equations import NormalEquations, PixelFits, so
 from calibration.response.single_dose import LEAST_RESPONSE
 from calibration.response.statistics import DoseSample
 
-FALSE_ALARM = 1e-8  # share of good pixels whose chi-square may pass for non-linear   # chosen: 0.1 of 9.4 million
+FALSE_ALARM = 1e-8  # fraction of good pixels whose chi-square may pass for non-linear   # chosen: 0.1 of 9.4 million
 # Least misfit, relative and weighted, for a pixel to be called non-linear: a fifth of the 1 % of E2597, for the weights
 # favour high doses, and at the lowest the pixel may be off by ten times as much.   # chosen
 MATERIAL_MISFIT = 0.002

@@ -46,7 +46,7 @@ class BeamField:
     source_to_detector_mm : float or None
         Distance in the flats. [mm]
     variance_fraction : float
-        Share of the variance of the flat, over its usable pixels, that the field takes. [1]
+        Fraction of the variance of the flat, over its usable pixels, that the field takes. [1]
     standard_error : float
         Of the field, rms over the fitted area, from the scatter of the blocks; relative. [1]
     """
@@ -137,7 +137,7 @@ def estimate_field(
     level = float(np.mean(field_blocks))
     residual = (values[valid] - field_blocks)[kept]
     freedom = max(len(residual) - len(powers), 1)
-    # Mean leverage is terms over blocks: the mean variance of the fit is that share of the scatter's.
+    # Mean leverage is terms over blocks: the mean variance of the fit is that fraction of the scatter's.
     error = float(np.sqrt(residual @ residual / freedom * len(powers) / len(residual))) / level
     coefficients = np.zeros(len(_POWERS))
     for value, power in zip(fitted / level, powers, strict=True):
@@ -276,7 +276,7 @@ def _fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDAr
 
 
 def _variance_taken(response: NDArray[Any], usable: NDArray[np.bool_], field: BeamField) -> float:
-    """Share of the variance of the usable pixels in the fitted area that dividing by the field takes away."""
+    """Fraction of the variance of the usable pixels in the fitted area that dividing by the field takes away."""
     top, bottom, left, right = (int(side) for side in field.area)
     step = max(1, int(np.sqrt(response.size / 1_000_000)))
     part = np.s_[top:bottom:step, left:right:step]

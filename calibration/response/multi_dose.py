@@ -192,7 +192,7 @@ def estimate_dose_response(
         the good pixels, in units of the noise, by more than 2, and at most the number of doses less one.
     linearisation : Linearisation, optional
         From `linearise_levels`; without it the panel's median signal is taken as linear in exposure, which leaves
-        the curvature that all pixels share in the corrected image.
+        the curvature that all pixels fraction in the corrected image.
     offsets_dn : iterable of (H, W) float32, optional
         Dark signal at the integration time of each dose, in step with `doses`, where it is not that of `offset`. [DN]
 
@@ -247,11 +247,11 @@ def estimate_dose_response(
             offset_variance,
         )
         samples.append(sample)
-        for place, share in enumerate(_SHARES):
+        for place, fraction in enumerate(_SHARES):
             best = kept[place]
-            if best is None or abs(level_dn - share * range_dn) < abs(best.sample.level_dn - share * range_dn):
+            if best is None or abs(level_dn - fraction * range_dn) < abs(best.sample.level_dn - fraction * range_dn):
                 kept[place] = _mean_flat(
-                    mean, scatter if share == _SHARES[0] else None, offset_dn, saturation_dn, sample
+                    mean, scatter if fraction == _SHARES[0] else None, offset_dn, saturation_dn, sample
                 )
         del total, scatter, mean
     _check_doses(samples, order)

@@ -160,12 +160,12 @@ def _scatter_small_parts(layout: _Layout, rng: np.random.Generator, count: int, 
         (passives.glass_diode, 0.06, (2.5, 1.0)),
     ]
     parts = [maker(solder) for maker, _, _ in kinds]
-    shares = np.array([share for _, share, _ in kinds])
+    fractions = np.array([fraction for _, fraction, _ in kinds])
     placed = 0
     for _ in range(40 * count):
         if placed == count:
             return
-        kind = int(rng.choice(len(kinds), p=shares))
+        kind = int(rng.choice(len(kinds), p=fractions))
         x = 0.5 * float(rng.integers(6, int(2 * WIDTH_MM) - 6))
         y = 0.5 * float(rng.integers(6, int(2 * BODY_HEIGHT_MM) - 8))
         upright = bool(rng.random() < 0.5)

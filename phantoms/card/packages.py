@@ -203,7 +203,7 @@ def ball_grid_array(
     wires_per_side : int
         Bond wires on each side of the die. [1]
     voided_fraction : float
-        Share of balls with a spherical void of 25 to 50 % of the ball's diameter. [1]
+        Fraction of balls with a spherical void of 25 to 50 % of the ball's diameter. [1]
     solder : str
         Material of the balls.
 
@@ -224,9 +224,9 @@ def ball_grid_array(
     ]
     for outward_deg in (0.0, 90.0, 180.0, 270.0):
         for index in range(wires_per_side):
-            share = (2 * index + 1) / wires_per_side - 1
-            pad, finger = (share * 3.35, 3.4), (share * 4.6, 4.9 + 0.35 * (index % 2))
-            fan = (share * 6.4, 6.0 + 0.5 * (index % 3))
+            fraction = (2 * index + 1) / wires_per_side - 1
+            pad, finger = (fraction * 3.35, 3.4), (fraction * 4.6, 4.9 + 0.35 * (index % 2))
+            fan = (fraction * 6.4, 6.0 + 0.5 * (index % 3))
             solids += _bond_wire(_turned(pad, outward_deg), _turned(finger, outward_deg), cap + 0.32, cap + 0.02)
             ends = [_turned(finger, outward_deg), _turned(fan, outward_deg)]
             solids.append(track(ends, 0.1, cap, cap + 0.02))

@@ -193,9 +193,9 @@ def drum_choke(solder: str, diameter: float = 7.0) -> Phantom:
         post("ferrite", (0.0, 0.0), diameter, low + 2.7, low + 3.5),
     ]
     # copper fills half of the winding's window: resin rings between the layers
-    for share in (0.80, 0.68, 0.56):
-        solids.append(post("epoxy", (0.0, 0.0), share * diameter, low + 0.9, low + 2.7))
-        solids.append(post("Cu", (0.0, 0.0), (share - 0.06) * diameter, low + 0.9, low + 2.7))
+    for fraction in (0.80, 0.68, 0.56):
+        solids.append(post("epoxy", (0.0, 0.0), fraction * diameter, low + 0.9, low + 2.7))
+        solids.append(post("Cu", (0.0, 0.0), (fraction - 0.06) * diameter, low + 0.9, low + 2.7))
     solids.append(post("ferrite", (0.0, 0.0), 0.42 * diameter, low + 0.9, low + 2.7))
     return phantom_of("drum choke", solids)
 

@@ -42,7 +42,7 @@ class Material:
     name : str
         Name for messages and records.
     mass_fractions : tuple of (int, float)
-        Atomic number and share of the mass of each element; the shares sum to 1. Empty for vacuum. [1]
+        Atomic number and fraction of the mass of each element; the fractions sum to 1. Empty for vacuum. [1]
     density_g_per_cm3 : float
         Mass density; 0 for vacuum. [g/cm3]
     source : str
@@ -194,7 +194,7 @@ def mixture(name: str, parts: Sequence[tuple[Material, float]], source: str) -> 
     name : str
         Name of the mixture.
     parts : sequence of (Material, float)
-        Materials and the share of the volume that each fills; what is missing to 1 is void. [1]
+        Materials and the fraction of the volume that each fills; what is missing to 1 is void. [1]
     source : str
         Where the composition comes from.
 
@@ -206,7 +206,7 @@ def mixture(name: str, parts: Sequence[tuple[Material, float]], source: str) -> 
     Raises
     ------
     ValueError
-        If a share is negative or the shares sum to more than 1.
+        If a fraction is negative or the fractions sum to more than 1.
     """
     masses: dict[int, float] = {}
     density = 0.0

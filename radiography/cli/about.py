@@ -17,18 +17,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from calibration.limits import STRICT, Positive
 from radiography.config import build, read_toml
 from radiography.files.frames import FrameSource
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-Positive = Annotated[float, Field(gt=0)]
-
-
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class FileConditions:
     """How the frames of a file were taken; what is left out is not said."""
 

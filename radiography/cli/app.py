@@ -339,7 +339,7 @@ def fit(
     beam: Annotated[str, typer.Option("--beam", help="Beam of the measurement.")] = "paper_70kV",
     nps_file: Annotated[Path | None, typer.Option("--nps", help="Measured relative NPS: CSV f,NPS[,s.e.].")] = None,
     light: Annotated[
-        str | None, typer.Option("--light", metavar="VALUE+-SE", help="Measured share of the light at the diodes.")
+        str | None, typer.Option("--light", metavar="VALUE+-SE", help="Measured fraction of the light at the diodes.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write values, errors and correlations.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot of data and fit.")] = None,

@@ -185,6 +185,6 @@ def _print_ageing(step: Ageing) -> None:
         numbers = (change.before, change.after, change.new, change.healed, change.persistent)
         print(f"{name:<20}" + "".join(f"{number:>10,}" for number in numbers))
     more = step.any_class.after - step.any_class.before
-    share = f" ({100 * more / step.any_class.before:+.0f} %)" if step.any_class.before else ""
+    fraction = f" ({100 * more / step.any_class.before:+.0f} %)" if step.any_class.before else ""
     rate = f", {step.growth_per_1000_days:+,.0f} per 1,000 days" if step.growth_per_1000_days is not None else ""
-    print(f"growth: {more:+,} bad pixels{share}{rate}")
+    print(f"growth: {more:+,} bad pixels{fraction}{rate}")

@@ -52,8 +52,10 @@ def run_fit(
     parameters = [vary_option(text) for text in vary]
     (frequency, mtf, error), assumed = read_mtf(mtf_file)
     (nps_frequency, nps, nps_error), nps_assumed = _no_nps() if nps_file is None else read_nps(nps_file)
-    share, share_error = light_option(light) if light is not None else (None, None)
-    measurement = LayerMeasurement(frequency, mtf, error, nps_frequency, nps, nps_error, share, share_error, aperture)
+    fraction, fraction_error = light_option(light) if light is not None else (None, None)
+    measurement = LayerMeasurement(
+        frequency, mtf, error, nps_frequency, nps, nps_error, fraction, fraction_error, aperture
+    )
     spectrum = beam_spectrum(load_beam(beam), 1.0)
     with progress_bar("runs of the model") as show:
         fit = fit_layer(scintillator, spectrum, measurement, parameters, progress=show)
@@ -65,7 +67,7 @@ def run_fit(
     fitted = replace(fit.scintillator, name=out.stem)
     given = [f"MTF of {mtf_file.name}"]
     given += [f"NPS of {nps_file.name}"] if nps_file is not None else []
-    given += [f"share of light {share:g} +- {share_error:g}"] if share is not None else []
+    given += [f"fraction of light {fraction:g} +- {fraction_error:g}"] if fraction is not None else []
     comments = [
         f"Fitted from scintillator '{name}' to {', '.join(given)}; beam {beam}, pixel aperture {aperture:g} mm.",
         f"chi-square {fit.chi_square:.4g} for {fit.degrees_of_freedom} degrees of freedom.",
@@ -303,7 +305,7 @@ def _print(fit: LayerFit, notes: Sequence[str], out: Path) -> None:
         known = "yes" if p.determined else "NO"
         print(f"{p.key:<{width}}{p.value:>12.5g}{p.standard_error:>10.2g}{low:>12.4g}{high:>12.4g}  {known}")
     print(f"chi-square {fit.chi_square:.4g} for {fit.degrees_of_freedom} degrees of freedom; {fit.runs} model runs")
-    print(f"share of the light at the diodes: {fit.light:.4f}")
+    print(f"fraction of the light at the diodes: {fit.light:.4f}")
     for note in notes:
         print(f"note: {note}")
     print(f"wrote {out}")

@@ -81,8 +81,8 @@ def run_scintillator(
     reports: list[dict[str, LayerReport]] = []
     studies: list[tuple[LayerReport, ...]] = []
     for layer in layers:
-        with progress_bar(f"{layer.name}: light") as share_done:
-            count = _counted(share_done)
+        with progress_bar(f"{layer.name}: light") as fraction_done:
+            count = _counted(fraction_done)
             reports.append(
                 {
                     name: report_layer(
@@ -94,20 +94,20 @@ def run_scintillator(
             )  # fmt: skip
         _print_report(reports[-1], layer.description)
         if thicknesses:
-            with progress_bar(f"{layer.name}: thicknesses") as share_done:
+            with progress_bar(f"{layer.name}: thicknesses") as fraction_done:
                 studies.append(
                     thickness_study(
                         layer, panel, spectrum, dose_uGy, thicknesses, histories=histories or STUDY_HISTORIES,
-                        photons=photons or STUDY_PHOTONS, progress=share_done,
+                        photons=photons or STUDY_PHOTONS, progress=fraction_done,
                     )
                 )  # fmt: skip
             _print_study(studies[-1], chosen.name)
     maps: tuple[DegeneracyMap, ...] = ()
     if degeneracy is not None:
-        with progress_bar("scattering and absorption") as share_done:
+        with progress_bar("scattering and absorption") as fraction_done:
             maps = degeneracy_maps(
                 layers[0], panel, spectrum, size=map_size, histories=histories or STUDY_HISTORIES,
-                photons=photons or MAP_PHOTONS, progress=share_done,
+                photons=photons or MAP_PHOTONS, progress=fraction_done,
             )  # fmt: skip
 
     with ExitStack() as files:  # none appears unless all could be written
@@ -159,8 +159,8 @@ def _thicknesses(text: str | None) -> list[float]:
     return [float(f"{first + step * index:.9g}") for index in range(count)]
 
 
-def _counted(share_done: Callable[[float], None]) -> Callable[[int, int], None]:
-    return lambda done, to_do: share_done(done / to_do)
+def _counted(fraction_done: Callable[[float], None]) -> Callable[[int, int], None]:
+    return lambda done, to_do: fraction_done(done / to_do)
 
 
 def _at(report: LayerReport, curve: npt.NDArray[np.float64], frequency: float) -> float:
@@ -191,7 +191,7 @@ def _print_report(by_beam: dict[str, LayerReport], description: str) -> None:
         ]
         line("  X-rays x light x aperture", texts)
     numbers("quantum detection efficiency", "quantum_detection_efficiency")
-    numbers("absorbed share of the energy", "absorbed_energy_fraction")
+    numbers("absorbed fraction of the energy", "absorbed_energy_fraction")
     numbers("Swank factor of X-rays", "swank_xray")
     numbers("Swank factor of light", "swank_optical")
     line(
@@ -205,7 +205,7 @@ def _print_report(by_beam: dict[str, LayerReport], description: str) -> None:
     numbers("quantum efficiency of the diodes", "quantum_efficiency")
     numbers("electrons per absorbed quantum", "electrons_per_absorbed_quantum", ".1f")
     numbers("electrons per uGy", "electrons_per_uGy", ".4g")
-    numbers("  of it X-rays in the diode itself [%]", "direct_share", ".2f", 100.0)
+    numbers("  of it X-rays in the diode itself [%]", "direct_signal_fraction", ".2f", 100.0)
     numbers("quantum = electronic noise at [uGy]", "crossover_uGy", ".2g")
     numbers("diode full at [uGy]", "saturation_uGy", ".3g")
     numbers("DQE(0)", "dqe0")
@@ -294,7 +294,7 @@ def _quantities(report: LayerReport) -> dict[str, Any]:
         "diode_quantum_efficiency": report.quantum_efficiency,
         "electrons_per_absorbed_quantum": report.electrons_per_absorbed_quantum,
         "electrons_per_uGy": report.electrons_per_uGy,
-        "direct_detection_share": report.direct_share,
+        "direct_signal_fraction": report.direct_signal_fraction,
         "electronic_noise_electrons": report.electronic_noise_electrons,
         "crossover_dose_uGy": report.crossover_uGy,
         "saturation_dose_uGy": report.saturation_uGy,

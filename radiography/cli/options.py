@@ -90,9 +90,9 @@ def check_at_least(option: str, value: int, least: int) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, silence in a pipe; the caller hands in the share done, 0 to 1."""
+    """A bar on a terminal, silence in a pipe; the caller hands in the fraction done, 0 to 1."""
     if not sys.stderr.isatty():
-        yield lambda share: None
+        yield lambda fraction: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -100,4 +100,4 @@ def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(task, completed=min(share, 1.0))
+        yield lambda fraction: bar.update(task, completed=min(fraction, 1.0))

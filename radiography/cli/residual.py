@@ -29,7 +29,7 @@ PICTURES = (".png", ".pdf", ".svg")
 MOST_RATES = 50
 LOWEST_PER_S, HIGHEST_PER_S = 1e-3, 1e6  # chosen: beyond these the stages' numbers lose their meaning
 PLOTTED_PER_DECADE = 16
-NEGLIGIBLE = 0.01  # chosen: a cause with less than this share of what remains does not matter
+NEGLIGIBLE = 0.01  # chosen: a cause with less than this fraction of what remains does not matter
 CAUSES = ("total", "panel_lag", "afterglow", "prompt")
 
 
@@ -114,7 +114,7 @@ def claim(studies: Sequence[ResidualStudy], exposure: str) -> str:
     matters = "moving pictures (Chen et al. 2018 claim that it does)."
     rates = studies[0].rate_per_s
     at = f"{rates[0]:g} frames/s" if rates.size == 1 else f"{rates[0]:g} to {rates[-1]:g} frames/s"
-    shares = [
+    fractions = [
         (float(np.max(after.prompt / np.where(after.total > 0, after.total, 1.0))), study)
         for study in studies
         for after in (study.after_one, study.after_long)
@@ -123,7 +123,7 @@ def claim(studies: Sequence[ResidualStudy], exposure: str) -> str:
     others = (
         "panel lag and afterglow leave" if any(s.after_long.afterglow.any() for s in studies) else "panel lag leaves"
     )
-    largest = max(share for share, _ in shares)
+    largest = max(fraction for fraction, _ in fractions)
     if largest < NEGLIGIBLE:
         part = f"less than {100 * NEGLIGIBLE:g} % of it" if largest > 0 else "nothing of it"
         return (
@@ -153,7 +153,7 @@ def claim(studies: Sequence[ResidualStudy], exposure: str) -> str:
 def assumptions(panel: Panel, layers: Sequence[Scintillator]) -> list[str]:
     """What the study takes for granted, one sentence each."""
     told = [
-        "each frame's charge is caught by the same shares at any frame rate; those of a panel are measured at one rate "
+        "each frame's charge is caught by the same fractions at any frame rate; a panel's are measured at one rate "
         "(the shipped panels': 5 frames/s), so far from it panel lag is an extrapolation",
         "the integration fills the frame",
     ]

@@ -145,15 +145,15 @@ def thickness_figure(
         dqe.plot(thickness, value, color=colour, linestyle="--", marker=".", label=f"{label}, {at:g} /mm")
         electrons = [r.electrons_per_uGy for r in study]
         light.plot(thickness, electrons, color=colour, marker=".", label=label)
-        shares = [r.quantum_detection_efficiency for r in study]
-        absorbed.plot(thickness, shares, color=colour, marker=".", label=f"{label}, quanta absorbed")
-        shares = [r.light_to_diode_fraction for r in study]
+        fractions = [r.quantum_detection_efficiency for r in study]
+        absorbed.plot(thickness, fractions, color=colour, marker=".", label=f"{label}, quanta absorbed")
+        fractions = [r.light_to_diode_fraction for r in study]
         absorbed.plot(
-            thickness, shares, color=colour, linestyle="--", marker=".", label=f"{label}, light at the diodes"
+            thickness, fractions, color=colour, linestyle="--", marker=".", label=f"{label}, light at the diodes"
         )
     mtf.set(ylabel="presampled MTF", ylim=(0, 1.03))
     light.set(ylabel="signal (electrons / µGy)", ylim=(0, None))
-    absorbed.set(ylabel="share", ylim=(0, 1.03))
+    absorbed.set(ylabel="fraction", ylim=(0, 1.03))
     dqe.set(ylabel=f"DQE at {studies[0][0].air_kerma_uGy:g} µGy", ylim=(0, None))
     for each in axes.flat:
         each.set(xlabel="thickness (µm)", xlim=(0, None))
@@ -212,7 +212,7 @@ def degeneracy_figure(maps: Sequence[DegeneracyMap], own: TurbidLayer) -> Figure
             each.set(ylabel="grey absorption length (µm)")
             title = "Grey absorption, no self-absorption"
         each.set_title(f"{title}: emerges at {low:.0f}-{high:.0f} nm", fontsize=9, loc="left")
-    figure.colorbar(shade, ax=axes, label="share of the light that reaches the diodes", shrink=0.95)
+    figure.colorbar(shade, ax=axes, label="fraction of the light that reaches the diodes", shrink=0.95)
     first = maps[0]
     figure.suptitle(
         f"Red: films of MTF({first.frequency_per_mm:g} /mm) = {first.own_mtf:.2f}, that of the layer described (dot); "

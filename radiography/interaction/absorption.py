@@ -48,9 +48,9 @@ class LayerResponse:
     energy_keV : (E,) float64
         Photon energies, rising. [keV]
     hit_fraction : (E,) float64
-        Share of the incident quanta that interact at all, Rayleigh scattering included; exact. [1]
+        Fraction of the incident quanta that interact at all, Rayleigh scattering included; exact. [1]
     interaction_fraction : (E,) float64
-        Share of the incident quanta that leave energy in the layer. [1]
+        Fraction of the incident quanta that leave energy in the layer. [1]
     mean_energy_keV : (E,) float64
         Mean energy left by such a quantum. [keV]
     mean_square_energy_keV2 : (E,) float64
@@ -60,8 +60,8 @@ class LayerResponse:
         face after an interaction. [keV]
     interaction_error, mean_energy_error_keV, mean_square_energy_error_keV2 : (E,) float64
         Standard errors of the three above. [1, keV, keV2]
-    depth_share : (E, D) float64
-        Share of the energy left in D layers of equal thickness, the first at the entrance; sums to 1. [1]
+    depth_fraction : (E, D) float64
+        Fraction of the energy left in D layers of equal thickness, the first at the entrance; sums to 1. [1]
     frequency_per_mm : (F,) float64
         Spatial frequencies of the next two. [1/mm]
     signal_transfer : (E, F) float64
@@ -84,7 +84,7 @@ class LayerResponse:
     interaction_error: FloatArray
     mean_energy_error_keV: FloatArray
     mean_square_energy_error_keV2: FloatArray
-    depth_share: FloatArray
+    depth_fraction: FloatArray
     frequency_per_mm: FloatArray
     signal_transfer: FloatArray
     noise_transfer: FloatArray
@@ -112,7 +112,7 @@ def energy_grid_keV(material: Material, lowest_keV: float, highest_keV: float, s
 def hit_fraction(
     material: Material, thickness_mm: float, incidence_deg: float, energy_keV: npt.ArrayLike
 ) -> FloatArray:
-    """Share of incident quanta that interact in a layer, in any way, (E,) float64, by the law of attenuation. [1]"""
+    """Fraction of incident quanta that interact in a layer, in any way, (E,) float64, by the law of attenuation. [1]"""
     path_mm = thickness_mm / np.cos(np.deg2rad(incidence_deg))
     return np.asarray(-np.expm1(-linear_attenuation_per_mm(material, energy_keV) * path_mm), dtype=np.float64)
 
@@ -177,7 +177,7 @@ def layer_response(
     incidence_deg : float
         Angle between the beam and the normal, 0 to 85. [deg]
     depths : int
-        Number of layers of equal thickness for ``depth_share``. [1]
+        Number of layers of equal thickness for ``depth_fraction``. [1]
     frequency_per_mm : (F,) float64
         Spatial frequencies for the X-ray transfer; none by default. [1/mm]
 
@@ -251,7 +251,7 @@ def layer_response(
         interaction_error=hit * np.sqrt(chance * (1 - chance) / histories),
         mean_energy_error_keV=np.sqrt(np.maximum(square - mean**2, 0.0) / depositing),
         mean_square_energy_error_keV2=np.sqrt(np.maximum(fourth - square**2, 0.0) / depositing),
-        depth_share=depth_keV / energy_sum,
+        depth_fraction=depth_keV / energy_sum,
         frequency_per_mm=frequency,
         signal_transfer=signal / energy_sum,
         noise_transfer=power / square_sum,

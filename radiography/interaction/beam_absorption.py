@@ -20,7 +20,7 @@ class BeamResponse:
     Attributes
     ----------
     hit_fraction, interaction_fraction : float
-        Share of the incident quanta that interact at all, and that leave energy. [1]
+        Fraction of the incident quanta that interact at all, and that leave energy. [1]
     absorbed_fraction : float
         Energy left over energy incident. [1]
     mean_energy_keV, mean_square_energy_keV2 : float
@@ -64,8 +64,8 @@ def frame_weights(response: LayerResponse, energy_keV: npt.ArrayLike) -> FloatAr
 
     Notes
     -----
-    The share of quanta that interact at all is exact at every energy; the shares of them that leave energy, and the
-    shares of the energy that they leave, are interpolated along straight lines between the energies of the response.
+    The fraction of quanta that interact at all is exact at every energy; the fraction that leaves energy, and the
+    fractions of the energy that they leave, are interpolated along straight lines between the energies of the response.
     """
     energy = np.asarray(energy_keV, dtype=np.float64)
     lowest, highest = response.energy_keV[0], response.energy_keV[-1]
@@ -76,9 +76,9 @@ def frame_weights(response: LayerResponse, energy_keV: npt.ArrayLike) -> FloatAr
     known = response.energy_keV
     chance = response.interaction_fraction / np.where(response.hit_fraction > 0, response.hit_fraction, 1.0)
     quanta = hit * np.interp(energy, known, chance)
-    mean_share = np.interp(energy, known, response.mean_energy_keV / known)
-    square_share = np.interp(energy, known, response.mean_square_energy_keV2 / known**2)
-    return np.stack([quanta, quanta * mean_share * energy, quanta * square_share * energy**2])
+    mean_fraction = np.interp(energy, known, response.mean_energy_keV / known)
+    square_fraction = np.interp(energy, known, response.mean_square_energy_keV2 / known**2)
+    return np.stack([quanta, quanta * mean_fraction * energy, quanta * square_fraction * energy**2])
 
 
 def average_response(response: LayerResponse, spectrum: Spectrum) -> BeamResponse:

@@ -38,7 +38,7 @@ class PhotonTables(NamedTuple):
     log_attenuation: FloatArray  # (G,) logarithm of the total linear attenuation coefficient [log 1/mm]
     channel_probability: FloatArray  # (G, 3 N) cumulative over the channels [1]
     edge_keV: FloatArray  # (N, 4) binding energies, infinite where the shell is not tabulated [keV]
-    shell_probability: FloatArray  # (N, 4) share of a shell among itself and the shells outside it [1]
+    shell_probability: FloatArray  # (N, 4) fraction of a shell among itself and the shells outside it [1]
     fluorescence_yield: FloatArray  # (N, 4) [1]
     coster_kronig: FloatArray  # (N, 3) probabilities L1 to L2, L1 to L3, L2 to L3 [1]
     line_start: IntArray  # (N, 5) first line of each shell in the next three, and the end of the last

@@ -38,23 +38,23 @@ def _locate(rising: FloatArray, value: float) -> int:
 
 @njit(cache=True)
 def _attenuation_per_mm(tables: PhotonTables, energy_keV: float) -> tuple[float, int, float]:
-    """Total coefficient, and the interval and the share within it for the channel table."""
+    """Total coefficient, and the interval and the fraction within it for the channel table."""
     log_energy = np.log(energy_keV)
     index = _locate(tables.log_energy, log_energy)
-    share = (log_energy - tables.log_energy[index]) / (tables.log_energy[index + 1] - tables.log_energy[index])
-    log_mu = tables.log_attenuation[index] * (1 - share) + tables.log_attenuation[index + 1] * share
-    return np.exp(log_mu), index, share
+    fraction = (log_energy - tables.log_energy[index]) / (tables.log_energy[index + 1] - tables.log_energy[index])
+    log_mu = tables.log_attenuation[index] * (1 - fraction) + tables.log_attenuation[index + 1] * fraction
+    return np.exp(log_mu), index, fraction
 
 
 @njit(cache=True)
-def _choose_channel(tables: PhotonTables, index: int, share: float) -> int:
+def _choose_channel(tables: PhotonTables, index: int, fraction: float) -> int:
     """Process and element of an interaction."""
     wanted = np.random.random()  # noqa: NPY002 - seeded per row by trace_photons
     last = tables.channel_probability.shape[1] - 1
     for channel in range(last):
         probability = (
-            tables.channel_probability[index, channel] * (1 - share)
-            + tables.channel_probability[index + 1, channel] * share
+            tables.channel_probability[index, channel] * (1 - fraction)
+            + tables.channel_probability[index + 1, channel] * fraction
         )
         if wanted < probability:
             return channel
@@ -91,8 +91,8 @@ def _compton_cosine(tables: PhotonTables, element: int, energy_keV: float) -> fl
         klein_nishina = 0.5 * ratio * ratio * (ratio + 1.0 / ratio - (1.0 - cosine * cosine))
         place = energy_keV / KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine)) / _MOMENTUM_STEP
         index = int(place)
-        share = place - index
-        bound = tables.incoherent[element, index] * (1 - share) + tables.incoherent[element, index + 1] * share
+        fraction = place - index
+        bound = tables.incoherent[element, index] * (1 - fraction) + tables.incoherent[element, index + 1] * fraction
         if np.random.random() < klein_nishina * bound:  # noqa: NPY002
             return cosine
 
@@ -104,8 +104,8 @@ def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float) -> f
     largest = energy_keV / KEV_ANGSTROM
     index = int(largest / _MOMENTUM_STEP)
     below, above = (index * _MOMENTUM_STEP) ** 2, ((index + 1) * _MOMENTUM_STEP) ** 2
-    share = (largest * largest - below) / (above - below)
-    total = integral[index] * (1 - share) + integral[index + 1] * share
+    fraction = (largest * largest - below) / (above - below)
+    total = integral[index] * (1 - fraction) + integral[index + 1] * fraction
     while True:
         wanted = np.random.random() * total  # noqa: NPY002
         index = _locate(integral, wanted)
@@ -179,7 +179,7 @@ def _trace_one(
         direction[0], direction[1], direction[2] = photons[waiting, 3], photons[waiting, 4], photons[waiting, 5]
         alive = True
         while alive:
-            mu_per_mm, index, share = _attenuation_per_mm(tables, energy)
+            mu_per_mm, index, fraction = _attenuation_per_mm(tables, energy)
             if first:
                 inside = -np.expm1(-mu_per_mm * thickness_mm / cosine)
                 step = -np.log1p(-np.random.random() * inside) / mu_per_mm  # noqa: NPY002
@@ -194,7 +194,7 @@ def _trace_one(
             if z > thickness_mm:
                 back_keV += energy
                 break
-            channel = _choose_channel(tables, index, share)
+            channel = _choose_channel(tables, index, fraction)
             process, element = channel // n_elements, channel % n_elements
             deposit = 0.0
             if process == 2:

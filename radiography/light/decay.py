@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from radiography.light.scintillator import Scintillator
 
-# Prompt light of which less than this share is left at the next frame is forgotten.   # chosen: far below one photon
+# Prompt light of which less than this fraction is left at the next frame is forgotten.   # chosen: far below one photon
 NEGLIGIBLE_SHARE = 1e-9
 
 Array = npt.NDArray[np.float32]
 
 
-def share_to_come(time_s: float, decay_s: float, exposure_time_s: float | None = None) -> float:
-    """Share of the light of an exposure that is still to come some time after the exposure's start. [1]
+def fraction_to_come(time_s: float, decay_s: float, exposure_time_s: float | None = None) -> float:
+    """Fraction of the light of an exposure that is still to come some time after the exposure's start. [1]
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def share_to_come(time_s: float, decay_s: float, exposure_time_s: float | None =
 def prompt_fraction_emitted(
     scintillator: Scintillator, integration_time_s: float, exposure_time_s: float | None = None
 ) -> float:
-    """Share of the prompt light of an exposure that is emitted within the integration time. [1]
+    """Fraction of the prompt light of an exposure that is emitted within the integration time. [1]
 
     The exposure begins with the integration and is short, or constant for ``exposure_time_s``.
     """
@@ -59,7 +59,7 @@ def prompt_fraction_emitted(
         )
     else:
         emitted = sum(
-            weight * (1.0 - share_to_come(integration_time_s, term.time_ns * 1e-9, exposure_time_s))
+            weight * (1.0 - fraction_to_come(integration_time_s, term.time_ns * 1e-9, exposure_time_s))
             for weight, term in zip(weights, scintillator.decay, strict=True)
         )
     return emitted / sum(weights)
@@ -68,7 +68,7 @@ def prompt_fraction_emitted(
 def lasting_prompt_light(
     scintillator: Scintillator, frame_interval_s: float, exposure_time_s: float | None = None
 ) -> tuple[tuple[float, float], ...]:
-    """Prompt components that outlast a frame: share of all light [1] and time constant [s] of each.
+    """Prompt components that outlast a frame: fraction of all light [1] and time constant [s] of each.
 
     Only those of which more than `NEGLIGIBLE_SHARE` of all light is left at the start of the next frame.
     """
@@ -79,9 +79,9 @@ def lasting_prompt_light(
         for weight, term in zip(weights, scintillator.decay, strict=True)
     ]
     return tuple(
-        (share, decay_s)
-        for share, decay_s in found
-        if share * share_to_come(frame_interval_s, decay_s, exposure_time_s) > NEGLIGIBLE_SHARE
+        (fraction, decay_s)
+        for fraction, decay_s in found
+        if fraction * fraction_to_come(frame_interval_s, decay_s, exposure_time_s) > NEGLIGIBLE_SHARE
     )
 
 
@@ -96,7 +96,7 @@ def emit_light(
     """Light emitted while the frame integrates, and the light still to come.
 
     The exposure starts with the integration; it is short or lasts for a given time. Each afterglow component, and each
-    prompt one that outlasts the frame, holds a store that the exposure fills with its share of the light and that
+    prompt one that outlasts the frame, holds a store that the exposure fills with its fraction of the light and that
     empties exponentially.
 
     Parameters
@@ -139,24 +139,26 @@ def emit_light(
         prompt = f" and {len(lasting)} lasting prompt ones" if lasting else ""
         raise ValueError(f"{len(afterglow)} afterglow stores do not fit {len(components)} afterglow components{prompt}")
     late = sum(component.fraction for component in components)
-    prompt_share = (1.0 - late) * prompt_fraction_emitted(scintillator, integration_time_s, exposure_time_s)
-    emitted = light * np.float32(prompt_share)
+    prompt_fraction = (1.0 - late) * prompt_fraction_emitted(scintillator, integration_time_s, exposure_time_s)
+    emitted = light * np.float32(prompt_fraction)
     slow = tuple((component.fraction, component.time_s) for component in components)
     stores = []
-    for number, (share, decay_s) in enumerate(slow + lasting):
+    for number, (fraction, decay_s) in enumerate(slow + lasting):
         before = None if afterglow is None else afterglow[number]
         seen = np.float32(-math.expm1(-integration_time_s / decay_s))  # of what earlier frames left
         kept = np.float32(math.exp(-frame_interval_s / decay_s))
         if number < len(slow) and exposure_time_s is None:  # new light decays as the old does
-            filled = light * np.float32(share)
+            filled = light * np.float32(fraction)
             if before is not None:
                 filled += before
             emitted += filled * seen
             stores.append(filled * kept)
             continue
-        if number < len(slow):  # what the integration sees of lasting prompt light is in the prompt share
-            emitted += light * np.float32(share * (1.0 - share_to_come(integration_time_s, decay_s, exposure_time_s)))
-        store = light * np.float32(share * share_to_come(frame_interval_s, decay_s, exposure_time_s))
+        if number < len(slow):  # what the integration sees of lasting prompt light is in the prompt fraction
+            emitted += light * np.float32(
+                fraction * (1.0 - fraction_to_come(integration_time_s, decay_s, exposure_time_s))
+            )
+        store = light * np.float32(fraction * fraction_to_come(frame_interval_s, decay_s, exposure_time_s))
         if before is not None:
             emitted += before * seen
             store += before * kept

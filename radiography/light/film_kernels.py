@@ -37,9 +37,9 @@ class FilmOptics(NamedTuple):
     """What the kernel knows of a film.
 
     ``faces`` (2, 4): of the cover and of the sensor, the refractive index [1] and thickness [um] of the clear medium
-    next to the film, reflectivity of the backing behind it and the share of that which is Lambertian. ``lines`` (L, 3):
-    for each of the L equally likely emission lines the mean free path [um], the share of collisions that scatter, and
-    the share that scatter or end in another emission.
+    next to the film, reflectivity of the backing behind it and its Lambertian fraction. ``lines`` (L, 3):
+    for each of the L equally likely emission lines the mean free path [um], fraction of collisions that scatter, and
+    the fraction that scatter or end in another emission.
     """
 
     thickness_um: float

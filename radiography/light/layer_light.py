@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
 from radiography.interaction.beam_absorption import frame_weights
-from radiography.light.scintillator import Scintillator, Spread, Veil, layer_material, spread_transfer, veil_transfer
+from radiography.light.scintillator import Glare, Scintillator, Spread, glare_transfer, layer_material, spread_transfer
 from radiography.light.transport import FREQUENCY_PER_MM, LightTransport, cached_light_transport
 
 HISTORIES = 100_000  # X-rays per energy: standard error of the mean absorbed energy below 0.2 %
@@ -37,7 +37,7 @@ class LayerLight:
     energy_keV : (E,) float64
         X-ray energies. [keV]
     quanta : (E,) float64
-        Share of the incident photons that leave energy in the layer. [1]
+        Fraction of the incident photons that leave energy in the layer. [1]
     absorbed_keV, absorbed_square_keV2 : (E,) float64
         Mean energy that one incident photon leaves, and mean of its square. [keV, keV2]
     light, light_square : (E,) float64
@@ -53,12 +53,12 @@ class LayerLight:
     xray_transfer, optical_transfer : (E, F) float64
         The two factors of the signal transfer: spread of the absorbed energy, and of the light. [1]
     wavelength_nm, emission : (L,) float64
-        Wavelengths [nm] and share of the light that reaches the diodes at each. [1]
+        Wavelengths [nm] and fraction of the light that reaches the diodes at each. [1]
     origin : str
         "transport" where all of this is computed, else where the spread comes from: "fitted" or "measured".
     transport : LightTransport or None
         The optical Monte Carlo behind it.
-    veil : Veil or None
+    glare : Glare or None
         Long-range glare, not part of the transfers above.
     """
 
@@ -77,7 +77,7 @@ class LayerLight:
     emission: FloatArray
     origin: str
     transport: LightTransport | None
-    veil: Veil | None
+    glare: Glare | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ def layer_light(
 
     Notes
     -----
-    With e(z) the share of a quantum's energy left at depth z, g(z) the share of light collected and T(f, z) its
+    With e(z) the fraction of a quantum's energy left at depth z, g(z) the fraction of light collected and T(f, z) its
     transfer, signal goes as sum e g T and noise power as sum e g^2 T^2 [1]_, each times the X-ray part of its own.
     The depths of one quantum's several places of absorption count as one.
 
@@ -161,11 +161,11 @@ def layer_light(
     quanta, absorbed, square = frame_weights(response, energies)
     xray = _between(response.energy_keV, response.signal_transfer, energies)
     xray_noise = _between(response.energy_keV, response.noise_transfer, energies)
-    share = _between(response.energy_keV, response.depth_share, energies)
+    fraction = _between(response.energy_keV, response.depth_fraction, energies)
     yield_per_keV = scintillator.light.yield_per_keV
     common = (energies, quanta, absorbed, square)
     if scintillator.spread is not None:
-        return _from_spread(scintillator.spread, scintillator.veil, yield_per_keV, frequency, *common)
+        return _from_spread(scintillator.spread, scintillator.glare, yield_per_keV, frequency, *common)
     if scintillator.transport is None:
         raise ValueError(f"scintillator '{scintillator.name}' needs [transport] or [spread]")
     transport = cached_light_transport(
@@ -177,14 +177,14 @@ def layer_light(
         cache_folder=light_cache,
     )
     collected = transport.collected
-    light_share, square_share = share @ collected, share @ collected**2
-    optical = (share * collected) @ transport.transfer / np.maximum(light_share, 1e-300)[:, None]
-    optical_noise = (share * collected**2) @ transport.transfer**2 / np.maximum(square_share, 1e-300)[:, None]
-    emission = (np.mean(share, axis=0) * collected) @ transport.spectrum
+    light_fraction, square_fraction = fraction @ collected, fraction @ collected**2
+    optical = (fraction * collected) @ transport.transfer / np.maximum(light_fraction, 1e-300)[:, None]
+    optical_noise = (fraction * collected**2) @ transport.transfer**2 / np.maximum(square_fraction, 1e-300)[:, None]
+    emission = (np.mean(fraction, axis=0) * collected) @ transport.spectrum
     return LayerLight(
         *common,
-        yield_per_keV * absorbed * light_share,
-        yield_per_keV**2 * square * square_share,
+        yield_per_keV * absorbed * light_fraction,
+        yield_per_keV**2 * square * square_fraction,
         frequency,
         xray * optical,
         xray_noise * optical_noise,
@@ -194,7 +194,7 @@ def layer_light(
         emission / emission.sum(),
         "transport",
         transport,
-        scintillator.veil,
+        scintillator.glare,
     )
 
 
@@ -231,16 +231,16 @@ def spread_of_beam(light: LayerLight, fluence: npt.ArrayLike) -> BeamSpread:
     noise = np.sqrt(np.maximum(power @ light.noise_transfer / power.sum(), 0.0))
     return BeamSpread(
         departure_weight,
-        _at(light.frequency_per_mm, mean, light.veil),
-        _at(light.frequency_per_mm, departure, light.veil),
-        _at(light.frequency_per_mm, noise, light.veil),
+        _at(light.frequency_per_mm, mean, light.glare),
+        _at(light.frequency_per_mm, departure, light.glare),
+        _at(light.frequency_per_mm, noise, light.glare),
         float(error[weight > 0.01].max(initial=0.0)),
     )
 
 
 def _from_spread(
     spread: Spread,
-    veil: Veil | None,
+    glare: Glare | None,
     yield_per_keV: float,
     frequency: FloatArray,
     energies: FloatArray,
@@ -269,7 +269,7 @@ def _from_spread(
         np.full(401, 1.0 / 401),
         spread.origin,
         None,
-        veil,
+        glare,
     )
 
 
@@ -278,8 +278,8 @@ def _between(known_keV: FloatArray, rows: FloatArray, energy_keV: FloatArray) ->
     return np.stack([np.interp(energy_keV, known_keV, column) for column in rows.T], axis=1)
 
 
-def _at(frequency: FloatArray, transfer: FloatArray, veil: Veil | None) -> Callable[[FloatArray], FloatArray]:
-    """A transfer between its frequencies (cubic), even about zero and held at its last value, times the veil's."""
+def _at(frequency: FloatArray, transfer: FloatArray, glare: Glare | None) -> Callable[[FloatArray], FloatArray]:
+    """A transfer between its frequencies (cubic), even about zero and held at its last value, times the glare's."""
     both = np.concatenate([-frequency[:0:-1], frequency])
     spline = CubicSpline(both, np.concatenate([transfer[:0:-1], transfer]))
-    return lambda f: np.asarray(spline(np.minimum(np.abs(f), frequency[-1])) * veil_transfer(veil, f))
+    return lambda f: np.asarray(spline(np.minimum(np.abs(f), frequency[-1])) * glare_transfer(glare, f))

@@ -12,12 +12,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-_STRICT = ConfigDict(extra="forbid")
+from calibration.limits import Finite, Fraction, Positive, RefractiveIndex
 
-Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Length = Annotated[float, Field(gt=0)]  # infinite: does not happen
-Share = Annotated[float, Field(ge=0, le=1)]
-Index = Annotated[float, Field(ge=1, le=4)]
+_STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -38,8 +35,8 @@ class SelfAbsorption:
 
     edge_nm: Finite
     edge_per_um: Finite
-    urbach_meV: Length
-    quantum_yield: Share
+    urbach_meV: Positive
+    quantum_yield: Fraction
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -51,9 +48,9 @@ class Face:
     cover is lost, and by the sensor, detected.
     """
 
-    reflectivity: Share
-    diffuse_fraction: Share
-    refractive_index: Index | None = None
+    reflectivity: Fraction
+    diffuse_fraction: Fraction
+    refractive_index: RefractiveIndex | None = None
     gap_um: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
@@ -65,10 +62,10 @@ class TurbidLayer:
     free path over 1 - anisotropy. ``absorption_length_um`` is grey absorption, which ends a photon for good.
     """
 
-    refractive_index: Index
-    transport_length_um: Length
+    refractive_index: RefractiveIndex
+    transport_length_um: Positive
     anisotropy: Annotated[float, Field(gt=-1, lt=1)]
-    absorption_length_um: Length
+    absorption_length_um: Positive
     emission: EmissionLine
     cover: Face
     sensor: Face
@@ -81,21 +78,21 @@ class ColumnarLayer:
     """Upright cylindrical columns that guide light, as in evaporated CsI:Tl.
 
     ``gap_um`` is the mean way between columns along the layer, in a medium of ``gap_index``; columns of radius R that
-    fill the share s of the layer leave (pi / 2) R (1 - s) / s. ``roughness`` tilts a wall's normal, by that much of a
+    fill a fraction s of the layer leave (pi / 2) R (1 - s) / s. ``roughness`` tilts a wall's normal, by that much of a
     random unit vector. ``crosstalk`` is the chance that light at a wall passes into a touching column unchanged: pairs
-    of depth, as a share of the thickness from the top, and probability, linear between them. The top reflects by
+    of depth, as a fraction of the thickness from the top, and probability, linear between them. The top reflects by
     Lambert's law, the sensor like a mirror.
     """
 
     column_radius_um: Finite
-    refractive_index: Index
-    gap_index: Index
+    refractive_index: RefractiveIndex
+    gap_index: RefractiveIndex
     gap_um: Finite
-    absorption_length_um: Length
+    absorption_length_um: Positive
     roughness: Annotated[float, Field(ge=0, le=0.8)]
-    crosstalk: tuple[tuple[Share, Share], ...]
-    top_reflectivity: Share
-    sensor_reflectivity: Share
+    crosstalk: tuple[tuple[Fraction, Fraction], ...]
+    top_reflectivity: Fraction
+    sensor_reflectivity: Fraction
     emission: EmissionLine
     model: Literal["columnar"] = "columnar"
 

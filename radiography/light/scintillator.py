@@ -10,35 +10,32 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from calibration.limits import STRICT, FractionAboveZero, Positive
 from radiography.beam.attenuation import Material, material, mixture
 from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-
 FloatArray = npt.NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Part:
-    """One constituent of a layer: a material name and the share of the layer's volume that it fills. [1]"""
+    """One constituent of a layer: a material name and the fraction of the layer's volume that it fills. [1]"""
 
     material: str
-    volume_fraction: Fraction
+    volume_fraction: FractionAboveZero
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Light:
     """Light that the layer makes: photons per absorbed keV, before any of them is lost. [1/keV]"""
 
     yield_per_keV: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Spread:
     """Light of a layer as measured or fitted, where what the light meets is not described.
 
@@ -48,38 +45,38 @@ class Spread:
     """
 
     half_frequency_per_mm: Positive
-    collection_fraction: Fraction
-    swank_optical: Fraction
+    collection_fraction: FractionAboveZero
+    swank_optical: FractionAboveZero
     emission: EmissionLine
     origin: Literal["fitted", "measured"]
     note: str
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Veil:
-    """Long-range glare: share of the light [1] that spreads exponentially over a length [mm]."""
+@dataclass(frozen=True, config=STRICT)
+class Glare:
+    """Long-range glare: fraction of the light [1] that spreads exponentially over a length [mm]."""
 
     fraction: Annotated[float, Field(ge=0, lt=1)]
     length_mm: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class DecayComponent:
-    """One exponential of the prompt light: share of the initial intensity [1] and time constant [ns]."""
+    """One exponential of the prompt light: fraction of the initial intensity [1] and time constant [ns]."""
 
-    amplitude_fraction: Fraction
+    amplitude_fraction: FractionAboveZero
     time_ns: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class AfterglowComponent:
-    """One exponential of the late light: share of all light [1] and time constant [s]."""
+    """One exponential of the late light: fraction of all light [1] and time constant [s]."""
 
-    fraction: Fraction
+    fraction: FractionAboveZero
     time_s: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Scintillator:
     """A scintillating layer; see the TOML files in ``data/scintillators`` for each number's source."""
 
@@ -91,7 +88,7 @@ class Scintillator:
     decay: tuple[DecayComponent, ...]
     transport: Annotated[TurbidLayer | ColumnarLayer, Field(discriminator="model")] | None = None
     spread: Spread | None = None
-    veil: Veil | None = None
+    glare: Glare | None = None
     afterglow: tuple[AfterglowComponent, ...] = ()
 
     def __post_init__(self) -> None:
@@ -148,13 +145,13 @@ def spread_transfer(spread: Spread, frequency_per_mm: FloatArray) -> FloatArray:
     return np.asarray(1.0 / (1.0 + ratio * ratio))
 
 
-def veil_transfer(veil: Veil | None, frequency_per_mm: FloatArray) -> FloatArray:
-    """Transfer of the glare, (F,): 1 - a + a (1 + (2 pi f b)^2)^(-3/2) for a share a and a length b; 1 without. [1]"""
+def glare_transfer(glare: Glare | None, frequency_per_mm: FloatArray) -> FloatArray:
+    """Transfer of the glare, (F,): 1 - a + a (1 + (2 pi f b)^2)^(-3/2) for a fraction a, length b; 1 without. [1]"""
     frequency = np.asarray(frequency_per_mm, dtype=np.float64)
-    if veil is None:
+    if glare is None:
         return np.ones_like(frequency)
-    long_range = (1.0 + (2.0 * np.pi * frequency * veil.length_mm) ** 2) ** -1.5
-    return np.asarray(1.0 - veil.fraction + veil.fraction * long_range)
+    long_range = (1.0 + (2.0 * np.pi * frequency * glare.length_mm) ** 2) ** -1.5
+    return np.asarray(1.0 - glare.fraction + glare.fraction * long_range)
 
 
 def effective_decay_ns(scintillator: Scintillator) -> float:

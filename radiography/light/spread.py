@@ -272,8 +272,8 @@ def _fold(spectrum, row_factor, col_factor, row_frequency, col_frequency, transf
                     down, right = row_frequency[sample_row], col_frequency[sample_col]
                     place = np.sqrt(down * down + right * right) * per_step
                     entry = int(place)
-                    share = place - entry
-                    radial = transfer[entry] + share * (transfer[entry + 1] - transfer[entry])
+                    fraction = place - entry
+                    radial = transfer[entry] + fraction * (transfer[entry + 1] - transfer[entry])
                     product = value * row_factor[sample_row] * col_factor[sample_col] * radial
                     real += product.real
                     imaginary += product.imag

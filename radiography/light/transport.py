@@ -61,20 +61,20 @@ class LightTransport:
         Photons: started, absorbed in the diodes, in the layer, in the cover or beyond it, and given up on, further
         from their origin than the radius limit. The last four sum to the first. [1]
     collected, collected_error : (K,) float64
-        Share detected, and its standard error. [1]
+        Fraction detected, and its standard error. [1]
     frequency_per_mm : (F,) float64
         Spatial frequencies of the transfer. [1/mm]
     transfer, transfer_error : (K, F) float64
         Mean J0(2 pi f r) of the detected photons, r from origin to diode, and its standard error; 0 where nothing was
         detected. [1]
     quantile_level : (Q,) float64
-        Shares at which the radius is given, denser towards 1: 1 - (1 - i / (Q - 1))^2. [1]
+        Fractions at which the radius is given, denser towards 1: 1 - (1 - i / (Q - 1))^2. [1]
     radius_quantile_um : (K, Q) float64
-        Radius within which that share of the detected photons lies. [um]
+        Radius within which that fraction of the detected photons lies. [um]
     wavelength_nm : (L,) float64
         Wavelengths that the layer emits, each equally often. [nm]
     spectrum : (K, L) float64
-        Share of each among the detected photons. [1]
+        Fraction of each among the detected photons. [1]
     """
 
     thickness_um: float
@@ -226,7 +226,7 @@ def _summary(
 
 
 def _radius_quantiles(counts: IntArray, level: FloatArray) -> FloatArray:
-    """Radii [um] within which shares of the photons lie, taking them as evenly spread over the ring of each bin."""
+    """Radii [um] within which fractions of the photons lie, taking them as evenly spread over the ring of each bin."""
     filled = np.flatnonzero(counts)
     if filled.size == 0:
         return np.zeros(level.size)
@@ -250,8 +250,8 @@ def _radius_tables(frequency: FloatArray) -> RadiusTables:
 
 def _emitted_wavelengths_nm(emission: EmissionLine) -> FloatArray:
     """Equally likely wavelengths of a Gaussian line, (L,), rising. [nm]"""
-    share = (np.arange(EMISSION_LINES) + 0.5) / EMISSION_LINES
-    return np.asarray(emission.peak_nm + emission.fwhm_nm / FWHM_PER_SIGMA * ndtri(share), dtype=np.float64)
+    fraction = (np.arange(EMISSION_LINES) + 0.5) / EMISSION_LINES
+    return np.asarray(emission.peak_nm + emission.fwhm_nm / FWHM_PER_SIGMA * ndtri(fraction), dtype=np.float64)
 
 
 def _film(layer: TurbidLayer, thickness_um: float, wavelength: FloatArray, radius_limit_mm: float) -> FilmOptics:

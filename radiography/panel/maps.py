@@ -22,7 +22,7 @@ HOT_ELECTRONS_PER_S = 2.0e6  # assumed: fills a tenth of the full well in about 
 NOISY_FACTOR = 12.0  # assumed: twice the E2597 limit of six times the median noise
 UNDER_RESPONSE = 0.35  # assumed: below the E2597 limit of 0.6
 DEFECT_NONLINEARITY = 0.35  # assumed: a third of the charge is missing at the full well; rises up to it all the same
-CLUSTERED_SHARE = 0.1  # assumed: share of the defects that are clusters of 2 x 2
+CLUSTERED_SHARE = 0.1  # assumed: fraction of the defects that are clusters of 2 x 2
 
 Array = npt.NDArray[np.float32]
 
@@ -46,7 +46,7 @@ class PanelMaps:
     nonlinearity : (H, W) float32, or None
         n of a charge q that is held as q (1 - n q / full well); None where all pixels are linear. [1]
     lag_factor : (H, W) float32, or None
-        Captured shares relative to the panel's; None where all are the panel's. [1]
+        Captured fractions relative to the panel's; None where all are the panel's. [1]
     """
 
     offset_dn: Array
@@ -136,7 +136,7 @@ def _draw_nonlinearity(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | 
 
 
 def _draw_lag_factor(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | None:
-    """Captured shares relative to the panel's; lagging defects are entered in ``defects``; None without any."""
+    """Captured fractions relative to the panel's; lagging defects are entered in ``defects``; None without any."""
     fraction = panel.uniformity.lagging_fraction
     caught = sum(term.fraction for term in panel.lag)
     if fraction == 0 or caught == 0:

@@ -11,9 +11,10 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from calibration.limits import STRICT, Celsius, FractionAboveZero, FractionBelowOne, NotNegative, Positive
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,16 +24,8 @@ NONLINEARITY_SPREADS = 5.0
 LAGGING_FACTOR = 10.0  # assumed: a lagging defect catches as many times the charge that its panel's pixels catch
 LARGEST_CAUGHT = 0.8  # assumed: whatever its defect, a pixel catches no more of a frame's charge; E2597 asks for > 2 %
 
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Celsius = Annotated[float, Field(ge=-50, le=100)]
-
-
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Pixels:
     """Array size [1], pitch [mm] and the side of each pixel's square aperture [mm].
 
@@ -56,7 +49,7 @@ class Pixels:
             raise ValueError(f"aperture_mm must not exceed pitch_mm ({self.pitch_mm:g}), got {self.aperture_mm:g}")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Coating:
     """Extent of the scintillator on the panel, centred on it; a missing extent is the whole panel. [mm]"""
 
@@ -64,7 +57,7 @@ class Coating:
     cols_mm: Positive | None = None
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Cover:
     """What the beam passes before the scintillator: a material and its thickness. [um]"""
 
@@ -72,7 +65,7 @@ class Cover:
     thickness_um: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Photodiode:
     """a-Si photodiode: fill factor [1], quantum efficiency against wavelength [nm, 1], dark current, direct detection.
 
@@ -81,9 +74,9 @@ class Photodiode:
     current is that at ``dark_reference_C`` [deg C] and doubles every ``dark_doubling_K`` [K].
     """
 
-    fill_factor: Fraction
+    fill_factor: FractionAboveZero
     wavelength_nm: tuple[Positive, ...]
-    quantum_efficiency: tuple[Fraction, ...]
+    quantum_efficiency: tuple[FractionAboveZero, ...]
     dark_electrons_per_s: NotNegative
     full_well_electrons: Positive
     layer_um: Positive
@@ -104,17 +97,17 @@ class Photodiode:
             raise ValueError("wavelength_nm must rise from entry to entry")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class LagTerm:
-    """One population of traps: share of the signal captured in a frame [1] and release time constant [s]."""
+    """One population of traps: fraction of the signal captured in a frame [1] and release time constant [s]."""
 
-    fraction: Share
+    fraction: FractionBelowOne
     time_s: Positive
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class LagExposure:
-    """Factor on all captured shares of the lag [1] against the charge of a frame [electrons].
+    """Factor on all captured fractions of the lag [1] against the charge of a frame [electrons].
 
     Linear in the logarithm of the charge between the entries, constant outside.
     """
@@ -134,7 +127,7 @@ class LagExposure:
             raise ValueError("charge_electrons must rise from entry to entry")
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Readout:
     """Charge amplifiers and ADC: noise [electrons rms], conversion [electrons/DN], offset [DN], bits, column groups.
 
@@ -152,24 +145,24 @@ class Readout:
     gain_mode: str = "standard"
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Uniformity:
-    """Spread of pixel response and of amplifier gain [1, rms]; share of defective pixels, number of dead lines. [1]
+    """Spread of pixel response and of amplifier gain [1, rms]; fraction of defective pixels, number of dead lines. [1]
 
     A pixel holds q (1 - n q / full well) of a charge q: ``nonlinearity`` is the mean of n, ``nonlinearity_spread`` its
-    spread from pixel to pixel. [1, rms] ``lagging_fraction`` and ``nonlinear_fraction`` are shares of pixels that are
+    spread from pixel to pixel. [1, rms] ``lagging_fraction`` and ``nonlinear_fraction`` are those of pixels that are
     defective in that way only. [1]
     """
 
-    response_spread: Share
-    amplifier_spread: Share
-    defective_fraction: Share
+    response_spread: FractionBelowOne
+    amplifier_spread: FractionBelowOne
+    defective_fraction: FractionBelowOne
     defective_rows: Annotated[int, Field(ge=0)]
     defective_cols: Annotated[int, Field(ge=0)]
     nonlinearity: Annotated[float, Field(gt=-0.5, lt=0.5)] = 0.0
-    nonlinearity_spread: Share = 0.0
-    lagging_fraction: Share = 0.0
-    nonlinear_fraction: Share = 0.0
+    nonlinearity_spread: FractionBelowOne = 0.0
+    lagging_fraction: FractionBelowOne = 0.0
+    nonlinear_fraction: FractionBelowOne = 0.0
 
     def __post_init__(self) -> None:
         # d/dq of q (1 - n q / full well) at the full well is 1 - 2 n
@@ -181,7 +174,7 @@ class Uniformity:
             )
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Panel:
     """A flat panel; see the TOML files in ``data/panels`` for each number's source."""
 
@@ -247,14 +240,14 @@ def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray
     panel : Panel
         With its table of quantum efficiency; outside it the efficiency is that of the nearest entry.
     wavelength_nm, emission : (L,) float64
-        Wavelengths [nm] and share of the light at each [1].
+        Wavelengths [nm] and fraction of the light at each [1].
     """
     efficiency = np.interp(wavelength_nm, panel.photodiode.wavelength_nm, panel.photodiode.quantum_efficiency)
     return float(np.sum(emission * efficiency) / np.sum(emission))
 
 
 def cover_transmission(panel: Panel, energy_keV: FloatArray) -> FloatArray:
-    """Share of the photons of each energy that pass the panel's cover, (E,). [1]
+    """Fraction of the photons of each energy that pass the panel's cover, (E,). [1]
 
     Raises
     ------
@@ -295,7 +288,7 @@ def dark_current_factor(panel: Panel, temperature_C: float) -> float:
 
 
 def lag_exposure_factor(exposure: LagExposure, charge_electrons: npt.ArrayLike) -> FloatArray:
-    """Factor on the captured shares at charges of a frame [electrons]; that of the lowest entry for no charge. [1]"""
+    """Factor on the trapped fractions at charges of a frame [electrons]; of the lowest entry for no charge. [1]"""
     lowest = exposure.charge_electrons[0]
     logarithm = np.log(np.maximum(np.asarray(charge_electrons, dtype=np.float64), lowest))
     return np.asarray(np.interp(logarithm, np.log(exposure.charge_electrons), exposure.factor))

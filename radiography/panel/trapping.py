@@ -1,12 +1,12 @@
 """Panel lag: charge caught by traps of the a-Si diodes and released into later frames.
 
-Each population of traps catches a share of a frame's charge and releases its store exponentially in real time. The
+Each population of traps catches a fraction of a frame's charge and releases its store exponentially in real time. The
 charge is conserved: what is caught is released later. This is the multi-exponential model of flat-panel lag [1]_
-written in stores. The captured shares may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change
+written in stores. The trapped fractions may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change
 of gain) and scintillator afterglow are other effects.
 
-A share is that of one frame's charge, caught when the frame is read, whatever its length: this is assumed, since the
-shares of a panel are measured at one frame rate.
+A fraction is that of one frame's charge, caught when the frame is read, whatever its length: this is assumed, since the
+fractions of a panel are measured at one frame rate.
 
 References
 ----------
@@ -47,13 +47,13 @@ def trap_charge(
     trapped : (T, H, W) float32, or None
         Stores of the T populations at the end of the previous frame; None for empty traps. [electrons]
     terms : sequence of LagTerm
-        Captured share and time constant of each population.
+        Captured fraction and time constant of each population.
     frame_interval_s : float
         Time since the previous frame. [s]
     exposure : LagExposure, or None
-        Factor on the shares against this frame's charge; None for shares that hold at any charge.
+        Factor on the fractions against this frame's charge; None for fractions that hold at any charge.
     lag_factor : (H, W) float32, or None
-        Factor on the shares of each pixel; None for equal pixels. [1]
+        Factor on the fractions of each pixel; None for equal pixels. [1]
 
     Returns
     -------
@@ -104,8 +104,8 @@ def _exposure_factor(charge, log_charge, factor):  # type: ignore[no-untyped-def
         return factor[0]
     for entry in range(last):
         if position < log_charge[entry + 1]:
-            share = (position - log_charge[entry]) / (log_charge[entry + 1] - log_charge[entry])
-            return factor[entry] + share * (factor[entry + 1] - factor[entry])
+            fraction = (position - log_charge[entry]) / (log_charge[entry + 1] - log_charge[entry])
+            return factor[entry] + fraction * (factor[entry + 1] - factor[entry])
     return factor[last]
 
 
@@ -113,7 +113,7 @@ def _exposure_factor(charge, log_charge, factor):  # type: ignore[no-untyped-def
 def _trap_charge(electrons, before, caught, kept, log_charge, factor, of_pixel, varied, delivered, after):  # type: ignore[no-untyped-def]
     """Writes every element of ``delivered`` (H, W) and ``after`` (T, H, W); ``before`` may be (T, 1, 1) zeros.
 
-    ``log_charge`` and ``factor`` (M,) are empty where the shares hold at any charge; ``of_pixel`` is (H, W) where
+    ``log_charge`` and ``factor`` (M,) are empty where the fractions hold at any charge; ``of_pixel`` is (H, W) where
     ``varied``, else it is not read.
     """
     empty = before.shape[1] != electrons.shape[0] or before.shape[2] != electrons.shape[1]

@@ -4,7 +4,7 @@ A noiseless pixel goes through the stages that make frames, `emit_light` and `tr
 time and together: exposed frames, then a dark one. This is the test of the paper's claim that a decay of 44.6 ns
 instead of about 1 us makes a detector ideal for dynamic imaging [1]_.
 
-The integration is taken to fill the frame. The panel's captured shares are taken to be those of any frame rate: each
+The integration is taken to fill the frame. The panel's captured fractions are taken to be those of any frame rate: each
 frame's charge is caught when it is read, whatever its length. The shipped panel's were fitted at 5 frames/s, so at
 other rates this is an assumption.
 
@@ -146,7 +146,7 @@ def _residual(
     exposed = np.full((1, 1), LEVEL_SHARE * panel.photodiode.full_well_electrons, dtype=np.float32)
     glow: tuple[Array, ...] | None = None
     traps: Array | None = None
-    if long_run:  # a store that gains g and keeps the share k in each frame ends at g / (1 - k)
+    if long_run:  # a store that gains g and keeps the fraction k in each frame ends at g / (1 - k)
         slow = [component.time_s for component in scintillator.afterglow]
         slow += [decay_s for _, decay_s in lasting_prompt_light(scintillator, interval_s, exposure_time_s)]
         gained = emit(exposed, None)[1]

@@ -92,7 +92,7 @@ class LayerFit:
     mtf, nps : (N,), (M,) float64
         As measured, of the fitted layer; the NPS on the scale of the data. [1]
     light : float
-        Share of the light at the diodes. [1]
+        Fraction of the light at the diodes. [1]
     runs : int
         Runs of the model.
     """
@@ -170,13 +170,13 @@ def fit_layer(
     spectrum : Spectrum
         Beam of the measurement.
     measurement : LayerMeasurement
-        MTF, and NPS and share of the light if known.
+        MTF, and NPS and fraction of the light if known.
     vary : sequence of Vary
         1 to 5 parameters.
     search_photons, final_photons : int
         Light photons of a run of the model, in scan and zooms and in the last zoom. [1]
     progress : callable, optional
-        Called with the share done, 0 to 1.
+        Called with the fraction done, 0 to 1.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def fit_layer(
         errors(measurement),
         len(vary),
         (search_photons, final_photons),
-        progress or (lambda share: None),
+        progress or (lambda fraction: None),
     )
     box, best = found.box, found.best
     widened = max(1.0, chi_square(box, best) / freedom) if freedom else 1.0
@@ -348,7 +348,7 @@ def _combination(vary: Sequence[Vary], direction: FloatArray) -> str:
     factor = factor / factor[np.argmax(np.abs(direction))]
     terms = [
         f"{'+' if f > 0 else '-'} {'' if f == 1 else f'{abs(f):.2g} '}{f'log({v.key})' if v.logarithmic else v.key}"
-        for f, v, share in zip(factor, vary, direction, strict=True)
-        if abs(share) > 0.05
+        for f, v, fraction in zip(factor, vary, direction, strict=True)
+        if abs(fraction) > 0.05
     ]
     return " ".join(terms).removeprefix("+ ")

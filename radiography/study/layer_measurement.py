@@ -1,4 +1,4 @@
-"""What can be measured of a scintillating layer - MTF, shape of the NPS, share of the light - and the same modelled."""
+"""What can be measured of a layer - MTF, shape of the NPS, fraction of the light - and the same modelled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayerMeasurement:
         Noise power spectrum along an axis over its value at the lowest frequency, and its standard error; empty where
         not measured. [1/mm, 1, 1]
     light, light_error : float or None
-        Share of the light that reaches the diodes. [1]
+        Fraction of the light that reaches the diodes. [1]
     aperture_mm : float
         Side of the square pixel aperture; the pixels are taken to touch. [mm]
     """
@@ -54,7 +54,8 @@ class LayerMeasurement:
             error = self.light_error if self.light_error is not None else np.nan
             if not (0 < self.light <= 1 and 0 < error < np.inf):
                 raise ValueError(
-                    f"the light must be a share above 0 and up to 1, its error above 0, got {self.light:g} +- {error:g}"
+                    "the light must be a fraction above 0 and up to 1, its error above 0, "
+                    f"got {self.light:g} +- {error:g}"
                 )
         if not 0 <= self.aperture_mm < np.inf:
             raise ValueError(f"the pixel aperture must be a length of 0 or more, got {self.aperture_mm:g} mm")
@@ -81,7 +82,7 @@ def _check_curve(name: str, frequency: FloatArray, value: FloatArray, error: Flo
 def modelled(
     light: LayerLight, fluence: FloatArray, scintillator: Scintillator, measurement: LayerMeasurement
 ) -> FloatArray:
-    """What the measurement would give of a modelled layer: MTF, shape of the NPS, and share of the light last.
+    """What the measurement would give of a modelled layer: MTF, shape of the NPS, and fraction of the light last.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def modelled(
 
     Notes
     -----
-    MTF: signal transfer of the beam, veil included, times the sinc of the aperture. NPS: noise transfer of the beam
+    MTF: signal transfer of the beam, glare included, times the sinc of the aperture. NPS: noise transfer of the beam
     and the squared aperture, with aliases from the axis; those of other rows fall on zeros of the aperture.
     """
     spread = spread_of_beam(light, fluence)

@@ -18,7 +18,7 @@ from radiography.beam.spectrum import air_kerma_uGy as kerma_of
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
 from radiography.light.by_depth import collected_fraction, emerging_spectrum, optical_transfer
 from radiography.light.layer_light import DEPTHS, HISTORIES, PHOTONS, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, layer_material, veil_transfer
+from radiography.light.scintillator import Scintillator, glare_transfer, layer_material
 from radiography.light.transport import FREQUENCY_PER_MM, LightTransport
 from radiography.panel.direct_detection import diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
@@ -33,8 +33,8 @@ FloatArray = npt.NDArray[np.float64]
 class LayerReport:
     """A layer on a panel in one beam.
 
-    Shares and quanta are of the beam at the panel's surface: what its cover takes counts against it. Signal and noise
-    are those of a frame after offset correction, before lag: dark current, line noise and gain spread are left out.
+    Fractions and quanta are of the beam at the panel's surface: what its cover takes counts against it. Signal and
+    noise are those of a frame after offset correction, before lag; dark current, line noise, gain spread are left out.
 
     Attributes
     ----------
@@ -49,15 +49,15 @@ class LayerReport:
     xray_mtf, optical_mtf, aperture_mtf : (F,) float64
         Its factors, glare counted with the optics; direct detection in the diodes has only the last of them. [1]
     quantum_detection_efficiency, absorbed_energy_fraction : float
-        Share of the quanta that leave energy in the layer, and of the energy that they leave. [1]
+        Fraction of the quanta that leave energy in the layer, and of the energy that they leave. [1]
     cover_transmission : float
-        Share of the quanta that pass the cover. [1]
+        Fraction of the quanta that pass the cover. [1]
     swank_xray, swank_optical : float
         Squared mean over mean square of the energy that a quantum leaves; the same of its light over the former. [1]
     light_per_quantum : float
         Light photons at the diodes for one absorbed quantum. [1]
     light_to_diode_fraction, light_to_diode_error : float
-        Share of the light made that reaches the diodes, and its standard error. [1]
+        Fraction of the light made that reaches the diodes, and its standard error. [1]
     ledger : mapping of str to float
         Where the light ends: diodes, layer, cover, strayed; sums to 1. Empty without "transport". [1]
     emission_peak_nm, emission_fwhm_nm : float
@@ -66,8 +66,8 @@ class LayerReport:
         Of the diodes for that light. [1]
     electrons_per_absorbed_quantum : float
         Mean charge that the light of one quantum frees. [electrons]
-    electrons_per_uGy, direct_share : float
-        Signal of a pixel [electrons/uGy], and the share of it that X-rays free in the diode itself. [1]
+    electrons_per_uGy, direct_signal_fraction : float
+        Signal of a pixel [electrons/uGy], and the fraction of it that X-rays free in the diode itself. [1]
     electronic_noise_electrons : float
         Reset, amplifier and rounding to DN. [electrons rms]
     crossover_uGy, saturation_uGy : float
@@ -109,7 +109,7 @@ class LayerReport:
     quantum_efficiency: float
     electrons_per_absorbed_quantum: float
     electrons_per_uGy: float
-    direct_share: float
+    direct_signal_fraction: float
     electronic_noise_electrons: float
     crossover_uGy: float
     saturation_uGy: float
@@ -221,8 +221,8 @@ def report_layer(
     xray = (at_layer * light.light) @ light.xray_transfer / photons_out
     transfer = spread.mean_at(frequency)  # glare included
     aperture = np.sinc(frequency * aperture_mm)
-    share = from_diode / signal
-    mtf = (1.0 - share) * transfer * aperture + share * np.sinc(frequency * pitch_mm)
+    fraction = from_diode / signal
+    mtf = (1.0 - fraction) * transfer * aperture + fraction * np.sinc(frequency * pitch_mm)
     mtf = mtf / mtf[0]  # 1 at zero frequency but for rounding
     folded = _aliased(lambda f: spread.noise_at(f) ** 2, frequency, panel)
     to_nps = area / (signal**2 * air_kerma_uGy)
@@ -236,11 +236,11 @@ def report_layer(
     swank_xray = absorbed**2 / (quanta * absorbed_square)
     optical_error, collection_error, ledger, peak_nm, fwhm_nm = np.zeros_like(frequency), 0.0, {}, 0.0, 0.0
     if light.transport is not None:
-        depth_share = _depth_share(scintillator, energy, at_layer * light.absorbed_keV, histories)
-        optical_error = optical_transfer(light.transport, depth_share)[1]
-        collection_error = collected_fraction(light.transport, depth_share)[1]
-        ledger = _light_ledger(light.transport, depth_share)
-        peak_nm, fwhm_nm = _line(light.transport, depth_share)
+        depth_fraction = _depth_fraction(scintillator, energy, at_layer * light.absorbed_keV, histories)
+        optical_error = optical_transfer(light.transport, depth_fraction)[1]
+        collection_error = collected_fraction(light.transport, depth_fraction)[1]
+        ledger = _light_ledger(light.transport, depth_fraction)
+        peak_nm, fwhm_nm = _line(light.transport, depth_fraction)
     elif scintillator.spread is not None:
         peak_nm, fwhm_nm = scintillator.spread.emission.peak_nm, scintillator.spread.emission.fwhm_nm
     return LayerReport(
@@ -250,7 +250,7 @@ def report_layer(
         air_kerma_uGy=air_kerma_uGy,
         frequency_per_mm=frequency,
         mtf=mtf,
-        mtf_error=(1.0 - share) * xray * veil_transfer(light.veil, frequency) * aperture * optical_error,
+        mtf_error=(1.0 - fraction) * xray * glare_transfer(light.glare, frequency) * aperture * optical_error,
         xray_mtf=xray,
         optical_mtf=transfer / xray,
         aperture_mtf=aperture,
@@ -268,7 +268,7 @@ def report_layer(
         quantum_efficiency=quantum_efficiency,
         electrons_per_absorbed_quantum=charge * photons_out / quanta,
         electrons_per_uGy=signal,
-        direct_share=share,
+        direct_signal_fraction=fraction,
         electronic_noise_electrons=float(np.sqrt(electronic)),
         crossover_uGy=electronic / quantum_variance,
         saturation_uGy=panel.photodiode.full_well_electrons / signal,
@@ -290,9 +290,9 @@ def _dqe0(dose_uGy: FloatArray, signal: float, variance: float, electronic: floa
     return np.asarray((dose_uGy * signal) ** 2 / (dose_uGy * quanta * (dose_uGy * variance + electronic)))
 
 
-def _light_ledger(transport: LightTransport, depth_share: FloatArray) -> dict[str, float]:
-    """Shares of the light made that end in the diodes, in the layer, at the cover and far away; they sum to 1. [1]"""
-    weight = depth_share / depth_share.sum() / transport.started
+def _light_ledger(transport: LightTransport, depth_fraction: FloatArray) -> dict[str, float]:
+    """Fractions of the light that end in the diodes, in the layer, at the cover and far away; they sum to 1. [1]"""
+    weight = depth_fraction / depth_fraction.sum() / transport.started
     ends = {
         "diodes": transport.detected,
         "layer": transport.absorbed,
@@ -309,7 +309,9 @@ def _direct_electrons(panel: Panel, energy_keV: FloatArray, histories: int) -> F
     return np.stack([energy * per_keV, square * per_keV**2])
 
 
-def _depth_share(scintillator: Scintillator, energy_keV: FloatArray, weight: FloatArray, histories: int) -> FloatArray:
+def _depth_fraction(
+    scintillator: Scintillator, energy_keV: FloatArray, weight: FloatArray, histories: int
+) -> FloatArray:
     """Energy left at each depth by the whole beam, (K,), from the response that `layer_light` used."""
     layer = layer_material(scintillator)
     response = cached_layer_response(
@@ -320,8 +322,8 @@ def _depth_share(scintillator: Scintillator, energy_keV: FloatArray, weight: Flo
         depths=DEPTHS,
         frequency_per_mm=FREQUENCY_PER_MM,
     )
-    by_energy = [np.interp(energy_keV, response.energy_keV, share) for share in response.depth_share.T]
-    return np.array([float(share @ weight) for share in by_energy])
+    by_energy = [np.interp(energy_keV, response.energy_keV, fraction) for fraction in response.depth_fraction.T]
+    return np.array([float(fraction @ weight) for fraction in by_energy])
 
 
 def _aliased(power_at: Callable[[FloatArray], FloatArray], frequency: FloatArray, panel: Panel) -> FloatArray:
@@ -332,7 +334,7 @@ def _aliased(power_at: Callable[[FloatArray], FloatArray], frequency: FloatArray
     return np.asarray(seen.sum(axis=(1, 2)))
 
 
-def _line(transport: LightTransport, depth_share: FloatArray) -> tuple[float, float]:
+def _line(transport: LightTransport, depth_fraction: FloatArray) -> tuple[float, float]:
     """Peak and full width at half maximum of the light that reaches the diodes. [nm]
 
     Histogram of a hundred bins, means of three; the peak is that of a parabola through what is above 0.7 of it.
@@ -340,20 +342,20 @@ def _line(transport: LightTransport, depth_share: FloatArray) -> tuple[float, fl
     lines = transport.wavelength_nm
     edges = np.linspace(lines[0], lines[-1], 101)
     middle = (edges[1:] + edges[:-1]) / 2
-    share = np.convolve(emerging_spectrum(transport, depth_share, edges), np.full(3, 1 / 3), mode="same")
-    top = int(np.argmax(share))
+    fraction = np.convolve(emerging_spectrum(transport, depth_fraction, edges), np.full(3, 1 / 3), mode="same")
+    top = int(np.argmax(fraction))
 
     def reach(level: float) -> tuple[float, float]:
-        """Wavelengths on each side of the top where the share falls through a level of it. [nm]"""
-        below = np.flatnonzero(share < level * share[top])
-        left, right = below[below < top].max(initial=0), below[below > top].min(initial=share.size - 1)
+        """Wavelengths on each side of the top where the fraction falls through a level of it. [nm]"""
+        below = np.flatnonzero(fraction < level * fraction[top])
+        left, right = below[below < top].max(initial=0), below[below > top].min(initial=fraction.size - 1)
         return (
-            float(np.interp(level * share[top], share[[left, left + 1]], middle[[left, left + 1]])),
-            float(np.interp(level * share[top], share[[right, right - 1]], middle[[right, right - 1]])),
+            float(np.interp(level * fraction[top], fraction[[left, left + 1]], middle[[left, left + 1]])),
+            float(np.interp(level * fraction[top], fraction[[right, right - 1]], middle[[right, right - 1]])),
         )
 
     low, high = reach(0.7)
     near = (middle >= low) & (middle <= high)
-    curve = np.polyfit(middle[near] - middle[top], share[near], 2)
+    curve = np.polyfit(middle[near] - middle[top], fraction[near], 2)
     half = reach(0.5)
     return float(middle[top] - curve[1] / (2.0 * curve[0])), half[1] - half[0]

@@ -42,7 +42,7 @@ class DegeneracyMap:
     frequency_per_mm : float
         Of the MTF. [1/mm]
     mtf, light, peak_nm : (M, N) float64
-        Presampled MTF [1], share of the light that reaches the diodes [1], and peak of its spectrum [nm].
+        Presampled MTF [1], fraction of the light that reaches the diodes [1], and peak of its spectrum [nm].
     own_mtf : float
         MTF of the layer as described. [1]
     """
@@ -77,7 +77,7 @@ def thickness_study(
     thickness_um : sequence of float
         Thicknesses. [um]
     progress : callable, optional
-        Called with the share done, 0 to 1.
+        Called with the fraction done, 0 to 1.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def degeneracy_maps(
     size : int
         Transport lengths, and strengths of absorption. [1]
     progress : callable, optional
-        Called with the share done, 0 to 1.
+        Called with the fraction done, 0 to 1.
 
     Returns
     -------

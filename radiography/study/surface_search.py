@@ -95,7 +95,7 @@ def search(
     costs : (int, int)
         Of a run in scan and zooms, and at the end.
     progress : callable
-        Called with the share done, 0 to 1.
+        Called with the fraction done, 0 to 1.
 
     Returns
     -------
@@ -127,8 +127,8 @@ def search(
         near = ((tried >= box.low - margin) & (tried <= box.high + margin)).all(axis=1)
         surface = fit_surface(tried[near], np.array(outputs)[near], np.array(weight)[near])
         # a surface over wide bounds may miss the model by as much as the runs scatter about it
-        share = 1.0 if number <= ZOOMS else float(surface_variance(surface, tried[near]).mean())
-        residual, root = _whitened(surface, residuals, data_error, share)
+        fraction = 1.0 if number <= ZOOMS else float(surface_variance(surface, tried[near]).mean())
+        residual, root = _whitened(surface, residuals, data_error, fraction)
         box = SearchBox(residual, box.low, box.high)
         if number > ZOOMS:
             best = _lowest(box)
@@ -179,11 +179,11 @@ def interval_ends(box: SearchBox, best: FloatArray, index: int, rise: float) -> 
 
 
 def _whitened(
-    surface: ResponseSurface, residuals: Residuals, data_error: FloatArray, share: float
+    surface: ResponseSurface, residuals: Residuals, data_error: FloatArray, fraction: float
 ) -> tuple[Residuals, FloatArray]:
     """Residuals of points over the errors of data and surface, and the factor of the covariance of data and a run."""
     data, scatter = np.diag(data_error**2), surface.scatter[: data_error.size, : data_error.size]
-    root = np.linalg.cholesky(data + share * scatter)
+    root = np.linalg.cholesky(data + fraction * scatter)
 
     def residual(points: FloatArray) -> FloatArray:
         return np.asarray(solve_triangular(root, residuals(surface_at(surface, points)).T, lower=True).T)

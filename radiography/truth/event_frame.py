@@ -90,17 +90,17 @@ def tilted_edge(angle_deg: float, offset_mm: float = 0.0, transmission: float = 
     offset_mm : float
         Distance of the edge from the centre of the region; the open side is that of smaller column numbers. [mm]
     transmission : float
-        Share of the quanta that pass on the other side. [1]
+        Fraction of the quanta that pass on the other side. [1]
 
     Returns
     -------
     passage : callable
-        Places (Q,), x to the right and y downwards [mm], to the share of quanta that pass there (Q,). [1]
+        Places (Q,), x to the right and y downwards [mm], to the fraction of quanta that pass there (Q,). [1]
 
     Raises
     ------
     ValueError
-        If the transmission is not a share.
+        If the transmission is not a fraction.
     """
     if not 0.0 <= transmission <= 1.0:
         raise ValueError(f"transmission of an edge must be between 0 and 1, got {transmission}")
@@ -176,7 +176,7 @@ def acquire_events(
     Parameters
     ----------
     scintillator : Scintillator
-        Layer, light yield and veil.
+        Layer, light yield and glare.
     pixels : Pixels
         Size of the region, pitch and aperture.
     transport : LightTransport
@@ -189,11 +189,11 @@ def acquire_events(
     rng : numpy.random.Generator
         Same state, same picture, for any number of threads.
     passage : callable, optional
-        Share of quanta that pass at places (Q,), x to the right and y downwards from the centre of the region [mm],
+        Fraction of quanta that pass at places (Q,), x to the right and y downwards from the centre of the region [mm],
         such as `tilted_edge`; it applies in the margin too. [1]
     margin_mm : float, optional
         Width around the region that is exposed as well; by default what holds 0.999 of every depth's light, 1 mm more
-        for fluorescence, and 7 lengths of the veil. [mm]
+        for fluorescence, and 7 lengths of the glare. [mm]
     incidence_deg : float
         Angle of the beam to the normal; it moves to the right. [deg]
     list_deposits : bool
@@ -237,8 +237,8 @@ def acquire_events(
     hit = hit_fraction(material, thickness_mm, incidence_deg, energy)
     tables = photon_tables(material, float(energy.max()))
     radius_square = _radius_square(transport, pixels.pitch_mm)
-    veil = scintillator.veil
-    glare = (veil.fraction, veil.length_mm / pixels.pitch_mm) if veil is not None else (0.0, 0.0)
+    layer = scintillator.glare
+    glare = (layer.fraction, layer.length_mm / pixels.pitch_mm) if layer is not None else (0.0, 0.0)
     counts = np.zeros((numba.get_num_threads(), pixels.rows, pixels.cols), dtype=np.int32)
     fates = np.zeros((counts.shape[0], FATES), dtype=np.int64)
     quanta, found = 0, []
@@ -319,8 +319,8 @@ def _check(
 def _margin_mm(scintillator: Scintillator, transport: LightTransport) -> float:
     """Width beyond which hardly any light comes from: 0.999 of that of every depth, and the ways of fluorescence."""
     far = [np.interp(0.999, transport.quantile_level, radii) for radii in transport.radius_quantile_um]
-    veil_mm = scintillator.veil.length_mm if scintillator.veil is not None else 0.0
-    return float(1e-3 * max(far) + 1.0 + 7.0 * veil_mm)
+    glare_mm = scintillator.glare.length_mm if scintillator.glare is not None else 0.0
+    return float(1e-3 * max(far) + 1.0 + 7.0 * glare_mm)
 
 
 def _cells(length_mm: float, count: int, margin_mm: float) -> tuple[FloatArray, IntArray]:
@@ -337,7 +337,7 @@ def _cells(length_mm: float, count: int, margin_mm: float) -> tuple[FloatArray, 
 
 
 def _radius_square(transport: LightTransport, pitch_mm: float) -> FloatArray:
-    """Straight lines of the squared radius over the share s of photons further out, between quantiles; (K, Q, 2).
+    """Straight lines of the squared radius over the fraction s of photons further out, between quantiles; (K, Q, 2).
 
     The quantiles of `LightTransport` are at levels 1 - s even in the root of s; [pixels squared].
     """

@@ -84,16 +84,16 @@ def count_light(
     seeds: WordArray,
     radius_square: FloatArray,
     aperture: float,
-    veil: tuple[float, float],
+    glare: tuple[float, float],
     counts: npt.NDArray[np.int32],
     fates: IntArray,
 ) -> None:
     """Send ``light`` (D,) photons from every deposit to the pixels and add them to each worker's counts.
 
     ``place`` (D, 2) is row and column of the deposits in pixels from the corner of the region, ``radius_square``
-    (K, Q, 2) gives the squared radius in pixels as its first minus its second times s, where s is the share of the
+    (K, Q, 2) gives the squared radius in pixels as its first minus its second times s, where s is the fraction of the
     photons further out and the intervals are even in its root. ``aperture`` is the side of a pixel's aperture in
-    pitches, ``veil`` the share and the length in pixels of the glare. Workers' rows of ``counts`` (N, H, W) and
+    pitches, ``glare`` the fraction of far light and its length in pixels. Workers' rows of ``counts`` (N, H, W) and
     ``fates`` (N, 3) are added to; blocks of deposits are dealt to the workers in turn.
     """
     workers, rows, cols = counts.shape
@@ -111,11 +111,11 @@ def count_light(
                     index = int(intervals * (1.0 - root))
                     scale = math.sqrt(max(0.0, table[index, 0] - table[index, 1] * further)) / root
                     row, col = place[deposit, 0] + scale * a, place[deposit, 1] + scale * b
-                    if veil[0] > 0.0:
+                    if glare[0] > 0.0:
                         chosen, first = _two_uniforms(state)
-                        if chosen < veil[0]:
+                        if chosen < glare[0]:
                             a, b, second = _disc(state)
-                            scale = -veil[1] * math.log(first * second) / math.sqrt(second)
+                            scale = -glare[1] * math.log(first * second) / math.sqrt(second)
                             row, col = row + scale * a, col + scale * b
                     low_row, low_col = math.floor(row), math.floor(col)
                     if low_row < 0.0 or low_col < 0.0 or low_row >= rows or low_col >= cols:

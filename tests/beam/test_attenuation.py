@@ -172,7 +172,7 @@ def test_mixture_adds_mass_by_volume_and_leaves_void_empty():
     parts = [(material("CsPbBr3"), 0.52), (material("oleic_acid"), 0.48)]
     film = mixture("film", parts, "test")
     assert film.density_g_per_cm3 == pytest.approx(0.52 * 4.83 + 0.48 * 0.895)
-    expected = sum(share * linear_attenuation_per_mm(part, [20.0, 40.0]) for part, share in parts)
+    expected = sum(fraction * linear_attenuation_per_mm(part, [20.0, 40.0]) for part, fraction in parts)
     np.testing.assert_allclose(linear_attenuation_per_mm(film, [20.0, 40.0]), expected, rtol=1e-12)
     porous = mixture("porous", [(material("CsI"), 0.75)], "test")
     assert porous.density_g_per_cm3 == pytest.approx(0.75 * 4.51)

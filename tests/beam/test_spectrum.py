@@ -52,9 +52,9 @@ def _first_principles_cm2_per_g(energy_keV):
     air = material("air")
     total = float(mass_attenuation_cm2_per_g(air, energy_keV, "photoelectric"))
     argon = dict(air.mass_fractions)[18]
-    k_share = 1 - 1 / xraylib.JumpFactor(18, xraylib.K_SHELL)
+    k_fraction = 1 - 1 / xraylib.JumpFactor(18, xraylib.K_SHELL)
     fluorescence = xraylib.FluorYield(18, xraylib.K_SHELL) * xraylib.LineEnergy(18, xraylib.KA_LINE)
-    total -= argon * xraylib.CS_Photo(18, energy_keV) * k_share * fluorescence / energy_keV
+    total -= argon * xraylib.CS_Photo(18, energy_keV) * k_fraction * fluorescence / energy_keV
     angle, weight = np.polynomial.legendre.leggauss(64)
     angle, weight = 0.005 + 0.5 * (np.pi - 0.005) * (angle + 1), 0.5 * (np.pi - 0.005) * weight
     for theta, step in zip(angle.tolist(), weight.tolist(), strict=True):

@@ -90,11 +90,11 @@ def test_a_date_may_stand_behind_the_name(folder: Path, capsys: pytest.CaptureFi
     assert "from old.cal to now.cal, 10 days:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("share", "left"), [(0.3, 58), (0.6, 49), (0.7, 0)])
-def test_pixels_must_be_bad_in_a_share_of_the_maps(
-    folder: Path, capsys: pytest.CaptureFixture[str], share: float, left: int
+@pytest.mark.parametrize(("fraction", "left"), [(0.3, 58), (0.6, 49), (0.7, 0)])
+def test_pixels_must_be_bad_in_a_fraction_of_the_maps(
+    folder: Path, capsys: pytest.CaptureFixture[str], fraction: float, left: int
 ) -> None:
-    defects(folder, earlier=["old.cal", "older.cal"], in_runs=share, image=folder / "m.tif")
+    defects(folder, earlier=["old.cal", "older.cal"], in_runs=fraction, image=folder / "m.tif")
     assert f"of 3 maps: {left} bad" in capsys.readouterr().out
     assert np.count_nonzero(read_image(folder / "m.tif").pixels & bits.UNUSABLE) == left
 
@@ -140,7 +140,7 @@ def test_all_results_appear_or_none(folder: Path, monkeypatch: pytest.MonkeyPatc
         ({"overlay": "m.jpg"}, r"m\.jpg must end in \.png"),
         ({"over": "x.tif"}, "--over needs --overlay"),
         ({"in_runs": 0.7}, "--in-runs needs --earlier"),
-        ({"in_runs": 1.7, "earlier": ["old.cal"]}, "share of runs must be above 0 and at most 1, got 1.7"),
+        ({"in_runs": 1.7, "earlier": ["old.cal"]}, "fraction of runs must be above 0 and at most 1, got 1.7"),
         ({"earlier": ["old.cal@2024-19-17"]}, r"2024-19-17 after '.*old\.cal@' is no date"),
         ({"earlier": ["gone.cal"]}, r"gone\.cal does not exist"),
         ({"table": "same.json", "earlier": ["same.json"]}, r"same\.json would be overwritten"),

@@ -84,7 +84,7 @@ def test_light_and_nps_are_taken_in(folder: Path, capsys: pytest.CaptureFixture[
     fitted = load_scintillator(str(folder / "fitted.toml"))
     assert fitted.spread is not None
     assert fitted.spread.collection_fraction == pytest.approx(0.4, abs=2e-3)
-    assert "share of light 0.4 +- 0.02" in (folder / "fitted.toml").read_text()
+    assert "fraction of light 0.4 +- 0.02" in (folder / "fitted.toml").read_text()
     assert "nps.csv gives no standard errors" in capsys.readouterr().out
 
 
@@ -162,7 +162,7 @@ def test_an_unreadable_curve_is_one_sentence_and_no_file(
     ("more", "match"),
     [
         (("--light", "0.3"), "--light must be VALUE+-SE"),
-        (("--light", "30+-1"), "share above 0 and up to 1"),
+        (("--light", "30+-1"), "fraction above 0 and up to 1"),
         (("--json", "nowhere/fit.json"), "does not exist"),
         (("--plot", "fit.txt"), "must end in .png or .pdf or .svg"),
         (("--vary", "spread.half=1:2"), "leads to no number"),

@@ -283,9 +283,9 @@ def test_a_killed_run_leaves_the_old_result_or_the_whole_new_one(folder: Path, t
     started = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True)
     duration = time.monotonic() - started
-    for share in np.linspace(0.3, 1.02, 12):
+    for fraction in np.linspace(0.3, 1.02, 12):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-        time.sleep(float(share) * duration)
+        time.sleep(float(fraction) * duration)
         process.kill()
         process.wait()
         for name in names:
@@ -305,9 +305,9 @@ def test_a_killed_calibration_leaves_the_old_set_or_the_whole_new_one(folder: Pa
     started = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True)
     duration = time.monotonic() - started
-    for share in np.linspace(0.5, 1.05, 8):
+    for fraction in np.linspace(0.5, 1.05, 8):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-        time.sleep(float(share) * duration)
+        time.sleep(float(fraction) * duration)
         process.kill()
         process.wait()
         found: CalibrationSet = load_calibration_set(out)

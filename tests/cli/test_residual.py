@@ -41,7 +41,7 @@ def test_pulses_make_the_decay_time_irrelevant(tmp_path: Path, capsys: pytest.Ca
     assert "prompt decay nothing of it: whether the decay takes 44.6 or 1000 ns does not matter" in found["conclusion"]
     assert "Chen et al. 2018" in found["conclusion"]
     printed = capsys.readouterr().out
-    assert "Assumed: each frame's charge is caught by the same shares at any frame rate" in printed
+    assert "Assumed: each frame's charge is caught by the same fractions at any frame rate" in printed
     assert f"Assumed: {FILM} has no afterglow, because its file lists none" in printed
 
 

@@ -65,7 +65,7 @@ def spectra(tmp_path_factory):
 # --- closed forms -----------------------------------------------------------------------------------------------
 
 
-def test_share_of_quanta_that_interact_is_the_law_of_attenuation():
+def test_fraction_of_quanta_that_interact_is_the_law_of_attenuation():
     response = trace("CsI@3.4", 0.5, [20.0, 40.0], 10)
     composition = material("CsI").mass_fractions
     per_cm = [sum(w * xraylib.CS_Total(z, e) for z, w in composition) for e in (20.0, 40.0)]
@@ -152,7 +152,7 @@ def test_energy_is_left_along_the_depth_by_the_law_of_attenuation():
     through = np.exp(-linear_attenuation_per_mm(material("Cu"), 8.9) * np.linspace(0, thickness_mm, depths + 1))
     expected = -np.diff(through) / (1 - through[-1])
     # standard error 0.0016 at most, and Rayleigh scattering moves at most its own 2.5 % of the quanta, a little
-    np.testing.assert_allclose(response.depth_share[0], expected, atol=4 * 0.0016 + 0.005)
+    np.testing.assert_allclose(response.depth_fraction[0], expected, atol=4 * 0.0016 + 0.005)
 
 
 def test_twice_the_density_in_half_the_thickness_is_the_same_layer():
@@ -349,7 +349,7 @@ def test_a_thicker_layer_absorbs_more_and_lets_less_through():
     thin, thick = (trace("CsI@3.4", thickness, [50.0]) for thickness in (0.1, 0.4))
     assert thick.interaction_fraction > thin.interaction_fraction
     assert thick.mean_energy_keV > thin.mean_energy_keV
-    assert thick.depth_share[0, 0] > 1.5 * thick.depth_share[0, -1]
+    assert thick.depth_fraction[0, 0] > 1.5 * thick.depth_fraction[0, -1]
 
 
 def test_fluorescence_leaves_mostly_where_the_photons_came_in():
@@ -369,7 +369,7 @@ def test_any_number_of_threads_gives_the_same_bits():
             results.append(trace("CsI@3.4", 0.5, [30.0, 45.0], 10_000, frequency_per_mm=[1.0]))
         finally:
             numba.set_num_threads(most)
-    for field in ("mean_energy_keV", "mean_square_energy_keV2", "depth_share", "signal_transfer", "noise_transfer"):
+    for field in ("mean_energy_keV", "mean_square_energy_keV2", "depth_fraction", "signal_transfer", "noise_transfer"):
         assert np.array_equal(getattr(results[0], field), getattr(results[1], field)), field
 
 

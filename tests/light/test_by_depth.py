@@ -29,13 +29,13 @@ def two_depths(collected, transfer):
 
 def test_depths_are_weighted_by_energy_and_light():
     transport = two_depths([0.2, 0.6], [[1.0, 0.5], [1.0, 0.8]])
-    share = [3.0, 1.0]  # light 0.15 and 0.15 of the emitted, noise power 0.03 and 0.09
-    assert collected_fraction(transport, share)[0] == pytest.approx(0.3)
-    np.testing.assert_allclose(optical_transfer(transport, share)[0], [1.0, 0.65])
-    np.testing.assert_allclose(noise_transfer(transport, share), [1.0, (0.25 + 3 * 0.64) / 4])
-    np.testing.assert_allclose(lubberts_fraction(transport, share), [1.0, 0.65**2 / ((0.25 + 3 * 0.64) / 4)])
-    assert optical_swank(transport, share) == pytest.approx(0.3**2 / 0.12)
-    np.testing.assert_allclose(emerging_spectrum(transport, share, [400.0, 550.0, 700.0]), [0.5, 0.5])
+    fraction = [3.0, 1.0]  # light 0.15 and 0.15 of the emitted, noise power 0.03 and 0.09
+    assert collected_fraction(transport, fraction)[0] == pytest.approx(0.3)
+    np.testing.assert_allclose(optical_transfer(transport, fraction)[0], [1.0, 0.65])
+    np.testing.assert_allclose(noise_transfer(transport, fraction), [1.0, (0.25 + 3 * 0.64) / 4])
+    np.testing.assert_allclose(lubberts_fraction(transport, fraction), [1.0, 0.65**2 / ((0.25 + 3 * 0.64) / 4)])
+    assert optical_swank(transport, fraction) == pytest.approx(0.3**2 / 0.12)
+    np.testing.assert_allclose(emerging_spectrum(transport, fraction, [400.0, 550.0, 700.0]), [0.5, 0.5])
 
 
 def test_uncertain_light_of_unlike_depths_makes_their_transfer_uncertain():
@@ -52,16 +52,16 @@ def test_uncertain_light_of_unlike_depths_makes_their_transfer_uncertain():
 
 
 @pytest.mark.parametrize(
-    ("share", "message"),
+    ("fraction", "message"),
     [
-        (np.ones(3), r"depth_share is \(3,\) but the light is known at \(2,\) depths"),
+        (np.ones(3), r"depth_fraction is \(3,\) but the light is known at \(2,\) depths"),
         ([-1.0, 2.0], "must be finite, 0 or more"),
         ([0.0, 0.0], "above 0 at some depth"),
     ],
 )
-def test_wrong_depth_shares_are_refused(share, message):
+def test_wrong_depth_fractions_are_refused(fraction, message):
     with pytest.raises(ValueError, match=message):
-        collected_fraction(two_depths([0.2, 0.6], np.ones((2, 2))), share)
+        collected_fraction(two_depths([0.2, 0.6], np.ones((2, 2))), fraction)
 
 
 def test_dark_depths_have_no_transfer():

@@ -64,8 +64,8 @@ def test_columns_that_do_not_reflect_are_a_clear_slab(layer):
     assert np.all(np.abs(transport.transfer[:, 1:] - expected) < 4 * transport.transfer_error[:, 1:])
 
 
-def share_in_the_column(layer):
-    """Share of the light born in the upper half that reaches the sensor within a column's width."""
+def fraction_in_the_column(layer):
+    """Fraction of the light born in the upper half that reaches the sensor within a column's width."""
     transport = trace(layer, 10_000, thickness_um=1000.0, depths=2)
     near = np.interp(2 * layer.column_radius_um, transport.radius_quantile_um[0], transport.quantile_level)
     return near * transport.collected[0]
@@ -81,7 +81,7 @@ def test_smooth_column_guides_what_it_reflects_totally():
         return 4 / np.pi * np.sqrt(1 - b * b) * (1 - np.sqrt(1 - largest_sine**2))
 
     expected = quad(guided, 0, 1, points=[1 / 1.79])[0] / 2  # the half that goes down
-    found = share_in_the_column(replace(BLACK, roughness=0.0, gap_um=1e6))  # what leaves a column meets no other
+    found = fraction_in_the_column(replace(BLACK, roughness=0.0, gap_um=1e6))  # what leaves a column meets no other
     # 5,000 photons; 0.003 for light so near the critical angle that it is still inside
     assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 5000) + 0.003
 
@@ -141,7 +141,7 @@ def test_crosstalk_applies_at_its_own_depth():
 
 
 def test_roughness_lets_light_out_of_the_columns():
-    smooth, rough = (share_in_the_column(replace(BLACK, roughness=r, gap_um=1e6)) for r in (0.0, 0.2))
+    smooth, rough = (fraction_in_the_column(replace(BLACK, roughness=r, gap_um=1e6)) for r in (0.0, 0.2))
     assert rough < 0.5 * smooth
 
 
@@ -168,8 +168,8 @@ def test_columns_keep_the_emission_spectrum():
 def test_commercial_panel_of_the_paper():
     # 0.36 at 2/mm with the X-ray part of 0.826 (70 kV) and the sinc of a 139 um pixel
     transport = trace(CSI, 200_000, 500.0, depths=20)
-    share = np.exp(-transport.depth_um / 150.0)
-    mean, error = optical_transfer(transport, share)
+    fraction = np.exp(-transport.depth_um / 150.0)
+    mean, error = optical_transfer(transport, fraction)
     assert error.max() < 0.003
     assert mean[3] * 0.826 * np.sinc(2 * 0.139) == pytest.approx(0.36, abs=0.015)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted, share_to_come
+from radiography.light.decay import emit_light, fraction_to_come, lasting_prompt_light, prompt_fraction_emitted
 from radiography.light.scintillator import AfterglowComponent
 from tests import reference
 
@@ -46,7 +46,7 @@ def test_afterglow_of_a_dark_frame_is_zero(glowing):
     assert not any(store.any() for store in stores)
 
 
-def test_twice_the_afterglow_share_is_twice_the_late_light(film, light):
+def test_twice_the_afterglow_fraction_is_twice_the_late_light(film, light):
     late = []
     for fraction in (0.01, 0.02):
         layer = replace(film, afterglow=(AfterglowComponent(fraction, 1.0),))
@@ -101,7 +101,7 @@ def test_csi_glows_after_the_exposure_as_its_file_says(csi):
         ("csi", 1000e-9, (630.0 * (1 - np.exp(-1000 / 700)) + 370.0 * (1 - np.exp(-1000 / 3700))) / 1000.0),
     ],
 )
-def test_prompt_share_is_the_integral_of_the_decay(layer, integration_s, expected, request):
+def test_prompt_fraction_is_the_integral_of_the_decay(layer, integration_s, expected, request):
     assert prompt_fraction_emitted(request.getfixturevalue(layer), integration_s) == pytest.approx(expected, rel=1e-12)
 
 
@@ -134,8 +134,8 @@ def _by_short_pulses(layer, exposures, integration_s, interval_s, exposure_s, pu
         for later in range(number, len(exposures)):
             start = np.maximum((later - number) * interval_s - at_s, 0.0)
             end = (later - number) * interval_s + integration_s - at_s
-            for share, time_s in terms:
-                frames[later] += light * share * np.mean(np.exp(-start / time_s) - np.exp(-end / time_s))
+            for fraction, time_s in terms:
+                frames[later] += light * fraction * np.mean(np.exp(-start / time_s) - np.exp(-end / time_s))
     return frames
 
 
@@ -156,10 +156,10 @@ def test_long_exposures_are_many_short_ones(csi, integration_s, interval_s, expo
 
 
 @pytest.mark.parametrize("time_s", [0.5, 2.0])
-def test_the_share_to_come_is_the_integral_over_the_exposure(time_s):
+def test_the_fraction_to_come_is_the_integral_over_the_exposure(time_s):
     # (1 / T) integral of exp(-(t - u) / tau), T = 0.5, tau = 0.3, by 100,000 midpoints
     u = (np.arange(100_000) + 0.5) * 0.5 / 100_000
-    assert share_to_come(time_s, 0.3, 0.5) == pytest.approx(np.mean(np.exp(-(time_s - u) / 0.3)), rel=1e-9)
+    assert fraction_to_come(time_s, 0.3, 0.5) == pytest.approx(np.mean(np.exp(-(time_s - u) / 0.3)), rel=1e-9)
 
 
 def test_a_very_short_exposure_is_a_pulse(csi, light):
@@ -171,7 +171,7 @@ def test_a_very_short_exposure_is_a_pulse(csi, light):
 
 
 def test_an_exposure_far_longer_than_the_decay_does_not_overflow(csi):
-    assert share_to_come(1.0, 1e-9, 1.0) == pytest.approx(1e-9, rel=1e-12)
+    assert fraction_to_come(1.0, 1e-9, 1.0) == pytest.approx(1e-9, rel=1e-12)
     assert prompt_fraction_emitted(csi, 1.0, 1.0) == pytest.approx(1 - (0.63 * 700e-9 + 0.37 * 3700e-9), rel=1e-12)
 
 
@@ -182,7 +182,7 @@ def test_ordinary_frames_carry_no_prompt_light(film, csi, integration_s, exposur
 
 
 def test_an_exposure_to_the_end_of_a_frame_carries_prompt_light_to_the_next(film):
-    # 1 ms frames: each component leaves share x tau / T of itself, 0.215 x 12 ns and 0.785 x 175 ns of 1 ms
+    # 1 ms frames: each component leaves fraction x tau / T of itself, 0.215 x 12 ns and 0.785 x 175 ns of 1 ms
     light = np.full((1, 1), 1e6, np.float32)
     first, stores = emit_light(light, None, film, 1e-3, 1e-3, 1e-3)
     second, _ = emit_light(np.zeros_like(light), stores, film, 1e-3, 1e-3, 1e-3)

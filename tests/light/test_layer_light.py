@@ -11,7 +11,7 @@ from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.config import load_beam
 from radiography.light.layer_light import layer_light, spread_of_beam
 from radiography.light.optics import EmissionLine
-from radiography.light.scintillator import Scintillator, Spread, Veil
+from radiography.light.scintillator import Glare, Scintillator, Spread
 
 PHOTONS, HISTORIES = 60_000, 20_000  # standard error of an MTF at 2 /mm: 0.003
 APERTURE = np.sinc(2.0 * 0.139)
@@ -98,8 +98,8 @@ def test_a_measured_spread_is_used_as_it_is(film: Scintillator, beam: Spectrum) 
     assert not spread.departure_weight.any() or spread.largest_error < 1e-12
 
 
-def test_a_veil_lowers_all_but_zero_frequency(film: Scintillator, beam: Spectrum) -> None:
-    screen = replace(film, transport=None, spread=SPREAD, veil=Veil(0.06, 10.0))
+def test_a_glare_lowers_all_but_zero_frequency(film: Scintillator, beam: Spectrum) -> None:
+    screen = replace(film, transport=None, spread=SPREAD, glare=Glare(0.06, 10.0))
     light = layer_light(screen, beam.energy_keV, histories=HISTORIES)
     found = spread_of_beam(light, beam.fluence_per_mm2).mean_at(np.array([0.0, 1.5]))
     assert found[0] == pytest.approx(1.0, abs=1e-9)

@@ -11,13 +11,13 @@ from radiography.light.optics import EmissionLine
 from radiography.light.scintillator import (
     AfterglowComponent,
     DecayComponent,
+    Glare,
     Part,
     Spread,
-    Veil,
     effective_decay_ns,
+    glare_transfer,
     layer_material,
     spread_transfer,
-    veil_transfer,
 )
 
 
@@ -47,11 +47,11 @@ def test_a_spread_with_twice_the_half_frequency_has_the_transfer_of_half_the_fre
     )
 
 
-def test_a_veil_takes_its_share_beyond_its_length_and_nothing_at_zero_frequency():
-    transfer = veil_transfer(Veil(0.06, 10.0), np.array([0.0, 1.0 / (20.0 * np.pi), 5.0]))
-    # (1 + 1)^(-3/2) of the veil is left where 2 pi f b = 1
+def test_a_glare_takes_its_fraction_beyond_its_length_and_nothing_at_zero_frequency():
+    transfer = glare_transfer(Glare(0.06, 10.0), np.array([0.0, 1.0 / (20.0 * np.pi), 5.0]))
+    # (1 + 1)^(-3/2) of the glare is left where 2 pi f b = 1
     np.testing.assert_allclose(transfer, [1.0, 0.94 + 0.06 * 2.0**-1.5, 0.94], atol=1e-6)
-    np.testing.assert_array_equal(veil_transfer(None, np.array([0.0, 3.0])), [1.0, 1.0])
+    np.testing.assert_array_equal(glare_transfer(None, np.array([0.0, 3.0])), [1.0, 1.0])
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -62,7 +62,7 @@ def test_light_is_described_in_one_way(film, both):
 
 @pytest.mark.parametrize(
     ("layer", "expected_g_per_cm3", "expected_mg_per_cm2"),
-    [("film", 2.94, 22.0), ("csi", 3.6, 180.0)],  # the layers' files: solid densities times volume shares
+    [("film", 2.94, 22.0), ("csi", 3.6, 180.0)],  # the layers' files: solid densities times volume fractions
 )
 def test_a_layer_weighs_what_its_parts_weigh(layer, expected_g_per_cm3, expected_mg_per_cm2, request):
     scintillator = request.getfixturevalue(layer)
@@ -102,7 +102,7 @@ def test_a_layer_that_contradicts_itself_is_refused(film, changes, message):
 
 
 @pytest.mark.parametrize(
-    ("kind", "share", "other"),
+    ("kind", "fraction", "other"),
     [
         (Part, "volume_fraction", {"material": "CsI"}),
         (DecayComponent, "amplitude_fraction", {"time_ns": 12.0}),
@@ -110,6 +110,6 @@ def test_a_layer_that_contradicts_itself_is_refused(film, changes, message):
     ],
 )
 @pytest.mark.parametrize("number", [0.0, -0.1, 1.1, float("nan")])
-def test_shares_outside_0_to_1_are_refused(kind, share, other, number):
-    with pytest.raises(ValueError, match=share):
-        kind(**other, **{share: number})
+def test_fractions_outside_0_to_1_are_refused(kind, fraction, other, number):
+    with pytest.raises(ValueError, match=fraction):
+        kind(**other, **{fraction: number})

@@ -148,9 +148,11 @@ def test_light_falls_to_the_side_on_which_it_was_released(film):
 
 @pytest.mark.parametrize("down", [False, True], ids=["along columns", "along rows"])
 @pytest.mark.parametrize("samples", [2, 3])
-@pytest.mark.parametrize("nyquist_share", [0.02, 0.5, 0.98, 1.05, 1.4, 1.95])
-def test_waves_below_and_above_nyquist_keep_their_transfer_and_fold_to_their_alias(layer, samples, nyquist_share, down):
-    order = round(nyquist_share * (ROWS if down else COLS))
+@pytest.mark.parametrize("nyquist_fraction", [0.02, 0.5, 0.98, 1.05, 1.4, 1.95])
+def test_waves_below_and_above_nyquist_keep_their_transfer_and_fold_to_their_alias(
+    layer, samples, nyquist_fraction, down
+):
+    order = round(nyquist_fraction * (ROWS if down else COLS))
     profile, at_pixels, frequency_per_mm = _wave(layer, order, samples, down=down)
     transfer = spread_transfer(layer, np.array([frequency_per_mm])) * np.sinc(frequency_per_mm * PITCH_MM)
     # A wave above Nyquist, looked at in the pixel centres, is its alias: the cosine says which.

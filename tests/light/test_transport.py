@@ -80,9 +80,9 @@ def test_clear_film_blurs_by_the_exponential_of_the_height():
 def test_radii_of_a_clear_film_follow_the_solid_angle():
     transport = trace(CLEAR, 200_000, depths=5)
     height_um = THICKNESS_UM - transport.depth_um[0]
-    level = transport.quantile_level[64]  # share within r of light from a height h: 1 - h / sqrt(r^2 + h^2)
+    level = transport.quantile_level[64]  # fraction within r of light from a height h: 1 - h / sqrt(r^2 + h^2)
     expected = height_um * np.sqrt(1 / (1 - level) ** 2 - 1)
-    # 20,000 detected: the share has a standard error of 0.0035; the layer's own depth adds 1 %
+    # 20,000 detected: the fraction has a standard error of 0.0035; the layer's own depth adds 1 %
     assert transport.radius_quantile_um[0, 64] == pytest.approx(expected, rel=0.03)
     assert np.all(np.diff(transport.radius_quantile_um, axis=1) >= 0)
 
@@ -245,11 +245,11 @@ def test_perfect_grey_reemission_is_isotropic_scattering():
 def test_light_that_is_not_absorbed_keeps_its_spectrum():
     transport = trace(CLEAR, 100_000)
     edges = np.arange(440.0, 600.0, 1.0)
-    share = emerging_spectrum(transport, same_everywhere(transport), edges)
+    fraction = emerging_spectrum(transport, same_everywhere(transport), edges)
     middle = (edges[1:] + edges[:-1]) / 2
-    spread_nm = np.sqrt(share @ (middle - share @ middle) ** 2)
-    assert share.sum() == pytest.approx(1.0, abs=1e-12)
-    assert share @ middle == pytest.approx(519.0, abs=4 * 9.34 / np.sqrt(50_000))
+    spread_nm = np.sqrt(fraction @ (middle - fraction @ middle) ** 2)
+    assert fraction.sum() == pytest.approx(1.0, abs=1e-12)
+    assert fraction @ middle == pytest.approx(519.0, abs=4 * 9.34 / np.sqrt(50_000))
     assert spread_nm * 2.3548 == pytest.approx(22.0, rel=4 / np.sqrt(2 * 50_000))
 
 
@@ -286,7 +286,7 @@ def test_kernel_agrees_with_slow_numpy(layer):
         layer, THICKNESS_UM, rng.uniform(0, THICKNESS_UM, count), rng
     )
     transport = trace(layer, 100_000)
-    share = same_everywhere(transport)
+    fraction = same_everywhere(transport)
     for found, slow in (
         (transport.detected, radii_um.size),
         (transport.absorbed, absorbed),
@@ -294,7 +294,7 @@ def test_kernel_agrees_with_slow_numpy(layer):
     ):
         expected = found.sum() / 100_000
         assert abs(slow / count - expected) < 4 * np.sqrt(expected * (1 - expected) * 1.1 / count)
-    mean, error = optical_transfer(transport, share)
+    mean, error = optical_transfer(transport, fraction)
     for value, own, frequency in zip(mean, error, FREQUENCY_PER_MM, strict=True):
         slow = j0(2e-3 * np.pi * frequency * radii_um)
         assert abs(slow.mean() - value) < 4 * np.hypot(own, slow.std() / np.sqrt(slow.size)) + 1e-12
@@ -305,9 +305,9 @@ def test_kernel_agrees_with_slow_numpy(layer):
 def total_at_2_per_mm(layer, photons):
     """Transfer with the sinc of a 139 um pixel, and the light detected, for X-rays of mean free path 320 um."""
     transport = trace(layer, photons)
-    share = np.exp(-transport.depth_um / 320.0)
-    mean, _ = optical_transfer(transport, share)
-    return mean[3] * np.sinc(2 * 0.139), collected_fraction(transport, share)[0]
+    fraction = np.exp(-transport.depth_um / 320.0)
+    mean, _ = optical_transfer(transport, fraction)
+    return mean[3] * np.sinc(2 * 0.139), collected_fraction(transport, fraction)[0]
 
 
 def with_cover(reflectivity, diffuse_fraction=1.0, **changes):
@@ -344,13 +344,13 @@ def test_film_agrees_with_an_independent_monte_carlo(layer, transfer, light):
 @pytest.mark.slow
 def test_baseline_film_at_all_frequencies():
     transport = trace(FILM, 2_000_000)
-    share = np.exp(-transport.depth_um / 320.0)
-    mean, error = optical_transfer(transport, share)
+    fraction = np.exp(-transport.depth_um / 320.0)
+    mean, error = optical_transfer(transport, fraction)
     xray = np.array([1.0, 0.997, 0.992, 0.98, 0.97])  # K fluorescence
     total = mean[:5] * np.sinc(0.139 * transport.frequency_per_mm[:5]) * xray
     np.testing.assert_allclose(total, [1.0, 0.977, 0.914, 0.723, 0.511], atol=0.006)
     assert error.max() < 0.0015
-    spectrum = (transport.spectrum.T @ (share * transport.collected)) / (share @ transport.collected)
+    spectrum = (transport.spectrum.T @ (fraction * transport.collected)) / (fraction @ transport.collected)
     assert spectrum @ transport.wavelength_nm == pytest.approx(531.9, abs=0.5)
 
 
@@ -360,11 +360,11 @@ def test_baseline_film_at_all_frequencies():
 @pytest.mark.parametrize(("layer", "frequency_per_mm"), [(FILM, 1.0), (CLEAR, 3.0)])
 def test_standard_errors_are_what_repeated_runs_scatter_by(layer, frequency_per_mm):
     runs = [trace(layer, 2000, depths=4, seed=seed, frequency_per_mm=[frequency_per_mm]) for seed in range(120)]
-    share = np.ones(4)
+    fraction = np.ones(4)
     # 120 runs know a standard deviation to 6.5 %; even spacing of the origins within a layer lowers it a little
-    transfers, errors = np.array([np.ravel(optical_transfer(run, share)) for run in runs]).T
+    transfers, errors = np.array([np.ravel(optical_transfer(run, fraction)) for run in runs]).T
     assert transfers.std() == pytest.approx(errors.mean(), rel=0.2)
-    light, light_error = np.array([collected_fraction(run, share) for run in runs]).T
+    light, light_error = np.array([collected_fraction(run, fraction) for run in runs]).T
     assert light.std() == pytest.approx(light_error.mean(), rel=0.2)
 
 
@@ -453,11 +453,11 @@ def test_impossible_films_are_refused(key, value):
 
 
 def test_noise_never_falls_faster_than_the_squared_signal(film):
-    share = np.exp(-film.depth_um / 320.0)
-    fraction = lubberts_fraction(film, share)
-    assert fraction[0] == pytest.approx(1.0, abs=1e-12)
-    assert np.all((fraction > 0.2) & (fraction <= 1 + 1e-12))
-    assert optical_swank(film, share) < 1
+    fraction = np.exp(-film.depth_um / 320.0)
+    lubberts = lubberts_fraction(film, fraction)
+    assert lubberts[0] == pytest.approx(1.0, abs=1e-12)
+    assert np.all((lubberts > 0.2) & (lubberts <= 1 + 1e-12))
+    assert optical_swank(film, fraction) < 1
     single = np.zeros(20)
     single[7] = 1.0
     np.testing.assert_allclose(lubberts_fraction(film, single), 1.0)

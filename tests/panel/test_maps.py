@@ -97,10 +97,10 @@ def test_a_perfect_panel_has_no_defects_and_equal_pixels(perfect):
     assert (maps.noise_factor == 1).all()
 
 
-def test_the_share_of_defective_pixels_is_the_described_one(faulty):
+def test_the_fraction_of_defective_pixels_is_the_described_one(faulty):
     single = (faulty.defects > 0) & ((faulty.defects & LINE) == 0)
     off_lines = (faulty.defects & LINE) == 0
-    # 1 % of 172,800 in 1,329 defects of 1 or 4 pixels (one in ten): the spread of the share is 3 %, of which overlaps
+    # 1 % of 172,800 in 1,329 defects of 1 or 4 pixels (one in ten): their number spreads by 3 %, of which overlaps
     # take 1 %.
     assert abs(single.sum() / off_lines.sum() / 0.01 - 1.0) < 4 * 0.03
 
@@ -108,9 +108,9 @@ def test_the_share_of_defective_pixels_is_the_described_one(faulty):
 @pytest.mark.parametrize("kind", [DEAD, HOT, NOISY, UNDER])
 def test_a_quarter_of_the_defects_is_of_each_kind(faulty, kind):
     single = (faulty.defects > 0) & ((faulty.defects & LINE) == 0)
-    share = np.mean((faulty.defects[single] & kind) > 0)
+    fraction = np.mean((faulty.defects[single] & kind) > 0)
     # 1,329 defects: sqrt(0.25 x 0.75 / 1329) = 0.012, more by the clusters' weight, 0.016.
-    assert abs(share - 0.25) < 4 * 0.016
+    assert abs(fraction - 0.25) < 4 * 0.016
 
 
 def test_some_defects_are_clusters(faulty):

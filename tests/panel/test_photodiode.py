@@ -107,8 +107,8 @@ def test_a_full_well_holds_no_more(diode, mixed):
 
 def test_the_diode_is_linear_up_to_its_full_well(diode):
     bright = 0.99 * diode.full_well_electrons / (0.70 * EFFICIENCY)
-    share = _collect(diode, _planes(light=bright)).astype(np.float64).mean() / diode.full_well_electrons
-    assert share == pytest.approx(0.99, rel=4 / np.sqrt(0.99 * 15e6 * ROWS * COLS) + 1e-6)
+    fraction = _collect(diode, _planes(light=bright)).astype(np.float64).mean() / diode.full_well_electrons
+    assert fraction == pytest.approx(0.99, rel=4 / np.sqrt(0.99 * 15e6 * ROWS * COLS) + 1e-6)
 
 
 def test_dead_pixels_hold_dark_charge_only(diode):
@@ -213,8 +213,8 @@ def test_more_light_is_more_charge_up_to_the_full_well_of_the_worst_pixel(diode)
     worst = np.full((ROWS, COLS), 0.49, dtype=np.float32)
     per_photon = 0.70 * EFFICIENCY
     held = [
-        _bent(diode, _planes(light=share * diode.full_well_electrons / per_photon), worst).mean()
-        for share in np.linspace(0.05, 0.999, 20)
+        _bent(diode, _planes(light=fraction * diode.full_well_electrons / per_photon), worst).mean()
+        for fraction in np.linspace(0.05, 0.999, 20)
     ]
     assert (np.diff(held) > 0).all()
 

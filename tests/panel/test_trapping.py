@@ -40,7 +40,7 @@ def test_traps_that_catch_nothing_deliver_the_charge_bit_for_bit(electrons):
     assert not stores[0].any()
 
 
-def test_twice_the_captured_share_is_twice_the_residual(electrons):
+def test_twice_the_captured_fraction_is_twice_the_residual(electrons):
     residual = []
     for fraction in (0.01, 0.02):
         terms = (LagTerm(fraction, 1.0),)
@@ -167,11 +167,11 @@ def test_frames_with_factors_agree_with_slow_arithmetic(small_panel, pictures, l
     ("charge", "factor"),
     [(1e3, 1.6), (1e4, 1.6), (10**4.5, 1.3), (1e5, 1.0), (10**5.5, 0.875), (1e6, 0.75), (1e8, 0.75)],
 )
-def test_the_captured_share_depends_on_the_charge_as_described(small_panel, charge, factor):
+def test_the_captured_fraction_depends_on_the_charge_as_described(small_panel, charge, factor):
     picture = np.full((1, 1), charge, dtype=np.float32)
     _, stores = trap_charge(picture, None, small_panel.lag, INTERVAL_S, EXPOSURE)
-    shares = [term.fraction * factor for term in small_panel.lag]
-    np.testing.assert_allclose(stores[:, 0, 0] / picture[0, 0], shares, rtol=SINGLE)
+    fractions = [term.fraction * factor for term in small_panel.lag]
+    np.testing.assert_allclose(stores[:, 0, 0] / picture[0, 0], fractions, rtol=SINGLE)
 
 
 @pytest.mark.parametrize("charge", [0.0, -50.0])
@@ -182,7 +182,7 @@ def test_no_charge_and_less_than_none_stay_finite(small_panel, charge):
     assert np.isfinite(stores).all()
 
 
-def test_charge_is_conserved_when_the_shares_depend_on_it(small_panel, pictures, lag_factor):
+def test_charge_is_conserved_when_the_fractions_depend_on_it(small_panel, pictures, lag_factor):
     stores, delivered = None, np.zeros((48, 64))
     for picture in pictures:
         frame, stores = trap_charge(picture, stores, small_panel.lag, INTERVAL_S, EXPOSURE, lag_factor)

@@ -390,7 +390,7 @@ def test_a_worn_panel_bends_and_lags_its_signal_by_the_stated_numbers(tmp_path: 
     factor = np.interp(np.log(held), np.log([0.25e6, 2.5e6, 11.25e6]), [1.6, 1.0, 0.75])
     caught = [term.fraction * factor for term in acquisition.panel.lag]
     released = [-np.expm1(-5.0 / term.time_s) for term in acquisition.panel.lag]
-    # quantum noise 3.9e4 electrons per pixel over 3,072 pixels, 1.5 times for what neighbours share
+    # quantum noise 3.9e4 electrons per pixel over 3,072 pixels, 1.5 times for what neighbours fraction
     assert frames[0] == pytest.approx(held * (1 - sum(caught)), abs=5 * 1.5 * 3.9e4 / np.sqrt(3072))
     after = held * sum(c * r for c, r in zip(caught, released, strict=True)) + 1000
     assert frames[1] == pytest.approx(after, abs=5 * (200 / np.sqrt(48) + 1515 / np.sqrt(3072)) + 0.002 * after)

@@ -71,9 +71,9 @@ def test_deposited_energy_is_distributed_as_a_sum_over_single_quanta(mean_quanta
     slow = reference.sum_of_gammas(COUNT // 10, mean_quanta, MEAN_KEV, variance_keV2, np.random.default_rng(7))
     maps = _uniform_exposure(mean_quanta, square_keV2=MEAN_KEV**2 + variance_keV2)
     fast = draw_portions(*maps, np.random.default_rng(1))
-    # Zeros are a share of their own: compare it first, then the shape of the rest.
-    zero_share = np.exp(-mean_quanta)
-    assert abs(np.mean(fast == 0) - zero_share) < 4 * np.sqrt(zero_share * (1 - zero_share) / COUNT) + 1e-12
+    # Zeros are a fraction of their own: compare it first, then the shape of the rest.
+    zero_fraction = np.exp(-mean_quanta)
+    assert abs(np.mean(fast == 0) - zero_fraction) < 4 * np.sqrt(zero_fraction * (1 - zero_fraction) / COUNT) + 1e-12
     # Kolmogorov-Smirnov: a true equality gives p below 1e-4 once in ten thousand seeds.
     assert stats.ks_2samp(fast[fast > 0], slow[slow > 0]).pvalue > 1e-4
 

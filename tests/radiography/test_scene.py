@@ -179,8 +179,8 @@ def test_a_material_of_its_own_may_be_mass_parts(empty):
 
 def test_mass_parts_of_compounds_add_up_their_elements(empty):
     own = _materials(empty, brine=MaterialChoice(1.1, mass_fractions={"water": 0.8, "CsI": 0.2}))["brine"]
-    masses = {z: 0.8 * share for z, share in material("water").mass_fractions}
-    masses |= {z: 0.2 * share for z, share in material("CsI").mass_fractions}
+    masses = {z: 0.8 * fraction for z, fraction in material("water").mass_fractions}
+    masses |= {z: 0.2 * fraction for z, fraction in material("CsI").mass_fractions}
     assert dict(own.mass_fractions) == pytest.approx(masses, rel=1e-9)
 
 

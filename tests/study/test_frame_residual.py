@@ -18,31 +18,31 @@ SINGLE = 1e-5  # float32 stores; the slowest holds 9,400 frames at 1,000 frames/
 
 
 def lag_of(panel, rates):
-    """Captured shares (R, T) and what is kept from frame to frame, (R, T)."""
-    shares = np.array([term.fraction for term in panel.lag])
+    """Captured fractions (R, T) and what is kept from frame to frame, (R, T)."""
+    fractions = np.array([term.fraction for term in panel.lag])
     kept = np.exp(-1 / (np.array(rates)[:, None] * np.array([term.time_s for term in panel.lag])))
-    return shares, kept
+    return fractions, kept
 
 
 @pytest.mark.parametrize("exposure", ["pulsed", "continuous"])
 def test_panel_lag_is_its_closed_form(film, small_panel, exposure):
     study = study_residual(film, small_panel, RATES, exposure)
-    shares, kept = lag_of(small_panel, RATES)
-    after_one = (shares * (1 - kept)).sum(axis=1) / (1 - shares.sum())
+    fractions, kept = lag_of(small_panel, RATES)
+    after_one = (fractions * (1 - kept)).sum(axis=1) / (1 - fractions.sum())
     np.testing.assert_allclose(study.after_one.panel_lag, after_one, rtol=SINGLE)
     # full traps release in each frame what they catch: the residual is what one frame catches, at any rate
-    np.testing.assert_allclose(study.after_long.panel_lag, shares.sum(), rtol=SINGLE)
+    np.testing.assert_allclose(study.after_long.panel_lag, fractions.sum(), rtol=SINGLE)
 
 
 def test_afterglow_of_pulses_is_its_closed_form(csi, small_panel):
     study = study_residual(csi, small_panel, RATES, "pulsed")
-    shares = np.array([component.fraction for component in csi.afterglow])
+    fractions = np.array([component.fraction for component in csi.afterglow])
     left = np.exp(-1 / (np.array(RATES)[:, None] * np.array([component.time_s for component in csi.afterglow])))
-    exposed = 1 - shares.sum() + (shares * (1 - left)).sum(axis=1)
+    exposed = 1 - fractions.sum() + (fractions * (1 - left)).sum(axis=1)
     np.testing.assert_allclose(
-        study.after_one.afterglow, (shares * left * (1 - left)).sum(axis=1) / exposed, rtol=SINGLE
+        study.after_one.afterglow, (fractions * left * (1 - left)).sum(axis=1) / exposed, rtol=SINGLE
     )
-    np.testing.assert_allclose(study.after_long.afterglow, (shares * left).sum(axis=1), rtol=SINGLE)
+    np.testing.assert_allclose(study.after_long.afterglow, (fractions * left).sum(axis=1), rtol=SINGLE)
 
 
 def test_prompt_decay_of_a_continuous_exposure_is_its_closed_form(film, csi, small_panel):
@@ -85,7 +85,7 @@ def test_the_parts_add_up_but_for_products_of_small_numbers(csi, small_panel):
     study = study_residual(csi, small_panel, RATES, "continuous")
     for after in (study.after_one, study.after_long):
         parts = after.panel_lag + after.afterglow + after.prompt
-        # lag of the afterglow and the like: 3 % of 1 %, and its own share of the exposed frame
+        # lag of the afterglow and the like: 3 % of 1 %, and its own fraction of the exposed frame
         np.testing.assert_allclose(after.total, parts, rtol=0.03)
 
 

@@ -12,7 +12,7 @@ from radiography.beam.spectrum import Spectrum
 from radiography.interaction.absorption import cached_layer_response
 from radiography.light.by_depth import collected_fraction, noise_transfer, optical_transfer
 from radiography.light.optics import EmissionLine
-from radiography.light.scintillator import Scintillator, Spread, Veil, layer_material, veil_transfer
+from radiography.light.scintillator import Glare, Scintillator, Spread, glare_transfer, layer_material
 from radiography.light.transport import trace_light
 from radiography.study.layer_fit import LayerFit, Vary, fit_layer, with_values
 from radiography.study.layer_measurement import LayerMeasurement, residuals, scaled_nps
@@ -28,9 +28,9 @@ HALF = Vary("spread.half_frequency_per_mm", 0.5, 10.0)
 
 
 def _measurement(mtf: np.ndarray, error: float = NOISE, light: tuple[float, float] | None = None) -> LayerMeasurement:
-    share, share_error = light if light is not None else (None, None)
+    fraction, fraction_error = light if light is not None else (None, None)
     return LayerMeasurement(
-        FREQUENCY, mtf, np.full(FREQUENCY.size, error), NONE, NONE, NONE, share, share_error, APERTURE_MM
+        FREQUENCY, mtf, np.full(FREQUENCY.size, error), NONE, NONE, NONE, fraction, fraction_error, APERTURE_MM
     )
 
 
@@ -46,7 +46,7 @@ def _closed_form(half: float) -> np.ndarray:
 
 
 def _truth(scintillator: Scintillator, photons: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """MTF and noise transfer before the aperture, and share of light, put together by hand with other photons."""
+    """MTF and noise transfer before the aperture, and fraction of light, put together by hand with other photons."""
     assert scintillator.transport is not None
     rng = np.random.default_rng(seed)
     light = trace_light(scintillator.transport, scintillator.thickness_um, photons, rng)
@@ -54,11 +54,11 @@ def _truth(scintillator: Scintillator, photons: int, seed: int) -> tuple[np.ndar
     response = cached_layer_response(
         material, thickness_mm, np.array([25.0]), 50_000, depths=20, frequency_per_mm=light.frequency_per_mm
     )
-    share = response.depth_share[0]
-    mtf = response.signal_transfer[0] * optical_transfer(light, share)[0]
-    power = response.noise_transfer[0] * noise_transfer(light, share)
+    fraction = response.depth_fraction[0]
+    mtf = response.signal_transfer[0] * optical_transfer(light, fraction)[0]
+    power = response.noise_transfer[0] * noise_transfer(light, fraction)
     at = (np.interp(FREQUENCY, light.frequency_per_mm, curve) for curve in (mtf, power))
-    return next(at), next(at), collected_fraction(light, share)[0]
+    return next(at), next(at), collected_fraction(light, fraction)[0]
 
 
 def _noisy(mtf: np.ndarray, seed: int) -> np.ndarray:
@@ -137,13 +137,13 @@ def _true(film: Scintillator) -> tuple[float, float]:
 
 def test_the_same_data_give_the_same_fit(film: Scintillator) -> None:
     measurement = _measurement(_noisy(_truth(film, 40_000, 12)[0], 12))
-    shares: list[float] = []
+    fractions: list[float] = []
     once = fit_layer(
-        film, BEAM, measurement, [TRANSPORT], search_photons=5_000, final_photons=20_000, progress=shares.append
+        film, BEAM, measurement, [TRANSPORT], search_photons=5_000, final_photons=20_000, progress=fractions.append
     )
     again = fit_layer(film, BEAM, measurement, [TRANSPORT], search_photons=5_000, final_photons=20_000)
     assert once.parameters == again.parameters
-    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
 @pytest.mark.slow
@@ -206,9 +206,9 @@ def test_an_nps_is_compared_over_its_own_scale_and_floor() -> None:
     assert np.abs(residuals(outputs, below)).max() > 0.05
 
 
-def test_a_veil_lowers_the_modelled_curve_once(measured_spread: Scintillator) -> None:
-    veiled = replace(measured_spread, veil=Veil(0.1, 2.0))
-    fit = _quick(veiled, _measurement(_closed_form(2.3) * veil_transfer(veiled.veil, FREQUENCY)), [HALF])
+def test_a_glare_lowers_the_modelled_curve_once(measured_spread: Scintillator) -> None:
+    hazy = replace(measured_spread, glare=Glare(0.1, 2.0))
+    fit = _quick(hazy, _measurement(_closed_form(2.3) * glare_transfer(hazy.glare, FREQUENCY)), [HALF])
     assert fit.parameters[0].value == pytest.approx(2.3, rel=1e-3)
 
 
@@ -262,7 +262,7 @@ def test_fewer_data_than_parameters_are_refused(film: Scintillator) -> None:
         ({"mtf": np.full(FREQUENCY.size, np.nan)}, "MTF holds a number that is not finite"),
         ({"mtf": np.ones(3)}, "a value and a standard error for each frequency"),
         ({"mtf_error": np.zeros(FREQUENCY.size)}, "standard errors of the MTF must be above 0, got 0 at 0.25 /mm"),
-        ({"light": 1.2, "light_error": 0.1}, "share above 0 and up to 1.* got 1.2"),
+        ({"light": 1.2, "light_error": 0.1}, "fraction above 0 and up to 1.* got 1.2"),
         ({"light": 0.2, "light_error": 0.0}, "error above 0, got 0.2"),
         ({"aperture_mm": -0.1}, "aperture must be a length of 0 or more, got -0.1"),
     ],

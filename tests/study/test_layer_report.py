@@ -107,7 +107,7 @@ def test_standard_error_is_that_of_more_photons(
         assert film.transport is not None
         light = cached_light_transport(film.transport, film.thickness_um, PHOTONS // 15)
         alone = float(np.interp(frequency, light.frequency_per_mm, optical_transfer(light, np.ones(20))[1]))
-        others = at(few, few.xray_mtf * few.aperture_mtf, frequency) * (1.0 - few.direct_share)
+        others = at(few, few.xray_mtf * few.aperture_mtf, frequency) * (1.0 - few.direct_signal_fraction)
         assert error == pytest.approx(alone * others, rel=0.2)
     assert few.light_to_diode_error == pytest.approx(np.sqrt(15.0) * many.light_to_diode_error, rel=0.15)
 
@@ -135,8 +135,8 @@ def test_direct_detection_is_a_few_per_cent_for_the_film_and_costs_it_dqe(
 ) -> None:
     film, csi = reports["film", "paper_70kV"], reports["csi", "paper_70kV"]
     # at most 6,000 electrons at 15 uGy beside 8.1e4 of light
-    assert 0.02 < film.direct_share < 0.07
-    assert csi.direct_share < 0.001
+    assert 0.02 < film.direct_signal_fraction < 0.07
+    assert csi.direct_signal_fraction < 0.001
     assert film.dqe0 < 0.9 * film.dqe0_light_only
     assert csi.dqe0 == pytest.approx(csi.dqe0_light_only, rel=0.002)
 
@@ -243,11 +243,11 @@ def test_a_measured_spread_says_so_and_has_no_ledger(
 def test_a_thicker_film_absorbs_more_and_is_less_sharp(
     film: Scintillator, panel: Panel, spectra: dict[str, Spectrum]
 ) -> None:
-    shares: list[float] = []
-    study = thickness_study(film, panel, spectra["paper_70kV"], 15.0, [25.0, 150.0], progress=shares.append, **FEW)
+    fractions: list[float] = []
+    study = thickness_study(film, panel, spectra["paper_70kV"], 15.0, [25.0, 150.0], progress=fractions.append, **FEW)
     thin, thick = study
     assert [report.thickness_um for report in study] == [25.0, 150.0]
-    assert shares == [0.5, 1.0]
+    assert fractions == [0.5, 1.0]
     assert at(thin, thin.mtf, 2.0) > at(thick, thick.mtf, 2.0) + 0.15
     assert thick.quantum_detection_efficiency > 3.0 * thin.quantum_detection_efficiency
     assert thin.light_to_diode_fraction > 2.0 * thick.light_to_diode_fraction

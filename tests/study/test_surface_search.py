@@ -45,7 +45,7 @@ def test_a_noisy_model_is_fitted_within_its_errors() -> None:
 
     true = np.array([0.35, 0.7])
     measured = run(true, 1_000_000)
-    found = search(run, lambda outputs: outputs - measured, np.full(12, 0.01), 2, (1, 4), lambda share: None)
+    found = search(run, lambda outputs: outputs - measured, np.full(12, 0.01), 2, (1, 4), lambda fraction: None)
     assert found.settled
     # slopes at the truth, by differences without noise
     step = 1e-4

@@ -16,7 +16,7 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam
 from radiography.interaction.photon_tables import photon_tables
 from radiography.light.layer_light import layer_light, spread_of_beam
-from radiography.light.scintillator import Veil
+from radiography.light.scintillator import Glare
 from radiography.light.spread import plan_light_spread, spread_light
 from radiography.light.transport import LightTransport
 from radiography.noise import draw_portions
@@ -124,9 +124,9 @@ def test_light_lands_at_the_radius_of_its_depth_in_all_directions(film):
 
 def test_a_pixel_counts_what_falls_in_its_aperture(film):
     whole, part = (acquire(film, [300.0], pixels=replace(PIXELS, aperture_mm=a), margin_mm=0.0) for a in (0.139, 0.1))
-    share = part.photons.sum() / (part.photons.sum() + part.between)
+    fraction = part.photons.sum() / (part.photons.sum() + part.between)
     # points scattered over the pixels by their quanta: binomial in the number of deposits
-    assert abs(share - (0.1 / 0.139) ** 2) < 4 * 0.5 * np.sqrt(1.5 / part.quanta)
+    assert abs(fraction - (0.1 / 0.139) ** 2) < 4 * 0.5 * np.sqrt(1.5 / part.quanta)
     assert whole.between == 0
 
 
@@ -163,9 +163,9 @@ def test_what_an_edge_lets_through_is_its_transmission(film):
     assert abs(frame.quanta / full.quanta / 0.25 - 1) < 4 * error
 
 
-def test_veil_carries_its_share_far_away(film):
-    veiled = replace(film, veil=Veil(0.3, 5.0))
-    frame = acquire(veiled, [200.0], margin_mm=0.0)
+def test_glare_carries_its_fraction_far_away(film):
+    hazy = replace(film, glare=Glare(0.3, 5.0))
+    frame = acquire(hazy, [200.0], margin_mm=0.0)
     everything = frame.photons.sum() + frame.outside
     # a region of 3.3 x 4.4 mm keeps between 0 and 0.2 of light that goes 10 mm on average
     assert 0.24 < frame.outside / everything < 0.3

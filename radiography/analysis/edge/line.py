@@ -89,8 +89,8 @@ def _levels(
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Plate level, contrast (R,) and the noise on both sides, from the outer halves of the common reach."""
     edges = np.linspace(first, last, int(np.clip((last - first) // 4, 3, LEVEL_GROUPS)) + 1)
-    share = np.linspace(0, 1, LEVEL_ROWS, endpoint=False)
-    rows = (edges[:-1, None] + share * np.diff(edges)[:, None]).astype(np.int64)[:, :, None]
+    fraction = np.linspace(0, 1, LEVEL_ROWS, endpoint=False)
+    rows = (edges[:-1, None] + fraction * np.diff(edges)[:, None]).astype(np.int64)[:, :, None]
     centre = np.rint(column).astype(np.int64)
     results = []
     for side, reach in ((-1, int(centre[first:last].min())), (1, values.shape[1] - 1 - int(centre[first:last].max()))):

@@ -42,7 +42,7 @@ class SlantedEdge:
     and nothing else. ``middle`` and ``slope`` give the crossing point in the middle of the region and its columns per
     row (rows per column for a horizontal edge). [pixel, 1] ``angle_deg`` is measured from the rows or columns.
     ``contrast_dn`` is the step, ``contrast_to_noise`` the step over the noise of one pixel, ``length_mm`` the length
-    inside the region. ``certainty`` (0 to 1): share of the edge's length on which it stands out, times the share of
+    inside the region. ``certainty`` (0 to 1): part of the edge's length on which it stands out, times the fraction of
     its evidence over the evidence for it and the next best edge.
     """
 

@@ -1,4 +1,4 @@
-"""The veil is taken out exactly where it was put in by other means, and noise pays no more than stated."""
+"""The glare is taken out exactly where it was put in by other means, and noise pays no more than stated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from scipy.special import k1
 
 from calibration.correction import glare as glare_module
 from calibration.correction.glare import GlareModel, add_glare, glare_transfer, glare_variance_gain, remove_glare
-from radiography.light.scintillator import Veil, veil_transfer
+from radiography.light.scintillator import Glare
+from radiography.light.scintillator import glare_transfer as forward_transfer
 
 SHAPE = (48, 64)
 PITCH_MM = 0.2
@@ -28,7 +29,7 @@ def picture(seed: int = 1) -> np.ndarray:
 
 
 def mirrored(image: np.ndarray, glare: GlareModel) -> np.ndarray:
-    """The veil by a complex Fourier transform of the picture and its three mirror images, in float64."""
+    """The glare by a complex Fourier transform of the picture and its three mirror images, in float64."""
     rows, cols = image.shape
     tiled = np.pad(image.astype(np.float64), ((0, rows), (0, cols)), mode="symmetric")
     down, right = (np.fft.fftfreq(n, glare.pitch_mm) for n in tiled.shape)
@@ -39,8 +40,8 @@ def mirrored(image: np.ndarray, glare: GlareModel) -> np.ndarray:
     return np.fft.ifft2(np.fft.fft2(tiled) * transfer).real[:rows, :cols]
 
 
-def edge_veil(distance_mm: float, glare: GlareModel) -> float:
-    """Signal at a distance inside the shadow of a straight edge of unit brightness, exponential veil. [1]
+def edge_glare(distance_mm: float, glare: GlareModel) -> float:
+    """Signal at a distance inside the shadow of a straight edge of unit brightness, exponential glare. [1]
 
     The line spread of exp(-r / b) / (2 pi b^2) is |x| / b K1(|x| / b) / (pi b): its transform is (1 + k^2 b^2)^-3/2.
     """
@@ -49,7 +50,7 @@ def edge_veil(distance_mm: float, glare: GlareModel) -> float:
     return glare.fraction * part
 
 
-def test_without_a_veil_the_picture_comes_back_bit_for_bit() -> None:
+def test_without_a_glare_the_picture_comes_back_bit_for_bit() -> None:
     image = picture()
     for function in (remove_glare, add_glare):
         result = function(image, model(fraction=0.0))
@@ -57,7 +58,7 @@ def test_without_a_veil_the_picture_comes_back_bit_for_bit() -> None:
 
 
 @pytest.mark.parametrize("kernel", ["exponential", "lorentzian"])
-def test_the_veil_is_that_of_a_mirrored_picture(kernel: str) -> None:
+def test_the_glare_is_that_of_a_mirrored_picture(kernel: str) -> None:
     glare = model(kernel=kernel)
     # float32 transforms of 3,072 values up to 30,000: 1e-6 of the brightest
     assert add_glare(picture(), glare) == pytest.approx(mirrored(picture(), glare), abs=0.03)
@@ -66,8 +67,8 @@ def test_the_veil_is_that_of_a_mirrored_picture(kernel: str) -> None:
 @pytest.mark.parametrize("kernel", ["exponential", "lorentzian"])
 def test_removing_mends_what_adding_breaks(kernel: str) -> None:
     glare = model(kernel=kernel)
-    veiled = mirrored(picture(), glare).astype(np.float32)
-    assert remove_glare(veiled, glare) == pytest.approx(picture(), abs=0.03)
+    hazy = mirrored(picture(), glare).astype(np.float32)
+    assert remove_glare(hazy, glare) == pytest.approx(picture(), abs=0.03)
     assert add_glare(remove_glare(picture(), glare), glare) == pytest.approx(picture(), abs=0.03)
 
 
@@ -75,13 +76,13 @@ def test_a_shadow_beside_an_edge_becomes_black() -> None:
     glare = GlareModel(0.2023, 3.0, 0.2)
     cols = np.arange(200)
     bright = np.where(cols < 100, 0.0, 40000.0)
-    veil = np.array([edge_veil((99.5 - col) * 0.2, glare) if col < 100 else 0.0 for col in cols])
-    veil[100:] = 1.0 - veil[:100][::-1]  # what the shadow gains the light loses
-    veiled = np.tile(40000.0 * veil, (64, 1)).astype(np.float32)
+    far = np.array([edge_glare((99.5 - col) * 0.2, glare) if col < 100 else 0.0 for col in cols])
+    far[100:] = 1.0 - far[:100][::-1]  # what the shadow gains the light loses
+    hazy = np.tile(40000.0 * far, (64, 1)).astype(np.float32)
     # Closed form for an endless edge: 9.9 % of the light 0.1 mm inside the shadow; the panel's end 20 mm away changes
-    # that by less than the veil there, exp(-20 / 3).
-    assert veiled[:, 99] / 40000 == pytest.approx(0.099, abs=5e-4)
-    corrected = remove_glare(veiled, glare)
+    # that by less than the glare there, exp(-20 / 3).
+    assert hazy[:, 99] / 40000 == pytest.approx(0.099, abs=5e-4)
+    corrected = remove_glare(hazy, glare)
     inside = (cols >= 50) & (cols < 150)
     # An edge pixel averages a cusp, x log x over half a pixel: 0.04 % of the light. Elsewhere nothing is left.
     assert np.abs(corrected[:, inside] - bright[inside]).max() < 0.0005 * 40000
@@ -109,7 +110,7 @@ def test_noise_grows_as_stated(kernel: str, fraction: float) -> None:
 def test_the_transfer_is_that_of_the_forward_model() -> None:
     frequency = np.geomspace(1e-3, 10, 50)
     ours = glare_transfer(GlareModel(0.07, 12.0, PITCH_MM), frequency)
-    assert ours == pytest.approx(veil_transfer(Veil(0.07, 12.0), frequency), rel=1e-12)
+    assert ours == pytest.approx(forward_transfer(Glare(0.07, 12.0), frequency), rel=1e-12)
 
 
 def test_the_lorentzian_transfer_is_that_of_its_point_spread() -> None:

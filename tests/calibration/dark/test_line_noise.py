@@ -151,8 +151,8 @@ def test_groups_are_measured_by_their_own_columns() -> None:
     assert np.std(without[:, 8:20].mean(axis=1)) < 1.0
 
 
-@pytest.mark.parametrize(("common", "share"), [(1.0, 1.0), (0.0, 0.0), (0.5, 2 / 3)])
-def test_a_group_without_shielded_columns_takes_what_the_others_share(common: float, share: float) -> None:
+@pytest.mark.parametrize(("common", "fraction"), [(1.0, 1.0), (0.0, 0.0), (0.5, 2 / 3)])
+def test_a_group_without_shielded_columns_takes_what_the_others_share(common: float, fraction: float) -> None:
     # two groups with variances common + own = 1: their mean has variance common + own / 2, of which `common` is useful
     rng, rows = np.random.default_rng(10), 4000
     both = np.sqrt(common) * rng.standard_normal((rows, 1))
@@ -161,7 +161,7 @@ def test_a_group_without_shielded_columns_takes_what_the_others_share(common: fl
     frame = _frame(rows, 60, shift, rng, 1.0)
     line = estimate_line_noise(frame, _offset(frame), ((0, 20), (40, 60)), _good(frame), 20)
     # a correlation of 4000 pairs: 1 / sqrt(4000) = 0.016, four of them
-    assert line.shrink[1] == pytest.approx(share, abs=0.065)
+    assert line.shrink[1] == pytest.approx(fraction, abs=0.065)
     blind = shift[:, 30] - np.median(shift[:, 30])
     assert np.std(blind - line.line_dn[:, 1]) <= np.std(blind) * 1.01
     assert line.left_dn[1] == pytest.approx(np.std(blind - line.line_dn[:, 1]), rel=0.06, abs=2.0)

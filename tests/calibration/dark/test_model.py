@@ -211,13 +211,13 @@ def test_otherwise_it_is_assumed(panel_maps, conditions: list, kelvin: bool) -> 
     assert (model.doubling_K, model.doubling_error_K) == (ASSUMED_DOUBLING_K, None)
 
 
-@pytest.mark.parametrize(("share", "doubling_K"), [(1.0, np.inf), (0.01, 6.0)])
+@pytest.mark.parametrize(("fraction", "doubling_K"), [(1.0, np.inf), (0.01, 6.0)])
 def test_a_panel_that_shows_no_warming_keeps_the_assumption_and_says_so(
-    panel_maps, share: float, doubling_K: float
+    panel_maps, fraction: float, doubling_K: float
 ) -> None:  # type: ignore[no-untyped-def]
     # once the dark current does not grow, once it is of 0.2 DN/s and lost in the level's drift of 0.1 DN
     offset, rate = panel_maps
-    model = estimate_dark_model(_stacks((offset, share * rate), [(0.1, 25), (2.0, 25), (2.0, 31)], doubling_K))
+    model = estimate_dark_model(_stacks((offset, fraction * rate), [(0.1, 25), (2.0, 25), (2.0, 31)], doubling_K))
     assert model.doubling_error_K is None
     assert any("a doubling every 6 K was assumed" in note for note in model.notes)
 

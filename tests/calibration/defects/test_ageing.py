@@ -32,12 +32,12 @@ def test_a_union_holds_every_class_that_was_ever_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runs", "share", "needed"), [(10, 0.7, 7), (3, 0.7, 3), (4, 0.75, 3), (5, 0.7, 4), (1, 0.7, 1), (10, 0.01, 1)]
+    ("runs", "fraction", "needed"), [(10, 0.7, 7), (3, 0.7, 3), (4, 0.75, 3), (5, 0.7, 4), (1, 0.7, 1), (10, 0.01, 1)]
 )
-def test_a_pixel_must_be_bad_in_its_share_of_the_runs(runs: int, share: float, needed: int) -> None:
+def test_a_pixel_must_be_bad_in_its_fraction_of_the_runs(runs: int, fraction: float, needed: int) -> None:
     for times in range(runs + 1):
         maps = [flags_of((5, 6, bits.NOISY)) if k < times else flags_of() for k in range(runs)]
-        assert merge_maps(maps, share)[5, 6] == (bits.NOISY if times >= needed else 0)
+        assert merge_maps(maps, fraction)[5, 6] == (bits.NOISY if times >= needed else 0)
     assert IN_RUNS == 0.7
 
 
@@ -97,9 +97,9 @@ def test_what_does_not_fit_names_itself() -> None:
         compare_maps(DatedMap(other, None, "x"), dated(None))
     with pytest.raises(ValueError, match="needs at least 1 defect map"):
         merge_maps([])
-    for share in (0.0, 1.1, float("nan")):
-        with pytest.raises(ValueError, match="share of runs must be above 0 and at most 1"):
-            merge_maps([flags_of()], share)
+    for fraction in (0.0, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="fraction of runs must be above 0 and at most 1"):
+            merge_maps([flags_of()], fraction)
 
 
 def test_a_real_panel_at_two_dates(shared_data: Path) -> None:

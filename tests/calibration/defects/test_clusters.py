@@ -168,11 +168,11 @@ def slow_groups(bad: NDArray[np.bool_]) -> dict[frozenset[tuple[int, int]], tupl
     return found
 
 
-@pytest.mark.parametrize("share", [0.002, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize("fraction", [0.002, 0.02, 0.1, 0.3])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_groups_are_those_of_a_plain_search(share: float, seed: int) -> None:
+def test_the_groups_are_those_of_a_plain_search(fraction: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    bad = rng.random(SHAPE) < share
+    bad = rng.random(SHAPE) < fraction
     bad[rng.integers(48), rng.integers(30) :] = True
     bad[: rng.integers(20, 48), rng.integers(64)] = True
     bad[47, 5:40] = True

@@ -110,9 +110,9 @@ class TestRealisticNoise:
             if kind not in ("lagging", "non-linear"):
                 others[planted[kind]] = False
         assert np.count_nonzero(bad & others) <= 1  # at five sigma 0.6 ppm of 119,000
-        share = np.mean(bad[planted["non-uniform"]])
+        fraction = np.mean(bad[planted["non-uniform"]])
         # 1.7 % against the limit: 16 frames 0.7 % = 5.5 sigma; 4 frames 0.52 % = 2.2 sigma, 1.3 % are missed on average
-        assert share == 1.0 if frames == 16 else (share > 0.94) == planted_found
+        assert fraction == 1.0 if frames == 16 else (fraction > 0.94) == planted_found
         guarded = [sentence for sentence in found.skipped if "were judged at" in sentence]
         assert len(guarded) == (limit_percent is not None)
         if limit_percent is not None:

@@ -48,13 +48,13 @@ def slow(frame: np.ndarray, flags: np.ndarray, bad: np.ndarray, random: np.ndarr
                     a, b = float(frame[tuple(p)]), float(frame[tuple(q)])
                     noise = DARK_VARIANCE + PER_DN * max((a + b) / 2, 0)
                     weight = 1 / ((a - b) ** 2 + 4 * noise) / ((n + m) ** 2 * (down**2 + right**2))
-                    share = (n**2 + m**2) / (n + m) ** 2
+                    fraction = (n**2 + m**2) / (n + m) ** 2
                     mean = (m**2 * random[tuple(p)] + n**2 * random[tuple(q)]) / (n**2 + m**2)
-                    found.append((weight, (a * m + b * n) / (n + m), share, mean))
+                    found.append((weight, (a * m + b * n) / (n + m), fraction, mean))
             if found:
-                weight, value, share, mean = np.array(found).T
+                weight, value, fraction, mean = np.array(found).T
                 values[row, col] = (weight * value).sum() / weight.sum()
-                variances[row, col] = mean[weight.argmax()] * (weight**2 * share).sum() / weight.sum() ** 2
+                variances[row, col] = mean[weight.argmax()] * (weight**2 * fraction).sum() / weight.sum() ** 2
                 break
             for half in range(2, 17):
                 near = np.s_[max(0, row - half) : row + half + 1, max(0, col - half) : col + half + 1]

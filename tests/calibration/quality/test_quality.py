@@ -323,15 +323,15 @@ def test_noise_of_single_frames_stays_in_a_drift_and_is_named(panel) -> None:  #
 
 
 def test_lag_makes_the_mean_of_frames_noisier_than_their_scatter_says(panel) -> None:  # type: ignore[no-untyped-def]
-    rng, share, frames = np.random.default_rng(16), 0.05, 64
+    rng, fraction, frames = np.random.default_rng(16), 0.05, 64
     charge = rng.normal(0.0, 1.0, (frames + 1, 20000))
-    delivered = (1.0 - share) * charge[1:] + share * charge[:-1]
+    delivered = (1.0 - fraction) * charge[1:] + fraction * charge[:-1]
     scatter, mean_noise = delivered.std(axis=0, ddof=1).mean(), delivered.mean(axis=0).std()
-    model = LagModel([0.01], [2e4], [[share]], [[0.0]], [0.01], 0.2, 30.0)  # type: ignore[arg-type]
+    model = LagModel([0.01], [2e4], [[fraction]], [[0.0]], [0.01], 0.2, 30.0)  # type: ignore[arg-type]
     made = replace(
         calibrated(panel), lag=model, typical_flat_noise=scatter, flats_used=frames, typical_dark_noise_dn=0.0
     )
-    # 20,000 pixels: 0.5 %; the approximation leaves out the share squared, 0.25 %
+    # 20,000 pixels: 0.5 %; the approximation leaves out the fraction squared, 0.25 %
     assert _mean_noise(made) == (pytest.approx(mean_noise, rel=0.015), 0.0)
     assert _mean_noise(replace(made, lag=None))[1] == pytest.approx(0.03 * scatter / 8.0)
 

@@ -1,4 +1,4 @@
-"""Squares of 10 mm: known shading and noise come back, with the errors and the share of noise that are stated."""
+"""Squares of 10 mm: known shading and noise come back, with the errors and the fraction of noise that are stated."""
 
 from __future__ import annotations
 

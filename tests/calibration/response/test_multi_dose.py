@@ -24,7 +24,7 @@ ROWS, COLS = 48, 64
 FULL_DN = 50000.0
 SATURATION_DN = 60000.0
 DARK_NOISE_DN = 4.0
-DOSES_DN = tuple(FULL_DN * share for share in (0.03, 0.06, 0.12, 0.25, 0.4, 0.55, 0.75, 0.95))
+DOSES_DN = tuple(FULL_DN * fraction for fraction in (0.03, 0.06, 0.12, 0.25, 0.4, 0.55, 0.75, 0.95))
 FRAMES = 16
 
 
