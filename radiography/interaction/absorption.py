@@ -295,6 +295,7 @@ def cached_layer_response(
     frequency = np.array(frequency_per_mm, dtype=np.float64, ndmin=1)
     key = {
         "what": "response of a plane layer to single photons",
+        "holds": list(_ARRAY_FIELDS),
         "method": _METHOD,
         "xraylib": version("xraylib"),
         "composition": [list(part) for part in layer_material.mass_fractions],

@@ -350,6 +350,7 @@ def cached_light_transport(
     _check(layer, thickness_um, photons, depths, frequency, radius_limit_mm)
     key = {
         "what": "light of a layer traced to the diodes",
+        "holds": list(_ARRAY_FIELDS),
         "method": _METHOD,
         "layer": asdict(layer),
         "thickness_um": float(thickness_um),
