@@ -21,6 +21,7 @@ STOREYS: list[set[str]] = [
     {"radiography.config", "radiography.truth"},
     {"radiography.acquire", "radiography.study", "radiography.presentation", "radiography.files"},
     {"radiography.dicom", "radiography.figures"},
+    {"radiography.jobs"},
     {"radiography.cli"},
 ]
 CALIBRATION_STOREYS: list[set[str]] = [

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.cli.about import load_about
 from radiography.config import load_scintillator, load_steps
+from radiography.jobs.about import load_about
 from radiography.light.layer_light import layer_light
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
-from radiography.cli.about import load_about, number_of, told
-from radiography.cli.options import check_writable, column_ranges, input_files, open_all, progress_bar
+from radiography.cli.options import column_ranges, progress_bar
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
+from radiography.jobs.about import load_about, number_of, told
+from radiography.jobs.inputs import check_writable, input_files, open_all
 
 _OF_ONE_PANEL = ("panel", "scintillator", "serial", "binning", "gain_mode")  # must agree between all files
 

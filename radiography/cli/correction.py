@@ -26,10 +26,8 @@ from calibration.flags import FLAG_NAMES, UNUSABLE
 from calibration.lag.model import LagState
 from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
-from radiography.cli.about import load_about, number_of, told
 from radiography.cli.export import write_dicom_pair
-from radiography.cli.options import check_writable, open_all, progress_bar
-from radiography.cli.outputs import staged
+from radiography.cli.options import progress_bar
 from radiography.config import build, load_steps
 from radiography.files.frames import (
     FrameSource,
@@ -39,6 +37,9 @@ from radiography.files.frames import (
     tiff_pages,
     write_preview_png,
 )
+from radiography.jobs.about import load_about, number_of, told
+from radiography.jobs.inputs import check_writable, open_all
+from radiography.jobs.staging import staged
 
 # What a corrected image keeps of what its raw frame said about itself.
 INHERITED = (

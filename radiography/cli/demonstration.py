@@ -20,13 +20,14 @@ from radiography.acquire import Acquisition, acquire_sequence, expose, mean_elec
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
 from radiography.cli.calibration import describe
 from radiography.cli.correction import Wanted, write_corrected
-from radiography.cli.options import check_at_least, progress_bar
-from radiography.cli.outputs import staged
+from radiography.cli.options import progress_bar
 from radiography.cli.simulation import light_origin, raw_metadata, scene_rng
 from radiography.config import DATA_FOLDER, load_scene
 from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
+from radiography.jobs.inputs import check_at_least
+from radiography.jobs.staging import staged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

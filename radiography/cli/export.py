@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radiography.cli.options import check_writable
 from radiography.files.frames import RawLayout, read_image
+from radiography.jobs.inputs import check_writable
 
 
 def run_export(

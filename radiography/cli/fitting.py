@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.beam.spectrum import beam_spectrum
-from radiography.cli.options import check_writable, progress_bar
-from radiography.cli.outputs import staged
+from radiography.cli.options import progress_bar
 from radiography.config import load_beam, load_scintillator
+from radiography.jobs.inputs import check_writable
+from radiography.jobs.staging import staged
 from radiography.light.scintillator import Scintillator
 from radiography.study.layer_fit import LayerFit, Vary, fit_layer
 from radiography.study.layer_measurement import LayerMeasurement

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
-from radiography.cli.options import check_writable, region
-from radiography.cli.outputs import staged
+from radiography.cli.options import region
 from radiography.files.frames import RawLayout, read_image
+from radiography.jobs.inputs import check_writable
+from radiography.jobs.staging import staged
 
 TABLE_STEP_PER_MM = 0.5
 

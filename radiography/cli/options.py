@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from radiography.files.frames import FrameSource, RawLayout, open_frames
+from radiography.files.frames import RawLayout
 
 
 def raw_layout(shape: str | None, dtype: str, byte_order: str, header_bytes: int) -> RawLayout | None:
@@ -42,50 +40,6 @@ def column_ranges(option: str, text: str) -> tuple[tuple[int, int], ...]:
             raise ValueError(f"{option} must be ranges of columns such as 0:16,3056:3072, got '{text}'")
         ranges.append((int(match[1]), int(match[2])))
     return tuple(ranges)
-
-
-def input_files(names: Sequence[str], what: str) -> list[Path]:
-    """Files named one by one, by pattern or by folder, in the order given; patterns and folders sorted."""
-    found: list[Path] = []
-    for name in names:
-        if Path(name).is_dir():
-            inside = sorted(path for path in Path(name).iterdir() if path.is_file() and not path.name.startswith("."))
-        elif Path(name).exists() or not glob.has_magic(name):
-            inside = [Path(name)]
-        else:
-            inside = [Path(path) for path in sorted(glob.glob(name))]  # noqa: PTH207 - patterns may be absolute
-        if not inside:
-            raise FileNotFoundError(f"no {what} file matches '{name}'")
-        found += inside
-    return found
-
-
-def open_all(names: Sequence[str], what: str, layout: RawLayout | None) -> list[FrameSource]:
-    """Sources of frames, checked to have one shape."""
-    sources = [open_frames(path, layout) for path in input_files(names, what)]
-    first = sources[0]
-    for source in sources[1:]:
-        if (source.rows, source.cols) != (first.rows, first.cols):
-            raise ValueError(
-                f"{source.path} is {source.rows} x {source.cols} but {first.path} is {first.rows} x {first.cols}"
-            )
-    return sources
-
-
-def check_writable(path: Path, suffixes: tuple[str, ...] = ()) -> None:
-    """Complain before the work starts about a result that could not be written."""
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
-
-
-def check_at_least(option: str, value: int, least: int) -> None:
-    """Complain about a count that is too small."""
-    if value < least:
-        raise ValueError(f"{option} must be {least} or more, got {value}")
 
 
 @contextmanager

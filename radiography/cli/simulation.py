@@ -24,9 +24,10 @@ from radiography.acquire import (
     relative_exposures,
 )
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
-from radiography.cli.options import check_at_least, check_writable, progress_bar
+from radiography.cli.options import progress_bar
 from radiography.config import load_scene, scene_folder
 from radiography.files.frames import whole_file, write_tiff
+from radiography.jobs.inputs import check_at_least, check_writable
 from radiography.panel.panel import shielded_columns
 from radiography.scene import Scene, beam_pattern
 

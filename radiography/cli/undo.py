@@ -14,12 +14,13 @@ from calibration.correction.plan import CorrectionPlan, plan_correction
 from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import INTERPOLATED, UNCORRECTABLE
 from calibration.steps import Steps
-from radiography.cli.about import number_of
 from radiography.cli.correction import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
-from radiography.cli.options import open_all, progress_bar
-from radiography.cli.outputs import staged
+from radiography.cli.options import progress_bar
 from radiography.config import build
 from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
+from radiography.jobs.about import number_of
+from radiography.jobs.inputs import open_all
+from radiography.jobs.staging import staged
 
 
 def run_undo(corrected: Sequence[str], calibration_file: Path, out: Path, refused: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Jobs: what each command does, as functions from files and settings to files and a record."""
