@@ -83,9 +83,9 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same results.")] = 1,
 ) -> None:
     """Both panels: simulate, calibrate, edge MTF, network card, DICOM, PNG, summary."""
-    from radiography.cli.demonstration import run_demo
+    from radiography.cli.demo import show_demo
 
-    run_demo(out, frames, seed)
+    show_demo(out, frames, seed)
 
 
 @app.command()
@@ -99,7 +99,7 @@ def simulate(
     truth: Annotated[Path | None, typer.Option("--truth", help="Ground truth beside the frames, as .npz.")] = None,
 ) -> None:
     """Raw frames of a scene, as a panel delivers them."""
-    from radiography.cli.simulation import run_simulate
+    from radiography.cli.simulate import run_simulate
 
     run_simulate(scene, out, frames, seed, truth)
 
@@ -136,12 +136,14 @@ def calibrate(
     header_bytes: HeaderBytes = 0,
 ) -> None:
     """Offset, gain, lag and defects from dark frames, flats and beam-on/beam-off sequences."""
-    from radiography.cli.calibration import CalibrationFiles, run_calibrate
+    from radiography.cli.calibrate import CalibrationFiles, run_calibrate
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
     files = CalibrationFiles(dark, flat, lag or [], check or [], earlier or [], about, layout)
-    run_calibrate(files, out, criteria, order, shielded, saturation, pitch)
+    run_calibrate(
+        files, out, criteria=criteria, order=order, shielded=shielded, saturation_dn=saturation, pitch_mm=pitch
+    )
 
 
 @app.command()
@@ -175,18 +177,17 @@ def reconstruct(
     header_bytes: HeaderBytes = 0,
 ) -> None:
     """Corrected images (float32 TIFF, PNG preview) from raw frames."""
-    from radiography.cli.correction import Wanted, run_reconstruct
     from radiography.cli.options import raw_layout
+    from radiography.cli.reconstruct import run_reconstruct, run_undo
+    from radiography.jobs.reconstruct import Wanted
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
     if undo:
-        from radiography.cli.undo import run_undo
-
         given = {"--pipeline": pipeline, "--flatten": flatten, "--variance": variance, "--dicom": dicom}
         run_undo(raw, calibration, out, [name for name, value in given.items() if value])
         return
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten)
-    run_reconstruct(raw, calibration, out, pipeline, wanted, about, pitch, layout)
+    run_reconstruct(raw, calibration, out, pipeline=pipeline, wanted=wanted, about=about, pitch_mm=pitch, layout=layout)
 
 
 @app.command()
@@ -268,10 +269,11 @@ def mtf(
     header_bytes: HeaderBytes = 0,
 ) -> None:
     """Presampled slanted-edge MTF with its standard error."""
-    from radiography.cli.measurement import run_mtf
+    from radiography.cli.mtf import run_mtf
     from radiography.cli.options import raw_layout
 
-    run_mtf(image, frame, roi, pitch, json_file, plot, raw_layout(shape, dtype, byte_order, header_bytes))
+    layout = raw_layout(shape, dtype, byte_order, header_bytes)
+    run_mtf(image, frame=frame, roi=roi, pitch_mm=pitch, json_file=json_file, plot=plot, layout=layout)
 
 
 @app.command()
@@ -295,7 +297,16 @@ def export(
     from radiography.cli.options import raw_layout
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
-    run_export(image, frame, out, for_processing, pitch, name, identifier, layout)
+    run_export(
+        image,
+        out,
+        frame=frame,
+        for_processing=for_processing,
+        pitch_mm=pitch,
+        name=name,
+        identifier=identifier,
+        layout=layout,
+    )
 
 
 @app.command()
@@ -303,7 +314,7 @@ def check(
     scene: Annotated[str, typer.Argument(metavar="SCENE.toml", help="Scene file, or the name of a shipped scene.")],
 ) -> None:
     """Validate a scene; print what will run, and the memory and time to expect."""
-    from radiography.cli.simulation import run_check
+    from radiography.cli.check import run_check
 
     run_check(scene)
 

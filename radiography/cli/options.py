@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from radiography.files.frames import RawLayout
+from radiography.jobs.inputs import Report, no_report
 
 
 def raw_layout(shape: str | None, dtype: str, byte_order: str, header_bytes: int) -> RawLayout | None:
@@ -43,15 +44,31 @@ def column_ranges(option: str, text: str) -> tuple[tuple[int, int], ...]:
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, silence in a pipe; the caller hands in the fraction done, 0 to 1."""
+def progress_bars() -> Iterator[Report]:
+    """A bar on a terminal for each thing that a job does, silence in a pipe."""
     if not sys.stderr.isatty():
-        yield lambda fraction: None
+        yield no_report
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda fraction: bar.update(task, completed=min(fraction, 1.0))
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def report(what: str, done: float) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bars.remove_task(task)
+                tasks.clear()
+                tasks[what] = bars.add_task(what, total=1.0)
+            bars.update(tasks[what], completed=min(done, 1.0))
+
+        yield report
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
+    """One such bar; the caller hands in the fraction done, 0 to 1."""
+    with progress_bars() as report:
+        yield lambda done: report(title, done)

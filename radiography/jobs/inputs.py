@@ -8,17 +8,49 @@ from pathlib import Path
 
 from radiography.files.frames import FrameSource, RawLayout, open_frames
 
+Files = str | Path | Sequence[str | Path]
 Report = Callable[[str, float], None]  # called with what is being done and the fraction of it that is done, 0 to 1
 
 
 def no_report(what: str, done: float) -> None:
-    """Nothing; stands in where nobody wants to know how far a job is."""
+    """Nothing; stands in where nobody wants to know how far a job is.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    done : float
+        Fraction of it that is done. [1]
+    """
 
 
-def input_files(names: Sequence[str], what: str) -> list[Path]:
-    """Files named one by one, by pattern or by folder, in the order given; patterns and folders sorted."""
+def named(files: Files) -> list[str]:
+    """One name or several as a list of text."""
+    return [str(files)] if isinstance(files, str | Path) else [str(name) for name in files]
+
+
+def input_files(files: Files, what: str) -> list[Path]:
+    """Files named one by one, by pattern or by folder.
+
+    Parameters
+    ----------
+    files : str, Path or sequence of them
+        Names, patterns or folders.
+    what : str
+        What messages call them.
+
+    Returns
+    -------
+    paths : list of Path
+        In the order given; those of a pattern or folder sorted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a pattern or folder holds none.
+    """
     found: list[Path] = []
-    for name in names:
+    for name in named(files):
         if Path(name).is_dir():
             inside = sorted(path for path in Path(name).iterdir() if path.is_file() and not path.name.startswith("."))
         elif Path(name).exists() or not glob.has_magic(name):
@@ -31,9 +63,28 @@ def input_files(names: Sequence[str], what: str) -> list[Path]:
     return found
 
 
-def open_all(names: Sequence[str], what: str, layout: RawLayout | None) -> list[FrameSource]:
-    """Sources of frames, checked to have one shape."""
-    sources = [open_frames(path, layout) for path in input_files(names, what)]
+def open_all(files: Files, what: str, layout: RawLayout | None) -> list[FrameSource]:
+    """Sources of frames, checked to have one shape.
+
+    Parameters
+    ----------
+    files : str, Path or sequence of them
+        Names, patterns or folders.
+    what : str
+        What messages call them.
+    layout : RawLayout or None
+        Of headerless raw files.
+
+    Returns
+    -------
+    sources : list of FrameSource
+
+    Raises
+    ------
+    ValueError, OSError
+        If a file cannot be read, or two differ in shape.
+    """
+    sources = [open_frames(path, layout) for path in input_files(files, what)]
     first = sources[0]
     for source in sources[1:]:
         if (source.rows, source.cols) != (first.rows, first.cols):
@@ -44,7 +95,20 @@ def open_all(names: Sequence[str], what: str, layout: RawLayout | None) -> list[
 
 
 def check_writable(path: Path, suffixes: tuple[str, ...] = ()) -> None:
-    """Complain before the work starts about a result that could not be written."""
+    """Complain before the work starts about a result that could not be written.
+
+    Parameters
+    ----------
+    path : Path
+        File to be written.
+    suffixes : tuple of str
+        Endings that it may have; any without.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the ending is another, the path is a folder, or its folder does not exist.
+    """
     if suffixes and path.suffix.lower() not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
     if path.is_dir():
@@ -53,7 +117,20 @@ def check_writable(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
 
 
-def check_at_least(option: str, value: int, least: int) -> None:
-    """Complain about a count that is too small."""
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Complain about a count that is too small.
+
+    Parameters
+    ----------
+    name : str
+        What the message calls it.
+    value, least : int
+        The count, and the smallest that is allowed. [1]
+
+    Raises
+    ------
+    ValueError
+        If the count is below.
+    """
     if value < least:
-        raise ValueError(f"{option} must be {least} or more, got {value}")
+        raise ValueError(f"{name} must be {least} or more, got {value}")

@@ -336,7 +336,7 @@ FILE_FAULTS: list[tuple[Callable[[Path, Path], list[str]], str]] = [
     (_bad_roi, "9999"),
     (_bad_roi_text, "R0:R1,C0:C1"),
     (_bad_layout, "1001"),
-    (_zero_frames, "--frames must be 1 or more, got 0"),
+    (_zero_frames, "frames must be 1 or more, got 0"),
     (_unknown_option, "--output"),
 ]
 

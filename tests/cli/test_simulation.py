@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiography.cli.simulation import run_check, run_simulate, scene_rng
+from radiography.cli.check import run_check
+from radiography.cli.simulate import run_simulate
 from radiography.config import load_scene
 from radiography.files.frames import iterate_frames, open_frames
+from radiography.jobs.simulate import scene_rng
 
 PANEL = """
 based_on = "worn"
@@ -139,7 +141,7 @@ def test_the_shipped_fluoroscopy_passes_the_check(capsys: pytest.CaptureFixture[
 
 
 def test_no_frames_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--frames must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="frames must be 1 or more, got 0"):
         run_simulate(scene_file(tmp_path), tmp_path / "raw.tif", 0, 1, None)
 
 
@@ -149,7 +151,7 @@ def test_hundreds_of_frames_take_no_more_memory_than_twenty(tmp_path: Path) -> N
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from radiography.cli.simulation import run_simulate\n"
+        "from radiography.cli.simulate import run_simulate\n"
         "run_simulate(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), 1, None)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -1,11 +1,10 @@
-"""`radiography demo`: the paper's comparison on the full panel, from the tube to DICOM, for both scintillators."""
+"""The demo: the paper's comparison on the full panel, from the tube to DICOM, for both scintillators."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,15 @@ from calibration.correct import plan_correction
 from calibration.learn import FrameStack, learn_panel
 from radiography.acquire import Acquisition, acquire_sequence, expose, mean_electrons, plan_acquisition
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
-from radiography.cli.calibration import describe
-from radiography.cli.correction import Wanted, write_corrected
-from radiography.cli.options import progress_bar
-from radiography.cli.simulation import light_origin, raw_metadata, scene_rng
 from radiography.config import DATA_FOLDER, load_scene
 from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
-from radiography.jobs.inputs import check_at_least
-from radiography.jobs.staging import staged
+from radiography.jobs.calibrate import describe
+from radiography.jobs.inputs import Report, check_at_least, no_report
+from radiography.jobs.reconstruct import Wanted, write_corrected
+from radiography.jobs.simulate import light_origin, raw_metadata, scene_rng
+from radiography.jobs.staging import folder_for, staged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,68 +35,111 @@ FITTED = {  # what the scintillator files fit to those numbers
     "CsPbBr3_75um": "one number, the transport length of the film, to the paper's 0.72 at 2 lp/mm",
     "CsI_Tl_500um": "one number, the crosstalk between columns, to the paper's 0.36 at 2 lp/mm",
 }
-TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 OBJECTS = ("edge", "card")
 CARD_REGION = (1190, 1880, 1020, 2060)  # rows and columns that the card covers on the panel
 ENLARGED_REGION = (1420, 1640, 1410, 1780)  # its quad flat package and ball grid
 
 
-def run_demo(out: Path, frames: int, seed: int) -> None:
-    """Both panels: calibrate, edge MTF, network card, DICOM, PNG, summary.json, summary table."""
-    check_at_least("--frames", frames, 2)
-    check_at_least("--seed", seed, 0)
+@dataclass(frozen=True, eq=False)
+class Demonstration:
+    """What the demo found and wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    panels : mapping of str to dict
+        What summary.json says of each scintillator.
+    files : tuple of str
+        Names inside the folder.
+    """
+
+    folder: Path
+    panels: Mapping[str, dict[str, Any]]
+    files: tuple[str, ...]
+
+
+def run_demo(
+    out: str | Path,
+    *,
+    frames: int = 16,
+    seed: int = 1,
+    report: Report = no_report,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> Demonstration:
+    """Both panels: calibration, edge MTF, network card, DICOM, PNG and summary.json in a folder.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder for the results.
+    frames : int
+        Dark and flat frames for each calibration. [1]
+    seed : int
+        Same seed, same results.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+    tell : callable
+        Called with a sentence as each part is finished.
+
+    Returns
+    -------
+    demonstration : Demonstration
+
+    Raises
+    ------
+    ValueError, OSError
+        If a number is out of range or the folder cannot be written to.
+    """
+    out = Path(out)
+    check_at_least("frames", frames, 2)
+    check_at_least("seed", seed, 0)
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"cannot write into {out}: it is not a folder")
     if not out.parent.is_dir():
         raise FileNotFoundError(f"cannot write {out}: the folder {out.parent} does not exist")
-    made = not out.exists()
-    if made:
-        out.mkdir()
-    started = time.monotonic()
-    try:
-        with staged(out) as folder:
-            panels, curves = {}, {}
-            for name in PAPER_MTF_AT_2:
-                panels[name], curves[name] = _run_panel(name, folder, frames, seed)
-            figure = mtf_figure(list(curves.values()), list(curves))
-            for value in PAPER_MTF_AT_2.values():
-                figure.axes[0].plot(2.0, value, "k+", markersize=11, markeredgewidth=1.5)
-            figure.axes[0].set_title("crosses: the paper at 2 line pairs per mm", fontsize=9)
-            figure.savefig(folder / "mtf.png", dpi=150)
-            _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
-            files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-            summary = {
-                "software": f"radiography {version('radiography')}",
-                "seed": seed,
-                "calibration_frames": frames,
-                "paper": "Chen et al., Nature 561, 88 (2018), doi:10.1038/s41586-018-0451-1",
-                "panels": panels,
-                "files": [*files, "summary.json"],
-            }
-            (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except BaseException:
-        if made:
-            out.rmdir()
-        raise
-    _print_table(panels)
-    print(f"{len(files) + 1} files in {out}, {time.monotonic() - started:.0f} s; see summary.json, mtf.png")
+    with folder_for(out), staged(out) as folder:
+        panels, curves = {}, {}
+        for name in PAPER_MTF_AT_2:
+            panels[name], curves[name] = _run_panel(name, folder, frames, seed, report, tell)
+        figure = mtf_figure(list(curves.values()), list(curves))
+        for value in PAPER_MTF_AT_2.values():
+            figure.axes[0].plot(2.0, value, "k+", markersize=11, markeredgewidth=1.5)
+        figure.axes[0].set_title("crosses: the paper at 2 line pairs per mm", fontsize=9)
+        figure.savefig(folder / "mtf.png", dpi=150)
+        _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        summary = {
+            "software": f"radiography {version('radiography')}",
+            "seed": seed,
+            "calibration_frames": frames,
+            "paper": "Chen et al., Nature 561, 88 (2018), doi:10.1038/s41586-018-0451-1",
+            "panels": panels,
+            "files": [*files, "summary.json"],
+        }
+        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return Demonstration(out, panels, (*files, "summary.json"))
 
 
-def _run_panel(name: str, folder: Path, frames: int, seed: int) -> tuple[dict[str, Any], MtfCurve]:
+def _run_panel(
+    name: str, folder: Path, frames: int, seed: int, report: Report, tell: Callable[[str], None]
+) -> tuple[dict[str, Any], MtfCurve]:
     """One scintillator on the full panel: its part of the summary, and its MTF."""
     inside = folder / name
     inside.mkdir()
     acquisition = _plan("flat", name)
-    calibration = _calibrate(acquisition, _plan("dark", name), frames, seed)
+    calibration = _calibrate(acquisition, _plan("dark", name), frames, seed, report)
     save_calibration_set(calibration, inside / "calibration.cal")
-    print(f"{name}: {describe(calibration)}", flush=True)
+    tell(f"{name}: {describe(calibration)}")
     plan = plan_correction(calibration)
     used = {"calibration": {"name": "calibration.cal", "sha256": sha256_of(inside / "calibration.cal")}}
     for scene in OBJECTS:
-        _image(_plan(scene, name), inside / f"{scene}_raw.tif", seed)
+        _image(_plan(scene, name), inside / f"{scene}_raw.tif", seed, report)
         source = open_frames(inside / f"{scene}_raw.tif")
-        write_corrected(source, plan, inside / f"{scene}.tif", source.pitch_mm, used, Wanted(dicom=True))
-        print(f"{name}: {scene} reconstructed", flush=True)
+        write_corrected(
+            source, plan, inside / f"{scene}.tif", pitch_mm=source.pitch_mm, used=used, wanted=Wanted(dicom=True)
+        )
+        tell(f"{name}: {scene} reconstructed")
     edge = read_image(inside / "edge.tif")
     curve = slanted_edge_mtf(edge.pixels, acquisition.geometry.pitch_mm, _edge_region(acquisition))
     value, error = mtf_at(curve, 2.0)
@@ -147,7 +188,7 @@ def _edge_region(acquisition: Acquisition) -> tuple[int, int, int, int]:
     return pixels.rows // 2 - along, pixels.rows // 2 + along, pixels.cols // 2 - across, pixels.cols // 2 + across
 
 
-def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int) -> CalibrationSet:
+def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int, report: Report) -> CalibrationSet:
     """Calibration of a panel from its own dark and flat frames, simulated one at a time."""
     exposure = expose(flat)
     time_s, interval_s = flat.scene.timing.integration_time_s, flat.scene.timing.frame_interval_s
@@ -160,46 +201,26 @@ def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int) -> 
         "seed": seed,
         "software": f"radiography {version('radiography')}",
     }
-    with progress_bar(f"calibrating {flat.scintillator.name}") as progress:
 
-        def counted(sequence: Iterator[npt.NDArray[np.uint16]], done: int) -> Iterator[npt.NDArray[np.uint16]]:
-            for number, raw_dn in enumerate(sequence):
-                progress((done + number + 1) / (2 * frames))
-                yield raw_dn
+    def counted(sequence: Iterator[npt.NDArray[np.uint16]], done: int) -> Iterator[npt.NDArray[np.uint16]]:
+        for number, raw_dn in enumerate(sequence):
+            report(f"calibrating {flat.scintillator.name}", (done + number + 1) / (2 * frames))
+            yield raw_dn
 
-        darks = counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0)
-        flats = counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames)
-        kerma = flat.scene.beam.air_kerma_uGy
-        return learn_panel(
-            [FrameStack(darks, "dark", time_s, interval_s)],
-            [FrameStack(flats, "flat", time_s, interval_s, air_kerma_uGy=kerma)],
-            saturation_dn=flat.panel.saturation_dn,
-            pitch_mm=flat.geometry.pitch_mm,
-            provenance=provenance,
-        )
+    darks = counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0)
+    flats = counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames)
+    kerma = flat.scene.beam.air_kerma_uGy
+    return learn_panel(
+        [FrameStack(darks, "dark", time_s, interval_s)],
+        [FrameStack(flats, "flat", time_s, interval_s, air_kerma_uGy=kerma)],
+        saturation_dn=flat.panel.saturation_dn,
+        pitch_mm=flat.geometry.pitch_mm,
+        provenance=provenance,
+    )
 
 
-def _image(acquisition: Acquisition, path: Path, seed: int) -> None:
+def _image(acquisition: Acquisition, path: Path, seed: int, report: Report) -> None:
     """One raw frame of a scene, written like any panel's."""
-    with progress_bar(acquisition.scene.description) as progress:
-        exposure = expose(acquisition, progress)
+    exposure = expose(acquisition, lambda done: report(acquisition.scene.description, done))
     frames = acquire_sequence(acquisition, exposure, 1, scene_rng(acquisition.scene, seed))
     write_tiff(path, frames, acquisition.geometry.pitch_mm, raw_metadata(acquisition, seed, 1))
-
-
-def _print_table(panels: dict[str, dict[str, Any]]) -> None:
-    frequencies = "".join(f"{f'MTF({f:g}/mm)':>16}" for f in TABLE_FREQUENCIES_PER_MM)
-    print(f"\n{'panel':<16}{frequencies}{'paper at 2/mm':>16}{'electrons':>12}{'SNR/pixel':>11}")
-    for name, panel in panels.items():
-        cells = ""
-        for frequency in TABLE_FREQUENCIES_PER_MM:
-            value = np.interp(frequency, panel["mtf"]["frequency_per_mm"], panel["mtf"]["value"])
-            error = np.interp(frequency, panel["mtf"]["frequency_per_mm"], panel["mtf"]["standard_error"])
-            cells += f"{f'{value:.3f} +- {error:.3f}':>16}"
-        print(
-            f"{name:<16}{cells}{panel['mtf_at_2_per_mm']['paper']:>16.2f}{panel['signal_electrons']:>12.3g}"
-            f"{panel['signal_to_noise']:>11.1f}"
-        )
-    for name in panels:
-        print(f"{name}: fitted was {FITTED[name]}.")
-    print("The MTF at other frequencies, signal and noise follow from X-ray and light transport.\n")

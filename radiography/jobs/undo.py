@@ -1,8 +1,8 @@
-"""`radiography reconstruct --undo`: from corrected images back to raw frames, where their flags allow."""
+"""Corrections undone: raw frames from corrected images, where their flags allow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,39 +14,72 @@ from calibration.correction.plan import CorrectionPlan, plan_correction
 from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import INTERPOLATED, UNCORRECTABLE
 from calibration.steps import Steps
-from radiography.cli.correction import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
-from radiography.cli.options import progress_bar
 from radiography.config import build
 from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
 from radiography.jobs.about import number_of
-from radiography.jobs.inputs import open_all
-from radiography.jobs.staging import staged
+from radiography.jobs.inputs import Files, Report, no_report, open_all
+from radiography.jobs.reconstruct import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
+from radiography.jobs.staging import folder_for, staged
 
 
-def run_undo(corrected: Sequence[str], calibration_file: Path, out: Path, refused: Sequence[str]) -> None:
-    """Write raw frames, and their flag planes, from corrected images that `reconstruct --flags` wrote."""
-    if refused:
-        raise ValueError(f"--undo takes the steps from the corrected images themselves and has no use for {refused[0]}")
+@dataclass(frozen=True)
+class RawFile:
+    """Raw frames that were made of a corrected image again.
+
+    Attributes
+    ----------
+    path : Path
+        Their file; their flag plane is beside it.
+    frames, lost : int
+        Frames, and pixels in all of them that are of their neighbours' making. [1]
+    missing : tuple of str
+        Corrections that cannot be undone.
+    """
+
+    path: Path
+    frames: int
+    lost: int
+    missing: tuple[str, ...]
+
+
+def undo_frames(
+    corrected: Files, calibration: str | Path, out: str | Path, *, report: Report = no_report
+) -> tuple[RawFile, ...]:
+    """Raw frames, and their flag planes, from corrected images that were written with flags.
+
+    Parameters
+    ----------
+    corrected : str, Path or sequence of them
+        Files, patterns or folders of corrected images.
+    calibration : str or Path
+        The calibration set that they were corrected with.
+    out : str or Path
+        File (.tif) of one image, or a folder for any number of them.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    files : tuple of RawFile
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if an image has no flags, or was corrected with another set; no file is left behind then.
+    """
+    calibration_file = Path(calibration)
     sources = open_all(corrected, "corrected", None)
-    folder, names = output_names(sources, out, Wanted(flags=True))
-    calibration, origin = load_calibration_set(calibration_file), origin_of(calibration_file)
+    folder, names = output_names(sources, Path(out), Wanted(flags=True))
+    known, origin = load_calibration_set(calibration_file), origin_of(calibration_file)
     pairs = [(source, _flags_of(source)) for source in sources]
-    plans = [_plan_of(source, calibration, calibration_file, origin) for source in sources]
-    made = not folder.exists()
-    if made:
-        folder.mkdir()
-    lines = []
-    try:
-        with staged(folder) as temporary, progress_bar("going back") as progress:
-            for number, (name, plan, (source, flags)) in enumerate(zip(names, plans, pairs, strict=True)):
-                lines.append(f"{folder / name}: {_write_raw(source, flags, plan, origin, temporary / name)}")
-                progress((number + 1) / len(sources))
-    except BaseException:
-        if made:
-            folder.rmdir()
-        raise
-    for line in lines:
-        print(line)
+    plans = [_plan_of(source, known, calibration_file, origin) for source in sources]
+    files = []
+    with folder_for(folder), staged(folder) as temporary:
+        for number, (name, plan, (source, flags)) in enumerate(zip(names, plans, pairs, strict=True)):
+            lost, missing = _write_raw(source, flags, plan, origin, temporary / name)
+            files.append(RawFile(folder / name, source.count, lost, missing))
+            report("going back", (number + 1) / len(sources))
+    return tuple(files)
 
 
 def _flags_of(source: FrameSource) -> FrameSource:
@@ -88,8 +121,8 @@ def _plan_of(source: FrameSource, calibration: CalibrationSet, path: Path, origi
 
 def _write_raw(
     source: FrameSource, flags: FrameSource, plan: CorrectionPlan, origin: dict[str, str], target: Path
-) -> str:
-    """Raw frames and flags of one corrected file; what there is to say about them."""
+) -> tuple[int, tuple[str, ...]]:
+    """Raw frames and flags of one corrected file; pixels of their neighbours' making, and what does not come back."""
     raw = source.metadata.get("raw")
     whole = isinstance(raw, dict) and str(raw.get("dtype", "")).startswith("uint")
     missing = left_out_by_undo(plan)
@@ -112,5 +145,4 @@ def _write_raw(
             lost += int(np.count_nonzero(left & (INTERPOLATED | UNCORRECTABLE)))
             write_raw(raw_dn, None)
             write_flags(left, None)
-    about = f"raw frame{'s' if source.count > 1 else ''}, {lost} pixels of their neighbours' making"
-    return about + (f", without {' and '.join(missing)}, which do not come back" if missing else "")
+    return lost, tuple(missing)

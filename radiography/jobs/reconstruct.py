@@ -1,8 +1,7 @@
-"""`radiography reconstruct`: from raw frames to corrected images, their flags and variance, and DICOM."""
+"""Reconstruction of files of raw frames: corrected images, their flags and variance, and DICOM."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -26,8 +25,6 @@ from calibration.flags import FLAG_NAMES, UNUSABLE
 from calibration.lag.model import LagState
 from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
-from radiography.cli.export import write_dicom_pair
-from radiography.cli.options import progress_bar
 from radiography.config import build, load_steps
 from radiography.files.frames import (
     FrameSource,
@@ -38,8 +35,9 @@ from radiography.files.frames import (
     write_preview_png,
 )
 from radiography.jobs.about import load_about, number_of, told
-from radiography.jobs.inputs import check_writable, open_all
-from radiography.jobs.staging import staged
+from radiography.jobs.export import write_dicom_pair
+from radiography.jobs.inputs import Files, Report, check_writable, no_report, open_all
+from radiography.jobs.staging import folder_for, staged
 
 # What a corrected image keeps of what its raw frame said about itself.
 INHERITED = (
@@ -88,57 +86,121 @@ class Wanted:
     flatten: str | None = None
 
 
-def run_reconstruct(
-    raw: Sequence[str],
-    calibration_file: Path,
-    out: Path,
-    pipeline: Path | None,
-    wanted: Wanted,
-    about: Path | None,
-    pitch_mm: float | None,
-    layout: RawLayout | None,
-) -> None:
-    """Write corrected images: float32 TIFF, PNG preview and, where asked for, flags, variance and DICOM."""
-    sources = told(open_all(raw, "raw", layout), load_about(about))
+@dataclass(frozen=True)
+class CorrectedFile:
+    """Corrected image of one raw file.
+
+    Attributes
+    ----------
+    image, preview : Path
+        Float32 TIFF, and a PNG to look at.
+    planes : mapping of Path to str
+        Flag plane and variances beside it, and what each is.
+    dicom : tuple of Path
+        DICOM files, two for each frame.
+    counts : mapping of str to int
+        Pixels by what happened to them, all frames together. [1]
+    """
+
+    image: Path
+    preview: Path
+    planes: Mapping[Path, str]
+    dicom: tuple[Path, ...]
+    counts: Mapping[str, int]
+
+    def moved(self, folder: Path) -> CorrectedFile:
+        """The same files in another folder."""
+        planes = {folder / path.name: what for path, what in self.planes.items()}
+        dicom = tuple(folder / path.name for path in self.dicom)
+        return CorrectedFile(folder / self.image.name, folder / self.preview.name, planes, dicom, self.counts)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What was written, a file each, and what to be warned of."""
+
+    files: tuple[CorrectedFile, ...]
+    warnings: tuple[str, ...]
+
+
+def reconstruct_frames(
+    raw: Files,
+    calibration: str | Path,
+    out: str | Path,
+    *,
+    pipeline: str | Path | None = None,
+    wanted: Wanted | None = None,
+    about: str | Path | None = None,
+    pitch_mm: float | None = None,
+    layout: RawLayout | None = None,
+    report: Report = no_report,
+) -> Reconstruction:
+    """Corrected images of files of raw frames: float32 TIFF, PNG preview, and what else is wanted.
+
+    Parameters
+    ----------
+    raw : str, Path or sequence of them
+        Files, patterns or folders of raw frames.
+    calibration : str or Path
+        File of the calibration set.
+    out : str or Path
+        Image (.tif) of one raw file, or a folder for any number of them.
+    pipeline : str or Path, optional
+        TOML file that says which corrections to apply, and how.
+    wanted : Wanted, optional
+        Planes and DICOM beside the images, and how frames follow each other; only the images without it.
+    about : str or Path, optional
+        TOML file of what the frames do not say about themselves.
+    pitch_mm : float, optional
+        Pixel pitch, where neither frames nor calibration say it. [mm]
+    layout : RawLayout, optional
+        Of headerless raw files.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    reconstruction : Reconstruction
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if calibration and frames do not fit or a name would overwrite something; no file is left
+        behind then.
+    """
+    out, calibration_file, wanted = Path(out), Path(calibration), wanted or Wanted()
+    sources = told(open_all(raw, "raw", layout), load_about(None if about is None else Path(about)))
     folder, names = output_names(sources, out, wanted)
-    steps = _chosen_steps(pipeline, wanted)
-    calibration = load_calibration_set(calibration_file)
+    pipeline_file = None if pipeline is None else Path(pipeline)
+    steps = _chosen_steps(pipeline_file, wanted)
+    known = load_calibration_set(calibration_file)
     used: dict[str, Any] = {"calibration": origin_of(calibration_file)}
-    if pipeline is not None:
-        used["pipeline_file"] = origin_of(pipeline)
+    if pipeline_file is not None:
+        used["pipeline_file"] = origin_of(pipeline_file)
     warnings: list[str] = []
-    made = not folder.exists()
-    if made:
-        folder.mkdir()
-    try:
-        with staged(folder) as temporary, progress_bar("reconstructing") as progress:
-            state: LagState | None = None
-            dark_scale: float | None = None
-            total, done = sum(source.count for source in sources), 0
-            lines = []
-            for source, name in zip(sources, names, strict=True):
-                held = dark_scale if wanted.sequence else None
-                plan, found, dark_scale = prepare(source, calibration, calibration_file, steps, wanted, held)
-                warnings += found
-                pitch = pitch_mm or source.pitch_mm or calibration.provenance.get("pitch_mm")
-                about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
+    files: list[CorrectedFile] = []
+    with folder_for(folder), staged(folder) as temporary:
+        state: LagState | None = None
+        dark_scale: float | None = None
+        total, done = sum(source.count for source in sources), 0
+        for source, name in zip(sources, names, strict=True):
+            held = dark_scale if wanted.sequence else None
+            plan, found, dark_scale = prepare(source, known, calibration_file, steps, wanted, held)
+            warnings += found
+            pitch = pitch_mm or source.pitch_mm or known.provenance.get("pitch_mm")
+            about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
 
-                def report(frames: int, before: int = done) -> None:
-                    progress((before + frames) / total)
+            def progress(frames: int, before: int = done) -> None:
+                report("reconstructing", (before + frames) / total)
 
-                written, state = write_corrected(
-                    source, plan, temporary / name, pitch, about_it, wanted, state if wanted.sequence else None, report
-                )
-                done += source.count
-                lines += [line.replace(f"{temporary}/", "" if folder == Path() else f"{folder}/") for line in written]
-    except BaseException:
-        if made:
-            folder.rmdir()
-        raise
-    for warning in dict.fromkeys(warnings):
-        print(f"radiography: warning: {warning}", file=sys.stderr)
-    for line in lines:
-        print(line)
+            before = state if wanted.sequence else None
+            written, state = write_corrected(
+                source, plan, temporary / name, pitch_mm=pitch, used=about_it, wanted=wanted, state=before,
+                progress=progress,
+            )  # fmt: skip
+            done += source.count
+            files.append(written.moved(folder))
+    return Reconstruction(tuple(files), tuple(dict.fromkeys(warnings)))
 
 
 def prepare(
@@ -315,15 +377,44 @@ def write_corrected(
     source: FrameSource,
     plan: CorrectionPlan,
     target: Path,
+    *,
     pitch_mm: float | None,
     used: Mapping[str, Any],
     wanted: Wanted,
     state: LagState | None = None,
-    report: Callable[[int], None] = lambda frames: None,
-) -> tuple[list[str], LagState | None]:
-    """Corrected image of one raw file with what is wanted beside it; a line about each file, and the lag left behind.
+    progress: Callable[[int], None] = lambda frames: None,
+) -> tuple[CorrectedFile, LagState | None]:
+    """Corrected image of one raw file with what is wanted beside it, and the lag that its last frame leaves.
 
     Frames are read, corrected and written one at a time.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The raw file.
+    plan : CorrectionPlan
+        From `prepare`.
+    target : Path
+        The image; planes, preview and DICOM stand beside it.
+    pitch_mm : float or None
+        Pixel pitch. [mm]
+    used : mapping
+        JSON values that say what the frames were corrected with.
+    wanted : Wanted
+        What to write beside the image.
+    state : LagState, optional
+        What the frame before the first one left.
+    progress : callable
+        Called with the number of frames that are done. [1]
+
+    Returns
+    -------
+    file, state : CorrectedFile, LagState or None
+
+    Raises
+    ------
+    ValueError
+        If DICOM is wanted of frames without a pixel pitch.
     """
     if wanted.dicom and pitch_mm is None:
         raise ValueError(f"{source.path} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
@@ -340,7 +431,7 @@ def write_corrected(
     beside = _planes_wanted(wanted)
     paths = {kind: target.with_name(f"{target.stem}_{kind}.tif") for kind in beside}
     counts = dict.fromkeys(_COUNTED, 0)
-    dicoms: list[str] = []
+    dicom: list[Path] = []
     big = is_big(source)
     frame: CorrectedFrame | None = None
     with ExitStack() as files:
@@ -361,13 +452,10 @@ def write_corrected(
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number + 1:04d}"
-                pair = write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), metadata)
-                dicoms += [f"{path}: DICOM DX" for path in pair]
-            report(number + 1)
-    about = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing flagged"
-    lines = [f"{target}: corrected, {about}", f"{target.with_suffix('.png')}: preview"]
-    lines += [f"{path}: {beside[kind]}" for kind, path in paths.items()]
-    return lines + dicoms, state
+                dicom += write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), metadata)
+            progress(number + 1)
+    planes = {path: beside[kind] for kind, path in paths.items()}
+    return CorrectedFile(target, target.with_suffix(".png"), planes, tuple(dicom), counts), state
 
 
 def output_names(sources: Sequence[FrameSource], out: Path, wanted: Wanted) -> tuple[Path, list[str]]:

@@ -1,11 +1,11 @@
-"""`radiography simulate` and `radiography check`: from a scene to raw frames, and what that would take."""
+"""Simulation of a scene: raw frames in a file, with what they say about themselves."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -19,59 +19,96 @@ from radiography.acquire import (
     Exposure,
     acquire_sequence,
     expose,
-    mean_electrons,
     plan_acquisition,
     relative_exposures,
 )
-from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
-from radiography.cli.options import progress_bar
+from radiography.beam.spectrum import mean_energy_keV
 from radiography.config import load_scene, scene_folder
 from radiography.files.frames import whole_file, write_tiff
-from radiography.jobs.inputs import check_at_least, check_writable
+from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
 from radiography.panel.panel import shielded_columns
 from radiography.scene import Scene, beam_pattern
 
-# Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel, for the estimate of `check`; other machines differ.
-_SECONDS_PER_MEGASAMPLE = 0.035
-_SECONDS_PER_MEGARAY = 0.25
-_BYTES_PER_SAMPLE = 32
 
+@dataclass(frozen=True)
+class Simulation:
+    """Raw frames that were written.
 
-def run_simulate(scene_name: str, out: Path, frames: int | None, seed: int, truth: Path | None) -> None:
-    """Write the raw frames of a scene, and the truth behind them where asked for.
-
-    Without a number of frames it is that of the scene's sequence, or one.
+    Attributes
+    ----------
+    out, truth : Path, Path or None
+        File of the frames, and of the ground truth behind them.
+    frames, seed : int
+        Frames in the file, and the seed that they came from. [1]
+    scene : Scene
+        What was simulated.
     """
+
+    out: Path
+    truth: Path | None
+    frames: int
+    seed: int
+    scene: Scene
+
+
+def simulate_scene(
+    scene: str | Path,
+    out: str | Path,
+    *,
+    frames: int | None = None,
+    seed: int = 1,
+    truth: str | Path | None = None,
+    report: Report = no_report,
+) -> Simulation:
+    """Raw frames of a scene in a file, and the truth behind them where asked for.
+
+    Parameters
+    ----------
+    scene : str or Path
+        Scene file, or the name of a shipped scene.
+    out : str or Path
+        Raw frames: multi-page .tif or .npy.
+    frames : int, optional
+        Frames one after the other; without a number as many as the scene's sequence has, or one. [1]
+    seed : int
+        Same seed, same bytes.
+    truth : str or Path, optional
+        Ground truth beside the frames, as .npz.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    simulation : Simulation
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if the scene or a name is wrong; no file is left behind then.
+    """
+    out, truth = Path(out), None if truth is None else Path(truth)
     if frames is not None:
-        check_at_least("--frames", frames, 1)
-    check_at_least("--seed", seed, 0)
+        check_at_least("frames", frames, 1)
+    check_at_least("seed", seed, 0)
     check_writable(out, (".tif", ".tiff", ".npy"))
     if truth is not None:
         check_writable(truth, (".npz",))
-    scene = load_scene(scene_name)
-    with progress_bar("following light") as progress:
-        acquisition = plan_acquisition(scene, scene_folder(scene_name), progress)
-    with progress_bar("exposing") as progress:
-        exposure = expose(acquisition, progress)
-    rng = scene_rng(scene, seed)
-    pattern = relative_exposures(scene, frames, rng)
-    frames = len(pattern)
+    described, folder = load_scene(scene), scene_folder(scene)
+    acquisition = plan_acquisition(described, folder, lambda done: report("following light", done))
+    exposure = expose(acquisition, lambda done: report("exposing", done))
+    rng = scene_rng(described, seed)
+    pattern = relative_exposures(described, frames, rng)
+    count = len(pattern)
     if truth is not None:
         _write_truth(truth, acquisition, exposure, pattern)
-    with progress_bar("frames") as progress:
-        sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), frames, progress)
-        if out.suffix.lower() == ".npy":
-            _write_npy(out, sequence, frames, acquisition)
-        else:
-            stack_bytes = frames * acquisition.geometry.rows * acquisition.geometry.cols * 2
-            write_tiff(
-                out,
-                sequence,
-                acquisition.geometry.pitch_mm,
-                raw_metadata(acquisition, seed, frames),
-                big=stack_bytes > 2**31,
-            )
-    print(f"{out}: {frames} raw frame{'s' if frames > 1 else ''} of '{scene.description}', seed {seed}")
+    sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), count, report)
+    if out.suffix.lower() == ".npy":
+        _write_npy(out, sequence, count, acquisition)
+    else:
+        stack_bytes = count * acquisition.geometry.rows * acquisition.geometry.cols * 2
+        metadata = raw_metadata(acquisition, seed, count)
+        write_tiff(out, sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
+    return Simulation(out, truth, count, seed, described)
 
 
 def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
@@ -131,64 +168,11 @@ def light_origin(acquisition: Acquisition) -> str:
     return "computed by light transport" if spread is None else f"{spread.origin}: {spread.note}"
 
 
-def run_check(scene_name: str) -> None:
-    """Validate a scene and print what will run."""
-    scene = load_scene(scene_name)
-    acquisition = plan_acquisition(scene, scene_folder(scene_name))
-    panel, layer, beam = acquisition.panel, acquisition.scintillator, acquisition.beam
-    pixels, sampling, setup = panel.pixels, scene.sampling, scene.geometry
-    rows: list[tuple[str, str]] = [
-        ("scene", scene.description),
-        ("panel", f"{panel.name}: {pixels.rows} x {pixels.cols} pixels of {pixels.pitch_mm} mm, serial {panel.serial}"),
-        ("scintillator", f"{layer.name}: {layer.description}"),
-        ("", f"light: {light_origin(acquisition)}"),
-        ("beam", f"{beam.name}: {beam.kvp:g} kV {beam.anode}, {scene.beam.air_kerma_uGy:g} uGy at the panel"),
-    ]
-    if scene.beam.air_kerma_uGy > 0:
-        spectrum = acquisition.spectrum
-        quanta = quanta_per_pixel(spectrum, pixels.pitch_mm)
-        absorbed = acquisition.layer_weights[0].sum() * sampling.samples_per_pixel**2
-        electrons = mean_electrons(acquisition)
-        rows += [
-            ("", f"half-value layer {half_value_layer_mm_al(spectrum):.2f} mm Al"),
-            ("", f"mean energy {mean_energy_keV(spectrum):.1f} keV"),
-            ("open field", f"{quanta:.0f} photons per pixel, {absorbed:.0f} interact in the layer"),
-            ("", f"{electrons:.3g} electrons, {electrons / panel.readout.electrons_per_dn:.0f} DN above the offset"),
-        ]
-    if scene.temperature_C is not None:
-        rows.append(("temperature", f"{scene.temperature_C:g} deg C"))
-    if scene.sequence is not None:
-        beam_on = sum(beam_pattern(scene.sequence, scene.sequence.frames))
-        rate = f"{1.0 / scene.timing.frame_interval_s:.3g} frames/s"
-        rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
-    count = len(acquisition.phantom.solids) if acquisition.phantom else 0
-    rows += [
-        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {setup.focal_spot_mm:g} mm"),
-        ("object", f"{count} solids" if count else "none"),
-        (
-            "sampling",
-            f"per axis {sampling.samples_per_pixel} samples a pixel, {sampling.rays_per_sample} rays a sample",
-        ),
-    ]
-    samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6
-    rays = samples * sampling.rays_per_sample**2 * setup.focal_spot_samples**2 if count else 0.0
-    rows += [
-        ("memory", f"about {samples * 1e6 * _BYTES_PER_SAMPLE / 2**30:.1f} GiB"),
-        (
-            "time",
-            f"about {samples * _SECONDS_PER_MEGASAMPLE:.1f} s per frame; the object once, at most "
-            f"{rays * _SECONDS_PER_MEGARAY:.0f} s if it covers the whole panel (2 cores)",
-        ),
-    ]
-    for label, text in rows:
-        print(f"{label:<14}{text}")
-
-
 def _reported(
-    sequence: Iterator[npt.NDArray[np.uint16]], frames: int, progress: Callable[[float], None]
+    sequence: Iterator[npt.NDArray[np.uint16]], frames: int, report: Report
 ) -> Iterator[npt.NDArray[np.uint16]]:
     for number, raw_dn in enumerate(sequence):
-        progress((number + 1) / frames)
+        report("frames", (number + 1) / frames)
         yield raw_dn
 
 

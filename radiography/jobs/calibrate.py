@@ -1,8 +1,8 @@
-"""`radiography calibrate`: from dark frames, flats and beam-on/beam-off sequences to a calibration set."""
+"""Calibration of a panel from files of dark frames, flats and beam-on/beam-off sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,46 +16,99 @@ import numpy.typing as npt
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
-from radiography.cli.options import column_ranges, progress_bar
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.about import load_about, number_of, told
-from radiography.jobs.inputs import check_writable, input_files, open_all
+from radiography.jobs.inputs import Files, Report, check_writable, input_files, named, no_report, open_all
 
 _OF_ONE_PANEL = ("panel", "scintillator", "serial", "binning", "gain_mode")  # must agree between all files
 
 
-@dataclass(frozen=True)
-class CalibrationFiles:
-    """What the command line names: files of frames by kind, earlier sets, what files do not say, raw layout."""
+@dataclass(frozen=True, eq=False)
+class CalibrationRecord:
+    """A calibration set that was written.
 
-    dark: Sequence[str]
-    flat: Sequence[str]
-    lag: Sequence[str]
-    check: Sequence[str]
-    earlier: Sequence[str]
-    about: Path | None
-    layout: RawLayout | None
+    Attributes
+    ----------
+    out : Path
+        Its file.
+    calibration : CalibrationSet
+        What it holds; its provenance says under "notes" what could not be learned.
+    """
+
+    out: Path
+    calibration: CalibrationSet
 
 
-def run_calibrate(
-    files: CalibrationFiles,
-    out: Path,
-    criteria: str,
-    order: int | None,
-    shielded: str | None,
-    saturation_dn: float | None,
-    pitch_mm: float | None,
-) -> None:
-    """Write the calibration set learned from the frames."""
+def calibrate_panel(
+    dark: Files,
+    flat: Files,
+    out: str | Path,
+    *,
+    lag: Files = (),
+    check: Files = (),
+    earlier: Files = (),
+    criteria: str = "e2597",
+    order: int | None = None,
+    shielded_cols: Sequence[tuple[int, int]] | None = None,
+    saturation_dn: float | None = None,
+    about: str | Path | None = None,
+    pitch_mm: float | None = None,
+    layout: RawLayout | None = None,
+    report: Report = no_report,
+) -> CalibrationRecord:
+    """A calibration set learned from files of frames.
+
+    Parameters
+    ----------
+    dark, flat : str, Path or sequence of them
+        Files, patterns or folders of dark frames and of flats, each of one or several kinds.
+    out : str or Path
+        The calibration set, one file.
+    lag, check : str, Path or sequence of them
+        Beam-on/beam-off sequences, one a file; other flats, to find non-uniform pixels with.
+    earlier : str, Path or sequence of them
+        Earlier calibration sets of the same panel, the newest last.
+    criteria : str
+        Defect criteria: e2597, pki, vendor or a .toml file.
+    order : int, optional
+        Order of the dose response, 1 to 3; as the flats need without it. [1]
+    shielded_cols : sequence of (int, int), optional
+        Columns that see no X-rays, half-open ranges; what the files say without it. [1]
+    saturation_dn : float, optional
+        Raw value from which a pixel is saturated; what the files say, or the end of their range, without it. [DN]
+    about : str or Path, optional
+        TOML file of what the frames do not say about themselves.
+    pitch_mm : float, optional
+        Pixel pitch, where the files do not say it. [mm]
+    layout : RawLayout, optional
+        Of headerless raw files.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    record : CalibrationRecord
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if frames are missing, contradict each other or cannot serve.
+    """
+    out = Path(out)
     check_writable(out)
-    about = load_about(files.about)
+    told_about = load_about(None if about is None else Path(about))
     limits = load_criteria(criteria)
-    names = {"dark": files.dark, "flat": files.flat, "lag": files.lag, "check": files.check}
-    kinds = {kind: told(open_all(given, kind, files.layout), about) if given else [] for kind, given in names.items()}
+    names = {"dark": dark, "flat": flat, "lag": lag, "check": check}
+    kinds = {
+        kind: told(open_all(given, kind, layout), told_about) if named(given) else [] for kind, given in names.items()
+    }
+    for kind in ("dark", "flat"):
+        if not kinds[kind]:
+            raise ValueError(f"a calibration needs at least 1 file of {kind} frames, got none")
     everything = [source for sources in kinds.values() for source in sources]
     _refuse_mixed_shapes(kinds)
-    earlier_paths = input_files(files.earlier, "calibration")
-    earlier = [load_calibration_set(path) for path in earlier_paths]
+    earlier_paths = input_files(earlier, "calibration")
+    earlier_sets = [load_calibration_set(path) for path in earlier_paths]
     pitch = pitch_mm or next((source.pitch_mm for source in everything if source.pitch_mm is not None), None)
     provenance = {
         **_mode_of(everything),
@@ -67,25 +120,22 @@ def run_calibrate(
         "software": f"radiography {version('radiography')}",
         "date": _date_of(kinds["flat"]) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with progress_bar("calibrating") as progress:
-        counter = _Counter(progress, sum(source.count for source in everything))
-        calibration = learn_panel(
-            _stacks(kinds["dark"], counter),
-            _stacks(kinds["flat"], counter),
-            saturation_dn=saturation_dn if saturation_dn is not None else _saturation_of(kinds["flat"]),
-            lag=_stacks(kinds["lag"], counter),
-            check=_stacks(kinds["check"], counter),
-            earlier=earlier,
-            criteria=limits,
-            order=order,
-            shielded_cols=_shielded_of(shielded, everything),
-            pitch_mm=pitch,
-            provenance=provenance,
-        )
+    counter = _Counter(report, sum(source.count for source in everything))
+    calibration = learn_panel(
+        _stacks(kinds["dark"], counter),
+        _stacks(kinds["flat"], counter),
+        saturation_dn=saturation_dn if saturation_dn is not None else _saturation_of(kinds["flat"]),
+        lag=_stacks(kinds["lag"], counter),
+        check=_stacks(kinds["check"], counter),
+        earlier=earlier_sets,
+        criteria=limits,
+        order=order,
+        shielded_cols=_shielded_of(shielded_cols, everything),
+        pitch_mm=pitch,
+        provenance=provenance,
+    )
     save_calibration_set(calibration, out)
-    print(f"{out}: {describe(calibration)}")
-    for note in calibration.provenance["notes"]:
-        print(f"  {note}")
+    return CalibrationRecord(out, calibration)
 
 
 def describe(calibration: CalibrationSet) -> str:
@@ -104,14 +154,14 @@ def describe(calibration: CalibrationSet) -> str:
 class _Counter:
     """Frames read so far, for the progress bar; flats that are read twice do not move it past its end."""
 
-    def __init__(self, progress: Callable[[float], None], total: int) -> None:
-        self._progress = progress
+    def __init__(self, report: Report, total: int) -> None:
+        self._report = report
         self._total = total
         self._seen: set[tuple[Path, int]] = set()
 
     def saw(self, path: Path, number: int) -> None:
         self._seen.add((path, number))
-        self._progress(len(self._seen) / self._total)
+        self._report("calibrating", len(self._seen) / self._total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +241,12 @@ def _date_of(flats: Sequence[FrameSource]) -> str | None:
     return max(said) if len(said) == len(flats) else None
 
 
-def _shielded_of(given: str | None, sources: Sequence[FrameSource]) -> tuple[tuple[int, int], ...]:
-    """Shielded columns from the command line, else from what the files say."""
+def _shielded_of(
+    given: Sequence[tuple[int, int]] | None, sources: Sequence[FrameSource]
+) -> tuple[tuple[int, int], ...]:
+    """Shielded columns as given, else from what the files say."""
     if given is not None:
-        return column_ranges("--shielded", given)
+        return tuple(given)
     for source in sources:
         ranges = source.metadata.get("shielded_cols")
         if isinstance(ranges, list | tuple) and ranges:

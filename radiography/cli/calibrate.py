@@ -1,0 +1,57 @@
+"""`radiography calibrate`: from dark frames, flats and beam-on/beam-off sequences to a calibration set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from radiography.cli.options import column_ranges, progress_bars
+from radiography.files.frames import RawLayout
+from radiography.jobs.calibrate import calibrate_panel, describe
+
+
+@dataclass(frozen=True)
+class CalibrationFiles:
+    """What the command line names: files of frames by kind, earlier sets, what files do not say, raw layout."""
+
+    dark: Sequence[str]
+    flat: Sequence[str]
+    lag: Sequence[str]
+    check: Sequence[str]
+    earlier: Sequence[str]
+    about: Path | None
+    layout: RawLayout | None
+
+
+def run_calibrate(
+    files: CalibrationFiles,
+    out: Path,
+    *,
+    criteria: str,
+    order: int | None,
+    shielded: str | None,
+    saturation_dn: float | None,
+    pitch_mm: float | None,
+) -> None:
+    """Write the calibration set learned from the frames, and print what it holds."""
+    with progress_bars() as report:
+        made = calibrate_panel(
+            files.dark,
+            files.flat,
+            out,
+            lag=files.lag,
+            check=files.check,
+            earlier=files.earlier,
+            criteria=criteria,
+            order=order,
+            shielded_cols=None if shielded is None else column_ranges("--shielded", shielded),
+            saturation_dn=saturation_dn,
+            about=files.about,
+            pitch_mm=pitch_mm,
+            layout=files.layout,
+            report=report,
+        )
+    print(f"{made.out}: {describe(made.calibration)}")
+    for note in made.calibration.provenance["notes"]:
+        print(f"  {note}")

@@ -1,0 +1,60 @@
+"""`radiography reconstruct`: corrected images from raw frames, and back with --undo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from radiography.cli.options import progress_bars
+from radiography.files.frames import RawLayout
+from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.undo import undo_frames
+
+
+def run_reconstruct(
+    raw: Sequence[str],
+    calibration: Path,
+    out: Path,
+    *,
+    pipeline: Path | None,
+    wanted: Wanted,
+    about: Path | None,
+    pitch_mm: float | None,
+    layout: RawLayout | None,
+) -> None:
+    """Write corrected images and what is wanted beside them; print a line for each file."""
+    with progress_bars() as report:
+        made = reconstruct_frames(
+            raw,
+            calibration,
+            out,
+            pipeline=pipeline,
+            wanted=wanted,
+            about=about,
+            pitch_mm=pitch_mm,
+            layout=layout,
+            report=report,
+        )
+    for warning in made.warnings:
+        print(f"radiography: warning: {warning}", file=sys.stderr)
+    for file in made.files:
+        counts = ", ".join(f"{count} {name}" for name, count in file.counts.items() if count) or "nothing flagged"
+        print(f"{file.image}: corrected, {counts}")
+        print(f"{file.preview}: preview")
+        for path, what in file.planes.items():
+            print(f"{path}: {what}")
+        for path in file.dicom:
+            print(f"{path}: DICOM DX")
+
+
+def run_undo(corrected: Sequence[str], calibration: Path, out: Path, refused: Sequence[str]) -> None:
+    """Write raw frames from corrected images, and print a line for each file."""
+    if refused:
+        raise ValueError(f"--undo takes the steps from the corrected images themselves and has no use for {refused[0]}")
+    with progress_bars() as report:
+        files = undo_frames(corrected, calibration, out, report=report)
+    for file in files:
+        about = f"raw frame{'s' if file.frames > 1 else ''}, {file.lost} pixels of their neighbours' making"
+        without = f", without {' and '.join(file.missing)}, which do not come back" if file.missing else ""
+        print(f"{file.path}: {about}{without}")

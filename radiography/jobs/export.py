@@ -1,0 +1,111 @@
+"""Export of corrected images: DICOM files of one, and the linked pair that a reconstruction writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radiography.files.frames import RawLayout, read_image
+from radiography.jobs.inputs import check_writable
+
+
+def export_image(
+    image: str | Path,
+    out: str | Path,
+    *,
+    for_processing: bool = False,
+    pitch_mm: float | None = None,
+    name: str = "",
+    identifier: str = "PHANTOM",
+    frame: int | None = None,
+    layout: RawLayout | None = None,
+) -> float:
+    """One corrected image as DICOM DX.
+
+    Parameters
+    ----------
+    image, out : str or Path
+        Linear corrected image, and the DICOM file to write.
+    for_processing : bool
+        Linear pixels (For Processing) instead of For Presentation.
+    pitch_mm : float, optional
+        Pixel pitch, where the file does not say it. [mm]
+    name, identifier : str
+        Of the patient or part.
+    frame : int, optional
+        Which frame of a file of several, from 0. [1]
+    layout : RawLayout, optional
+        Of a headerless raw file.
+
+    Returns
+    -------
+    pitch_mm : float
+        Pitch that the file says. [mm]
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if the image cannot be read or has no pitch.
+    """
+    from radiography.dicom.write import export_dx
+
+    image, out = Path(image), Path(out)
+    check_writable(out)
+    picture = read_image(image, layout, frame)
+    pitch = pitch_mm or picture.pitch_mm
+    if pitch is None:
+        raise ValueError(f"{image} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
+    description = dx_description(picture.metadata, name, identifier)
+    origin = origin_text(picture.metadata)
+    export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing, origin=origin)
+    return pitch
+
+
+def dx_description(metadata: Mapping[str, Any], name: str = "", identifier: str = "PHANTOM") -> Any:
+    """What a DICOM file says about an image, as far as the image's own metadata knows it."""
+    from radiography.dicom.description import DxDescription
+
+    scene = metadata.get("scene")
+    anode = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "Ag": "SILVER"}
+    return DxDescription(
+        patient_name=name,
+        patient_id=identifier,
+        series_description=str(scene["description"])[:64] if isinstance(scene, dict) else "",
+        model=str(metadata.get("panel", "")),
+        serial_number=str(metadata.get("serial", "")),
+        detector_id=str(metadata.get("serial", "")),
+        detector_description=str(metadata.get("scintillator", "")),
+        kvp=metadata.get("kvp"),
+        anode=anode.get(str(metadata.get("anode")), ""),
+        focal_spot_mm=metadata.get("focal_spot_mm") or None,
+        source_to_detector_mm=metadata.get("source_to_detector_mm"),
+        air_kerma_uGy=metadata.get("air_kerma_uGy") or None,
+    )
+
+
+def write_dicom_pair(
+    corrected_dn: npt.NDArray[np.float32], pitch_mm: float, stem: Path, metadata: Mapping[str, Any]
+) -> list[Path]:
+    """For Presentation and For Processing, linked; their paths."""
+    from radiography.dicom.write import export_dx
+
+    processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
+    description, origin = dx_description(metadata), origin_text(metadata)
+    reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
+    export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
+    return [presentation, processing]
+
+
+def origin_text(metadata: Mapping[str, Any]) -> str:
+    """How an image was corrected and with what, as far as its own metadata knows it, in a line of text."""
+    steps = metadata.get("steps")
+    said = [", ".join(str(step) for step in steps)] if isinstance(steps, list) and steps else []
+    for kind in ("raw", "calibration", "pipeline_file"):
+        file = metadata.get(kind)
+        if isinstance(file, dict) and "sha256" in file:
+            said.append(f"{kind.removesuffix('_file')} {file.get('name')} SHA-256 {file['sha256']}")
+    return "; ".join(said)[:4096]

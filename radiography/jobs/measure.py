@@ -1,0 +1,98 @@
+"""Measurements of image files: the presampled MTF, as a record, JSON and a plot."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
+from radiography.files.frames import RawLayout, read_image
+from radiography.jobs.inputs import check_writable
+from radiography.jobs.staging import staged
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The MTF of an image, and the files that were written of it."""
+
+    image: Path
+    curve: MtfCurve
+    json_file: Path | None
+    plot: Path | None
+
+
+def measure_mtf(
+    image: str | Path,
+    *,
+    roi: tuple[int, int, int, int] | None = None,
+    pitch_mm: float | None = None,
+    frame: int | None = None,
+    json_file: str | Path | None = None,
+    plot: str | Path | None = None,
+    layout: RawLayout | None = None,
+) -> Measurement:
+    """Presampled MTF of the slanted edge in an image file.
+
+    Parameters
+    ----------
+    image : str or Path
+        Linear corrected image.
+    roi : (int, int, int, int), optional
+        First and last row, first and last column, half-open; found without it. [1]
+    pitch_mm : float, optional
+        Pixel pitch, where the file does not say it. [mm]
+    frame : int, optional
+        Which frame of a file of several, from 0. [1]
+    json_file, plot : str or Path, optional
+        Where the curve is written as JSON, and drawn (.png, .pdf or .svg).
+    layout : RawLayout, optional
+        Of a headerless raw file.
+
+    Returns
+    -------
+    measurement : Measurement
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if the image holds no such edge or cannot be read; no file is left behind then.
+    """
+    image = Path(image)
+    written = None if json_file is None else Path(json_file)
+    drawn = None if plot is None else Path(plot)
+    if written is not None:
+        check_writable(written)
+    if drawn is not None:
+        check_writable(drawn, (".png", ".pdf", ".svg"))
+    picture = read_image(image, layout, frame)
+    pitch = pitch_mm or picture.pitch_mm
+    if pitch is None:
+        raise ValueError(f"{image} does not say its pixel pitch: give --pitch in mm (1 for cycles per pixel)")
+    curve = slanted_edge_mtf(picture.pixels.astype(np.float32), pitch, roi)
+    _write(curve, image, written, drawn)
+    return Measurement(image, curve, written, drawn)
+
+
+def _write(curve: MtfCurve, image: Path, json_file: Path | None, plot: Path | None) -> None:
+    result = {
+        "image": image.name,
+        "frequency_per_mm": curve.frequency_per_mm.tolist(),
+        "value": curve.value.tolist(),
+        "standard_error": curve.standard_error.tolist(),
+        "angle_deg": float(curve.angle_deg),
+        "pitch_mm": curve.pitch_mm,
+        "roi": list(curve.roi),
+        "warnings": list(curve.warnings),
+    }
+    with ExitStack() as both:  # neither file appears unless both could be written
+        if json_file is not None:
+            folder = both.enter_context(staged(json_file.parent))
+            (folder / json_file.name).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        if plot is not None:
+            from radiography.figures.mtf_plot import mtf_figure
+
+            mtf_figure([curve], [image.stem]).savefig(both.enter_context(staged(plot.parent)) / plot.name, dpi=150)
