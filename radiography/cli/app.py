@@ -232,7 +232,7 @@ def qc(
     plot: Plot = None,
 ) -> None:
     """Uniformity, noise, lag and defects of a calibration set, with the trend over earlier ones."""
-    from radiography.cli.quality import run_qc
+    from radiography.cli.qc import run_qc
 
     if not run_qc(calibration, earlier or [], limits, csv_file, json_file, plot):
         raise typer.Exit(1)
@@ -334,7 +334,7 @@ def scintillator(
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")] = None,
 ) -> None:
     """What a layer absorbs, how much light it gives, how sharp and how efficient it is."""
-    from radiography.cli.layer import run_scintillator
+    from radiography.cli.scintillator import run_scintillator
 
     run_scintillator(names, beam, dose, thickness, degeneracy, json_file, plot)
 
@@ -357,7 +357,7 @@ def fit(
     aperture: Annotated[float, typer.Option("--aperture", help="Side of the pixel aperture in the MTF [mm].")] = 0.139,
 ) -> None:
     """Layer parameters from a measured MTF, with uncertainties, and what the data do not determine."""
-    from radiography.cli.fitting import run_fit
+    from radiography.cli.fit import run_fit
 
     run_fit(name, mtf_file, vary, out, beam, nps_file, light, json_file, plot, aperture)
 

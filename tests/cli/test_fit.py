@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.cli.fitting import light_option, read_mtf, read_nps, toml_text, vary_option
+from radiography.cli.fit import light_option, read_mtf, read_nps, toml_text, vary_option
 from radiography.config import load_scintillator
 
 FREQUENCY = np.arange(0.0, 4.1, 0.25)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.cli.layer import run_scintillator
+from radiography.cli.scintillator import run_scintillator
 from radiography.config import DATA_FOLDER
 
 FEW = {"histories": 500, "photons": 20_000, "map_size": 2}
