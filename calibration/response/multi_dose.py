@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from calibration.dark.offset import OffsetMap
 from calibration.frame_sums import FrameSums, check_frame, typical_scatter
 from calibration.response.apply import apply_gain, extrapolation_limit
-from calibration.response.dose_judgement import judge_fits, lowest_sufficient_order
 from calibration.response.doses import Linearisation
 from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
 from calibration.response.single_dose import GainMap, adjacent_noise, flat_level, single_dose_variance
 from calibration.response.statistics import (
     DoseSample,
     calibration_variance,
+    judge_fits,
+    lowest_sufficient_order,
     residual_pattern,
     variance_slope,
 )
