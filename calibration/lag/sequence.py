@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 from calibration.frame_sums import check_frame, robust_sigma, thin_out
 
 TILES = 8  # each side of the panel   # chosen
-EXPOSED_SHARE = (
-    0.2  # a frame above this fraction of the brightest has beam in it; lag of a panel is below 10 %   # chosen
-)
-LIT_SHARE = 0.5  # a tile counts from this fraction of the bright tiles: bare or collimated ones do not   # chosen
+EXPOSED_FRACTION = 0.2  # of the brightest frame: a frame above has beam in it, for lag is below 10 %   # chosen
+LIT_FRACTION = 0.5  # a tile counts from this fraction of the bright tiles: bare or collimated ones do not   # chosen
 LARGEST_SATURATED_FRACTION = 0.01  # of the pixels: beyond it the exposure is not what was read   # chosen
 LEAST_SIGNAL_IN_NOISE = 10.0  # exposed frames weaker than this say nothing about lag   # assumed
 TILE_SIGMAS = 5.0  # a tile that decays otherwise by more is left out   # chosen
 TILE_NOISE = 3.0  # times the noise of the others: a pixel flickers in it   # chosen
-STEADY_SHARE = 0.9  # of the brightest frame: exposed all through   # chosen
+STEADY_FRACTION = 0.9  # of the brightest frame: exposed all through   # chosen
 
 FloatArray = NDArray[np.float64]
 
@@ -111,7 +109,7 @@ class _FirstFrames:
         if brightness_dn > 5.0 * self._brightest:  # what came before was noise
             self.total, self.count = None, 0
         self._brightest = max(self._brightest, brightness_dn)
-        exposed = brightness_dn >= EXPOSED_SHARE * self._brightest if beam_on is None else beam_on
+        exposed = brightness_dn >= EXPOSED_FRACTION * self._brightest if beam_on is None else beam_on
         if not exposed:
             if self._was_exposed:
                 self.total = frame.astype(np.float64) if self.total is None else self.total + frame
@@ -223,7 +221,7 @@ def _exposed(tiles_dn: FloatArray, beam_on: Sequence[bool] | None, about: str) -
     if beam_on is not None:
         exposed = np.array(beam_on, np.bool_)
     else:
-        exposed = bright_dn >= EXPOSED_SHARE * bright_dn.max()
+        exposed = bright_dn >= EXPOSED_FRACTION * bright_dn.max()
         quiet = bright_dn[~exposed]
         noise_dn = robust_sigma(np.diff(quiet)) / 2**0.5 if quiet.size > 2 else 0.0
         before = np.concatenate([[0.0], bright_dn[:-1]])
@@ -239,7 +237,7 @@ def _exposed(tiles_dn: FloatArray, beam_on: Sequence[bool] | None, about: str) -
 def _tiles_in_beam(tiles_dn: FloatArray, exposed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
     """Numbers of the tiles in the beam that decay like the rest and as quietly, and how many do not."""
     level_dn = tiles_dn[exposed].mean(axis=0)
-    lit = np.flatnonzero(level_dn >= LIT_SHARE * np.nanpercentile(level_dn, 90))
+    lit = np.flatnonzero(level_dn >= LIT_FRACTION * np.nanpercentile(level_dn, 90))
     after = np.flatnonzero(~exposed & (np.cumsum(exposed) > 0))[:10]
     fraction = (tiles_dn[np.ix_(after, lit)] / level_dn[lit]).mean(axis=0)
     departure = np.abs(fraction - np.median(fraction))
@@ -281,7 +279,7 @@ def _steady(signal_dn: FloatArray, exposed: NDArray[np.bool_]) -> NDArray[np.int
     """Frames exposed all through, before the beam last went off."""
     last_off = int(np.flatnonzero(exposed[:-1] & ~exposed[1:])[-1])
     inside = np.arange(signal_dn.size) <= last_off
-    return np.flatnonzero(exposed & inside & (signal_dn >= STEADY_SHARE * signal_dn[exposed].max()))
+    return np.flatnonzero(exposed & inside & (signal_dn >= STEADY_FRACTION * signal_dn[exposed].max()))
 
 
 def _tile_counts(usable: NDArray[np.bool_], row_edges: NDArray[np.int64], col_edges: NDArray[np.int64]) -> FloatArray:
