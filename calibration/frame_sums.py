@@ -69,6 +69,28 @@ def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind
     return frame
 
 
+def still_saturated(cleaned_dn: NDArray[np.float32], frame: NDArray[Any], saturation_dn: float) -> NDArray[np.float32]:
+    """A frame from which something was subtracted, with its saturated pixels left at saturation or above.
+
+    Parameters
+    ----------
+    cleaned_dn : (H, W) float32
+        The frame after the subtraction; written to. [DN]
+    frame : (H, W)
+        The frame as it was read. [DN]
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+
+    Returns
+    -------
+    cleaned_dn : (H, W) float32
+        The same array. [DN]
+    """
+    saturated = frame >= saturation_dn
+    cleaned_dn[saturated] = np.maximum(cleaned_dn[saturated], np.float32(saturation_dn))
+    return cleaned_dn
+
+
 def thin_out(frame: NDArray[Any]) -> NDArray[np.float64]:
     """Every n-th row and column of a frame, about a million pixels: enough for its medians."""
     step = max(1, int(np.sqrt(frame.size / MEDIAN_SAMPLES)))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet, calibration_set
-from calibration.clean_frames import ShieldedCols, without_lag, without_line_noise
+from calibration.dark.line_noise import ShieldedCols, without_line_noise
 from calibration.dark.model import DarkModel, DarkStack, estimate_dark_model
 from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
 from calibration.dark.scale import offset_at
@@ -37,7 +37,7 @@ from calibration.defects.find import (
 from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
 from calibration.frame_sums import FrameSums, check_frame
 from calibration.lag.fit import LagEstimate, estimate_lag
-from calibration.lag.model import LagModel
+from calibration.lag.model import LagModel, without_lag
 from calibration.lag.sequence import StepSequence
 from calibration.quality.numbers import flat_quality, line_noise
 from calibration.response.apply import apply_gain

@@ -28,7 +28,7 @@ CALIBRATION_STOREYS: list[set[str]] = [
     {"calibration.flags", "calibration.limits", "calibration.frame_sums"},
     {"calibration.steps"},
     {"calibration.dark", "calibration.lag"},
-    {"calibration.clean_frames", "calibration.response"},
+    {"calibration.response"},
     {"calibration.defects"},
     {"calibration.calibration_set", "calibration.staleness"},
     {"calibration.correction", "calibration.quality"},

@@ -9,6 +9,7 @@ least-squares estimate of a normal value seen through normal noise, known as the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.frame_sums import robust_sigma
+from calibration.frame_sums import check_frame, robust_sigma, still_saturated
+
+ShieldedCols = tuple[tuple[int, int], ...]  # columns that see no X-rays, half-open ranges
 
 CLIP_SIGMAS = 4.0  # a pixel farther from its row's mean is left out; 1 in 16,000 of a normal distribution   # chosen
 WIDE_CLIP_SIGMAS = 8.0  # the same against the whole frame, before the row's mean is known   # chosen
@@ -63,7 +66,7 @@ class LineNoise:
 def estimate_line_noise(
     raw_dn: NDArray[Any],
     offset_dn: NDArray[np.float32],
-    shielded_cols: tuple[tuple[int, int], ...],
+    shielded_cols: ShieldedCols,
     unusable: NDArray[np.bool_],
     cols_per_group: int = 0,
     dark_rate_dn_per_s: NDArray[np.float32] | None = None,
@@ -222,7 +225,54 @@ def subtract_line_noise(signal_dn: NDArray[Any], line: LineNoise) -> NDArray[np.
     return without
 
 
-def shielded_columns(shielded_cols: tuple[tuple[int, int], ...], cols: int) -> NDArray[np.intp]:
+def without_line_noise(
+    frames: Iterable[NDArray[Any]],
+    offset_dn: NDArray[np.float32],
+    shielded_cols: ShieldedCols,
+    unusable: NDArray[np.bool_],
+    saturation_dn: float,
+    name: str,
+) -> Iterator[NDArray[Any]]:
+    """Calibration frames less the noise of their rows; as they are where the panel has no shielded columns.
+
+    Maps learned from frames with line noise would carry it: it passes for noise of the pixels and hides noisy ones.
+    Frames stay raw values, on their offset.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W)
+        Raw frames; not written to. [DN]
+    offset_dn : (H, W) float32
+        Dark signal at their integration time. [DN]
+    shielded_cols : tuple of (int, int)
+        Columns that see no X-rays, half-open ranges. [1]
+    unusable : (H, W) bool
+        Pixels that are not to be trusted.
+    saturation_dn : float
+        Raw value from which a pixel no longer responds; a value there stays there. [DN]
+    name : str
+        What errors call the frames.
+
+    Yields
+    ------
+    frame : (H, W)
+        float32 where something was subtracted. [DN]
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a frame has another shape, or holds no finite numbers.
+    """
+    for k, frame in enumerate(frames):
+        frame = check_frame(frame, k, offset_dn.shape, name)
+        if not shielded_cols:
+            yield frame
+            continue
+        line = estimate_line_noise(frame, offset_dn, shielded_cols, unusable)
+        yield still_saturated(subtract_line_noise(frame.astype(np.float32), line), frame, saturation_dn)
+
+
+def shielded_columns(shielded_cols: ShieldedCols, cols: int) -> NDArray[np.intp]:
     """Numbers of the shielded columns of a panel of `cols` columns, rising, from half-open ranges.
 
     Raises

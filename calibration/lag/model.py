@@ -21,6 +21,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from calibration.frame_sums import check_frame, still_saturated
 from calibration.lag.record import LagCurve, curve_from_json, curve_to_json
 
 LARGEST_DN = 1e30  # a value beyond is no signal and is not caught; float32 ends at 3.4e38   # chosen
@@ -218,6 +220,60 @@ def subtract_lag(
         LARGEST_DN, state is None, corrected, after,
     )  # fmt: skip
     return corrected, LagState(after)
+
+
+def without_lag(
+    frames: Iterable[NDArray[Any]],
+    offset_dn: NDArray[np.float32],
+    model: LagModel | None,
+    frame_interval_s: float | None,
+    saturation_dn: float,
+    name: str,
+) -> Iterator[NDArray[Any]]:
+    """Calibration frames less what the earlier ones of their series left in them; as they are without a model.
+
+    The series starts on a panel that has long been read in the dark. Lag would make its first flats darker than the
+    rest. Frames stay raw values, on their offset.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W)
+        Raw frames in reading order; not written to. [DN]
+    offset_dn : (H, W) float32
+        Dark signal at their integration time. [DN]
+    model : LagModel or None
+        Of this panel and mode, where there is one.
+    frame_interval_s : float or None
+        Time from frame to frame; None where it is not known, which serves a single frame only. [s]
+    saturation_dn : float
+        Raw value from which a pixel no longer responds; a value there stays there. [DN]
+    name : str
+        What errors call the frames.
+
+    Yields
+    ------
+    frame : (H, W)
+        float32 where something was subtracted. [DN]
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a frame has another shape or holds no finite numbers, or there are several and the time between them is not
+        known.
+    """
+    state: LagState | None = None
+    for k, frame in enumerate(frames):
+        if model is None:
+            yield frame
+            continue
+        if state is not None and frame_interval_s is None:
+            raise ValueError(
+                f"{name} does not say frame_interval_s, the time from frame to frame, which its lag depends on"
+            )
+        frame = check_frame(frame, k, offset_dn.shape, name)
+        signal_dn = np.subtract(frame, offset_dn, dtype=np.float32)
+        signal_dn, state = subtract_lag(signal_dn, model, state, None if state is None else frame_interval_s)
+        yield still_saturated(signal_dn + offset_dn, frame, saturation_dn)
 
 
 def lag_to_json(model: LagModel) -> dict[str, Any]:
