@@ -15,9 +15,14 @@ from scipy.special import stdtrit
 
 from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
 from radiography.analysis.edge.heel import Heel, pixel_noise, without_heel
-from radiography.analysis.edge.line import EdgeLine, row_groups, trace_edge
-from radiography.analysis.edge.region import checked_region, refuse_steep, refuse_upright, turned_region, why_no_edge
-from radiography.analysis.edge.search import SlantedEdge, find_slanted_edges
+from radiography.analysis.edge.line import EdgeLine, refuse_steep, refuse_upright, row_groups, trace_edge
+from radiography.analysis.edge.search import (
+    SlantedEdge,
+    checked_region,
+    find_slanted_edges,
+    turned_region,
+    why_no_edge,
+)
 from radiography.analysis.edge.spread import (
     NEAREST_KNOTS,
     SplineEdge,

@@ -17,6 +17,8 @@ from scipy.interpolate import BSpline
 from radiography.analysis.edge.bins import sort_by_distance
 from radiography.analysis.edge.spread import fit_spline, knots_for
 
+LEAST_TRAVEL = 1.5  # pixels that the edge must move sideways so that the rows sample every phase of a pixel
+LARGEST_ANGLE_DEG = 39.0  # nearer to 45 the rows repeat each other
 LEAST_MARGIN = 8.0  # pixels that a row must have on each side of the edge to be used
 LARGEST_ORDER = 5  # of the polynomial for the edge's course
 EVIDENCE = 20.0  # by how much one more order must lower chi square; rows share noise, so more than the usual 4
@@ -212,6 +214,27 @@ def trace_edge(values: np.ndarray, usable: np.ndarray, middle_column: float, slo
         column, cosine, plate, contrast, sigma_plate, sigma_open, width, float(straight[1]), float(bow.max()),
         order, first, last, reach,
     )  # fmt: skip
+
+
+def refuse_steep(slope: float) -> None:
+    """The rows must not repeat each other."""
+    angle = float(np.degrees(np.arctan(abs(slope))))
+    if angle > LARGEST_ANGLE_DEG:
+        raise ValueError(
+            f"angle too large: the edge is tilted by {angle:.1f} degrees against rows or columns; "
+            f"at most {LARGEST_ANGLE_DEG:.0f}"
+        )
+
+
+def refuse_upright(slope: float, rows: int) -> None:
+    """The rows must sample all phases of a pixel."""
+    travel = rows * abs(slope)
+    if travel < LEAST_TRAVEL:
+        angle = float(np.degrees(np.arctan(abs(slope))))
+        raise ValueError(
+            f"angle too small: the edge is tilted by {angle:.2f} degrees and moves by {travel:.1f} pixels over {rows} "
+            f"rows; it must move by at least {LEAST_TRAVEL} pixels"
+        )
 
 
 def _current_shape(
