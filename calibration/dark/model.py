@@ -135,114 +135,187 @@ def estimate_dark_model(
     """
     _check_stacks(stacks, reference_time_s, doubling_K)
     notes: list[str] = []
-    temperatures = [stack.temperature_C for stack in stacks]
-    if None in temperatures and set(temperatures) != {None}:
-        notes.append("the temperature of some dark stacks is not known: all were taken to be of one temperature")
-        temperatures = [None] * len(stacks)
-    times = np.array([np.nan if stack.integration_time_s is None else stack.integration_time_s for stack in stacks])
-    frames = np.array([stack.offset.frames_used for stack in stacks])
-    typical = np.array([max(stack.offset.typical_noise_dn, QUANTISATION_NOISE_DN) for stack in stacks])
-    weight = frames / typical**2
-    known_times = _distinct(times)
+    temperatures = _temperatures(stacks, notes)
+    numbers = _stack_numbers(stacks)
+    known_times = _distinct(numbers.time_s)
     time_s = reference_time_s if reference_time_s is not None else (known_times[-1] if known_times else None)
-    nearest = _nearest(times, frames, time_s)
+    nearest = _nearest(numbers.time_s, numbers.frames, time_s)
+    if time_s is None or len(known_times) < 2:
+        return _mean_of_one_time(
+            stacks, numbers, nearest, time_s, doubling_K=doubling_K, saturation_dn=saturation_dn, notes=notes
+        )
     origin_C = temperatures[nearest]
-    if len(known_times) < 2:
-        return _mean_of_one_time(stacks, weight, nearest, time_s, known_times, doubling_K, saturation_dn, notes)
-    time_s = known_times[-1] if time_s is None else time_s
-    given_K = doubling_K
-    doubling_K, doubling_error_K = given_K if given_K is not None else ASSUMED_DOUBLING_K, None
     warmth = np.zeros(len(stacks)) if origin_C is None else np.array(temperatures, np.float64) - origin_C
-    if given_K is None and np.ptp(warmth) > 0:
-        fitted = _fit_doubling(stacks, times, warmth, weight)
-        if fitted is not None:
-            doubling_K, doubling_error_K = fitted
-        elif np.ptp(warmth) >= LEAST_SPAN_K:
-            notes.append(
-                f"the dark stacks do not show how the dark current grows with temperature: a doubling every "
-                f"{ASSUMED_DOUBLING_K:g} K was assumed"
-            )
-    effective_s = times * 2.0 ** (warmth / doubling_K)
+    doubling_K, doubling_error_K = _doubling(stacks, numbers, warmth, doubling_K, notes)
+    effective_s = numbers.time_s * 2.0 ** (warmth / doubling_K)
     if not known_times[0] * (1 - SAME_TIME) <= time_s <= known_times[-1] * (1 + SAME_TIME):
         notes.append(
             f"the offset is needed at {time_s:g} s but was measured from {known_times[0]:g} to {known_times[-1]:g} s: "
             f"it was extrapolated"
         )
+    lines = _fit_lines(stacks, numbers, effective_s, time_s)
+    departure_dn = _departures(stacks, lines, effective_s - time_s)
+    typical_chi_square = None
+    if lines.chi_square is not None:
+        freedom = len(stacks) - 2
+        typical_chi_square = float(np.median(thin_out(lines.chi_square))) / _median_chi_square(freedom, stacks)
+        if typical_chi_square > LARGEST_CHI_SQUARE:
+            worst = int(np.argmax(np.abs(departure_dn)))
+            notes.append(
+                f"the dark signal is not linear in integration time: reduced chi-square {typical_chi_square:.3g} in "
+                f"the typical pixel, and the level at {numbers.time_s[worst]:g} s is {departure_dn[worst]:+.2f} DN off "
+                f"the line"
+            )
+    return DarkModel(
+        reference=_reference(stacks, numbers, nearest, lines.offset_dn, lines.typical_error_dn),
+        rate_dn_per_s=lines.rate_dn_per_s,
+        offset_error_dn=lines.offset_error_dn,
+        rate_error_dn_per_s=lines.rate_error_dn_per_s,
+        typical_rate_dn_per_s=float(np.median(thin_out(lines.rate_dn_per_s))),
+        typical_rate_error_dn_per_s=float(np.median(thin_out(lines.rate_error_dn_per_s))),
+        time_s=float(time_s),
+        times_s=known_times,
+        temperature_C=origin_C,
+        doubling_K=float(doubling_K),
+        doubling_error_K=doubling_error_K,
+        chi_square=lines.chi_square,
+        typical_chi_square=typical_chi_square,
+        departure_dn=departure_dn,
+        saturated=_saturated(stacks, saturation_dn),
+        notes=tuple(notes),
+    )
 
+
+@dataclass(frozen=True, eq=False)
+class _StackNumbers:
+    """What places and weighs S stacks, (S,) each: integration time [s], NaN where not known; frames in the mean [1];
+    noise of the typical pixel in one frame [DN]; and weight, one over the variance of that pixel's mean. [1/DN2]"""
+
+    time_s: NDArray[np.float64]
+    frames: NDArray[np.int64]
+    noise_dn: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _PixelLines:
+    """Straight line of every pixel's dark signal against time, (H, W) float32 each.
+
+    Value at the reference time [DN], slope [DN/s], their standard errors, and the reduced chi-square, None from two
+    stacks. `typical_error_dn` is the error of the value in the typical pixel. [DN]
+    """
+
+    offset_dn: NDArray[np.float32]
+    rate_dn_per_s: NDArray[np.float32]
+    offset_error_dn: NDArray[np.float32]
+    rate_error_dn_per_s: NDArray[np.float32]
+    chi_square: NDArray[np.float32] | None
+    typical_error_dn: float
+
+
+def _temperatures(stacks: Sequence[DarkStack], notes: list[str]) -> list[float | None]:
+    """Temperature of each stack [deg C], None for all where that of one is not known."""
+    temperatures = [stack.temperature_C for stack in stacks]
+    if None in temperatures and set(temperatures) != {None}:
+        notes.append("the temperature of some dark stacks is not known: all were taken to be of one temperature")
+        return [None] * len(stacks)
+    return temperatures
+
+
+def _stack_numbers(stacks: Sequence[DarkStack]) -> _StackNumbers:
+    time_s = np.array([np.nan if stack.integration_time_s is None else stack.integration_time_s for stack in stacks])
+    frames = np.array([stack.offset.frames_used for stack in stacks])
+    noise_dn = np.array([max(stack.offset.typical_noise_dn, QUANTISATION_NOISE_DN) for stack in stacks])
+    return _StackNumbers(time_s, frames, noise_dn, frames / noise_dn**2)
+
+
+def _doubling(
+    stacks: Sequence[DarkStack],
+    numbers: _StackNumbers,
+    warmth: NDArray[np.float64],
+    given_K: float | None,
+    notes: list[str],
+) -> tuple[float, float | None]:
+    """Doubling temperature and its standard error [K]: given, else fitted, else assumed; no error but of a fit."""
+    if given_K is not None:
+        return given_K, None
+    if np.ptp(warmth) > 0:
+        fitted = _fit_doubling(stacks, numbers, warmth)
+        if fitted is not None:
+            return fitted
+    if np.ptp(warmth) >= LEAST_SPAN_K:
+        notes.append(
+            f"the dark stacks do not show how the dark current grows with temperature: a doubling every "
+            f"{ASSUMED_DOUBLING_K:g} K was assumed"
+        )
+    return ASSUMED_DOUBLING_K, None
+
+
+def _fit_lines(
+    stacks: Sequence[DarkStack], numbers: _StackNumbers, effective_s: NDArray[np.float64], time_s: float
+) -> _PixelLines:
+    """Weighted least squares of every pixel on the stacks' effective times (S,) [s], told at the reference time [s]."""
+    weight = numbers.weight
     total = weight.sum()
     centre_s = float((weight * effective_s).sum() / total)
     spread = float((weight * (effective_s - centre_s) ** 2).sum())
     to_rate = weight * (effective_s - centre_s) / spread
     to_offset = weight / total + to_rate * (time_s - centre_s)
-    offset_error = float(np.sqrt(1 / total + (time_s - centre_s) ** 2 / spread))  # of the typical pixel
-    rate_error = spread**-0.5
+    typical_error_dn = float(np.sqrt(1 / total + (time_s - centre_s) ** 2 / spread))
+    typical_rate_error = spread**-0.5
     shape = stacks[0].offset.offset_dn.shape
     offset_dn, rate, offset_errors, rate_errors = (np.empty(shape, np.float32) for _ in range(4))
     freedom = len(stacks) - 2
     chi_square = np.empty(shape, np.float32) if freedom else None
     for rows in _row_blocks(shape[0]):
         dark = np.stack([stack.offset.offset_dn[rows] for stack in stacks]).astype(np.float64)
-        noisiness = _noisiness(stacks, typical, rows)
+        noisiness = _noisiness(stacks, numbers.noise_dn, rows)
         block_rate = np.tensordot(to_rate, dark, 1)
         block_offset = np.tensordot(to_offset, dark, 1)
         offset_dn[rows], rate[rows] = block_offset, block_rate
-        offset_errors[rows] = offset_error * np.sqrt(noisiness)
-        rate_errors[rows] = rate_error * np.sqrt(noisiness)
+        offset_errors[rows] = typical_error_dn * np.sqrt(noisiness)
+        rate_errors[rows] = typical_rate_error * np.sqrt(noisiness)
         if chi_square is not None:
             residual = dark - block_offset - block_rate * (effective_s - time_s)[:, None, None]
             chi_square[rows] = np.tensordot(weight, residual**2, 1) / noisiness / freedom
-    thin_offset, thin_rate = thin_out(offset_dn), thin_out(rate)
-    departure_dn = tuple(
-        float(np.median(thin_out(stack.offset.offset_dn) - thin_offset - thin_rate * (effective - time_s)))
-        for stack, effective in zip(stacks, effective_s, strict=True)
+    return _PixelLines(offset_dn, rate, offset_errors, rate_errors, chi_square, typical_error_dn)
+
+
+def _departures(stacks: Sequence[DarkStack], lines: _PixelLines, later_s: NDArray[np.float64]) -> tuple[float, ...]:
+    """What the median pixel of each stack lies above its line, `later_s` (S,) after the reference time. [DN]"""
+    offset_dn, rate_dn_per_s = thin_out(lines.offset_dn), thin_out(lines.rate_dn_per_s)
+    return tuple(
+        float(np.median(thin_out(stack.offset.offset_dn) - offset_dn - rate_dn_per_s * later))
+        for stack, later in zip(stacks, later_s, strict=True)
     )
-    typical_chi_square = None
-    if chi_square is not None:
-        typical_chi_square = float(np.median(thin_out(chi_square))) / _median_chi_square(freedom, stacks)
-        if typical_chi_square > LARGEST_CHI_SQUARE:
-            worst = int(np.argmax(np.abs(departure_dn)))
-            notes.append(
-                f"the dark signal is not linear in integration time: reduced chi-square {typical_chi_square:.3g} in "
-                f"the typical pixel, and the level at {times[worst]:g} s is {departure_dn[worst]:+.2f} DN off the line"
-            )
-    reference = OffsetMap(
-        offset_dn,
-        stacks[nearest].offset.noise_dn,
-        stacks[nearest].offset.typical_noise_dn,
-        _equivalent_frames(typical[nearest], offset_error, frames),
-        _rejected(stacks),
-    )
-    return DarkModel(
-        reference,
-        rate,
-        offset_errors,
-        rate_errors,
-        float(np.median(thin_rate)),
-        float(np.median(thin_out(rate_errors))),
-        float(time_s),
-        known_times,
-        origin_C,
-        float(doubling_K),
-        doubling_error_K,
-        chi_square,
-        typical_chi_square,
-        departure_dn,
-        _saturated(stacks, saturation_dn),
-        tuple(notes),
+
+
+def _reference(
+    stacks: Sequence[DarkStack], numbers: _StackNumbers, nearest: int, offset_dn: NDArray[np.float32], error_dn: float
+) -> OffsetMap:
+    """Offset map of the model, with the noise of the stack nearest to the reference time."""
+    near = stacks[nearest].offset
+    return OffsetMap(
+        offset_dn=offset_dn,
+        noise_dn=near.noise_dn,
+        typical_noise_dn=near.typical_noise_dn,
+        frames_used=_equivalent_frames(numbers.noise_dn[nearest], error_dn, numbers.frames),
+        frames_rejected=tuple(k for stack in stacks for k in stack.offset.frames_rejected),
     )
 
 
 def _mean_of_one_time(
     stacks: Sequence[DarkStack],
-    weight: NDArray[np.float64],
+    numbers: _StackNumbers,
     nearest: int,
     time_s: float | None,
-    known_times: tuple[float, ...],
+    *,
     doubling_K: float | None,
     saturation_dn: float,
     notes: list[str],
 ) -> DarkModel:
     """The model without a rate: the weighted mean of the stacks, and of a single stack itself."""
+    known_times = _distinct(numbers.time_s)
     if known_times and time_s is not None and differs(time_s, known_times[0]):
         raise ValueError(
             f"the offset is needed at {time_s:g} s but all darks were integrated for {known_times[0]:g} s: add darks "
@@ -254,49 +327,42 @@ def _mean_of_one_time(
             f"dark stacks from {min(warm):g} to {max(warm):g} deg C need two or more integration times, got one: their "
             f"mean would hold at neither temperature"
         )
-    typical = np.array([max(stack.offset.typical_noise_dn, QUANTISATION_NOISE_DN) for stack in stacks])
-    error = float(weight.sum() ** -0.5)
-    offset_error = np.empty(stacks[0].offset.offset_dn.shape, np.float32)
-    for rows in _row_blocks(len(offset_error)):
-        offset_error[rows] = error * np.sqrt(_noisiness(stacks, typical, rows))
+    weight = numbers.weight
+    error_dn = float(weight.sum() ** -0.5)
+    offset_error_dn = np.empty(stacks[0].offset.offset_dn.shape, np.float32)
+    for rows in _row_blocks(len(offset_error_dn)):
+        offset_error_dn[rows] = error_dn * np.sqrt(_noisiness(stacks, numbers.noise_dn, rows))
     reference = stacks[0].offset
     if len(stacks) > 1:
         mean = np.zeros(reference.offset_dn.shape)
         for fraction, stack in zip(weight / weight.sum(), stacks, strict=True):
             mean += fraction * stack.offset.offset_dn
-        frames = np.array([stack.offset.frames_used for stack in stacks])
-        near = stacks[nearest].offset
-        equivalent = _equivalent_frames(typical[nearest], error, frames)
-        reference = OffsetMap(
-            mean.astype(np.float32), near.noise_dn, near.typical_noise_dn, equivalent, _rejected(stacks)
-        )
+        reference = _reference(stacks, numbers, nearest, mean.astype(np.float32), error_dn)
     return DarkModel(
-        reference,
-        None,
-        offset_error,
-        None,
-        None,
-        None,
-        None if time_s is None else float(time_s),
-        known_times,
-        stacks[nearest].temperature_C if None not in [stack.temperature_C for stack in stacks] else None,
-        float(ASSUMED_DOUBLING_K if doubling_K is None else doubling_K),
-        None,
-        None,
-        None,
-        (0.0,) * len(stacks),
-        _saturated(stacks, saturation_dn),
-        tuple(notes),
+        reference=reference,
+        rate_dn_per_s=None,
+        offset_error_dn=offset_error_dn,
+        rate_error_dn_per_s=None,
+        typical_rate_dn_per_s=None,
+        typical_rate_error_dn_per_s=None,
+        time_s=None if time_s is None else float(time_s),
+        times_s=known_times,
+        temperature_C=stacks[nearest].temperature_C if len(warm) == len(stacks) else None,
+        doubling_K=float(ASSUMED_DOUBLING_K if doubling_K is None else doubling_K),
+        doubling_error_K=None,
+        chi_square=None,
+        typical_chi_square=None,
+        departure_dn=(0.0,) * len(stacks),
+        saturated=_saturated(stacks, saturation_dn),
+        notes=tuple(notes),
     )
 
 
 def _fit_doubling(
-    stacks: Sequence[DarkStack],
-    times: NDArray[np.float64],
-    warmth: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    stacks: Sequence[DarkStack], numbers: _StackNumbers, warmth: NDArray[np.float64]
 ) -> tuple[float, float] | None:
     """Doubling temperature and its standard error from the panel's medians [K]; None where they do not tell."""
+    times, weight = numbers.time_s, numbers.weight
     pairs = {(round(float(t), 9), round(float(w), 3)) for t, w in zip(times, warmth, strict=True)}
     if len(pairs) < 3 or np.ptp(warmth) < LEAST_SPAN_K:
         return None
@@ -359,10 +425,6 @@ def _median_chi_square(freedom: int, stacks: Sequence[DarkStack]) -> float:
 def _equivalent_frames(noise_dn: float, error_dn: float, frames: NDArray[np.int64]) -> int:
     """Frames at the reference time whose mean would have the same error: at least 1, at most all. [1]"""
     return int(min(max(np.floor((noise_dn / error_dn) ** 2 * (1 + 1e-9)), 1), frames.sum()))
-
-
-def _rejected(stacks: Sequence[DarkStack]) -> tuple[int, ...]:
-    return tuple(k for stack in stacks for k in stack.offset.frames_rejected)
 
 
 def _saturated(stacks: Sequence[DarkStack], saturation_dn: float) -> NDArray[np.bool_]:
