@@ -7,7 +7,7 @@ scatter.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -18,45 +18,66 @@ TILES = 8  # a frame is judged on 8 x 8 tiles, so that light in one corner shows
 MEDIAN_SAMPLES = 1_000_000  # pixels behind a frame's medians   # chosen: 20 ms, median to 0.0013 sigma
 
 
+class _Sums(NamedTuple):
+    """First value of each pixel, and sums of the later deviations from it and of their squares, (H, W) each."""
+
+    first: NDArray[np.float64]
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+
+
 class FrameSums:
     """Running sums of (frame - offset) * scale over frames of one shape, relative to the first of them."""
 
     def __init__(self, offset_dn: NDArray[np.float32]) -> None:
         self.count = 0
         self._offset_dn = offset_dn
-        self._first = np.zeros(offset_dn.shape, np.float64)
-        self._sum = np.zeros(offset_dn.shape, np.float64)
-        self._square = np.zeros(offset_dn.shape, np.float64)
+        self._sums = _Sums(*(np.zeros(offset_dn.shape, np.float64) for _ in range(3)))
 
     def add(self, frame: NDArray[Any], scale: float = 1.0, saturation_dn: float = np.inf) -> None:
         """Add one frame; a pixel at or above saturation has no mean from then on (NaN)."""
         frame = frame if frame.dtype == np.uint16 else frame.astype(np.float64)
-        _add_frame(
-            np.ascontiguousarray(frame),
-            self._offset_dn,
-            scale,
-            saturation_dn,
-            self.count == 0,
-            self._first,
-            self._sum,
-            self._square,
-        )
+        _add_frame(np.ascontiguousarray(frame), self._offset_dn, scale, saturation_dn, self.count == 0, self._sums)
         self.count += 1
 
     def mean(self) -> NDArray[np.float64]:
         """Mean of the frames so far."""
-        return self._first + self._sum / self.count
+        return self._sums.first + self._sums.total / self.count
 
     def scatter(self) -> NDArray[np.float32] | None:
         """Standard deviation of one frame about the mean; None from fewer than two frames."""
         if self.count < 2:
             return None
-        variance = (self._square - self._sum**2 / self.count) / (self.count - 1)
+        variance = (self._sums.square - self._sums.total**2 / self.count) / (self.count - 1)
         return np.sqrt(np.maximum(variance, 0.0)).astype(np.float32)
 
 
 def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind: str) -> NDArray[Any]:
-    """The frame as an array, after ValueError or TypeError for what cannot be frame `k` of a stack."""
+    """The frame as an array, after a check that it can be one of a stack.
+
+    Parameters
+    ----------
+    frame : (H, W)
+        Integers or floats, or a list of them. [DN]
+    k : int
+        Its number in the stack, from 0, for the error. [1]
+    shape : tuple of int or None
+        Shape of the other frames; None for the first.
+    kind : str
+        What errors call the frames, such as "dark".
+
+    Returns
+    -------
+    frame : (H, W)
+        [DN]
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or values that are not finite.
+    TypeError
+        If it holds no real numbers.
+    """
     frame = np.asarray(frame)
     if frame.ndim != 2 or frame.size == 0:
         raise ValueError(f"{kind} frame {k + 1} has shape {frame.shape}; a frame is (rows, columns)")
@@ -109,10 +130,22 @@ def tile_medians(frame: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def typical_scatter(scatter: NDArray[Any], count: int) -> float:
-    """Standard deviation of the typical pixel, from the standard deviations of many pixels over ``count`` frames.
+    """Standard deviation of the typical pixel, from the standard deviations of many pixels over a few frames.
 
     The median of a standard deviation from few values lies below the true one, by 11 % for 4 frames: the square root of
     the median of chi-square over its degrees of freedom.
+
+    Parameters
+    ----------
+    scatter : array
+        Standard deviation of each pixel. [any unit]
+    count : int
+        Frames behind each, two or more. [1]
+
+    Returns
+    -------
+    sigma : float
+        [unit of `scatter`]
     """
     freedom = count - 1
     return float(np.median(scatter) / np.sqrt(2.0 * gammaincinv(0.5 * freedom, 0.5) / freedom))
@@ -124,9 +157,12 @@ def robust_sigma(values: NDArray[Any]) -> float:
 
 
 @njit(parallel=True, cache=True)
-def _add_frame(frame, offset, scale, saturation, is_first, first, total, square):  # type: ignore[no-untyped-def]
-    """All (H, W); writes every element of `first` on the first frame, then only of `total` and `square`."""
+def _add_frame(
+    frame: NDArray[Any], offset: NDArray[np.float32], scale: float, saturation: float, is_first: bool, sums: _Sums
+) -> None:
+    """All (H, W); writes every element of `sums.first` on the first frame, then only of the other two."""
     rows, cols = frame.shape
+    first, total, square = sums
     for i in prange(rows):
         for j in range(cols):
             value = (float(frame[i, j]) - float(offset[i, j])) * scale

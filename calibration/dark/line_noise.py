@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -121,74 +121,35 @@ def estimate_line_noise(
         raise ValueError(f"cols_per_group must be 0 or more, got {cols_per_group}")
     cols = shielded_columns(shielded_cols, shape[1])
     per_group = min(cols_per_group, shape[1]) or shape[1]
-    groups = -(-shape[1] // per_group)
     known, starts = np.unique(cols // per_group, return_index=True)
-    starts = np.append(starts, cols.size)
-    if raw_dn.dtype != np.uint16:
-        raw_dn = raw_dn.astype(np.float32, copy=False)
-    raw_dn, offset_dn, unusable = (np.ascontiguousarray(plane) for plane in (raw_dn, offset_dn, unusable))
-    rate = offset_dn if dark_rate_dn_per_s is None else np.ascontiguousarray(dark_rate_dn_per_s)
-    excess_s = 0.0 if dark_rate_dn_per_s is None else float(dark_excess_s)
+    frame = _frame_over_dark(raw_dn, offset_dn, unusable, dark_rate_dn_per_s, dark_excess_s)
+    clipping = _clipping(frame, cols, per_group)
+    size = shape[0], known.size
+    rows = _RowMeans(np.empty(size), np.empty(size), np.empty(size, np.int64))
+    _average_rows(frame, cols, np.append(starts, cols.size), clipping, rows)
 
-    centre_dn, spread_dn, pixel_dn = _frame_statistics(raw_dn, offset_dn, rate, excess_s, unusable, cols, per_group)
-    mean = np.empty((shape[0], known.size))
-    square, count = np.empty_like(mean), np.empty(mean.shape, np.int64)
-    _average_rows(
-        raw_dn,
-        offset_dn,
-        rate,
-        excess_s,
-        unusable,
-        cols,
-        starts,
-        centre_dn,
-        WIDE_CLIP_SIGMAS * max(spread_dn, _QUANTISATION_DN),
-        CLIP_SIGMAS * max(pixel_dn, _QUANTISATION_DN),
-        mean,
-        square,
-        count,
-    )
-    variance = _pooled_variance(square, count)
-    measured = count > 0
-    error = variance / np.where(measured, count, np.inf)  # of each row's mean, (H, K) [DN2]
-    level = np.array([_median(mean[measured[:, g], g]) for g in range(known.size)])
-    shift = np.where(measured, mean - level, 0.0)
-
-    line_dn = np.zeros((shape[0], groups), np.float32)
-    shrink, sigma_dn, left_dn = (np.zeros(groups) for _ in range(3))
-    seen = [_clipped_variance(shift[measured[:, g], g]) for g in range(known.size)]
-    for g, group in enumerate(known):
-        line_variance = max(seen[g] - _mean(error[measured[:, g], g]), 0.0)
-        factor = _shrink(line_variance, error[:, g]) * measured[:, g]
-        line_dn[:, group] = factor * shift[:, g]
-        shrink[group] = _median(factor[measured[:, g]])
-        sigma_dn[group] = np.sqrt(line_variance)
-        left_dn[group] = np.sqrt(line_variance * (1.0 - shrink[group]))
-
-    total = count.sum(axis=1)
-    any_measured = total > 0
-    every = (count * shift).sum(axis=1) / np.maximum(total, 1)
-    blind = np.setdiff1d(np.arange(groups), known)
-    if blind.size:
-        common = _common_variance(shift, measured) if known.size > 1 else float(sigma_dn[known[0]] ** 2)
-        scatter = _clipped_variance(every[any_measured])
-        fraction = min(common / scatter, 1.0) if scatter > 0 else 0.0
-        own = float(np.mean(sigma_dn[known] ** 2))
-        line_dn[:, blind] = (fraction * every)[:, None]
-        shrink[blind], sigma_dn[blind] = fraction, np.sqrt(own)
-        left_dn[blind] = np.sqrt(max(own - fraction * common, 0.0))
-    rows = np.where(any_measured, (count * mean).sum(axis=1) / np.maximum(total, 1), np.nan)[any_measured]
+    variance = _pooled_variance(rows.square, rows.pixels)
+    measured = rows.pixels > 0
+    error = variance / np.where(measured, rows.pixels, np.inf)  # of each row's mean, (H, K) [DN2]
+    level = np.array([_median(rows.mean[measured[:, g], g]) for g in range(known.size)])
+    shift = np.where(measured, rows.mean - level, 0.0)
+    noise = _no_noise(shape[0], -(-shape[1] // per_group))
+    _fill_measured(noise, known, shift, measured, error)
+    total = rows.pixels.sum(axis=1)
+    _fill_blind(noise, known, shift, measured, (rows.pixels * shift).sum(axis=1) / np.maximum(total, 1))
+    above = ((rows.pixels * rows.mean).sum(axis=1) / np.maximum(total, 1))[total > 0]
+    drift_dn = _median(above)
     return LineNoise(
-        line_dn,
-        per_group,
-        shrink,
-        sigma_dn,
-        left_dn,
-        float(np.sqrt(variance)),
-        _median(rows),
-        float(_MEDIAN_ERROR * np.sqrt(_clipped_variance(rows - _median(rows)) / max(rows.size, 1))),
-        int(total.sum()),
-        int(np.count_nonzero(~any_measured)),
+        line_dn=noise.line_dn,
+        cols_per_group=per_group,
+        shrink=noise.shrink,
+        sigma_dn=noise.sigma_dn,
+        left_dn=noise.left_dn,
+        pixel_dn=float(np.sqrt(variance)),
+        drift_dn=drift_dn,
+        drift_error_dn=float(_MEDIAN_ERROR * np.sqrt(_clipped_variance(above - drift_dn) / max(above.size, 1))),
+        pixels_used=int(total.sum()),
+        rows_without=int(np.count_nonzero(total == 0)),
     )
 
 
@@ -273,7 +234,19 @@ def without_line_noise(
 
 
 def shielded_columns(shielded_cols: ShieldedCols, cols: int) -> NDArray[np.intp]:
-    """Numbers of the shielded columns of a panel of `cols` columns, rising, from half-open ranges.
+    """Numbers of the shielded columns of a panel, rising.
+
+    Parameters
+    ----------
+    shielded_cols : tuple of (int, int)
+        Columns that see no X-rays, half-open ranges. [1]
+    cols : int
+        Columns of the panel. [1]
+
+    Returns
+    -------
+    columns : (N,) intp
+        Each once. [1]
 
     Raises
     ------
@@ -288,20 +261,67 @@ def shielded_columns(shielded_cols: ShieldedCols, cols: int) -> NDArray[np.intp]
     return np.unique(np.concatenate([np.arange(first, last, dtype=np.intp) for first, last in shielded_cols]))
 
 
-def _frame_statistics(
+class _FrameOverDark(NamedTuple):
+    """A frame and its dark signal `offset` + `rate` * `excess_s`, (H, W) planes [DN, DN, DN/s] and a time [s]."""
+
+    raw: NDArray[Any]
+    offset: NDArray[np.float32]
+    rate: NDArray[np.float32]
+    excess_s: float
+    unusable: NDArray[np.bool_]
+
+
+class _Clipping(NamedTuple):
+    """Centre of the frame's shielded pixels, and how far a pixel may lie from it and from its row's mean. [DN]"""
+
+    centre_dn: float
+    wide_dn: float
+    narrow_dn: float
+
+
+class _RowMeans(NamedTuple):
+    """Of the good shielded pixels of each row and group, (H, K): mean [DN], squared deviations [DN2], number [1]."""
+
+    mean: NDArray[np.float64]
+    square: NDArray[np.float64]
+    pixels: NDArray[np.int64]
+
+
+class _GroupNoise(NamedTuple):
+    """Line noise of G groups while it is found, as in `LineNoise`: shifts (H, G) [DN], and (G,) numbers of each."""
+
+    line_dn: NDArray[np.float32]
+    shrink: NDArray[np.float64]
+    sigma_dn: NDArray[np.float64]
+    left_dn: NDArray[np.float64]
+
+
+def _no_noise(rows: int, groups: int) -> _GroupNoise:
+    return _GroupNoise(np.zeros((rows, groups), np.float32), *(np.zeros(groups) for _ in range(3)))
+
+
+def _frame_over_dark(
     raw_dn: NDArray[Any],
     offset_dn: NDArray[np.float32],
-    rate: NDArray[np.float32],
-    excess_s: float,
     unusable: NDArray[np.bool_],
-    cols: NDArray[np.intp],
-    per_group: int,
-) -> tuple[float, float, float]:
-    """Median and robust scatter of the shielded pixels over the frame, and of one pixel within its row. [DN]"""
-    step = -(-raw_dn.shape[0] * cols.size // SAMPLES)
-    rows = slice(None, None, step)
-    above = raw_dn[rows, cols].astype(np.float64) - offset_dn[rows, cols] - excess_s * rate[rows, cols].astype(float)
-    good = ~unusable[rows, cols] & np.isfinite(above)
+    rate_dn_per_s: NDArray[np.float32] | None,
+    excess_s: float,
+) -> _FrameOverDark:
+    """Contiguous planes of the types that the kernel is compiled for."""
+    if raw_dn.dtype != np.uint16:
+        raw_dn = raw_dn.astype(np.float32, copy=False)
+    raw_dn, offset_dn, unusable = (np.ascontiguousarray(plane) for plane in (raw_dn, offset_dn, unusable))
+    if rate_dn_per_s is None:  # any plane stands for it: nothing of it is added
+        return _FrameOverDark(raw_dn, offset_dn, offset_dn, 0.0, unusable)
+    return _FrameOverDark(raw_dn, offset_dn, np.ascontiguousarray(rate_dn_per_s), float(excess_s), unusable)
+
+
+def _clipping(frame: _FrameOverDark, cols: NDArray[np.intp], per_group: int) -> _Clipping:
+    """Limits for the shielded pixels from some rows of the frame: scatter of all, and of neighbours in a row."""
+    rows = slice(None, None, -(-frame.raw.shape[0] * cols.size // SAMPLES))
+    raw, offset, rate = frame.raw[rows, cols], frame.offset[rows, cols], frame.rate[rows, cols]
+    above = raw.astype(np.float64) - offset - frame.excess_s * rate.astype(float)
+    good = ~frame.unusable[rows, cols] & np.isfinite(above)
     together = np.diff(cols // per_group) == 0
     pairs = (good[:, 1:] & good[:, :-1])[:, together]
     if not pairs.any():
@@ -311,7 +331,47 @@ def _frame_statistics(
         )
     above[~good] = 0.0  # differences of infinities would be no number
     values, steps = above[good], np.diff(above, axis=1)[:, together][pairs]
-    return float(np.median(values)), robust_sigma(values), float(1.4826 * np.median(np.abs(steps)) / 2**0.5)
+    pixel_dn = float(1.4826 * np.median(np.abs(steps)) / 2**0.5)
+    wide_dn = WIDE_CLIP_SIGMAS * max(robust_sigma(values), _QUANTISATION_DN)
+    return _Clipping(float(np.median(values)), wide_dn, CLIP_SIGMAS * max(pixel_dn, _QUANTISATION_DN))
+
+
+def _fill_measured(
+    noise: _GroupNoise,
+    known: NDArray[np.intp],
+    shift: NDArray[np.float64],
+    measured: NDArray[np.bool_],
+    error: NDArray[np.float64],
+) -> None:
+    """Writes the groups `known` (K,) that have shielded pixels, from their shifts (H, K) and error variances (H, K)."""
+    for g, group in enumerate(known):
+        seen = _clipped_variance(shift[measured[:, g], g])
+        line_variance = max(seen - _mean(error[measured[:, g], g]), 0.0)
+        factor = _shrink(line_variance, error[:, g]) * measured[:, g]
+        noise.line_dn[:, group] = factor * shift[:, g]
+        noise.shrink[group] = _median(factor[measured[:, g]])
+        noise.sigma_dn[group] = np.sqrt(line_variance)
+        noise.left_dn[group] = np.sqrt(line_variance * (1.0 - noise.shrink[group]))
+
+
+def _fill_blind(
+    noise: _GroupNoise,
+    known: NDArray[np.intp],
+    shift: NDArray[np.float64],
+    measured: NDArray[np.bool_],
+    every: NDArray[np.float64],
+) -> None:
+    """Writes the groups without shielded pixels, from the mean shift (H,) of all, as far as it is common to them."""
+    blind = np.setdiff1d(np.arange(noise.shrink.size), known)
+    if not blind.size:
+        return
+    common = _common_variance(shift, measured) if known.size > 1 else float(noise.sigma_dn[known[0]] ** 2)
+    scatter = _clipped_variance(every[measured.any(axis=1)])
+    fraction = min(common / scatter, 1.0) if scatter > 0 else 0.0
+    own = float(np.mean(noise.sigma_dn[known] ** 2))
+    noise.line_dn[:, blind] = (fraction * every)[:, None]
+    noise.shrink[blind], noise.sigma_dn[blind] = fraction, np.sqrt(own)
+    noise.left_dn[blind] = np.sqrt(max(own - fraction * common, 0.0))
 
 
 def _pooled_variance(square: NDArray[np.float64], count: NDArray[np.int64]) -> float:
@@ -355,10 +415,17 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 @njit(parallel=True, cache=True)
-def _average_rows(  # type: ignore[no-untyped-def]
-    raw, offset, rate, excess_s, unusable, cols, starts, centre, wide, narrow, mean, square, count
-):
-    """Writes every element of `mean`, `square` (deviations about it) and `count`, (H, K), from (H, W) planes."""
+def _average_rows(
+    frame: _FrameOverDark,
+    cols: NDArray[np.intp],
+    starts: NDArray[np.intp],
+    clipping: _Clipping,
+    rows: _RowMeans,
+) -> None:
+    """Writes every element of `rows`; group g has the columns `cols[starts[g]:starts[g + 1]]`."""
+    raw, offset, rate, excess_s, unusable = frame
+    centre, wide, narrow = clipping
+    mean, square, count = rows
     for i in prange(mean.shape[0]):
         values = np.empty(cols.size)
         for g in range(mean.shape[1]):
@@ -373,7 +440,7 @@ def _average_rows(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _clipped_mean(values, centre, wide, narrow):  # type: ignore[no-untyped-def]
+def _clipped_mean(values: NDArray[np.float64], centre: float, wide: float, narrow: float) -> tuple[float, float, int]:
     """Mean, squared deviations and number of the values (n,) near the frame's centre, then twice near their own mean.
 
     Where less than half of the values are left their median is returned, with NaN for the deviations.

@@ -6,13 +6,13 @@ is warmer. How much shows in its temperature, or better in pixels that see no X-
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.dark.line_noise import SAMPLES, shielded_columns
+from calibration.dark.line_noise import SAMPLES, ShieldedCols, shielded_columns
 from calibration.dark.offset import QUANTISATION_NOISE_DN
 from calibration.frame_sums import robust_sigma
 
@@ -67,7 +67,19 @@ def offset_at(
 def dark_excess_s(
     rate_known: bool, dark_time_s: float | None, integration_time_s: float | None, scale: float = 1.0
 ) -> float:
-    """Effective integration time of a frame less that of the offset map: what the dark rate is multiplied with. [s]
+    """Effective integration time of a frame less that of the offset map: what the dark rate is multiplied with.
+
+    Parameters
+    ----------
+    rate_known : bool
+        Whether the calibration has a dark rate.
+    dark_time_s, integration_time_s, scale
+        As for `offset_at`.
+
+    Returns
+    -------
+    excess_s : float
+        scale * integration time - dark time; 0 without a rate. [s]
 
     Raises
     ------
@@ -93,7 +105,7 @@ def dark_excess_s(
 
 
 def dark_scale_from_temperature(temperature_C: float, calibration_C: float, doubling_K: float) -> float:
-    """Dark current at the panel's temperature over that of the calibration, 2 ** ((T - T_0) / dT). [1]
+    """Dark current at the panel's temperature over that of the calibration, 2 ** ((T - T_0) / dT).
 
     Parameters
     ----------
@@ -101,6 +113,11 @@ def dark_scale_from_temperature(temperature_C: float, calibration_C: float, doub
         Of the panel now and in the darks. [deg C]
     doubling_K : float
         Rise of temperature that doubles the dark current. [K]
+
+    Returns
+    -------
+    scale : float
+        [1]
 
     Raises
     ------
@@ -120,7 +137,7 @@ def dark_scale_from_reference(
     dark_rate_dn_per_s: NDArray[np.float32],
     dark_time_s: float,
     integration_time_s: float,
-    shielded_cols: tuple[tuple[int, int], ...],
+    shielded_cols: ShieldedCols,
     unusable: NDArray[np.bool_],
     prior_scale: float = 1.0,
     prior_error: float = PRIOR_SCALE_ERROR,
@@ -182,45 +199,81 @@ def dark_scale_from_reference(
         raise ValueError(f"the prior scale needs a positive error, got {prior_scale} with error {prior_error}")
     if not shielded_cols:
         return prior_scale, prior_error
-    cols = shielded_columns(shielded_cols, raw_dn.shape[1])
     if raw_dn.dtype != np.uint16:
         raw_dn = raw_dn.astype(np.float32, copy=False)
-    planes = [np.ascontiguousarray(plane) for plane in (raw_dn, offset_dn, dark_rate_dn_per_s, unusable)]
-
-    # Limits come from every n-th row, the sums from all.
-    rows = slice(None, None, -(-raw_dn.shape[0] * cols.size // SAMPLES))
-    few_raw, few_offset, few_rate, few_unusable = (plane[rows, cols] for plane in planes)
-    expected = few_rate.astype(np.float64) * integration_time_s  # L t
-    above = few_raw - (few_offset - few_rate.astype(np.float64) * dark_time_s)  # R - B
-    good = ~few_unusable & np.isfinite(above) & np.isfinite(expected)
-    middle = float(np.median(expected[good])) if good.any() else 0.0
-    if middle <= 0:
+    frame = _ReferenceFrame(
+        raw=np.ascontiguousarray(raw_dn),
+        offset=np.ascontiguousarray(offset_dn),
+        rate=np.ascontiguousarray(dark_rate_dn_per_s),
+        unusable=np.ascontiguousarray(unusable),
+        dark_time_s=float(dark_time_s),
+        time_s=float(integration_time_s),
+    )
+    found = _fit_scale(frame, shielded_columns(shielded_cols, raw_dn.shape[1]), rate_error_dn_per_s)
+    if found is None:
         return prior_scale, prior_error
-    reach = _RATE_CLIP_SIGMAS * max(robust_sigma(expected[good]), 0.05 * middle)
-    good &= np.abs(expected - middle) <= reach
-    scale = float(np.median(above[good])) / middle
-    noise_part = (rate_error_dn_per_s * integration_time_s) ** 2
-    sums = np.empty((4, raw_dn.shape[0]))
-    for _ in range(2):
-        residual = (above - scale * expected)[good]
-        centre, spread = float(np.median(residual)), max(robust_sigma(residual), QUANTISATION_NOISE_DN)
-        limits = (middle - reach, middle + reach, centre - _CLIP_SIGMAS * spread, centre + _CLIP_SIGMAS * spread)
-        _sum_rows(*planes, cols, float(dark_time_s), float(integration_time_s), scale, limits, sums)
-        numerator, square, first, used = sums
-        if not _says_something(first.sum(), square.sum(), used.sum(), noise_part):
-            return prior_scale, prior_error
-        scale = float(numerator.sum() / square.sum())
-    # The rate's own noise flattens the regression of R - offset on the rate, whose slope is k t - dark time.
-    steeper = float(square.sum() / (square.sum() - used.sum() * noise_part))
-    through = dark_time_s / integration_time_s
-    measured = through + (scale - through) * steeper
-    error = steeper * float(np.sqrt(((numerator - scale * square) ** 2).sum()) / square.sum())
+    measured, error = found
     trust = prior_error**2 / (prior_error**2 + error**2)
     return float(prior_scale + trust * (measured - prior_scale)), float(np.sqrt(trust) * error)
 
 
+class _ReferenceFrame(NamedTuple):
+    """A frame and what the calibration knows of it: (H, W) planes [DN, DN, DN/s, bool] and the two times. [s]"""
+
+    raw: NDArray[Any]
+    offset: NDArray[np.float32]
+    rate: NDArray[np.float32]
+    unusable: NDArray[np.bool_]
+    dark_time_s: float
+    time_s: float
+
+
+def _fit_scale(
+    frame: _ReferenceFrame, cols: NDArray[np.intp], rate_error_dn_per_s: float
+) -> tuple[float, float] | None:
+    """Scale and standard error from the pixels of some columns alone [1]; None where their dark signal is too small."""
+    # Limits come from every n-th row, the sums from all.
+    rows = slice(None, None, -(-frame.raw.shape[0] * cols.size // SAMPLES))
+    few_rate = frame.rate[rows, cols].astype(np.float64)
+    expected = few_rate * frame.time_s  # L t
+    above = frame.raw[rows, cols] - (frame.offset[rows, cols] - few_rate * frame.dark_time_s)  # R - B
+    good = ~frame.unusable[rows, cols] & np.isfinite(above) & np.isfinite(expected)
+    middle = float(np.median(expected[good])) if good.any() else 0.0
+    if middle <= 0:
+        return None
+    reach = _RATE_CLIP_SIGMAS * max(robust_sigma(expected[good]), 0.05 * middle)
+    good &= np.abs(expected - middle) <= reach
+    scale = float(np.median(above[good])) / middle
+    noise_part = (rate_error_dn_per_s * frame.time_s) ** 2
+    sums = np.empty((4, frame.raw.shape[0]))
+    for _ in range(2):
+        residual = (above - scale * expected)[good]
+        centre, spread = float(np.median(residual)), max(robust_sigma(residual), QUANTISATION_NOISE_DN)
+        limits = (middle - reach, middle + reach, centre - _CLIP_SIGMAS * spread, centre + _CLIP_SIGMAS * spread)
+        _sum_rows(frame, cols, scale, limits, sums)
+        numerator, square, first, used = sums
+        if not _says_something(first.sum(), square.sum(), used.sum(), noise_part):
+            return None
+        scale = float(numerator.sum() / square.sum())
+    # The rate's own noise flattens the regression of R - offset on the rate, whose slope is k t - dark time.
+    steeper = float(square.sum() / (square.sum() - used.sum() * noise_part))
+    through = frame.dark_time_s / frame.time_s
+    measured = through + (scale - through) * steeper
+    return measured, steeper * float(np.sqrt(((numerator - scale * square) ** 2).sum()) / square.sum())
+
+
 def differs(time_s: float, other_s: float) -> bool:
-    """Whether two integration times are not the same one."""
+    """Whether two integration times are not the same one.
+
+    Parameters
+    ----------
+    time_s, other_s : float
+        Not negative. [s]
+
+    Returns
+    -------
+    different : bool
+    """
     return abs(time_s - other_s) > SAME_TIME * max(abs(time_s), abs(other_s))
 
 
@@ -243,11 +296,19 @@ def _says_something(total: float, square: float, count: float, noise_part: float
 
 
 @njit(parallel=True, cache=True)
-def _sum_rows(raw, offset, rate, unusable, cols, dark_time, time, scale, limits, sums):  # type: ignore[no-untyped-def]
-    """Sums over the good `cols` of each row of (H, W) planes; writes every element of `sums` (4, H).
+def _sum_rows(
+    frame: _ReferenceFrame,
+    cols: NDArray[np.intp],
+    scale: float,
+    limits: tuple[float, float, float, float],
+    sums: NDArray[np.float64],
+) -> None:
+    """Sums over the good `cols` of each row; writes every element of `sums` (4, H).
 
-    They are (R - B) L t, (L t)^2, L t and 1, for pixels whose L t and whose residual lie within the limits.
+    They are (R - B) L t, (L t)^2, L t and 1, for pixels whose L t lies within the first two limits and whose residual
+    lies within the last two.
     """
+    raw, offset, rate, unusable, dark_time, time = frame
     for i in prange(raw.shape[0]):
         numerator, square, first, count = 0.0, 0.0, 0.0, 0.0
         for c in range(cols.size):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.dark.line_noise import _average_rows, _clipped_mean, estimate_line_noise, subtract_line_noise
+from calibration.dark.line_noise import (
+    _average_rows,
+    _clipped_mean,
+    _Clipping,
+    _FrameOverDark,
+    _RowMeans,
+    estimate_line_noise,
+    subtract_line_noise,
+)
 from tests.reference import on_threads
 
 ROWS, COLS = 48, 64
@@ -193,8 +201,8 @@ def test_the_kernel_agrees_with_its_python_and_with_numpy() -> None:
     cols, starts = np.array([1, 2, 3, 4, 12, 13, 14, 15, 16]), np.array([0, 4, 9])
     results = []
     for kernel in (_average_rows, _average_rows.py_func):
-        planes = np.empty((5, 2)), np.empty((5, 2)), np.empty((5, 2), np.int64)
-        kernel(raw, offset, rate, 0.5, bad, cols, starts, 0.0, 1e3, 1e3, *planes)
+        planes = _RowMeans(np.empty((5, 2)), np.empty((5, 2)), np.empty((5, 2), np.int64))
+        kernel(_FrameOverDark(raw, offset, rate, 0.5, bad), cols, starts, _Clipping(0.0, 1e3, 1e3), planes)
         results.append(planes)
     for compiled, plain in zip(*results, strict=True):
         assert compiled == pytest.approx(plain, rel=1e-12)

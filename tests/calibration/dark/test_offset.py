@@ -40,16 +40,16 @@ def test_a_large_mean_does_not_eat_a_small_scatter() -> None:
 
 
 def test_the_kernel_agrees_with_its_python() -> None:
-    from calibration.frame_sums import _add_frame
+    from calibration.frame_sums import _add_frame, _Sums
 
     rng = np.random.default_rng(9)
     frames = rng.integers(0, 65536, (3, 5, 7)).astype(np.uint16)
     offset = rng.normal(100, 10, (5, 7)).astype(np.float32)
-    compiled, plain = FrameSums(offset), [np.zeros((5, 7)) for _ in range(3)]
+    compiled, plain = FrameSums(offset), _Sums(*(np.zeros((5, 7)) for _ in range(3)))
     for k, frame in enumerate(frames):
         compiled.add(frame, 0.5, 60000.0)
-        _add_frame.py_func(frame, offset, 0.5, 60000.0, k == 0, *plain)
-    assert np.array_equal(compiled.mean(), plain[0] + plain[1] / 3, equal_nan=True)
+        _add_frame.py_func(frame, offset, 0.5, 60000.0, k == 0, plain)
+    assert np.array_equal(compiled.mean(), plain.first + plain.total / 3, equal_nan=True)
 
 
 @pytest.mark.parametrize("position", [0, 1, 5])

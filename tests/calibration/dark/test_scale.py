@@ -9,6 +9,7 @@ from calibration.dark.model import DarkStack, estimate_dark_model
 from calibration.dark.offset import OffsetMap
 from calibration.dark.scale import (
     PRIOR_SCALE_ERROR,
+    _ReferenceFrame,
     _sum_rows,
     dark_excess_s,
     dark_scale_from_reference,
@@ -250,7 +251,7 @@ def test_the_kernel_agrees_with_its_python_and_with_numpy() -> None:
     cols, limits = np.array([0, 1, 2, 7, 8]), (15.0, 38.0, -50.0, 60.0)
     compiled, plain = np.empty((4, 5)), np.empty((4, 5))
     for kernel, sums in ((_sum_rows, compiled), (_sum_rows.py_func, plain)):
-        kernel(raw, offset, rate, bad, cols, 1.0, 1.2, 1.1, limits, sums)
+        kernel(_ReferenceFrame(raw, offset, rate, bad, 1.0, 1.2), cols, 1.1, limits, sums)
     assert compiled == pytest.approx(plain, rel=1e-12)
     expected, above = 1.2 * rate[:, cols], raw[:, cols] - (offset - rate)[:, cols]
     good = ~bad[:, cols] & (expected >= 15) & (expected <= 38)
