@@ -1,7 +1,8 @@
-"""What X-ray quanta leave in each sample, light or energy, and the normal deviates of the electronic stages.
+"""Random numbers of a picture: what X-ray quanta leave in each sample, and normal deviates for the electronic stages.
 
-The number of interacting quanta is Poisson; each leaves a portion with a known mean and mean square. Every row of a
-picture has its own generator (xoshiro256++ [1]_), seeded from the caller's, so the numbers do not depend on threads.
+The number of interacting quanta is Poisson; each leaves a portion, of light or energy, with a known mean and mean
+square. Every row of a picture has its own generator (xoshiro256++ [1]_), seeded from the caller's, so the numbers do
+not depend on threads.
 
 References
 ----------
@@ -20,13 +21,16 @@ from numba import njit, prange
 # Above this mean number of quanta the sum is drawn as normal: its skewness is below 0.2.  # assumed
 NORMAL_ABOVE_QUANTA = 64.0
 
+Picture = npt.NDArray[np.float32]
+WordArray = npt.NDArray[np.uint64]
+
 
 def draw_portions(
-    quanta: npt.NDArray[np.float32],
-    total: npt.NDArray[np.float32],
-    square_sum: npt.NDArray[np.float32],
+    quanta: Picture,
+    total: Picture,
+    square_sum: Picture,
     rng: np.random.Generator,
-) -> npt.NDArray[np.float32]:
+) -> Picture:
     """What the quanta of one exposure leave in each sample, with quantum noise.
 
     A compound Poisson sum: its mean is ``total`` and its variance ``square_sum``, for any beam, so a spectrum hardened
@@ -69,8 +73,15 @@ def draw_portions(
     return drawn
 
 
-def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> Picture:
     """Independent normal deviates of mean 0 and variance 1.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Size of the picture. [1]
+    rng : numpy.random.Generator
+        Same state, same deviates, for any number of threads.
 
     Returns
     -------
@@ -82,28 +93,31 @@ def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> npt.NDArr
     return deviates
 
 
-def _row_seeds(rows: int, rng: np.random.Generator) -> npt.NDArray[np.uint64]:
+def _row_seeds(rows: int, rng: np.random.Generator) -> WordArray:
     return rng.integers(0, 2**64, size=rows, dtype=np.uint64)
 
 
-@njit(inline="always")
-def _split_mix(seed):  # type: ignore[no-untyped-def]
-    """One step of splitmix64: the next seed and a well mixed word."""
-    seed += np.uint64(0x9E3779B97F4A7C15)
-    word = (seed ^ (seed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return seed, word ^ (word >> np.uint64(31))
+@njit(cache=True, error_model="numpy")
+def _generator(seed: np.uint64) -> WordArray:
+    """State of a generator, filled from one seed by splitmix64."""
+    state = np.empty(4, dtype=np.uint64)
+    for index in range(4):
+        seed += np.uint64(0x9E3779B97F4A7C15)
+        word = (seed ^ (seed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state[index] = word ^ (word >> np.uint64(31))
+    return state
 
 
-@njit(inline="always")
-def _rotate_left(word, bits):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy")
+def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@njit(inline="always")
-def _next_word(state):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy")
+def _next_word(state: WordArray) -> np.uint64:
     """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
-    word = _rotate_left(state[0] + state[3], 23) + state[0]
+    word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
     shifted = state[1] << np.uint64(17)
     state[2] ^= state[0]
     state[3] ^= state[1]
@@ -114,19 +128,26 @@ def _next_word(state):  # type: ignore[no-untyped-def]
     return word
 
 
-@njit(inline="always")
-def _uniform(state):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy")
+def _uniform(state: WordArray) -> float:
     """Uniform in (0, 1), 53 bits."""
     return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(inline="always")
-def _normal_pair(state):  # type: ignore[no-untyped-def]
-    """Two independent standard normal deviates by the polar method, 32 bits each."""
+@njit(cache=True, error_model="numpy")
+def _two_uniforms(state: WordArray) -> tuple[float, float]:
+    """Two uniforms in (0, 1) of one random word, 32 bits each."""
+    word = _next_word(state)
+    high = (np.float64(np.uint32(word >> np.uint64(32))) + 0.5) * 2.3283064365386963e-10
+    return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
+
+
+@njit(cache=True, error_model="numpy")
+def _normal_pair(state: WordArray) -> tuple[float, float]:
+    """Two independent standard normal deviates of mean 0 and variance 1 by the polar method."""
     while True:
-        word = _next_word(state)
-        x = (np.float64(np.uint32(word >> np.uint64(32))) + 0.5) * 4.656612873077393e-10 - 1.0
-        y = (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 4.656612873077393e-10 - 1.0
+        x, y = _two_uniforms(state)
+        x, y = 2.0 * x - 1.0, 2.0 * y - 1.0
         square = x * x + y * y
         if square < 1.0:
             break
@@ -134,15 +155,8 @@ def _normal_pair(state):  # type: ignore[no-untyped-def]
     return x * scale, y * scale
 
 
-@njit(inline="always")
-def _start_row(seed, state):  # type: ignore[no-untyped-def]
-    """Fill ``state`` from one seed and drop nothing: splitmix64 already mixes."""
-    for word in range(4):
-        seed, state[word] = _split_mix(seed)
-
-
-@njit
-def _poisson(mean, state):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy")
+def _poisson(mean: float, state: WordArray) -> int:
     """Poisson number by sequential search, for means up to about 100."""
     remaining = _uniform(state)
     probability = math.exp(-mean)
@@ -154,8 +168,8 @@ def _poisson(mean, state):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit
-def _gamma(shape, state):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy")
+def _gamma(shape: float, state: WordArray) -> float:
     """Gamma variable of unit scale [2]_."""
     boost = 1.0
     if shape < 1.0:
@@ -167,15 +181,14 @@ def _gamma(shape, state):  # type: ignore[no-untyped-def]
         x, _ = _normal_pair(state)
         v = (1.0 + c * x) ** 3
         if v > 0.0 and math.log(_uniform(state)) < 0.5 * x * x + d - d * v + d * math.log(v):
-            return boost * d * v
+            return float(boost * d * v)
 
 
 @njit(parallel=True, cache=True)
-def _draw_portions(quanta, total, square_sum, seeds, out):  # type: ignore[no-untyped-def]
+def _draw_portions(quanta: Picture, total: Picture, square_sum: Picture, seeds: WordArray, out: Picture) -> None:
     """Writes every element of ``out`` (H, W); a row uses only its own generator."""
     for row in prange(out.shape[0]):
-        state = np.empty(4, dtype=np.uint64)
-        _start_row(seeds[row], state)
+        state = _generator(seeds[row])
         spare = 0.0
         has_spare = False
         for col in range(out.shape[1]):
@@ -205,11 +218,10 @@ def _draw_portions(quanta, total, square_sum, seeds, out):  # type: ignore[no-un
 
 
 @njit(parallel=True, cache=True)
-def _standard_normal(seeds, out):  # type: ignore[no-untyped-def]
+def _standard_normal(seeds: WordArray, out: Picture) -> None:
     """Writes every element of ``out`` (H, W); a row uses only its own generator."""
     for row in prange(out.shape[0]):
-        state = np.empty(4, dtype=np.uint64)
-        _start_row(seeds[row], state)
+        state = _generator(seeds[row])
         for col in range(0, out.shape[1] - 1, 2):
             out[row, col], out[row, col + 1] = _normal_pair(state)
         if out.shape[1] % 2 == 1:
