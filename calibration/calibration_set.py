@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from calibration.defects.find import DefectMap
 from calibration.lag.model import LagModel, lag_from_json, lag_to_json
 from calibration.response.field import BeamField, field_from_json, field_to_json
 from calibration.response.single_dose import GainMap
+from calibration.whole_file import whole_file
 
 FILE_FORMAT = "radiography calibration set"
 FILE_VERSION = 2  # what version 1 lacks is optional: its files are read as they are
@@ -202,11 +201,6 @@ def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
     TypeError
         If the provenance cannot be written as JSON.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
     numbers = {name: getattr(calibration, name) for name in (*_NUMBERS, *_COUNTS, *_OPTIONAL_NUMBERS, *_SERIES)}
     parts = {
         "shielded_cols": calibration.shielded_cols,
@@ -223,15 +217,8 @@ def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
     for name in _ALL_PLANES:
         if getattr(calibration, name) is not None:
             planes[name] = getattr(calibration, name)
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            np.savez(file, **planes)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the one call that is atomic by name, and that tests replace
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **planes)
 
 
 def load_calibration_set(path: str | Path) -> CalibrationSet:

@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from calibration.whole_file import whole_file
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -70,16 +71,9 @@ def _read(path: Path, key_text: str) -> Arrays | None:
 def _write(path: Path, key_text: str, arrays: Arrays) -> None:
     """File written beside its place and moved there whole; raises OSError where that cannot be done."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=".npz")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            named: dict[str, Any] = {_KEY_NAME: np.array(key_text), **arrays}
-            np.savez(stream, **named)
-        Path(unfinished).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(unfinished).unlink()
-        raise
+    with whole_file(path) as temporary, temporary.open("wb") as stream:
+        named: dict[str, Any] = {_KEY_NAME: np.array(key_text), **arrays}
+        np.savez(stream, **named)
 
 
 def cached_arrays(key: Mapping[str, Any], compute: Callable[[], Arrays], folder: Path | None = None) -> Arrays:

@@ -25,7 +25,7 @@ STOREYS: list[set[str]] = [
     {"radiography.cli"},
 ]
 CALIBRATION_STOREYS: list[set[str]] = [
-    {"calibration.flags", "calibration.limits", "calibration.frame_sums"},
+    {"calibration.flags", "calibration.limits", "calibration.frame_sums", "calibration.whole_file"},
     {"calibration.steps"},
     {"calibration.dark", "calibration.lag"},
     {"calibration.response"},

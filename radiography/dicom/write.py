@@ -20,10 +20,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 
+from calibration.whole_file import whole_file
 from radiography.dicom import modules
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference
-from radiography.files.frames import whole_file
 from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +23,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from calibration.whole_file import whole_file
 from radiography.files.formats import (
     FrameSource,
     RawLayout,
@@ -48,7 +47,6 @@ __all__ = [
     "read_image",
     "sha256_of",
     "tiff_pages",
-    "whole_file",
     "write_preview_png",
     "write_tiff",
 ]
@@ -153,36 +151,6 @@ def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | N
     k = frame or 0
     pixels = next(iterate_frames(source, range(k, k + 1)))
     return Image(pixels, source.pitch_mm, source.metadata)
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the final name only when everything was written.
-
-    The bytes are forced to disk before the name changes; on any failure, an interrupt included, the temporary file is
-    removed and what stood under `path` stays as it was.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist.
-    IsADirectoryError
-        If `path` is a folder.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the one call that is atomic by name, and that tests replace
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_tiff(

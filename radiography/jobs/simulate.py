@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.whole_file import whole_file
 from radiography.acquire import (
     Acquisition,
     Exposure,
@@ -24,7 +25,7 @@ from radiography.acquire import (
 )
 from radiography.beam.spectrum import mean_energy_keV
 from radiography.config import load_scene, scene_folder
-from radiography.files.frames import whole_file, write_tiff
+from radiography.files.frames import write_tiff
 from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
 from radiography.panel.panel import shielded_columns
 from radiography.scene import Scene, beam_pattern

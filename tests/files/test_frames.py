@@ -17,7 +17,6 @@ from radiography.files.frames import (
     open_frames,
     read_image,
     sha256_of,
-    whole_file,
     write_preview_png,
     write_tiff,
 )
@@ -300,16 +299,6 @@ def test_an_impossible_layout_is_refused(change: dict[str, object], message: str
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "result"
-    path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as temporary:
-        temporary.write_text("half of the new")
-        raise KeyboardInterrupt
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,7 +308,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("radiography.files.frames.os.fsync", full)
+    monkeypatch.setattr("calibration.whole_file.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_tiff(path, stack, None, {})
     assert path.read_text() == "old"
