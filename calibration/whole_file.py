@@ -43,6 +43,20 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
+def folder_for(folder: Path) -> Iterator[None]:
+    """A folder that is made if it is not there, and goes again if its results do not come about."""
+    made = not folder.exists()
+    if made:
+        folder.mkdir()
+    try:
+        yield
+    except BaseException:
+        if made:
+            folder.rmdir()
+        raise
+
+
+@contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder inside `folder` whose files move into it, over older ones, when all went well.
 

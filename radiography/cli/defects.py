@@ -18,9 +18,9 @@ from calibration.defects.ageing import Ageing, DatedMap, compare_maps, growth_ta
 from calibration.defects.clusters import DefectGroups, count_groups, find_groups, group_name, worst_groups
 from calibration.defects.files import read_defect_map, write_defect_table
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
+from calibration.whole_file import staged
 from radiography.files.frames import read_image, sha256_of, write_tiff
 from radiography.jobs.inputs import check_writable, input_files
-from radiography.jobs.staging import staged
 
 LISTED = 5  # largest groups that are printed
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.whole_file import staged
 from radiography.beam.spectrum import beam_spectrum
 from radiography.cli.options import progress_bar
 from radiography.config import load_beam, load_scintillator
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.staging import staged
 from radiography.light.scintillator import Scintillator
 from radiography.study.layer_fit import LayerFit, Vary, fit_layer
 from radiography.study.layer_measurement import LayerMeasurement

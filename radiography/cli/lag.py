@@ -11,8 +11,8 @@ from typing import Any
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.lag.model import LagModel, lag_to_json
 from calibration.lag.record import LagValue
+from calibration.whole_file import staged
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.staging import staged
 
 PICTURES = (".png", ".pdf", ".svg")
 

@@ -15,12 +15,12 @@ from calibration.quality.drift import with_drift
 from calibration.quality.quality import QUANTITIES, quality_of, quality_to_json
 from calibration.quality.trend import LIMITS_FOLDER, Limit, Trend, broken, limits_from, trend_of
 from calibration.staleness import MUST_AGREE
+from calibration.whole_file import staged
 from radiography.cli.options import progress_bar
 from radiography.cli.qc_table import DatedQuality, as_csv, date_of, print_quality, row_of, rows_in
 from radiography.config import read_toml
 from radiography.files.frames import sha256_of
 from radiography.jobs.inputs import check_writable, input_files
-from radiography.jobs.staging import staged
 
 _SECONDS_PER_DAY = 86400.0
 

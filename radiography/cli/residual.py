@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from calibration.whole_file import staged
 from radiography.config import load_panel, load_scintillator
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.staging import staged
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import (

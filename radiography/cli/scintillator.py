@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.whole_file import staged
 from radiography.beam.spectrum import beam_spectrum
 from radiography.cli.options import progress_bar
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.staging import staged
 from radiography.light.layer_light import HISTORIES, PHOTONS
 from radiography.light.optics import TurbidLayer
 from radiography.light.scintillator import Scintillator

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from calibration.calibration_set import CalibrationSet, save_calibration_set
 from calibration.correct import plan_correction
 from calibration.learn import FrameStack, learn_panel
+from calibration.whole_file import folder_for, staged
 from radiography.acquire import Acquisition, acquire_sequence, expose, mean_electrons, plan_acquisition
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
 from radiography.config import DATA_FOLDER, load_scene
@@ -25,7 +26,6 @@ from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, no_report
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.simulate import light_origin, raw_metadata, scene_rng
-from radiography.jobs.staging import folder_for, staged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

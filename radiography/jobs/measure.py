@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.whole_file import staged
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.staging import staged
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from calibration.flags import FLAG_NAMES, UNUSABLE
 from calibration.lag.model import LagState
 from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
+from calibration.whole_file import folder_for, staged
 from radiography.config import build, load_steps
 from radiography.files.frames import (
     FrameSource,
@@ -37,7 +38,6 @@ from radiography.files.frames import (
 from radiography.jobs.about import load_about, number_of, told
 from radiography.jobs.export import write_dicom_pair
 from radiography.jobs.inputs import Files, Report, check_writable, no_report, open_all
-from radiography.jobs.staging import folder_for, staged
 
 # What a corrected image keeps of what its raw frame said about itself.
 INHERITED = (

@@ -14,12 +14,12 @@ from calibration.correction.plan import CorrectionPlan, plan_correction
 from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import INTERPOLATED, UNCORRECTABLE
 from calibration.steps import Steps
+from calibration.whole_file import folder_for, staged
 from radiography.config import build
 from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
 from radiography.jobs.about import number_of
 from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.reconstruct import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
-from radiography.jobs.staging import folder_for, staged
 
 
 @dataclass(frozen=True)
