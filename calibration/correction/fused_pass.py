@@ -13,16 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.correction.pass_kernels import correct_bands, flag_neighbours
+from calibration.correction.pass_kernels import (
+    Flagging,
+    LagTerms,
+    PanelMaps,
+    PassPlanes,
+    RowShifts,
+    TileNoise,
+    correct_bands,
+)
 from calibration.correction.plan import CorrectionPlan, frame_offset
 from calibration.correction.variance import TILE
 from calibration.dark.line_noise import LineNoise
 from calibration.flags import EXTRAPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
 from calibration.lag.model import LARGEST_DN, LagState, lag_step
 
-_NO_PLANE = np.zeros((1, 1), np.float32)
+_NO_PLANE = np.zeros((0, 1), np.float32)  # a plane that is not asked for has no rows
 _NO_STACK = np.zeros((0, 1, 1), np.float32)
 
 
@@ -76,53 +85,80 @@ def fused_pass(
     -------
     result : PassResult
     """
-    raw_dn, gain, defects = (_read_only(plane) for plane in (raw_dn, plan.gain, plan.calibration.defects))
-    curves = _read_only(_NO_STACK if plan.curvature is None else plan.curvature)
-    counts = np.zeros((raw_dn.shape[0], 5), np.int64)
+    raw_dn = _read_only(raw_dn)
     offset_dn, rate, excess_s = frame_offset(plan, dark_scale)
-    lag, after = _lag_numbers(plan, state, elapsed_s, state_out)
-    noise = plan.noise
-    tiles = (_NO_PLANE, _NO_PLANE, _NO_STACK, _NO_PLANE)
-    if noise is not None:
-        tiles = (noise.dark_variance_dn2, noise.variance_per_dn, noise.calibration_dn2, noise.per_level)
-    random, calibration = (_NO_PLANE, _NO_PLANE) if variances is None else variances
-    correct_bands(
-        raw_dn,
-        (_read_only(offset_dn), _read_only(_NO_PLANE if rate is None else rate), np.float32(excess_s)),
-        rate is not None,
-        (_NO_PLANE, 1) if line is None else (line.line_dn, line.cols_per_group),
-        line is not None,
-        lag,
-        plan.lag is not None,
-        (gain, curves),
-        defects,
-        (plan.saturation_dn, plan.suspect_dn, np.float32(plan.limit_dn)),
-        (SATURATED, SUSPECT, UNCORRECTABLE, EXTRAPOLATED, UNUSABLE),
-        tiles,
-        noise is not None,
-        np.float32((1.0 - plan.lag_fraction) ** -2),
-        TILE,
-        (corrected_dn, flags, after, random, calibration),
-        counts,
+    maps = PanelMaps(
+        offset_dn=_read_only(offset_dn),
+        rate_dn_per_s=_read_only(_NO_PLANE if rate is None else rate),
+        excess_s=np.float32(excess_s),
+        gain=_read_only(plan.gain),
+        curvature=_read_only(_NO_STACK if plan.curvature is None else plan.curvature),
+        defects=_read_only(plan.calibration.defects),
     )
-    if counts[:, 0].any():
-        flag_neighbours(flags, counts, SATURATED, SUSPECT, UNUSABLE)
-    return PassResult(*(int(count) for count in counts.sum(axis=0)))
+    shifts = RowShifts(_NO_PLANE, 1) if line is None else RowShifts(line.line_dn, line.cols_per_group)
+    flagging = Flagging(
+        saturation_dn=plan.saturation_dn,
+        suspect_dn=plan.suspect_dn,
+        limit_dn=np.float32(plan.limit_dn),
+        saturated=SATURATED,
+        suspect=SUSPECT,
+        uncorrectable=UNCORRECTABLE,
+        extrapolated=EXTRAPOLATED,
+        unusable=UNUSABLE,
+    )
+    random, calibration = (_NO_PLANE, _NO_PLANE) if variances is None else variances
+    planes = PassPlanes(
+        corrected_dn=corrected_dn,
+        flags=flags,
+        trapped_dn=_NO_STACK if plan.lag is None or state_out is None else state_out.trapped_dn,
+        variance_random=random,
+        variance_calibration=calibration,
+        counts=np.zeros((raw_dn.shape[0], 5), np.int64),
+    )
+    lag = _lag_terms(plan, state, elapsed_s, state_out)
+    correct_bands(raw_dn, maps, shifts, lag, flagging, _tile_noise(plan), planes)
+    if planes.counts[:, 0].any():
+        _flag_neighbours(flags, planes.counts, flagging)
+    return PassResult(*(int(count) for count in planes.counts.sum(axis=0)))
 
 
-def _lag_numbers(
+def _lag_terms(
     plan: CorrectionPlan, state: LagState | None, elapsed_s: float | None, state_out: LagState | None
-) -> tuple[tuple[Any, ...], NDArray[np.float32]]:
-    """What the kernel needs about lag, and the stores it writes to, which already hold those before the frame."""
-    if plan.lag is None or state_out is None:
-        nothing = np.zeros(0)
-        return (nothing, nothing, np.zeros((1, 0)), nothing, nothing, LARGEST_DN, _read_only(_NO_STACK), 0), _NO_STACK
-    step = lag_step(plan.lag, elapsed_s)
-    # 0: stores are empty, 1: they are another array, 2: they are the array to write to
-    source = 0 if state is None else 2 if state.trapped_dn is state_out.trapped_dn else 1
-    before = _read_only(state.trapped_dn if state is not None and source == 1 else _NO_STACK)
-    numbers = (step.released, step.kept, step.fraction, step.prompt_dn, step.log_prompt, LARGEST_DN, before, source)
-    return numbers, state_out.trapped_dn
+) -> LagTerms:
+    """What the kernel needs about lag."""
+    before, source = _NO_STACK, 0
+    released = retained = prompt_dn = log_prompt = np.zeros(0)
+    fraction = np.zeros((1, 0))  # read-only like that of a model: the same compiled kernel
+    if plan.lag is not None and state_out is not None:
+        step = lag_step(plan.lag, elapsed_s)
+        released, retained, fraction = step.released, step.kept, step.fraction
+        prompt_dn, log_prompt = step.prompt_dn, step.log_prompt
+        if state is not None:
+            source = 2 if state.trapped_dn is state_out.trapped_dn else 1
+            before = state.trapped_dn if source == 1 else _NO_STACK
+    return LagTerms(
+        released=released,
+        retained=retained,
+        fraction=_read_only(fraction),
+        prompt_dn=prompt_dn,
+        log_prompt=log_prompt,
+        largest_dn=LARGEST_DN,
+        before=_read_only(before),
+        source=source,
+    )
+
+
+def _tile_noise(plan: CorrectionPlan) -> TileNoise:
+    """What the kernel needs about noise."""
+    noise = plan.noise
+    return TileNoise(
+        dark_variance_dn2=_NO_PLANE if noise is None else noise.dark_variance_dn2,
+        variance_per_dn=_NO_PLANE if noise is None else noise.variance_per_dn,
+        per_level=_NO_PLANE if noise is None else noise.per_level,
+        calibration_dn2=_NO_STACK if noise is None else noise.calibration_dn2,
+        lag_gain=np.float32((1.0 - plan.lag_fraction) ** -2),
+        side=TILE,
+    )
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -130,3 +166,24 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
+
+
+@njit(parallel=True, cache=True)
+def _flag_neighbours(flags: NDArray[np.uint16], counts: NDArray[np.int64], flagging: Flagging) -> None:
+    """Makes the neighbours of saturated pixels suspect; each row writes that bit of its own pixels only."""
+    saturated_bit, suspect_bit, unusable = flagging.saturated, flagging.suspect, flagging.unusable
+    rows, cols = flags.shape
+    for i in prange(rows):
+        first, last = max(0, i - 1), min(rows, i + 2)
+        if counts[first:last, 0].sum() == 0:
+            continue
+        for j in range(cols):
+            if flags[i, j] & (saturated_bit | suspect_bit):
+                continue
+            beside = False
+            for y in range(first, last):
+                for x in range(max(0, j - 1), min(cols, j + 2)):
+                    beside |= (flags[y, x] & saturated_bit) != 0
+            if beside:
+                flags[i, j] |= suspect_bit
+                counts[i, 1] += (flags[i, j] & unusable) == 0

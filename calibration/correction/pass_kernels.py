@@ -4,109 +4,214 @@ A row stays in the first-level cache while one short loop after another does its
 purpose, and take rows instead of planes: only a loop over few arrays that begin at zero becomes vector instructions.
 
 The frame is cut into bands of rows as high as a tile of noise; bands are independent, so threads change no bit.
+A step that is not wanted has arrays without rows.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from numba import njit, prange
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.uint16]
+Raw = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+
+
+class PanelMaps(NamedTuple):
+    """What the calibration says of each pixel, (H, W): offset [DN], gain [1], and its flags as bits.
+
+    The dark signal is ``offset_dn`` + ``rate_dn_per_s`` * ``excess_s``.
+    ``curvature`` (C - 1, H, W) are the higher coefficients of the dose response [1/DN, 1/DN2].
+    """
+
+    offset_dn: Floats
+    rate_dn_per_s: Floats
+    excess_s: np.float32
+    gain: Floats
+    curvature: Floats
+    defects: Flags
+
+
+class RowShifts(NamedTuple):
+    """Line noise: shift of each row by groups of columns, ``line_dn`` (H, G) [DN]."""
+
+    line_dn: Floats
+    cols_per_group: int
+
+
+class LagTerms(NamedTuple):
+    """The numbers of `calibration.lag.model.LagStep`, N populations at M exposures.
+
+    A value from ``largest_dn`` on is not trapped [DN]. ``source`` says where the stores before the frame are: 0 for
+    empty ones, 1 for ``before`` (N, H, W) [DN], 2 for the array that those after it are written to.
+    """
+
+    released: Doubles
+    retained: Doubles
+    fraction: Doubles
+    prompt_dn: Doubles
+    log_prompt: Doubles
+    largest_dn: float
+    before: Floats
+    source: int
+
+
+class Flagging(NamedTuple):
+    """Limits [DN], and the bits of `calibration.flags` for what lies beyond them.
+
+    ``saturation_dn`` and ``suspect_dn`` hold for raw values, ``limit_dn`` for the signal before the gain. ``unusable``
+    are the bits of a bad pixel, which gets none of these.
+    """
+
+    saturation_dn: np.float32
+    suspect_dn: np.float32
+    limit_dn: np.float32
+    saturated: int
+    suspect: int
+    uncorrectable: int
+    extrapolated: int
+    unusable: int
+
+
+class TileNoise(NamedTuple):
+    """The numbers of `NoiseTiles` in tiles of ``side`` pixels, (R, C) of them.
+
+    ``lag_gain`` is what the correction of lag multiplies readout variance by [1].
+    """
+
+    dark_variance_dn2: Floats
+    variance_per_dn: Floats
+    per_level: Floats
+    calibration_dn2: Floats
+    lag_gain: np.float32
+    side: int
+
+
+class PassPlanes(NamedTuple):
+    """What the pass writes: every element of each plane that is asked for.
+
+    ``trapped_dn`` (N, H, W) are the stores after the frame [DN]; ``counts`` (H, 5) the pixels of each row that are
+    saturated, suspect, negative, no number, and extrapolated [1].
+    """
+
+    corrected_dn: Floats
+    flags: Flags
+    trapped_dn: Floats
+    variance_random: Floats
+    variance_calibration: Floats
+    counts: npt.NDArray[np.int64]
 
 
 @njit(parallel=True, cache=True)
-def correct_bands(  # type: ignore[no-untyped-def]
-    raw,
-    dark,
-    with_rate,
-    line,
-    with_line,
-    lag,
-    with_lag,
-    response,
-    defects,
-    limits,
-    bits,
-    tiles,
-    with_variance,
-    lag_gain,
-    tile,
-    out,
-    counts,
-):
-    """Every step, row by row; writes every element of `corrected`, `flags`, and of what else is asked for.
+def correct_bands(
+    raw: Raw,
+    maps: PanelMaps,
+    shifts: RowShifts,
+    lag: LagTerms,
+    flagging: Flagging,
+    tiles: TileNoise,
+    planes: PassPlanes,
+) -> None:
+    """Every step, row by row; `signal` and `slope` are the row between the steps.
 
-    `out`: corrected, flags, stores (N, H, W) and both variances; `counts` (H, 5). `signal` and `slope` are the row
-    between the steps, and stay in the first-level cache.
+    Parameters
+    ----------
+    raw : (H, W) uint16 or float32
+        What the ADC delivered. [DN]
+    maps : PanelMaps
+        Of the calibration.
+    shifts : RowShifts
+        Line noise of this frame.
+    lag : LagTerms
+        For the time since the previous frame.
+    flagging : Flagging
+        Limits and bits.
+    tiles : TileNoise
+        Noise of the panel; its tiles are as high as the bands.
+    planes : PassPlanes
+        Written to.
     """
-    offset, rate, excess = dark
-    line_dn, cols_per_group = line
-    released, kept, fraction, prompt, log_prompt, largest, before, source = lag
-    gain, curves = response
-    dark_tiles, per_dn_tiles, calibration_tiles, level_tiles = tiles
-    corrected, flags, stores, random, calibration = out
+    offset, rate, excess, gain, curves, defects = maps
+    line_dn, cols_per_group = shifts
+    lag_gain, tile = tiles.lag_gain, tiles.side
+    corrected, flags, stores, random, calibration, counts = planes
+    before, source, limit = lag.before, lag.source, flagging.limit_dn
     rows, cols = raw.shape
-    plain = not (with_rate or with_line or with_lag or with_variance or curves.shape[0] > 0 or limits[2] < np.inf)
+    with_rate, with_line = rate.shape[0] > 0, line_dn.shape[0] > 0
+    with_lag, with_variance = lag.released.size > 0, tiles.per_level.shape[0] > 0
+    plain = not (with_rate or with_line or with_lag or with_variance or curves.shape[0] > 0 or limit < np.inf)
     for band in prange((rows + tile - 1) // tile):
-        signal, bent, held = np.empty(cols, np.float32), np.empty(cols, np.float32), np.empty(cols)
-        noise = np.empty((3 + calibration_tiles.shape[0], cols), np.float32)
+        signal, bent, charge = np.empty(cols, np.float32), np.empty(cols, np.float32), np.empty(cols)
+        noise = np.empty((3 + tiles.calibration_dn2.shape[0], cols), np.float32)
         if with_variance:
-            _spread_tiles(dark_tiles[band], tile, noise[0])
-            _spread_tiles(per_dn_tiles[band], tile, noise[1])
-            _spread_tiles(level_tiles[band], tile, noise[2])
-            for k in range(calibration_tiles.shape[0]):
-                _spread_tiles(calibration_tiles[k, band], tile, noise[3 + k])
+            _noise_of_band(tiles, band, noise)
         for i in range(band * tile, min(rows, (band + 1) * tile)):
             if plain:
                 odd, counts[i, 2] = _offset_and_gain(
-                    raw[i], offset[i], gain[i], defects[i], limits[1], corrected[i], flags[i]
+                    raw[i], offset[i], gain[i], defects[i], flagging.suspect_dn, corrected[i], flags[i]
                 )
                 if odd > 0:
-                    counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], limits, bits, flags[i])
+                    counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], flagging, flags[i])
                 continue
-            odd = _subtract_offset(raw[i], offset[i], limits[1], signal)
+            odd = _subtract_offset(raw[i], offset[i], flagging.suspect_dn, signal)
             if with_rate:
                 _subtract_growing_offset(raw[i], offset[i], rate[i], excess, signal)
             if with_line:
                 _subtract_line(line_dn[i], cols_per_group, signal)
             if with_lag:
-                for n in range(released.size):
+                for n in range(stores.shape[0]):
                     if source == 0:
                         stores[n, i, :] = np.float32(0.0)
                     elif source == 1:
                         stores[n, i, :] = before[n, i, :]
-                if fraction.shape[0] == 1:
-                    _subtract_lag(i, released, kept, fraction[0], largest, stores, signal, held)
+                if lag.fraction.shape[0] == 1:
+                    _subtract_lag(i, lag, stores, signal, charge)
                 else:
-                    _subtract_lag_of_signal(i, released, kept, fraction, prompt, log_prompt, largest, stores, signal)
+                    _subtract_lag_of_signal(i, lag, stores, signal)
             slope = gain[i]
             if curves.shape[0] == 0:
-                _apply_straight(signal, slope, limits[2], corrected[i])
+                _apply_straight(signal, slope, limit, corrected[i])
             else:
                 slope = bent
                 if curves.shape[0] == 1:
-                    _apply_quadratic(signal, gain[i], curves[0, i], limits[2], corrected[i], slope)
+                    _apply_quadratic(signal, gain[i], curves[0, i], limit, corrected[i], slope)
                 else:
-                    _apply_cubic(signal, gain[i], curves[0, i], curves[1, i], limits[2], corrected[i], slope)
+                    _apply_cubic(signal, gain[i], curves[0, i], curves[1, i], limit, corrected[i], slope)
             no_number, counts[i, 2] = _copy_flags(defects[i], corrected[i], flags[i])
-            if limits[2] < np.inf:
-                counts[i, 4] = _flag_extrapolated(signal, limits[2], bits, flags[i])
+            if limit < np.inf:
+                counts[i, 4] = _flag_extrapolated(signal, flagging, flags[i])
             if with_variance:
                 _random_variance(corrected[i], slope, noise, lag_gain, random[i])
                 _calibration_variance(corrected[i], slope, noise, signal, calibration[i])
             if odd + no_number > 0:
-                counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], limits, bits, flags[i])
+                counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], flagging, flags[i])
                 if with_variance:
                     _clear_variances(corrected[i], random[i], calibration[i])
 
 
 @njit(cache=True)
-def _spread_tiles(tiles, tile, out):  # type: ignore[no-untyped-def]
+def _noise_of_band(tiles: TileNoise, band: int, noise: Floats) -> None:
+    """Noise of every column in a band of rows, (3 + K, W): dark variance, variance per DN, 1 / level, K terms."""
+    _spread_tiles(tiles.dark_variance_dn2[band], tiles.side, noise[0])
+    _spread_tiles(tiles.variance_per_dn[band], tiles.side, noise[1])
+    _spread_tiles(tiles.per_level[band], tiles.side, noise[2])
+    for k in range(tiles.calibration_dn2.shape[0]):
+        _spread_tiles(tiles.calibration_dn2[k, band], tiles.side, noise[3 + k])
+
+
+@njit(cache=True)
+def _spread_tiles(tiles: Floats, tile: int, out: Floats) -> None:
     """One row of tiles as values for every column."""
     for k in range(tiles.size):
         out[k * tile : (k + 1) * tile] = tiles[k]
 
 
 @njit(cache=True)
-def _subtract_offset(raw, offset, suspect_dn, signal):  # type: ignore[no-untyped-def]
+def _subtract_offset(raw: Raw, offset: Floats, suspect_dn: np.float32, signal: Floats) -> np.int32:
     """signal = raw - offset; returns how many raw values are suspect."""
     suspect = np.int32(0)
     for j in range(signal.size):
@@ -117,11 +222,11 @@ def _subtract_offset(raw, offset, suspect_dn, signal):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _offset_and_gain(raw, offset, gain, defects, suspect_dn, corrected, flags):  # type: ignore[no-untyped-def]
+def _offset_and_gain(
+    raw: Raw, offset: Floats, gain: Floats, defects: Flags, suspect_dn: np.float32, corrected: Floats, flags: Flags
+) -> tuple[np.int32, np.int32]:
     """The whole row where no other step is on; returns how many values need a flag, and how many are negative."""
-    odd = np.int32(0)
-    negative = np.int32(0)
-    no_number = np.int32(0)
+    odd = negative = no_number = np.int32(0)
     for j in range(corrected.size):
         number = np.float32(raw[j])
         value = (number - offset[j]) * gain[j]
@@ -134,14 +239,14 @@ def _offset_and_gain(raw, offset, gain, defects, suspect_dn, corrected, flags): 
 
 
 @njit(cache=True)
-def _subtract_growing_offset(raw, offset, rate, excess, signal):  # type: ignore[no-untyped-def]
+def _subtract_growing_offset(raw: Raw, offset: Floats, rate: Floats, excess: np.float32, signal: Floats) -> None:
     """signal = raw - (offset + rate * excess)."""
     for j in range(signal.size):
         signal[j] = np.float32(raw[j]) - (offset[j] + rate[j] * excess)
 
 
 @njit(cache=True)
-def _subtract_line(line, cols_per_group, signal):  # type: ignore[no-untyped-def]
+def _subtract_line(line: Floats, cols_per_group: int, signal: Floats) -> None:
     """The row's shift, group of columns by group of columns."""
     for group in range(line.size):
         for j in range(group * cols_per_group, min(signal.size, (group + 1) * cols_per_group)):
@@ -149,84 +254,89 @@ def _subtract_line(line, cols_per_group, signal):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
-def _subtract_lag(i, released, kept, fraction, largest, stores, signal, held):  # type: ignore[no-untyped-def]
+def _subtract_lag(i: int, lag: LagTerms, stores: Floats, signal: Floats, charge: Doubles) -> None:
     """Lag with the same fractions at every signal: float64 inside; `stores` (N, H, W) before and after the frame.
 
-    `held` is scratch: what the stores release, then the charge of the frame. Four populations go together.
+    `charge` is scratch: what the stores release, then the charge of the frame. Four populations go together.
     """
+    released, retained, fraction = lag.released, lag.retained, lag.fraction[0]
     terms = released.size
-    caught = 0.0
+    trapped = 0.0
     for n in range(terms):
-        caught += fraction[n]
-    noise_gain = 1.0 / (1.0 - caught)
+        trapped += fraction[n]
+    noise_gain = 1.0 / (1.0 - trapped)
     if terms == 4:
         before = stores[0, i], stores[1, i], stores[2, i], stores[3, i]
-        _charge_of_four(signal, *before, released[0], released[1], released[2], released[3], noise_gain, held)
+        _charge_of_four(signal, before, (released[0], released[1], released[2], released[3]), noise_gain, charge)
     else:
-        held[:] = 0.0
+        charge[:] = 0.0
         for n in range(terms):
-            _release(stores[n, i], released[n], held)
-        _charge(signal, noise_gain, held)
-    _keep_numbers(held, largest, signal)
+            _release(stores[n, i], released[n], charge)
+        _charge(signal, noise_gain, charge)
+    _take_charge(charge, lag.largest_dn, signal)
     for n in range(0, terms - 1, 2):
-        _store_two(held, kept[n], fraction[n], stores[n, i], kept[n + 1], fraction[n + 1], stores[n + 1, i])
+        _store_two(charge, retained[n : n + 2], fraction[n : n + 2], stores[n, i], stores[n + 1, i])
     if terms % 2 == 1:
-        _store(held, kept[terms - 1], fraction[terms - 1], stores[terms - 1, i])
+        _store(charge, retained[terms - 1], fraction[terms - 1], stores[terms - 1, i])
 
 
 @njit(cache=True)
-def _charge_of_four(signal, s0, s1, s2, s3, r0, r1, r2, r3, noise_gain, held):  # type: ignore[no-untyped-def]
-    """Charge of the frame from its signal and what four stores release, all planes at a time."""
-    for j in range(held.size):
+def _charge_of_four(
+    signal: Floats, stores: tuple[Floats, ...], released: tuple[float, ...], noise_gain: float, charge: Doubles
+) -> None:
+    """Charge of the frame from its signal and what four stores release, all rows at a time."""
+    s0, s1, s2, s3 = stores
+    r0, r1, r2, r3 = released
+    for j in range(charge.size):
         lag = np.float64(s0[j]) * r0 + np.float64(s1[j]) * r1 + np.float64(s2[j]) * r2 + np.float64(s3[j]) * r3
-        held[j] = (np.float64(signal[j]) - lag) * noise_gain
+        charge[j] = (np.float64(signal[j]) - lag) * noise_gain
 
 
 @njit(cache=True)
-def _release(store, released, held):  # type: ignore[no-untyped-def]
-    """What one store releases, added to `held`."""
-    for j in range(held.size):
-        held[j] += np.float64(store[j]) * released
+def _release(store: Floats, released: float, lag: Doubles) -> None:
+    """What one store releases, added to `lag`."""
+    for j in range(lag.size):
+        lag[j] += np.float64(store[j]) * released
 
 
 @njit(cache=True)
-def _charge(signal, noise_gain, held):  # type: ignore[no-untyped-def]
-    """Charge of the frame from its signal and the lag in `held`."""
-    for j in range(held.size):
-        held[j] = (np.float64(signal[j]) - held[j]) * noise_gain
+def _charge(signal: Floats, noise_gain: float, charge: Doubles) -> None:
+    """Charge of the frame from its signal and the lag, which `charge` holds before."""
+    for j in range(charge.size):
+        charge[j] = (np.float64(signal[j]) - charge[j]) * noise_gain
 
 
 @njit(cache=True)
-def _keep_numbers(held, largest, signal):  # type: ignore[no-untyped-def]
-    """The charge as `signal`; what is no number is not held."""
-    for j in range(held.size):
-        charge = held[j]
-        signal[j] = charge
-        held[j] = charge if abs(charge) < largest else 0.0
+def _take_charge(charge: Doubles, largest: float, signal: Floats) -> None:
+    """The charge as `signal`; in `charge` stays what can be trapped, which is nothing where it is no number."""
+    for j in range(charge.size):
+        value = charge[j]
+        signal[j] = value
+        charge[j] = value if abs(value) < largest else 0.0
 
 
 @njit(cache=True)
-def _store(held, kept, fraction, store):  # type: ignore[no-untyped-def]
+def _store(charge: Doubles, retained: float, fraction: float, store: Floats) -> None:
     """What one population holds after the frame."""
-    for j in range(held.size):
-        store[j] = np.float64(store[j]) * kept + fraction * held[j]
+    for j in range(charge.size):
+        store[j] = np.float64(store[j]) * retained + fraction * charge[j]
 
 
 @njit(cache=True)
-def _store_two(held, kept, fraction, store, other_kept, other_fraction, other):  # type: ignore[no-untyped-def]
-    """What two populations hold after the frame."""
-    for j in range(held.size):
-        store[j] = np.float64(store[j]) * kept + fraction * held[j]
-        other[j] = np.float64(other[j]) * other_kept + other_fraction * held[j]
+def _store_two(charge: Doubles, retained: Doubles, fraction: Doubles, one: Floats, other: Floats) -> None:
+    """What two populations hold after the frame; `retained` and `fraction` are (2,)."""
+    retained_one, retained_other, to_one, to_other = retained[0], retained[1], fraction[0], fraction[1]
+    for j in range(charge.size):
+        one[j] = np.float64(one[j]) * retained_one + to_one * charge[j]
+        other[j] = np.float64(other[j]) * retained_other + to_other * charge[j]
 
 
 @njit(cache=True)
-def _subtract_lag_of_signal(  # type: ignore[no-untyped-def]
-    i, released, kept, fraction, prompt, log_prompt, largest, stores, signal
-):
-    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N) `fraction`, M > 1."""
-    terms = released.size
-    last = fraction.shape[0] - 1
+def _subtract_lag_of_signal(i: int, lag: LagTerms, stores: Floats, signal: Floats) -> None:
+    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N) `lag.fraction`, M > 1."""
+    released, retained, fraction = lag.released, lag.retained, lag.fraction
+    prompt, log_prompt = lag.prompt_dn, lag.log_prompt
+    terms, last = released.size, fraction.shape[0] - 1
     for j in range(signal.size):
         lag_dn = 0.0
         for n in range(terms):
@@ -240,19 +350,19 @@ def _subtract_lag_of_signal(  # type: ignore[no-untyped-def]
                 m += 1
             weight = (np.log(prompt_dn) - log_prompt[m]) / (log_prompt[m + 1] - log_prompt[m])
         above = min(m + 1, last)
-        caught = 0.0
+        total = 0.0
         for n in range(terms):
-            caught += fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
-        charge = prompt_dn / (1.0 - caught)
+            total += fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
+        charge = prompt_dn / (1.0 - total)
         signal[j] = charge
-        held = charge if abs(charge) < largest else 0.0
+        to_trap = charge if abs(charge) < lag.largest_dn else 0.0
         for n in range(terms):
             trapped = fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
-            stores[n, i, j] = np.float64(stores[n, i, j]) * kept[n] + trapped * held
+            stores[n, i, j] = np.float64(stores[n, i, j]) * retained[n] + trapped * to_trap
 
 
 @njit(cache=True)
-def _apply_straight(signal, gain, limit, corrected):  # type: ignore[no-untyped-def]
+def _apply_straight(signal: Floats, gain: Floats, limit: np.float32, corrected: Floats) -> None:
     """The dose response as a straight line; above the limit in the two terms of a tangent, as it is for curves."""
     if limit == np.inf:
         for j in range(signal.size):
@@ -265,7 +375,9 @@ def _apply_straight(signal, gain, limit, corrected):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def _apply_quadratic(signal, gain, first, limit, corrected, slope):  # type: ignore[no-untyped-def]
+def _apply_quadratic(
+    signal: Floats, gain: Floats, first: Floats, limit: np.float32, corrected: Floats, slope: Floats
+) -> None:
     """The dose response with one curvature, and its slope; above the limit along the tangent."""
     two = np.float32(2.0)
     for j in range(signal.size):
@@ -278,7 +390,9 @@ def _apply_quadratic(signal, gain, first, limit, corrected, slope):  # type: ign
 
 
 @njit(cache=True)
-def _apply_cubic(signal, gain, first, second, limit, corrected, slope):  # type: ignore[no-untyped-def]
+def _apply_cubic(
+    signal: Floats, gain: Floats, first: Floats, second: Floats, limit: np.float32, corrected: Floats, slope: Floats
+) -> None:
     """The dose response with two curvatures, and its slope; above the limit along the tangent."""
     two, three = np.float32(2.0), np.float32(3.0)
     for j in range(signal.size):
@@ -291,10 +405,9 @@ def _apply_cubic(signal, gain, first, second, limit, corrected, slope):  # type:
 
 
 @njit(cache=True)
-def _copy_flags(defects, corrected, flags):  # type: ignore[no-untyped-def]
+def _copy_flags(defects: Flags, corrected: Floats, flags: Flags) -> tuple[np.int32, np.int32]:
     """The calibration's flags; returns how many values are no number, and how many are below zero."""
-    no_number = np.int32(0)
-    negative = np.int32(0)
+    no_number = negative = np.int32(0)
     for j in range(corrected.size):
         value = corrected[j]
         flags[j] = defects[j]
@@ -304,47 +417,45 @@ def _copy_flags(defects, corrected, flags):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _flag_row(raw, corrected, limits, bits, flags):  # type: ignore[no-untyped-def]
+def _flag_row(raw: Raw, corrected: Floats, flagging: Flagging, flags: Flags) -> tuple[int, int, int]:
     """Flags saturated and suspect pixels and those that are no number; returns how many of each are not bad."""
-    saturated_bit, suspect_bit, no_number_bit, _, unusable = bits
     saturated, suspect, no_number = 0, 0, 0
     for j in range(raw.size):
-        bad = flags[j] & unusable
+        bad = flags[j] & flagging.unusable
         if not np.isfinite(corrected[j]):
-            flags[j] |= no_number_bit
+            flags[j] |= flagging.uncorrectable
             no_number += bad == 0
         if bad:
             continue
         number = np.float32(raw[j])
-        if number >= limits[0]:
-            flags[j] |= saturated_bit
+        if number >= flagging.saturation_dn:
+            flags[j] |= flagging.saturated
             saturated += 1
-        elif number >= limits[1]:
-            flags[j] |= suspect_bit
+        elif number >= flagging.suspect_dn:
+            flags[j] |= flagging.suspect
             suspect += 1
     return saturated, suspect, no_number
 
 
 @njit(cache=True)
-def _flag_extrapolated(signal, limit, bits, flags):  # type: ignore[no-untyped-def]
+def _flag_extrapolated(signal: Floats, flagging: Flagging, flags: Flags) -> int:
     """Flags the pixels above the doses of the calibration, but not the bad ones, and returns how many."""
-    _, _, _, extrapolated_bit, unusable = bits
     above = np.int32(0)
     for j in range(signal.size):
-        above += np.int32(signal[j] > limit)
+        above += np.int32(signal[j] > flagging.limit_dn)
     if above == 0:
         return 0
     extrapolated = 0
     for j in range(signal.size):
-        if signal[j] > limit and not flags[j] & unusable:
-            flags[j] |= extrapolated_bit
+        if signal[j] > flagging.limit_dn and not flags[j] & flagging.unusable:
+            flags[j] |= flagging.extrapolated
             extrapolated += 1
     return extrapolated
 
 
 @njit(cache=True)
-def _random_variance(corrected, slope, noise, lag_gain, random):  # type: ignore[no-untyped-def]
-    """`noise` (3 + K, W): dark variance, variance per DN, 1 / level, calibration terms."""
+def _random_variance(corrected: Floats, slope: Floats, noise: Floats, lag_gain: np.float32, random: Floats) -> None:
+    """Readout and quanta, down to half of the readout; `noise` is that of `_noise_of_band`."""
     dark, per_dn = noise[0], noise[1]
     for j in range(corrected.size):
         readout = slope[j] * slope[j] * dark[j] * lag_gain
@@ -354,7 +465,7 @@ def _random_variance(corrected, slope, noise, lag_gain, random):  # type: ignore
 
 
 @njit(cache=True)
-def _calibration_variance(corrected, slope, noise, dose, calibration):  # type: ignore[no-untyped-def]
+def _calibration_variance(corrected: Floats, slope: Floats, noise: Floats, dose: Floats, calibration: Floats) -> None:
     """Variance that comes from the maps, by Horner's rule; `dose` is scratch."""
     per_level, last = noise[2], noise.shape[0] - 1
     for j in range(dose.size):
@@ -373,36 +484,16 @@ def _calibration_variance(corrected, slope, noise, dose, calibration):  # type: 
 
 
 @njit(cache=True)
-def _multiply_add(total, factor, term):  # type: ignore[no-untyped-def]
+def _multiply_add(total: Floats, factor: Floats, term: Floats) -> None:
     """total = total * factor + term."""
     for j in range(total.size):
         total[j] = total[j] * factor[j] + term[j]
 
 
 @njit(cache=True)
-def _clear_variances(corrected, random, calibration):  # type: ignore[no-untyped-def]
+def _clear_variances(corrected: Floats, random: Floats, calibration: Floats) -> None:
     """A value that is no number has no variance either."""
     for j in range(corrected.size):
         if not np.isfinite(corrected[j]):
             random[j] = np.float32(0.0)
             calibration[j] = np.float32(0.0)
-
-
-@njit(parallel=True, cache=True)
-def flag_neighbours(flags, counts, saturated_bit, suspect_bit, unusable):  # type: ignore[no-untyped-def]
-    """Adds `suspect_bit` to the neighbours of saturated pixels; each row writes that bit of its own pixels only."""
-    rows, cols = flags.shape
-    for i in prange(rows):
-        first, last = max(0, i - 1), min(rows, i + 2)
-        if counts[first:last, 0].sum() == 0:
-            continue
-        for j in range(cols):
-            if flags[i, j] & (saturated_bit | suspect_bit):
-                continue
-            beside = False
-            for y in range(first, last):
-                for x in range(max(0, j - 1), min(cols, j + 2)):
-                    beside |= (flags[y, x] & saturated_bit) != 0
-            if beside:
-                flags[i, j] |= suspect_bit
-                counts[i, 1] += (flags[i, j] & unusable) == 0
