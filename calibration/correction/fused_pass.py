@@ -131,7 +131,7 @@ def _lag_terms(
     fraction = np.zeros((1, 0))  # read-only like that of a model: the same compiled kernel
     if plan.lag is not None and state_out is not None:
         step = lag_step(plan.lag, elapsed_s)
-        released, retained, fraction = step.released, step.kept, step.fraction
+        released, retained, fraction = step.released, step.retained, step.fraction
         prompt_dn, log_prompt = step.prompt_dn, step.log_prompt
         if state is not None:
             source = 2 if state.trapped_dn is state_out.trapped_dn else 1

@@ -1,6 +1,6 @@
 """The dark signal of every pixel and its fluctuation, learned from frames without X-rays.
 
-One integration time and one temperature; `dark_model.py` puts several such maps together.
+One integration time and one temperature; `model.py` puts several such maps together.
 """
 
 from __future__ import annotations

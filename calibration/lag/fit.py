@@ -5,7 +5,7 @@ comes after the beam. Fractions enter linearly and are solved for (not negative)
 the time constants [1]_; a last pass moves all of them together and gives the standard errors.
 
 Afterglow of the scintillator is in these frames too and cannot be told from lag. It is absorbed as a term with an
-effective fraction, right for the frame interval it was measured at: traps keep their charge until the next readout,
+effective fraction, right for the frame interval it was measured at: traps hold their charge until the next readout,
 while light that is emitted between two integrations is lost, so that at another interval or integration time the
 afterglow's part in the fractions is wrong.
 
@@ -19,7 +19,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numba
@@ -132,6 +132,17 @@ def estimate_lag(
 def fit_lag(curves: Sequence[StepCurve], offset_frames: int | None = None) -> LagModel:
     """The lag model of measured curves; see `estimate_lag`.
 
+    Parameters
+    ----------
+    curves : sequence of StepCurve
+        One for each sequence.
+    offset_frames : int or None
+        Dark frames behind the offset map that the curves were measured on. [1]
+
+    Returns
+    -------
+    model : LagModel
+
     Raises
     ------
     ValueError
@@ -181,7 +192,7 @@ def _chosen(fits: list[LagFit], scatter: float) -> LagFit:
 
 
 def _about_terms(fits: list[LagFit], best: LagFit, scatter: float) -> list[str]:
-    """Why this number of terms, and which time constants the frames could not tell."""
+    """Why this number of terms."""
     terms = best.time_s.size
     told = [f"{terms} term{'s' * (terms > 1)}"]
     for other in fits:
@@ -221,35 +232,49 @@ def _model(data: LagData, fit: LagFit, notes: list[str]) -> LagModel:
     fraction_error = errors[terms : terms + groups * terms].reshape(groups, terms)
     if (fit.fraction < 3.0 * fraction_error).all():
         notes.append("no lag was found: every fraction is within three standard errors of zero")
-    of = data.exposures if groups > 1 else np.zeros_like(data.exposures)
-    charges = frame_charges(data, fit.time_s, fit.fraction, fit.base_dn, of)
+    exposure_of = data.exposures if groups > 1 else np.zeros_like(data.exposures)
+    charges = frame_charges(data, fit.time_s, fit.fraction, fit.base_dn, exposure_of)
     levels = [
         float(np.mean([charge[curve.exposed & (charge > 0.9 * charge.max())].mean()
-                       for charge, curve, group in zip(charges, data.curves, of, strict=True) if group == g]))
+                       for charge, curve, group in zip(charges, data.curves, exposure_of, strict=True) if group == g]))
         for g in range(groups)
     ]  # fmt: skip
     if groups == 1:  # the fractions hold for any exposure: the highest stands for them
         levels = [max(float(charge[curve.exposed].max()) for charge, curve in zip(charges, data.curves, strict=True))]
     model = LagModel(
-        fit.time_s, np.array(levels), fit.fraction, fraction_error, time_error_s, data.interval_s, data.covered_s,
-        reduced, (), tuple(notes),
-    )  # fmt: skip
+        time_s=fit.time_s,
+        signal_dn=np.array(levels),
+        fraction=fit.fraction,
+        fraction_error=fraction_error,
+        time_error_s=time_error_s,
+        frame_interval_s=data.interval_s,
+        covered_s=data.covered_s,
+        chi_square=reduced,
+        notes=tuple(notes),
+    )
+    return replace(model, curves=_records(data, fit, model, covariance, exposure_of))
+
+
+def _records(
+    data: LagData, fit: LagFit, model: LagModel, covariance: FloatArray, exposure_of: NDArray[np.intp]
+) -> tuple[LagCurve, ...]:
+    """The record of every sequence, `exposure_of` (S,) each, with the errors that the covariance gives its lag."""
+    parameters = fit.time_s.size * (1 + len(fit.fraction))  # without the zeros of the sequences
     records, row = [], 0
-    no_base = fit.jacobian[:, : terms + groups * terms]
-    within = covariance[: terms + groups * terms, : terms + groups * terms]
+    no_base = fit.jacobian[:, :parameters]
+    within = covariance[:parameters, :parameters]
     for s, curve in enumerate(data.curves):
         count = int(data.fitted[s].sum())
-        kept = np.exp(-curve.elapsed_s[:, None] / fit.time_s)
-        predicted, _ = lag_of_frames(curve.signal_dn - fit.base_dn[s], curve.exposed, kept, fit.fraction[of[s]])
+        retained = np.exp(-curve.elapsed_s[:, None] / fit.time_s)
+        predicted, _ = lag_of_frames(
+            curve.signal_dn - fit.base_dn[s], curve.exposed, retained, fit.fraction[exposure_of[s]]
+        )
         error = np.zeros(curve.signal_dn.size)
         block = no_base[row : row + count]
         error[data.fitted[s]] = curve.noise_dn * np.sqrt(np.einsum("ij,jk,ik->i", block, within, block))
         records.append(_lag_curve(curve, model, float(fit.base_dn[s]), predicted, error))
         row += count
-    return LagModel(
-        model.time_s, model.signal_dn, model.fraction, model.fraction_error, model.time_error_s,
-        model.frame_interval_s, model.covered_s, model.chi_square, tuple(records), model.notes,
-    )  # fmt: skip
+    return tuple(records)
 
 
 def _lag_curve(
@@ -296,9 +321,19 @@ def _lag_curve(
         if n <= off.size
     }
     return LagCurve(
-        curve.name, level_dn, int(curve.exposed.sum()), int((~curve.exposed).sum()), time_s, relative,
-        noise / np.sqrt(counts), fit, left, lag, residual, _rise(signal_dn, corrected_dn, curve.exposed, first),
-    )  # fmt: skip
+        name=curve.name,
+        signal_dn=level_dn,
+        frames_on=int(curve.exposed.sum()),
+        frames_off=int((~curve.exposed).sum()),
+        time_s=time_s,
+        relative=relative,
+        error=noise / np.sqrt(counts),
+        fit=fit,
+        left=left,
+        lag=lag,
+        residual=residual,
+        rise=_rise(signal_dn, corrected_dn, curve.exposed, first),
+    )
 
 
 def _corrected(signal_dn: FloatArray, elapsed_s: FloatArray, model: LagModel) -> FloatArray:

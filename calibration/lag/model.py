@@ -1,6 +1,6 @@
 """What earlier frames leave in later ones, and how it is taken out again.
 
-Each population n of traps catches a fraction f_n of a frame's charge x and releases its store S_n exponentially in
+Each population n of traps takes a fraction f_n of a frame's charge x and releases its store S_n exponentially in
 real time; dt is the time since the previous frame, kappa_n = exp(-dt / tau_n):
 
     y = x (1 - sum f_n) + sum S_n (1 - kappa_n)           what the frame delivers
@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from calibration.frame_sums import check_frame, still_saturated
 from calibration.lag.record import LagCurve, curve_from_json, curve_to_json
 
-LARGEST_DN = 1e30  # a value beyond is no signal and is not caught; float32 ends at 3.4e38   # chosen
+LARGEST_DN = 1e30  # a value beyond is no signal and is not trapped; float32 ends at 3.4e38   # chosen
 
 FloatArray = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class LagModel:
         Charge of a frame at which each row of `fraction` was learned, rising. With M = 1 the row holds for any
         exposure; else fractions are linear in the logarithm of the signal between the M and constant outside. [DN]
     fraction : (M, N) float64
-        Fraction of a frame's charge that each population catches. [1]
+        Fraction of a frame's charge that each population traps. [1]
     fraction_error : (M, N) float64
         Standard errors. [1]
     time_error_s : (N,) float64
@@ -127,23 +127,33 @@ class LagState:
     trapped_dn: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class LagStep:
+class LagStep(NamedTuple):
     """The numbers of one frame's step, for kernels.
 
-    ``released`` (N,) = 1 - kappa and ``kept`` (N,) = kappa, fractions of the stores [1]; ``fraction`` (M, N) [1];
-    ``prompt_dn`` (M,) what frames of the M signals deliver at once, and its logarithm ``log_prompt`` (M,).
+    ``released`` (N,) = 1 - kappa and ``retained`` (N,) = kappa, fractions of the stores [1]; ``fraction`` (M, N) [1];
+    ``prompt_dn`` (M,) what frames of the M signals deliver at once [DN], and its logarithm ``log_prompt`` (M,).
     """
 
     released: FloatArray
-    kept: FloatArray
+    retained: FloatArray
     fraction: FloatArray
     prompt_dn: FloatArray
     log_prompt: FloatArray
 
 
 def lag_step(model: LagModel, elapsed_s: float | None) -> LagStep:
-    """What a kernel needs for one frame, `elapsed_s` [s] after the previous one; None for the first frame.
+    """What a kernel needs of the model for one frame.
+
+    Parameters
+    ----------
+    model : LagModel
+        Of the panel and mode.
+    elapsed_s : float or None
+        Time since the previous frame; None for the first frame, which has none. [s]
+
+    Returns
+    -------
+    step : LagStep
 
     Raises
     ------
@@ -194,11 +204,11 @@ def subtract_lag(
     -----
     For each pixel, in float64, rounded to float32 where it is stored, n rising:
     R = sum of S_n released_n;  g = y - R;  f_n = the row of `fraction` (M = 1), or looked up at log(g) between the
-    logarithms of `prompt_dn`;  F = sum of f_n;  x = g / (1 - F);  S_n <- S_n kept_n + f_n x.
+    logarithms of `prompt_dn`;  F = sum of f_n;  x = g / (1 - F);  S_n <- S_n retained_n + f_n x.
     Looking up at g = x (1 - F) instead of x needs no iteration; fractions then differ from linear in log(x) by less
     than (change of F)^3 / (8 log(x2 / x1)) between two exposures, 5e-7 for 3 % and 1 % a decade apart. The charge
     y - R + F x is divided between frame and stores, so none is made or lost whatever f is.
-    A value that is not finite, or beyond 1e30, stays as it is, and nothing of it is caught.
+    A value that is not finite, or beyond 1e30, stays as it is, and nothing of it is trapped.
     A saturated pixel delivered less than it held: its lag is underestimated, here as everywhere.
     """
     signal_dn = np.asarray(signal_dn)
@@ -215,10 +225,7 @@ def subtract_lag(
     before = np.zeros((shape[0], 1, 1), np.float32) if state is None else state.trapped_dn
     signal_dn = np.ascontiguousarray(signal_dn, dtype=np.float32)
     corrected, after = np.empty(signal_dn.shape, np.float32), np.empty(shape, np.float32)
-    _subtract_lag(
-        signal_dn, before, step.released, step.kept, step.fraction, step.prompt_dn, step.log_prompt,
-        LARGEST_DN, state is None, corrected, after,
-    )  # fmt: skip
+    _subtract_lag(signal_dn, before, step, LARGEST_DN, state is None, corrected, after)
     return corrected, LagState(after)
 
 
@@ -302,31 +309,38 @@ def lag_from_json(values: dict[str, Any]) -> LagModel:
         If a value is missing or makes no lag model.
     """
     return LagModel(
-        np.array(values["time_s"], np.float64),
-        np.array(values["signal_dn"], np.float64),
-        np.array(values["fraction"], np.float64),
-        np.array(values["fraction_error"], np.float64),
-        np.array([math.nan if error is None else error for error in values["time_error_s"]], np.float64),
-        float(values["frame_interval_s"]),
-        float(values["covered_s"]),
-        float(values["chi_square"]),
-        tuple(curve_from_json(curve) for curve in values["curves"]),
-        tuple(str(note) for note in values["notes"]),
+        time_s=np.array(values["time_s"], np.float64),
+        signal_dn=np.array(values["signal_dn"], np.float64),
+        fraction=np.array(values["fraction"], np.float64),
+        fraction_error=np.array(values["fraction_error"], np.float64),
+        time_error_s=np.array([math.nan if error is None else error for error in values["time_error_s"]], np.float64),
+        frame_interval_s=float(values["frame_interval_s"]),
+        covered_s=float(values["covered_s"]),
+        chi_square=float(values["chi_square"]),
+        curves=tuple(curve_from_json(curve) for curve in values["curves"]),
+        notes=tuple(str(note) for note in values["notes"]),
     )
 
 
 @njit(parallel=True, cache=True)
-def _subtract_lag(  # type: ignore[no-untyped-def]
-    signal, before, released, kept, fraction, prompt, log_prompt, largest, rested, corrected, after
-):
+def _subtract_lag(
+    signal: NDArray[np.float32],
+    before: NDArray[np.float32],
+    step: LagStep,
+    largest: float,
+    rested: bool,
+    corrected: NDArray[np.float32],
+    after: NDArray[np.float32],
+) -> None:
     """Writes every element of `corrected` (H, W) and `after` (N, H, W); `before` is (N, 1, 1) zeros where `rested`.
 
     Row by row and one population after the other, so that the loops over columns have no branch.
     """
+    released, retained, fraction, prompt, log_prompt = step
     rows, cols = signal.shape
     exposures, terms = fraction.shape
     for row in prange(rows):
-        lag_dn, caught = np.zeros(cols), np.zeros(cols)
+        lag_dn, trapped = np.zeros(cols), np.zeros(cols)  # trapped: sum of fractions
         below, weight = np.zeros(cols, np.int64), np.zeros(cols)
         if not rested:
             for n in range(terms):
@@ -336,20 +350,27 @@ def _subtract_lag(  # type: ignore[no-untyped-def]
             _look_up(signal[row], lag_dn, prompt, log_prompt, below, weight)
         for n in range(terms):
             for col in range(cols):
-                caught[col] += _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
+                trapped[col] += _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
         for col in range(cols):
-            charge_dn = (np.float64(signal[row, col]) - lag_dn[col]) / (1.0 - caught[col])
+            charge_dn = (np.float64(signal[row, col]) - lag_dn[col]) / (1.0 - trapped[col])
             corrected[row, col] = charge_dn
-            lag_dn[col] = charge_dn if abs(charge_dn) < largest else 0.0  # from here what can be caught; nothing of NaN
+            lag_dn[col] = charge_dn if abs(charge_dn) < largest else 0.0  # from here what can be trapped, never NaN
         for n in range(terms):
             for col in range(cols):
-                trapped = _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
-                store = 0.0 if rested else np.float64(before[n, row, col]) * kept[n]
-                after[n, row, col] = store + trapped * lag_dn[col]
+                of_charge = _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
+                store = 0.0 if rested else np.float64(before[n, row, col]) * retained[n]
+                after[n, row, col] = store + of_charge * lag_dn[col]
 
 
 @njit(cache=True)
-def _look_up(signal, lag_dn, prompt, log_prompt, below, weight):  # type: ignore[no-untyped-def]
+def _look_up(
+    signal: NDArray[np.float32],
+    lag_dn: FloatArray,
+    prompt: FloatArray,
+    log_prompt: FloatArray,
+    below: NDArray[np.int64],
+    weight: FloatArray,
+) -> None:
     """Writes, for each pixel of a row, the exposure below its prompt signal and the weight of the one above."""
     last = prompt.size - 1
     for col in range(signal.size):
@@ -366,6 +387,6 @@ def _look_up(signal, lag_dn, prompt, log_prompt, below, weight):  # type: ignore
 
 
 @njit(cache=True)
-def _fraction_at(fraction, below, weight, n):  # type: ignore[no-untyped-def]
-    """Fraction of population `n` between two exposures."""
-    return fraction[below, n] + weight * (fraction[below + 1, n] - fraction[below, n])
+def _fraction_at(fraction: FloatArray, below: int, weight: float, n: int) -> float:
+    """Fraction (M, N) of population `n` between the exposure `below` and the next."""
+    return fraction[below, n] + weight * (fraction[below + 1, n] - fraction[below, n])  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The falling step a lag model was learned from, kept small enough to travel with it."""
+"""The falling step a lag model was learned from, in few enough numbers to be saved with it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LagCurve:
     fit, left : (K,) float64
         Of the model, and what its correction leaves of the measured. [1]
     lag : dict of str to LagValue
-        What people quote: "first frame", and "1 s" and "60 s" where the frames cover them. From the fit.
+        As data sheets quote it, from the fit: "first frame", and "1 s" and "60 s" where the frames cover them.
     residual : dict of str to LagValue
         Mean of the panel after correction in "frame 1" and "frame 50" after the beam.
     rise : dict of str to LagValue
@@ -95,6 +95,17 @@ def curve_from_json(values: dict[str, Any]) -> LagCurve:
         {str(key): LagValue(float(value), float(error)) for key, (value, error) in values[name].items()}
         for name in ("lag", "residual", "rise")
     )
-    counts = int(values["frames_on"]), int(values["frames_off"])
-    signal_dn = float(values["signal_dn"])
-    return LagCurve(str(values["name"]), signal_dn, *counts, time_s, relative, error, fit, left, lag, residual, rise)
+    return LagCurve(
+        name=str(values["name"]),
+        signal_dn=float(values["signal_dn"]),
+        frames_on=int(values["frames_on"]),
+        frames_off=int(values["frames_off"]),
+        time_s=time_s,
+        relative=relative,
+        error=error,
+        fit=fit,
+        left=left,
+        lag=lag,
+        residual=residual,
+        rise=rise,
+    )

@@ -1,6 +1,6 @@
 """A beam-on/beam-off sequence measured frame by frame: the panel's mean signal and when the beam was on.
 
-No frame is kept. Of each the means over 8 x 8 tiles are taken; what the sequence says about the panel is the mean of
+No frame is held. Of each the means over 8 x 8 tiles are taken; what the sequence says about the panel is the mean of
 the tiles that the beam reached, without those that behave otherwise. Means, not medians: lag of a thousandth is a few
 DN, and a median of integers cannot fall by less than one.
 """
@@ -96,7 +96,10 @@ class StepCurve:
 
 
 class _FirstFrames:
-    """Sum of the first frames after the beam, found while the frames pass: the brightness falls below a fifth."""
+    """Sum of the first frames after the beam, found while the frames pass.
+
+    A frame is exposed above `EXPOSED_FRACTION` of the brightest so far, where it is not known when the beam was on.
+    """
 
     def __init__(self) -> None:
         self.total: FloatArray | None = None
@@ -191,9 +194,18 @@ def measure_step(
         )
     picture = None if first.total is None else (first.total / first.count - offset_dn).astype(np.float32)
     return StepCurve(
-        sequence.name, elapsed_s, signal_dn, exposed, noise_dn, level_dn, lit.size, odd, picture, first.count,
-        first.pixel_noise(),
-    )  # fmt: skip
+        name=sequence.name,
+        elapsed_s=elapsed_s,
+        signal_dn=signal_dn,
+        exposed=exposed,
+        noise_dn=noise_dn,
+        level_dn=level_dn,
+        tiles=lit.size,
+        tiles_left_out=odd,
+        first_after_off_dn=picture,
+        repeats=first.count,
+        pixel_noise_dn=first.pixel_noise(),
+    )
 
 
 def _elapsed(sequence: StepSequence, frames: int, about: str) -> FloatArray:
@@ -254,8 +266,8 @@ def _tiles_in_beam(tiles_dn: FloatArray, exposed: NDArray[np.bool_]) -> tuple[ND
 def _noise(tiles_dn: FloatArray, signal_dn: FloatArray, exposed: NDArray[np.bool_]) -> float:
     """Standard deviation of the mean from one dark frame to the next.
 
-    From differences between tiles, which lag fractions; where the mean itself fluctuates more (the offset of a whole
-    frame), from its second differences, which a smooth decay does not reach.
+    From differences between tiles, in which the decay cancels; where the mean itself fluctuates more (the offset of a
+    whole frame), from its second differences, to which a smooth decay adds next to nothing.
     """
     dark = ~exposed
     pairs = dark[1:] & dark[:-1]
@@ -283,13 +295,21 @@ def _steady(signal_dn: FloatArray, exposed: NDArray[np.bool_]) -> NDArray[np.int
 
 
 def _tile_counts(usable: NDArray[np.bool_], row_edges: NDArray[np.int64], col_edges: NDArray[np.int64]) -> FloatArray:
-    """Usable pixels of each tile; NaN-free means need at least one."""
+    """Usable pixels of each tile; a tile without any has no mean."""
     by_row = np.add.reduceat(usable.astype(np.float64), row_edges[:-1], axis=0)
     return np.asarray(np.add.reduceat(by_row, col_edges[:-1], axis=1))
 
 
 @njit(parallel=True, cache=True)
-def _sum_tiles(frame, offset, usable, row_edges, col_edges, saturation, sums):  # type: ignore[no-untyped-def]
+def _sum_tiles(
+    frame: NDArray[Any],
+    offset: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    row_edges: NDArray[np.int64],
+    col_edges: NDArray[np.int64],
+    saturation: float,
+    sums: FloatArray,
+) -> None:
     """Writes every element of `sums` (TILES, TILES, 2): sum of usable pixels above the offset, saturated ones."""
     rows, cols = row_edges.size - 1, col_edges.size - 1
     for tile in prange(rows * cols):

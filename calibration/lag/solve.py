@@ -38,15 +38,15 @@ FloatArray = NDArray[np.float64]
 class LagFit:
     """A fit of one number of terms: values, their covariance, and the Jacobian for errors of what follows."""
 
-    time_s: FloatArray
-    fraction: FloatArray  # (G, N), G = 1 or the number of exposures
-    base_dn: FloatArray  # (S,)
+    time_s: FloatArray  # (N,) rising [s]
+    fraction: FloatArray  # (G, N), G = 1 or the number of exposures [1]
+    base_dn: FloatArray  # (S,) zero of each sequence above its offset map [DN]
     pinned: NDArray[np.bool_]  # (N,) time constant held at a bound
     covariance: FloatArray  # of (log time, fractions, bases), zero for what was held
     jacobian: FloatArray  # (rows, parameters) of the prediction in standard deviations
     chi_square: float
-    rows: int
-    free: int
+    rows: int  # fitted frames, and zeros that are known
+    free: int  # parameters that were not held
 
 
 class LagData:
@@ -86,12 +86,16 @@ class LagData:
     def free_bases(self) -> list[int]:
         return [k for k, error in enumerate(self.base_error_dn) if error > 0]
 
-    def residuals(self, time_s: FloatArray, fraction: FloatArray, base_dn: FloatArray, of: NDArray[Any]) -> FloatArray:
+    def residuals(
+        self, time_s: FloatArray, fraction: FloatArray, base_dn: FloatArray, exposure_of: NDArray[Any]
+    ) -> FloatArray:
         """Prediction less measurement of every fitted frame, and of every known zero, in standard deviations."""
         rows = []
         for s, curve in enumerate(self.curves):
-            kept = np.exp(-curve.elapsed_s[:, None] / time_s)
-            predicted, _ = lag_of_frames(curve.signal_dn - base_dn[s], curve.exposed, kept, fraction[of[s]])
+            retained = np.exp(-curve.elapsed_s[:, None] / time_s)
+            predicted, _ = lag_of_frames(
+                curve.signal_dn - base_dn[s], curve.exposed, retained, fraction[exposure_of[s]]
+            )
             left = predicted + base_dn[s] - curve.signal_dn
             rows.append(left[self.fitted[s]] / curve.noise_dn)
         known = [k for k in self.free_bases if np.isfinite(self.base_error_dn[k])]
@@ -99,23 +103,38 @@ class LagData:
         return np.concatenate(rows)
 
 
-def fit_terms(data: LagData, terms: int, of: NDArray[Any]) -> LagFit | None:
-    """The best fit of so many terms, fractions by exposure `of` each sequence; None where two terms are one."""
-    groups, bases = int(of.max()) + 1, data.free_bases
+def fit_terms(data: LagData, terms: int, exposure_of: NDArray[Any]) -> LagFit | None:
+    """The best fit of so many terms.
+
+    Parameters
+    ----------
+    data : LagData
+        S sequences.
+    terms : int
+        Populations of traps, N. [1]
+    exposure_of : (S,) int
+        Number of the exposure of each sequence: those of one number have the same fractions. [1]
+
+    Returns
+    -------
+    fit : LagFit or None
+        None where two terms have come so close that they are one.
+    """
+    groups, bases = int(exposure_of.max()) + 1, data.free_bases
     charges = [np.where(curve.exposed, curve.signal_dn, 0.0) for curve in data.curves]
     low, high = np.log(data.search_from_s), np.log(data.longest_s)
     seen = np.linspace(np.log(data.shortest_s), high, GRID - 1)
-    log_time = _start(data, terms, of, charges, np.concatenate([[0.5 * (low + seen[0])], seen]))
+    log_time = _start(data, terms, exposure_of, charges, np.concatenate([[0.5 * (low + seen[0])], seen]))
     for _ in range(3):  # the charge of the exposed frames depends a little on the lag in them
 
         def solved(log_time: FloatArray) -> FloatArray:
-            return _solve(data, np.exp(log_time), of, charges)[2]  # noqa: B023 - used within the loop
+            return _solve(data, np.exp(log_time), exposure_of, charges)[2]  # noqa: B023 - used within the loop
 
         log_time = np.clip(log_time, low + 1e-6, high - 1e-6)
         log_time = least_squares(solved, log_time, bounds=(low, high), diff_step=1e-5, max_nfev=60).x
-        fraction, base_dn, _ = _solve(data, np.exp(log_time), of, charges)
+        fraction, base_dn, _ = _solve(data, np.exp(log_time), exposure_of, charges)
         fraction = fraction * min(1.0, 0.9 / max(fraction.sum(axis=1).max(), 1e-30))
-        charges = frame_charges(data, np.exp(log_time), fraction, base_dn, of)
+        charges = frame_charges(data, np.exp(log_time), fraction, base_dn, exposure_of)
 
     def unpacked(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         base_dn = np.zeros(len(data.curves))
@@ -126,7 +145,7 @@ def fit_terms(data: LagData, terms: int, of: NDArray[Any]) -> LagFit | None:
     least = np.concatenate([np.full(terms, low), np.zeros(groups * terms), np.full(len(bases), -np.inf)])
     most = np.concatenate([np.full(terms, high), np.full(groups * terms, 0.99 / terms), np.full(len(bases), np.inf)])
     result = least_squares(
-        lambda values: data.residuals(*unpacked(values), of),
+        lambda values: data.residuals(*unpacked(values), exposure_of),
         np.clip(start, least, np.nextafter(most, least)),
         bounds=(least, most), jac="3-point", x_scale="jac", xtol=1e-12, ftol=1e-12, gtol=1e-12, max_nfev=200,
     )  # fmt: skip
@@ -144,16 +163,25 @@ def fit_terms(data: LagData, terms: int, of: NDArray[Any]) -> LagFit | None:
     errors = np.sqrt(np.diag(_covariance(jacobian, ~held)))[:terms]
     held[:terms] |= (time_s[order] < data.shortest_s) & (errors > LARGEST_LOG_ERROR)
     return LagFit(
-        time_s[order], fraction[:, order], base_dn, held[:terms], _covariance(jacobian, ~held), jacobian,
-        float(2.0 * result.cost), jacobian.shape[0], int((~held).sum()),
-    )  # fmt: skip
+        time_s=time_s[order],
+        fraction=fraction[:, order],
+        base_dn=base_dn,
+        pinned=held[:terms],
+        covariance=_covariance(jacobian, ~held),
+        jacobian=jacobian,
+        chi_square=float(2.0 * result.cost),
+        rows=jacobian.shape[0],
+        free=int((~held).sum()),
+    )
 
 
-def _start(data: LagData, terms: int, of: NDArray[Any], charges: list[FloatArray], log_times: FloatArray) -> FloatArray:
+def _start(
+    data: LagData, terms: int, exposure_of: NDArray[Any], charges: list[FloatArray], log_times: FloatArray
+) -> FloatArray:
     """Logarithms of the best time constants among all choices from a grid."""
     factors: list[FloatArray] = []
-    for group in range(int(of.max()) + 1):
-        members = [s for s in range(len(data.curves)) if of[s] == group]
+    for group in range(int(exposure_of.max()) + 1):
+        members = [s for s in range(len(data.curves)) if exposure_of[s] == group]
         matrix, target = _matrix(data, np.exp(log_times), members, charges)
         factors.append(np.asarray(np.linalg.qr(np.column_stack([matrix, target]), mode="r")))
     best: tuple[int, ...] = ()
@@ -176,8 +204,8 @@ def _matrix(
     bases = [s for s in members if data.base_error_dn[s] > 0]
     for s in members:
         curve = data.curves[s]
-        kept = np.exp(-curve.elapsed_s[:, None] / time_s)
-        columns = _released(charges[s], kept)[data.fitted[s]] / curve.noise_dn
+        retained = np.exp(-curve.elapsed_s[:, None] / time_s)
+        columns = _released(charges[s], retained)[data.fitted[s]] / curve.noise_dn
         zero = np.zeros((len(columns), 2 * len(bases)))
         if s in bases:
             zero[:, 2 * bases.index(s)], zero[:, 2 * bases.index(s) + 1] = 1 / curve.noise_dn, -1 / curve.noise_dn
@@ -193,13 +221,13 @@ def _matrix(
 
 
 def _solve(
-    data: LagData, time_s: FloatArray, of: NDArray[Any], charges: list[FloatArray]
+    data: LagData, time_s: FloatArray, exposure_of: NDArray[Any], charges: list[FloatArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fractions (G, N), zeros (S,) and residuals for given time constants and charges."""
-    groups, terms = int(of.max()) + 1, time_s.size
+    groups, terms = int(exposure_of.max()) + 1, time_s.size
     fraction, base_dn, left = np.zeros((groups, terms)), np.zeros(len(data.curves)), []
     for group in range(groups):
-        members = [s for s in range(len(data.curves)) if of[s] == group]
+        members = [s for s in range(len(data.curves)) if exposure_of[s] == group]
         matrix, target = _matrix(data, time_s, members, charges)
         scale = np.linalg.norm(matrix, axis=0)
         scale[scale == 0] = 1.0
@@ -212,12 +240,34 @@ def _solve(
 
 
 def frame_charges(
-    data: LagData, time_s: FloatArray, fraction: FloatArray, base_dn: FloatArray, of: NDArray[Any]
+    data: LagData, time_s: FloatArray, fraction: FloatArray, base_dn: FloatArray, exposure_of: NDArray[Any]
 ) -> list[FloatArray]:
-    """Charge of every frame of every sequence, zero in the dark. [DN]"""
+    """Charge of every frame of every sequence.
+
+    Parameters
+    ----------
+    data : LagData
+        S sequences.
+    time_s : (N,) float64
+        Time constants. [s]
+    fraction : (G, N) float64
+        Trapped fractions at each exposure. [1]
+    base_dn : (S,) float64
+        Zero of each sequence above its offset map. [DN]
+    exposure_of : (S,) int
+        Number of the exposure of each sequence. [1]
+
+    Returns
+    -------
+    charges : list of S (K,) float64
+        Zero in the dark. [DN]
+    """
     return [
         lag_of_frames(
-            curve.signal_dn - base_dn[s], curve.exposed, np.exp(-curve.elapsed_s[:, None] / time_s), fraction[of[s]]
+            curve.signal_dn - base_dn[s],
+            curve.exposed,
+            np.exp(-curve.elapsed_s[:, None] / time_s),
+            fraction[exposure_of[s]],
         )[1]
         for s, curve in enumerate(data.curves)
     ]
@@ -260,32 +310,51 @@ def _longest_after(curve: StepCurve) -> float:
 
 
 @njit(cache=True)
-def lag_of_frames(signal, exposed, kept, fraction):  # type: ignore[no-untyped-def]
-    """What each frame holds of earlier ones and its own charge, zero in the dark; (K,) each."""
-    frames, terms = kept.shape
+def lag_of_frames(
+    signal: FloatArray, exposed: NDArray[np.bool_], retained: FloatArray, fraction: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What each frame of a sequence holds of earlier ones, and its own charge.
+
+    Parameters
+    ----------
+    signal : (K,) float64
+        Of the frames, above their zero. [DN]
+    exposed : (K,) bool
+        Frames with beam; the others have no charge of their own.
+    retained : (K, N) float64
+        Fraction of each store that is left at the end of the frame. [1]
+    fraction : (N,) float64
+        Fraction of a frame's charge that each population traps. [1]
+
+    Returns
+    -------
+    lag, charge : (K,) float64
+        [DN]
+    """
+    frames, terms = retained.shape
     lag, charge = np.empty(frames), np.zeros(frames)
     store = np.zeros(terms)
     prompt = 1.0 - fraction.sum()
     for k in range(frames):
         released = 0.0
         for n in range(terms):
-            released += store[n] * (1.0 - kept[k, n])
+            released += store[n] * (1.0 - retained[k, n])
         if exposed[k]:
             charge[k] = (signal[k] - released) / prompt
         for n in range(terms):
-            store[n] = store[n] * kept[k, n] + fraction[n] * charge[k]
+            store[n] = store[n] * retained[k, n] + fraction[n] * charge[k]
         lag[k] = released
     return lag, charge
 
 
 @njit(cache=True)
-def _released(charge, kept):  # type: ignore[no-untyped-def]
-    """(K, N) what each frame holds of earlier ones for a fraction of one."""
-    frames, terms = kept.shape
+def _released(charge: FloatArray, retained: FloatArray) -> FloatArray:
+    """(K, N) what each frame holds of earlier ones if each population trapped all of the charge (K,). [DN]"""
+    frames, terms = retained.shape
     released = np.empty((frames, terms))
     store = np.zeros(terms)
     for k in range(frames):
         for n in range(terms):
-            released[k, n] = store[n] * (1.0 - kept[k, n])
-            store[n] = store[n] * kept[k, n] + charge[k]
+            released[k, n] = store[n] * (1.0 - retained[k, n])
+            store[n] = store[n] * retained[k, n] + charge[k]
     return released

@@ -251,10 +251,7 @@ def test_the_kernel_does_what_its_python_does() -> None:
     _, state = subtract(np.abs(np.nan_to_num(frame)), true_model(FACTORS), None, None)
     step_ = lag_step(true_model(FACTORS), 0.3)
     out, after = np.empty((2, 3), np.float32), np.empty((4, 2, 3), np.float32)
-    _subtract_lag.py_func(
-        frame, state.trapped_dn, step_.released, step_.kept, step_.fraction, step_.prompt_dn, step_.log_prompt,
-        LARGEST_DN, False, out, after,
-    )  # fmt: skip
+    _subtract_lag.py_func(frame, state.trapped_dn, step_, LARGEST_DN, False, out, after)
     signal, compiled = subtract(frame, true_model(FACTORS), state, 0.3)
     np.testing.assert_allclose(out, signal, rtol=SINGLE)
     np.testing.assert_allclose(after, compiled.trapped_dn, rtol=2 * SINGLE)
