@@ -359,7 +359,18 @@ def fit(
     """Layer parameters from a measured MTF, with uncertainties, and what the data do not determine."""
     from radiography.cli.fit import run_fit
 
-    run_fit(name, mtf_file, vary, out, beam, nps_file, light, json_file, plot, aperture)
+    run_fit(
+        name,
+        mtf_file,
+        vary,
+        out,
+        beam=beam,
+        nps_file=nps_file,
+        light=light,
+        json_file=json_file,
+        plot=plot,
+        aperture=aperture,
+    )
 
 
 @app.command("list")

@@ -36,6 +36,7 @@ def run_fit(
     mtf_file: Path,
     vary: Sequence[str],
     out: Path,
+    *,
     beam: str,
     nps_file: Path | None,
     light: str | None,
@@ -55,7 +56,15 @@ def run_fit(
     (nps_frequency, nps, nps_error), nps_assumed = _no_nps() if nps_file is None else read_nps(nps_file)
     fraction, fraction_error = light_option(light) if light is not None else (None, None)
     measurement = LayerMeasurement(
-        frequency, mtf, error, nps_frequency, nps, nps_error, fraction, fraction_error, aperture
+        frequency_per_mm=frequency,
+        mtf=mtf,
+        mtf_error=error,
+        nps_frequency_per_mm=nps_frequency,
+        nps=nps,
+        nps_error=nps_error,
+        light=fraction,
+        light_error=fraction_error,
+        aperture_mm=aperture,
     )
     spectrum = beam_spectrum(load_beam(beam), 1.0)
     with progress_bar("runs of the model") as show:
