@@ -25,6 +25,8 @@ from radiography.interaction.photon_transport import (
     FOURTH,
     FRONT,
     SQUARE,
+    Slab,
+    Tallies,
     trace_photons,
 )
 
@@ -213,26 +215,19 @@ def layer_response(
     rows = -(-histories // _HISTORIES_PER_ROW)
     row_histories = np.tile(np.diff(np.arange(rows + 1) * histories // rows), count)
     seeds = rng.integers(0, 2**32, size=count * rows, dtype=np.uint32)
-    sums, depth_keV = np.zeros((count * rows, COLUMNS)), np.zeros((count * rows, depths))
-    signal, power = np.zeros((count * rows, frequency.size)), np.zeros((count * rows, frequency.size))
+    tallies = Tallies(*(np.zeros((count * rows, cols)) for cols in (COLUMNS, depths, frequency.size, frequency.size)))
     if hit.any():
         angle = np.deg2rad(incidence_deg)
         trace_photons(
             photon_tables(layer_material, float(energies[-1])),
-            float(thickness_mm),
-            (float(np.sin(angle)), float(np.cos(angle))),
+            Slab(float(thickness_mm), float(np.sin(angle)), float(np.cos(angle))),
             np.repeat(energies, rows),
             row_histories,
             seeds,
             frequency,
-            sums,
-            depth_keV,
-            signal,
-            power,
+            tallies,
         )
-    sums, depth_keV, signal, power = (
-        tally.reshape(count, rows, -1).sum(axis=1) for tally in (sums, depth_keV, signal, power)
-    )
+    sums, depth_keV, signal, power = (tally.reshape(count, rows, -1).sum(axis=1) for tally in tallies)
     depositing = np.maximum(sums[:, DEPOSITING], 1.0)  # no quantum, no energy: the sums are 0 there
     mean, square, fourth = (sums[:, column] / depositing for column in (ENERGY, SQUARE, FOURTH))
     chance = sums[:, DEPOSITING] / histories

@@ -6,6 +6,8 @@ where they are set free. The first interaction is forced to happen inside the la
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
@@ -21,6 +23,42 @@ _SITES = 64  # places of one history; what comes later is put to the last one, s
 _MOMENTUM_STEP = 0.01  # of the scattering tables of photon_tables [1/Angstrom]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class Slab(NamedTuple):
+    """A plane layer: thickness [mm], and sine and cosine of the angle between the beam and its normal."""
+
+    thickness_mm: float
+    sine: float
+    cosine: float
+
+
+class Tallies(NamedTuple):
+    """What rows of histories leave: ``sums`` (R, 6) of deposits, ``depth_keV`` (R, D), and the transforms ``signal``
+    and ``power`` (R, F) of the energy and of its square."""
+
+    sums: FloatArray
+    depth_keV: FloatArray
+    signal: FloatArray
+    power: FloatArray
+
+
+class DepositLists(NamedTuple):
+    """Deposits of each photon by itself: ``number`` (N,) of them, written to the rows of ``deposits`` (D, 4) from
+    ``first`` (N,) on as x, y, depth [mm] and energy [keV]."""
+
+    number: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    deposits: FloatArray
+
+
+class _Scratch(NamedTuple):
+    """Of one history: ``photons`` (_STACK, 7), place, direction and energy of those still waiting; ``direction`` (3,)
+    of the one that is followed; ``sites`` (_SITES + 1, 4) as in `_trace_one`."""
+
+    photons: FloatArray
+    direction: FloatArray
+    sites: FloatArray
 
 
 @njit(cache=True)
@@ -152,22 +190,14 @@ def _relax(tables: PhotonTables, element: int, shell: int) -> tuple[float, int]:
 
 
 @njit(cache=True)
-def _trace_one(
-    tables: PhotonTables,
-    thickness_mm: float,
-    sine: float,
-    cosine: float,
-    energy_keV: float,
-    photons: FloatArray,
-    direction: FloatArray,
-    sites: FloatArray,
-) -> tuple[int, float, float]:
+def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Scratch) -> tuple[int, float, float]:
     """One photon that interacts in the layer; fills `sites` with x, y, depth [mm] and deposit [keV].
 
     Returns the number of sites and the energy that left through the front and the back [keV]. The last row of `sites`
-    is the place of the first interaction. Scratch: `photons`, place, direction and energy of those still waiting, and
-    `direction` of the one that is followed.
+    is the place of the first interaction.
     """
+    thickness_mm, sine, cosine = slab
+    photons, direction, sites = scratch
     n_elements = tables.edge_keV.shape[0]
     n_sites, front_keV, back_keV = 0, 0.0, 0.0
     photons[0, :] = 0.0
@@ -267,35 +297,41 @@ def _add_spread(
 @njit(cache=True, parallel=True)
 def trace_photons(
     tables: PhotonTables,
-    thickness_mm: float,
-    incidence: tuple[float, float],
+    slab: Slab,
     energy_keV: FloatArray,
     histories: npt.NDArray[np.int64],
     seeds: npt.NDArray[np.uint32],
     frequency_per_mm: FloatArray,
-    sums: FloatArray,
-    depth_keV: FloatArray,
-    signal: FloatArray,
-    power: FloatArray,
+    tallies: Tallies,
 ) -> None:
-    """Trace photons that interact, row by row; writes every element of the last four arrays.
+    """Trace photons that interact, row by row; writes every element of the tallies.
 
-    Row r: ``histories[r]`` photons of ``energy_keV[r]``; ``sums`` (R, 6), ``depth_keV`` (R, D), ``signal`` and
-    ``power`` (R, F). ``incidence`` is sine and cosine of the angle to the normal.
+    Parameters
+    ----------
+    tables : PhotonTables
+        Of the layer's material.
+    slab : Slab
+        The layer and the direction of the beam.
+    energy_keV, histories, seeds : (R,) float64, int64, uint32
+        Row r is ``histories[r]`` photons of ``energy_keV[r]``, drawn from ``seeds[r]``. [keV, 1, 1]
+    frequency_per_mm : (F,) float64
+        Spatial frequencies of the transforms. [1/mm]
+    tallies : Tallies
+        Written to.
     """
+    sums, depth_keV, signal, power = tallies
     for row in prange(energy_keV.size):
         np.random.seed(seeds[row])  # noqa: NPY002
-        photons, direction, sites = np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4))
+        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)))
+        sites = scratch.sites
         row_sums, row_depth = np.zeros(COLUMNS), np.zeros(depth_keV.shape[1])
         row_signal, row_power = np.zeros(frequency_per_mm.size), np.zeros(frequency_per_mm.size)
         for _ in range(histories[row]):
-            n_sites, front_keV, back_keV = _trace_one(
-                tables, thickness_mm, incidence[0], incidence[1], energy_keV[row], photons, direction, sites
-            )
+            n_sites, front_keV, back_keV = _trace_one(tables, slab, energy_keV[row], scratch)
             total = 0.0
             for site in range(n_sites):
                 total += sites[site, 3]
-                place = int(sites[site, 2] / thickness_mm * row_depth.size)
+                place = int(sites[site, 2] / slab.thickness_mm * row_depth.size)
                 row_depth[min(place, row_depth.size - 1)] += sites[site, 3]
             row_sums[DEPOSITING] += 1.0 if n_sites > 0 else 0.0
             row_sums[ENERGY] += total
@@ -314,28 +350,35 @@ def trace_photons(
 @njit(cache=True, parallel=True)
 def trace_deposits(
     tables: PhotonTables,
-    thickness_mm: float,
-    incidence: tuple[float, float],
+    slab: Slab,
     energy_keV: float,
     block_first: npt.NDArray[np.int64],
     seeds: npt.NDArray[np.uint32],
-    count: npt.NDArray[np.int64],
-    first: npt.NDArray[np.int64],
-    deposits: FloatArray,
+    lists: DepositLists,
 ) -> None:
-    """Trace photons that interact, each with its own list of deposits; writes every element of ``count`` (N,).
+    """Trace photons that interact, each with its own list of deposits; writes every element of ``number``.
 
-    Block b is the photons from ``block_first[b]`` to before ``block_first[b + 1]``. Where ``deposits`` (D, 4) is not
-    empty, photon n writes its ``count[n]`` deposits to the rows from ``first[n]`` on: x, y, depth [mm], energy [keV].
     The same seeds give the same histories, so a first call counts what a second one fills.
+
+    Parameters
+    ----------
+    tables : PhotonTables
+        Of the layer's material.
+    slab : Slab
+        The layer and the direction of the beam.
+    energy_keV : float
+        Of every photon. [keV]
+    block_first, seeds : (B + 1,) int64, (B,) uint32
+        Block b is the photons from ``block_first[b]`` to before ``block_first[b + 1]``, drawn from ``seeds[b]``. [1]
+    lists : DepositLists
+        Written to; with empty ``deposits`` only the numbers are.
     """
+    number, first, deposits = lists
     for block in prange(seeds.size):
         np.random.seed(seeds[block])  # noqa: NPY002
-        photons, direction, sites = np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4))
+        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)))
         for photon in range(block_first[block], block_first[block + 1]):
-            n_sites, _, _ = _trace_one(
-                tables, thickness_mm, incidence[0], incidence[1], energy_keV, photons, direction, sites
-            )
-            count[photon] = n_sites
+            n_sites, _, _ = _trace_one(tables, slab, energy_keV, scratch)
+            number[photon] = n_sites
             if deposits.shape[0] > 0:
-                deposits[first[photon] : first[photon] + n_sites] = sites[:n_sites]
+                deposits[first[photon] : first[photon] + n_sites] = scratch.sites[:n_sites]

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
-from radiography.interaction.photon_transport import trace_deposits
+from radiography.interaction.photon_transport import DepositLists, Slab, trace_deposits
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.transport import LightTransport
 from radiography.panel.panel import Pixels
-from radiography.truth.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, count_light
+from radiography.truth.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, LightSources, PixelOptics, count_light
 
 _QUANTA_PER_SEED = 256  # X-rays traced with one seed
 _DEPOSITS_PER_SEED = 512  # places whose light is drawn with one seed
@@ -144,12 +144,13 @@ def draw_deposits(
     bounds = np.minimum(np.arange(blocks + 1) * _QUANTA_PER_SEED, quanta)
     seeds = rng.integers(0, 2**32, size=blocks, dtype=np.uint32)
     angle = np.deg2rad(incidence_deg)
-    beam = (tables, float(thickness_mm), (float(np.sin(angle)), float(np.cos(angle))), float(energy_keV), bounds, seeds)
+    slab = Slab(float(thickness_mm), float(np.sin(angle)), float(np.cos(angle)))
+    beam = (tables, slab, float(energy_keV), bounds, seeds)
     count, nowhere = np.zeros(quanta, dtype=np.int64), np.zeros(quanta, dtype=np.int64)
-    trace_deposits(*beam, count, nowhere, np.empty((0, 4)))
+    trace_deposits(*beam, DepositLists(count, nowhere, np.empty((0, 4))))
     deposits = np.empty((int(count.sum()), 4))
     if deposits.size:
-        trace_deposits(*beam, count, np.cumsum(count) - count, deposits)
+        trace_deposits(*beam, DepositLists(count, np.cumsum(count) - count, deposits))
     return count, deposits
 
 
@@ -230,27 +231,16 @@ def acquire_events(
     material, thickness_mm = layer_material(scintillator), scintillator.thickness_um * 1e-3
     margin_mm = _margin_mm(scintillator, transport) if margin_mm is None else margin_mm
     size_mm = np.array([pixels.rows, pixels.cols]) * pixels.pitch_mm
-    (edges_y, from_row), (edges_x, from_col) = (
-        _cells(length, count, margin_mm) for length, count in zip(size_mm, fluence.shape[1:], strict=True)
-    )
-    area_mm2 = np.outer(np.diff(edges_y), np.diff(edges_x))
+    rows, cols = (_cells(length, count, margin_mm) for length, count in zip(size_mm, fluence.shape[1:], strict=True))
     hit = hit_fraction(material, thickness_mm, incidence_deg, energy)
     tables = photon_tables(material, float(energy.max()))
-    radius_square = _radius_square(transport, pixels.pitch_mm)
-    layer = scintillator.glare
-    glare = (layer.fraction, layer.length_mm / pixels.pitch_mm) if layer is not None else (0.0, 0.0)
+    optics = _pixel_optics(scintillator, pixels, transport)
     counts = np.zeros((numba.get_num_threads(), pixels.rows, pixels.cols), dtype=np.int32)
     fates = np.zeros((counts.shape[0], FATES), dtype=np.int64)
     quanta, found = 0, []
     for bin_keV, bin_fluence, bin_hit in zip(energy.tolist(), fluence, hit.tolist(), strict=True):
         # quanta that only pass are left out: those that interact are Poisson again
-        mean = bin_fluence[np.ix_(from_row, from_col)] * area_mm2 * bin_hit
-        row, col = np.divmod(np.repeat(np.arange(mean.size), rng.poisson(mean).ravel()), mean.shape[1])
-        y_mm = rng.uniform(edges_y[row], edges_y[row + 1])
-        x_mm = rng.uniform(edges_x[col], edges_x[col + 1])
-        if passage is not None:
-            passed = rng.uniform(size=x_mm.size) < passage(x_mm, y_mm)
-            x_mm, y_mm = x_mm[passed], y_mm[passed]
+        x_mm, y_mm = _places(bin_fluence, bin_hit, rows, cols, passage, rng)
         if x_mm.size == 0:
             continue
         number, deposits = draw_deposits(tables, thickness_mm, bin_keV, x_mm.size, rng, incidence_deg)
@@ -261,18 +251,14 @@ def acquire_events(
         depth_index = np.minimum((deposits[:, 2] / thickness_mm * depths).astype(np.int64), depths - 1)
         light = rng.poisson(scintillator.light.yield_per_keV * deposits[:, 3] * transport.collected[depth_index])
         blocks = -(-light.size // _DEPOSITS_PER_SEED)
-        count_light(
-            (deposits[:, 1::-1] + 0.5 * size_mm) / pixels.pitch_mm,
-            depth_index,
-            light,
-            np.minimum(np.arange(blocks + 1) * _DEPOSITS_PER_SEED, light.size),
-            rng.integers(0, 2**64, size=blocks, dtype=np.uint64),
-            radius_square,
-            pixels.aperture_mm / pixels.pitch_mm,
-            glare,
-            counts,
-            fates,
+        sources = LightSources(
+            place=(deposits[:, 1::-1] + 0.5 * size_mm) / pixels.pitch_mm,
+            depth_index=depth_index,
+            light=light,
+            block_first=np.minimum(np.arange(blocks + 1) * _DEPOSITS_PER_SEED, light.size),
+            seeds=rng.integers(0, 2**64, size=blocks, dtype=np.uint64),
         )
+        count_light(sources, optics, counts, fates)
         if list_deposits:
             found.append((quantum + quanta, *deposits.T, light))
         quanta += x_mm.size
@@ -283,6 +269,41 @@ def acquire_events(
     ended = fates.sum(axis=0)
     assert ended[IN_APERTURE] == counts.sum(dtype=np.int64)
     return EventFrame(counts.sum(axis=0, dtype=np.int32), quanta, int(ended[BETWEEN]), int(ended[OUTSIDE]), listed)
+
+
+def _places(
+    fluence_per_mm2: FloatArray,
+    hit: float,
+    rows: tuple[FloatArray, IntArray],
+    cols: tuple[FloatArray, IntArray],
+    passage: Passage | None,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Where the quanta of one energy enter the layer: x and y from the centre of the region, (Q,) each. [mm]
+
+    ``hit`` is the fraction that interacts; ``rows`` and ``cols`` are the borders of cells, and the cell of the region
+    that each of them mirrors.
+    """
+    (edges_y, from_row), (edges_x, from_col) = rows, cols
+    mean = fluence_per_mm2[np.ix_(from_row, from_col)] * np.outer(np.diff(edges_y), np.diff(edges_x)) * hit
+    row, col = np.divmod(np.repeat(np.arange(mean.size), rng.poisson(mean).ravel()), mean.shape[1])
+    y_mm = rng.uniform(edges_y[row], edges_y[row + 1])
+    x_mm = rng.uniform(edges_x[col], edges_x[col + 1])
+    if passage is None:
+        return x_mm, y_mm
+    passed = rng.uniform(size=x_mm.size) < passage(x_mm, y_mm)
+    return x_mm[passed], y_mm[passed]
+
+
+def _pixel_optics(scintillator: Scintillator, pixels: Pixels, transport: LightTransport) -> PixelOptics:
+    """Spread of the light and the apertures that catch it, in pixels."""
+    layer = scintillator.glare
+    return PixelOptics(
+        radius_square=_radius_square(transport, pixels.pitch_mm),
+        aperture=pixels.aperture_mm / pixels.pitch_mm,
+        glare_fraction=layer.fraction if layer is not None else 0.0,
+        glare_length=layer.length_mm / pixels.pitch_mm if layer is not None else 0.0,
+    )
 
 
 def _check(

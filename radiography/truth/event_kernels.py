@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,35 @@ IN_APERTURE, BETWEEN, OUTSIDE, FATES = 0, 1, 2, 3
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
+
+
+class LightSources(NamedTuple):
+    """Deposits that send light, in blocks of one seed each.
+
+    ``place`` (D, 2): row and column in pixels from the corner of the region; ``depth_index`` (D,): of their depth;
+    ``light`` (D,): photons. [1] Block b is the deposits from ``block_first[b]`` to before ``block_first[b + 1]``, drawn
+    from ``seeds[b]``.
+    """
+
+    place: FloatArray
+    depth_index: IntArray
+    light: IntArray
+    block_first: IntArray
+    seeds: WordArray
+
+
+class PixelOptics(NamedTuple):
+    """How far light goes, and what catches it, in pixels.
+
+    ``radius_square`` (K, Q, 2) gives the squared radius as its first minus its second times s, where s is the fraction
+    of the photons further out and the intervals are even in its root. ``aperture`` is the side of a pixel's aperture;
+    ``glare_fraction`` of the light goes far, over ``glare_length``.
+    """
+
+    radius_square: FloatArray
+    aperture: float
+    glare_fraction: float
+    glare_length: float
 
 
 @njit(cache=True, error_model="numpy")
@@ -76,27 +106,21 @@ def _disc(state: WordArray) -> tuple[float, float, float]:
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def count_light(
-    place: FloatArray,
-    depth_index: IntArray,
-    light: IntArray,
-    block_first: IntArray,
-    seeds: WordArray,
-    radius_square: FloatArray,
-    aperture: float,
-    glare: tuple[float, float],
-    counts: npt.NDArray[np.int32],
-    fates: IntArray,
-) -> None:
-    """Send ``light`` (D,) photons from every deposit to the pixels and add them to each worker's counts.
+def count_light(sources: LightSources, optics: PixelOptics, counts: npt.NDArray[np.int32], fates: IntArray) -> None:
+    """Send the photons of every deposit to the pixels and add them to each worker's counts.
 
-    ``place`` (D, 2) is row and column of the deposits in pixels from the corner of the region, ``radius_square``
-    (K, Q, 2) gives the squared radius in pixels as its first minus its second times s, where s is the fraction of the
-    photons further out and the intervals are even in its root. ``aperture`` is the side of a pixel's aperture in
-    pitches, ``glare`` the fraction of far light and its length in pixels. Workers' rows of ``counts`` (N, H, W) and
-    ``fates`` (N, 3) are added to; blocks of deposits are dealt to the workers in turn.
+    Parameters
+    ----------
+    sources : LightSources
+        Deposits and their photons; blocks of them are dealt to the workers in turn.
+    optics : PixelOptics
+        How far light goes, and what catches it.
+    counts, fates : (N, H, W) int32, (N, 3) int64
+        Each worker's own are added to.
     """
     workers, rows, cols = counts.shape
+    place, depth_index, light, block_first, seeds = sources
+    radius_square, aperture, glare_fraction, glare_length = optics
     intervals = radius_square.shape[1]
     half = 0.5 * aperture
     for worker in prange(workers):
@@ -111,11 +135,11 @@ def count_light(
                     index = int(intervals * (1.0 - root))
                     scale = math.sqrt(max(0.0, table[index, 0] - table[index, 1] * further)) / root
                     row, col = place[deposit, 0] + scale * a, place[deposit, 1] + scale * b
-                    if glare[0] > 0.0:
+                    if glare_fraction > 0.0:
                         chosen, first = _two_uniforms(state)
-                        if chosen < glare[0]:
+                        if chosen < glare_fraction:
                             a, b, second = _disc(state)
-                            scale = -glare[1] * math.log(first * second) / math.sqrt(second)
+                            scale = -glare_length * math.log(first * second) / math.sqrt(second)
                             row, col = row + scale * a, col + scale * b
                     low_row, low_col = math.floor(row), math.floor(col)
                     if low_row < 0.0 or low_col < 0.0 or low_row >= rows or low_col >= cols:
