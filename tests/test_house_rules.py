@@ -26,6 +26,7 @@ STOREYS: list[set[str]] = [
 ]
 CALIBRATION_STOREYS: list[set[str]] = [
     {"calibration.flags", "calibration.limits", "calibration.frame_sums", "calibration.whole_file"},
+    {"calibration.conditions"},
     {"calibration.steps"},
     {"calibration.dark", "calibration.lag"},
     {"calibration.response"},
