@@ -27,6 +27,7 @@ import numba
 import numpy as np
 
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import CorrectionPlan, correct_frame, plan_correction
 from calibration.flags import DEAD
 from calibration.lag.model import LagModel
@@ -58,7 +59,8 @@ def random_calibration(rows: int, cols: int, rng: np.random.Generator) -> Calibr
         flats_used=16,
         offset_noise_dn=None,
         gain_noise=None,
-        provenance={"pitch_mm": 0.139},
+        provenance={},
+        conditions=Conditions(pitch_mm=0.139),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.conditions import CONDITIONS, UNKNOWN, Conditions, conditions_from, conditions_to_json
 from calibration.dark.offset import OffsetMap
 from calibration.defects.find import DefectMap
 from calibration.lag.model import LagModel, lag_from_json, lag_to_json
@@ -26,8 +27,8 @@ from calibration.response.single_dose import GainMap
 from calibration.whole_file import whole_file
 
 FILE_FORMAT = "radiography calibration set"
-FILE_VERSION = 2  # what version 1 lacks is optional: its files are read as they are
-_READABLE_VERSIONS = (1, 2)
+FILE_VERSION = 3  # what version 1 lacks is optional; versions 1 and 2 keep the conditions in their provenance
+_READABLE_VERSIONS = (1, 2, 3)
 _DESCRIPTION = "description"
 _PLANES = {"offset_dn": "f4", "gain": "f4", "defects": "u2"}
 _OPTIONAL_PLANES = {"offset_noise_dn": "f4", "gain_noise": "f4", "dark_rate_dn_per_s": "f4", "chi_square": "f4"}
@@ -35,7 +36,7 @@ _STACKS = {"curvature": "f4"}  # (C - 1, H, W)
 _ALL_PLANES = (*_PLANES, *_OPTIONAL_PLANES, *_STACKS)
 _NUMBERS = ("saturation_dn", "level_dn", "typical_dark_noise_dn", "typical_flat_noise")
 _COUNTS = ("darks_used", "flats_used")
-_OPTIONAL_NUMBERS = ("dark_time_s", "temperature_C", "doubling_K")
+_OPTIONAL_NUMBERS = ("doubling_K", "dark_rate_error_dn_per_s")
 _SERIES = ("dark_times_s", "levels_dn", "calibration_variance")
 
 
@@ -64,13 +65,18 @@ class CalibrationSet:
     offset_noise_dn, gain_noise : (H, W) float32 or None
         Standard deviation of one dark frame [DN] and of one flat relative to the level [1]; None from single frames.
     provenance : mapping
-        JSON values: source files and their SHA-256, panel serial, integration time, geometry, software, date.
+        History only, as JSON values: source files and their SHA-256, software, counts, notes.
+    conditions : Conditions
+        Panel and mode, geometry, pitch and date of the flats, shielded columns; integration time and temperature at
+        which `offset_dn` holds.
     dark_rate_dn_per_s : (H, W) float32 or None
         Growth of the dark signal with integration time; None from darks of one integration time. [DN/s]
-    dark_time_s, dark_times_s : float or None, tuple of float
-        Integration time at which `offset_dn` holds, and all that were calibrated. [s]
-    temperature_C, doubling_K : float or None
-        Of the panel in the darks [deg C]; rise of temperature that doubles the dark current [K].
+    dark_rate_error_dn_per_s : float or None
+        Standard error of its typical value. [DN/s]
+    dark_times_s : tuple of float
+        Integration times of the darks. [s]
+    doubling_K : float or None
+        Rise of temperature that doubles the dark current. [K]
     curvature : (C - 1, H, W) float32 or None
         Coefficients of the second and third power of the inverse dose response; None for a straight line. [1/DN, 1/DN2]
     chi_square : (H, W) float32 or None
@@ -84,8 +90,9 @@ class CalibrationSet:
         The part of the flats that belongs to the beam: heel and inverse square.
     lag : LagModel or None
         What earlier frames leave in later ones.
-    shielded_cols : tuple of (int, int)
-        Columns that see no X-rays, half-open ranges. [1]
+    quality : mapping or None
+        What only frames can tell of how well they are corrected, measured while they were there, as JSON values;
+        `calibration.quality.quality.quality_of` says in which form.
     """
 
     offset_dn: NDArray[np.float32]
@@ -100,10 +107,10 @@ class CalibrationSet:
     offset_noise_dn: NDArray[np.float32] | None
     gain_noise: NDArray[np.float32] | None
     provenance: Mapping[str, Any]
+    conditions: Conditions = UNKNOWN
     dark_rate_dn_per_s: NDArray[np.float32] | None = None
-    dark_time_s: float | None = None
+    dark_rate_error_dn_per_s: float | None = None
     dark_times_s: tuple[float, ...] = ()
-    temperature_C: float | None = None
     doubling_K: float | None = None
     curvature: NDArray[np.float32] | None = None
     chi_square: NDArray[np.float32] | None = None
@@ -111,7 +118,17 @@ class CalibrationSet:
     calibration_variance: tuple[float, ...] = ()
     field: BeamField | None = None
     lag: LagModel | None = None
-    shielded_cols: tuple[tuple[int, int], ...] = ()
+    quality: Mapping[str, Any] | None = None
+
+    @property
+    def dark_time_s(self) -> float | None:
+        """Integration time at which `offset_dn` holds. [s]"""
+        return self.conditions.integration_time_s
+
+    @property
+    def shielded_cols(self) -> tuple[tuple[int, int], ...]:
+        """Columns that see no X-rays, half-open ranges; none where nothing is known of them. [1]"""
+        return self.conditions.shielded_cols or ()
 
     def __post_init__(self) -> None:
         shape = self.offset_dn.shape
@@ -136,7 +153,7 @@ class CalibrationSet:
             if not 0 <= first < last <= shape[1]:
                 raise ValueError(f"shielded columns {first}:{last} do not lie within the {shape[1]} columns")
         if self.dark_rate_dn_per_s is not None and self.dark_time_s is None:
-            raise ValueError("a dark rate needs dark_time_s, the integration time at which offset_dn holds")
+            raise ValueError("a dark rate needs integration_time_s, at which offset_dn holds, among the conditions")
         if self.gain.size and not self.gain.min() > 0:
             raise ValueError(f"gain must be positive, its smallest value is {self.gain.min()}")
         for name in _NUMBERS:
@@ -153,7 +170,13 @@ class CalibrationSet:
 
 
 def calibration_set(
-    offset: OffsetMap, gain: GainMap, defects: DefectMap, *, saturation_dn: float, provenance: Mapping[str, Any]
+    offset: OffsetMap,
+    gain: GainMap,
+    defects: DefectMap,
+    *,
+    saturation_dn: float,
+    provenance: Mapping[str, Any],
+    conditions: Conditions = UNKNOWN,
 ) -> CalibrationSet:
     """The maps of one calibration put together; what was rejected and skipped joins the provenance.
 
@@ -164,7 +187,13 @@ def calibration_set(
     saturation_dn : float
         Raw value from which a pixel no longer responds. [DN]
     provenance : mapping
-        JSON values; see `CalibrationSet`. The date is the caller's to give.
+        JSON values: the history; see `CalibrationSet`.
+    conditions : Conditions
+        Of the frames. The date is the caller's to give.
+
+    Returns
+    -------
+    calibration : CalibrationSet
     """
     learned = {
         "darks_rejected": list(offset.frames_rejected),
@@ -174,18 +203,19 @@ def calibration_set(
         "defects_skipped": list(defects.skipped),
     }
     return CalibrationSet(
-        offset.offset_dn,
-        gain.gain,
-        defects.flags,
-        float(saturation_dn),
-        gain.level_dn,
-        offset.typical_noise_dn,
-        gain.typical_noise,
-        offset.frames_used,
-        gain.frames_used,
-        offset.noise_dn,
-        gain.noise,
-        {**learned, **provenance},
+        offset_dn=offset.offset_dn,
+        gain=gain.gain,
+        defects=defects.flags,
+        saturation_dn=float(saturation_dn),
+        level_dn=gain.level_dn,
+        typical_dark_noise_dn=offset.typical_noise_dn,
+        typical_flat_noise=gain.typical_noise,
+        darks_used=offset.frames_used,
+        flats_used=gain.frames_used,
+        offset_noise_dn=offset.noise_dn,
+        gain_noise=gain.noise,
+        provenance={**learned, **provenance},
+        conditions=conditions,
     )
 
 
@@ -203,9 +233,10 @@ def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
     """
     numbers = {name: getattr(calibration, name) for name in (*_NUMBERS, *_COUNTS, *_OPTIONAL_NUMBERS, *_SERIES)}
     parts = {
-        "shielded_cols": calibration.shielded_cols,
+        "conditions": conditions_to_json(calibration.conditions),
         "field": None if calibration.field is None else field_to_json(calibration.field),
         "lag": None if calibration.lag is None else lag_to_json(calibration.lag),
+        "quality": calibration.quality,
     }
     head = {"format": FILE_FORMAT, "version": FILE_VERSION, **numbers, **parts}
     head["provenance"] = dict(calibration.provenance)
@@ -250,7 +281,7 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
             if not isinstance(head, dict) or head.get("format") != FILE_FORMAT:
                 raise ValueError(f"{path} is no calibration set: its description says otherwise")
             if head.get("version") not in _READABLE_VERSIONS:
-                readable = " and ".join(str(version) for version in _READABLE_VERSIONS)
+                readable = ", ".join(str(version) for version in _READABLE_VERSIONS)
                 raise ValueError(f"{path} is of version {head.get('version')}; versions {readable} are read")
             missing = [name for name in _PLANES if name not in members]
             if missing:
@@ -263,6 +294,7 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is a damaged calibration set: its description cannot be read") from error
     try:
+        head = _with_conditions(head) if head["version"] < 3 else head
         optional = {name: head.get(name) for name in _OPTIONAL_NUMBERS}
         return CalibrationSet(
             **{name: planes.get(name) for name in _ALL_PLANES},  # type: ignore[arg-type]
@@ -272,11 +304,22 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
             **{name: tuple(float(value) for value in head.get(name, ())) for name in _SERIES},  # type: ignore[arg-type]
             field=None if head.get("field") is None else field_from_json(head["field"]),
             lag=None if head.get("lag") is None else lag_from_json(head["lag"]),
-            shielded_cols=tuple((int(first), int(last)) for first, last in head.get("shielded_cols", ())),
+            quality=head.get("quality"),
             provenance=head["provenance"],
+            conditions=conditions_from(head["conditions"], "conditions", others_allowed=False),
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged calibration set: {error}") from error
+
+
+def _with_conditions(head: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of a set of version 1 or 2 as version 3 has it: conditions, quality and history apart."""
+    provenance = dict(head["provenance"])
+    said = {name: provenance.pop(name, None) for name in CONDITIONS}
+    named = {"integration_time_s": "dark_time_s", "temperature_C": "temperature_C", "shielded_cols": "shielded_cols"}
+    said |= {name: head[old] for name, old in named.items() if head.get(old) is not None}
+    learned = {name: provenance.pop(name, None) for name in ("dark_rate_error_dn_per_s", "quality")}
+    return {**head, **learned, "conditions": said, "provenance": provenance}
 
 
 def _plane(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet, calibration_set
+from calibration.conditions import UNKNOWN, Conditions
 from calibration.dark.line_noise import ShieldedCols, without_line_noise
 from calibration.dark.model import DarkModel, DarkStack, estimate_dark_model
 from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
@@ -60,16 +61,13 @@ class FrameStack:
         unknown dose, nor for darks of a panel with shielded columns. [DN]
     name : str
         What messages call it.
-    integration_time_s, frame_interval_s, temperature_C, air_kerma_uGy : float or None
-        Where they are known. [s, s, deg C, uGy]
+    conditions : Conditions
+        How they were taken: times, temperature and air kerma count, where they are known.
     """
 
     frames: Iterable[NDArray[Any]]
     name: str = ""
-    integration_time_s: float | None = None
-    frame_interval_s: float | None = None
-    temperature_C: float | None = None
-    air_kerma_uGy: float | None = None
+    conditions: Conditions = UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +82,15 @@ class _Known:
     def offset_dn(self, stack: FrameStack) -> NDArray[np.float32]:
         """Dark signal at the integration time of a stack."""
         dark = self.dark
-        return offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, stack.integration_time_s)
+        return offset_at(dark.offset_dn, dark.rate_dn_per_s, dark.time_s, stack.conditions.integration_time_s)
 
     def clean(self, stack: FrameStack, model: LagModel | None) -> Iterator[NDArray[Any]]:
         """Frames of a stack as raw values without line noise and, where there is a model, without lag."""
         offset_dn, saturation_dn = self.offset_dn(stack), self.saturation_dn
         lines = self.shielded_cols, self.unusable, saturation_dn, stack.name
         frames = without_line_noise(stack.frames, offset_dn, *lines)
-        return without_lag(frames, offset_dn, model, stack.frame_interval_s, saturation_dn, stack.name)
+        interval_s = stack.conditions.frame_interval_s
+        return without_lag(frames, offset_dn, model, interval_s, saturation_dn, stack.name)
 
 
 def learn_panel(
@@ -99,14 +98,13 @@ def learn_panel(
     flats: Sequence[FrameStack],
     *,
     saturation_dn: float,
+    conditions: Conditions,
     provenance: Mapping[str, Any],
     lag: Sequence[FrameStack] = (),
     check: Sequence[FrameStack] = (),
     earlier: Sequence[CalibrationSet] = (),
     criteria: DefectCriteria = E2597,
     order: int | None = None,
-    shielded_cols: tuple[tuple[int, int], ...] = (),
-    pitch_mm: float | None = None,
 ) -> CalibrationSet:
     """Calibration of a panel from its own frames.
 
@@ -117,8 +115,11 @@ def learn_panel(
         response.
     saturation_dn : float
         Raw value from which a pixel no longer responds. [DN]
+    conditions : Conditions
+        What the calibration shall say of its panel, and what is used here: shielded columns, pixel pitch (for the
+        squares of the uniformity measures), source distance of the flats. Integration time and temperature are learned.
     provenance : mapping
-        JSON values that the calibration shall carry: serial, files and hashes, date, source distance.
+        JSON values that the calibration shall carry as its history: files and hashes, software.
     lag : sequence of FrameStack
         Beam-on/beam-off sequences, one a stack; without any the lag model of the newest earlier set is taken over.
     check : sequence of FrameStack
@@ -129,10 +130,6 @@ def learn_panel(
         Limits of the defect classes.
     order : 1, 2, 3 or None
         Of the dose response; as the flats need, where None.
-    shielded_cols : tuple of (int, int)
-        Columns that see no X-rays, half-open ranges. [1]
-    pitch_mm : float, optional
-        Pixel pitch, for the squares of the uniformity measures. [mm]
 
     Returns
     -------
@@ -146,6 +143,7 @@ def learn_panel(
     if order not in (None, 1, 2, 3):
         raise ValueError(f"the order of the dose response must be 1, 2 or 3, got {order}")
     notes: list[str] = []
+    shielded_cols = conditions.shielded_cols or ()
     flat_time_s = _common_time(flats, "flat")
     dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn, shielded_cols)
     notes += dark.notes
@@ -178,42 +176,36 @@ def learn_panel(
         extra_flags=(response.flags & np.uint16(NON_LINEAR)) | np.where(dark.saturated, HOT, 0).astype(np.uint16),
         criteria=criteria,
     )
+    noise_dn = _noise_of_mean(response, offset, check_dn, check_frames)
     gain = gain_of_undecided(response.gain_map, defects, criteria)
     defects = _with_earlier(defects, earlier)
     learned = {
-        "integration_time_s": dark.time_s,
-        "temperature_C": dark.temperature_C,
         "dark_rate_dn_per_s": dark.typical_rate_dn_per_s,
-        "dark_rate_error_dn_per_s": dark.typical_rate_error_dn_per_s,
         "doses": _doses_record(response),
-        "quality": _quality(
-            two_darks, check_dn, _noise_of_mean(response, offset, check_dn, check_frames), defects, pitch_mm
-        ),
         "notes": list(dict.fromkeys([*notes, *response.remarks, *defects.skipped])),
     }
-    distance_mm = provenance.get("source_to_detector_mm")
     base = calibration_set(
         offset,
         response.gain_map,
         defects,
         saturation_dn=saturation_dn,
         provenance={**{key: value for key, value in learned.items() if value is not None}, **provenance},
+        conditions=replace(conditions, integration_time_s=dark.time_s, temperature_C=dark.temperature_C),
     )
     return replace(
         base,
         gain=gain,
         dark_rate_dn_per_s=dark.rate_dn_per_s,
-        dark_time_s=dark.time_s,
+        dark_rate_error_dn_per_s=dark.typical_rate_error_dn_per_s,
         dark_times_s=dark.times_s,
-        temperature_C=dark.temperature_C,
         doubling_K=dark.doubling_K,
         curvature=response.curvature,
         chi_square=response.chi_square,
         levels_dn=response.levels_dn if len(response.levels_dn) > 1 else (),
         calibration_variance=response.calibration_variance,
-        field=_learn_field(response, defects, distance_mm),
+        field=_learn_field(response, defects, conditions.source_to_detector_mm),
         lag=model,
-        shielded_cols=shielded_cols,
+        quality=_quality(two_darks, check_dn, noise_dn, defects, conditions.pitch_mm),
     )
 
 
@@ -228,7 +220,8 @@ def _learn_dark(
         raise ValueError("a calibration needs at least 1 dark stack, got 0")
     groups: dict[tuple[float | None, float | None], list[FrameStack]] = {}
     for stack in stacks:
-        groups.setdefault((stack.integration_time_s, stack.temperature_C), []).append(stack)
+        said = stack.conditions
+        groups.setdefault((said.integration_time_s, said.temperature_C), []).append(stack)
     measured = []
     two_darks: list[NDArray[Any]] = []
     for (time_s, temperature_C), together in groups.items():
@@ -263,7 +256,7 @@ def _common_time(stacks: Sequence[FrameStack], kind: str) -> float | None:
     """Integration time of stacks that must share one; None where none says it."""
     if not stacks:
         raise ValueError(f"a calibration needs at least 1 {kind} stack, got 0")
-    known = sorted({stack.integration_time_s for stack in stacks if stack.integration_time_s is not None})
+    known = sorted({time_s for stack in stacks if (time_s := stack.conditions.integration_time_s) is not None})
     if known and known[-1] > known[0] * 1.001:
         raise ValueError(
             f"{kind} frames were taken with integration times of {known[0]:g} to {known[-1]:g} s; one is needed"
@@ -281,12 +274,14 @@ def _refuse_other_shape(earlier: Sequence[CalibrationSet], offset: OffsetMap) ->
 
 def _learn_lag(stacks: Sequence[FrameStack], known: _Known) -> LagEstimate:
     _common_time(stacks, "lag")
+    sequences = []
     for stack in stacks:
-        if stack.frame_interval_s is None:
+        interval_s = stack.conditions.frame_interval_s
+        if interval_s is None:
             raise ValueError(
                 f"the lag sequence {stack.name} does not say frame_interval_s, the time from frame to frame"
             )
-    sequences = [StepSequence(known.clean(stack, None), stack.frame_interval_s, name=stack.name) for stack in stacks]
+        sequences.append(StepSequence(known.clean(stack, None), interval_s, name=stack.name))
     offset_dn = known.offset_dn(stacks[0])
     return estimate_lag(
         sequences,
@@ -309,7 +304,7 @@ def _learn_response(
     def frames_of(number: int) -> Iterator[NDArray[Any]]:
         return known.clean(stacks[number], model)
 
-    kermas = {stack.air_kerma_uGy for stack in stacks}
+    kermas = {stack.conditions.air_kerma_uGy for stack in stacks}
     if len(kermas) == 1 and None not in kermas:
         doses: tuple[Dose, ...] = ()
     else:
@@ -322,7 +317,7 @@ def _learn_response(
                 name = f"flat frame {len(places) + 1}"
                 places.append((number, k))
                 levels_dn.append(flat_level(frame, name, offset, saturation_dn=saturation_dn))
-                kerma.append(stack.air_kerma_uGy)
+                kerma.append(stack.conditions.air_kerma_uGy)
         if not places:
             raise ValueError("a calibration needs at least 1 flat frame, got 0")
         doses = group_doses(levels_dn, kerma)

@@ -6,15 +6,12 @@ temperature and distance move slowly: the result is still usable, and the user i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from math import isfinite
-from typing import Any
 
+from calibration.conditions import Conditions, of_one_panel
 from calibration.dark.scale import SAME_TIME, differs
 
-MUST_AGREE = ("serial", "panel", "scintillator", "binning", "gain_mode")
 _SECONDS_PER_DAY = 86400.0
 
 
@@ -52,8 +49,8 @@ class StalenessLimits:
 
 
 def check_conditions(
-    calibration: Mapping[str, Any],
-    frame: Mapping[str, Any],
+    calibration: Conditions,
+    frame: Conditions,
     limits: StalenessLimits | None = None,
     *,
     rate_known: bool = False,
@@ -67,10 +64,8 @@ def check_conditions(
 
     Parameters
     ----------
-    calibration, frame : mapping
-        Conditions by name: serial, panel, scintillator, binning, gain_mode, integration_time_s [s], temperature_C
-        [deg C], date (ISO 8601, UTC unless it says otherwise), source_to_detector_mm [mm]. What one of them does not
-        say, or says as None, is not compared; other keys are ignored.
+    calibration, frame : Conditions
+        What one of them does not know is not compared.
     limits : StalenessLimits, optional
         From where on to warn.
     rate_known : bool
@@ -92,22 +87,15 @@ def check_conditions(
     ------
     ValueError
         If panel or mode differ, or the integration time does and the calibration knows no rate.
-    TypeError
-        If a number is none.
     """
     limits = limits if limits is not None else StalenessLimits()
     names = (frame_name, calibration_name)
-    for key in MUST_AGREE:
-        own, other = (_comparable(side.get(key)) for side in (frame, calibration))
-        if own is not None and other is not None and own != other:
-            raise ValueError(
-                f"{frame_name} was taken with {key} {frame[key]}, but {calibration_name} with {calibration[key]}"
-            )
+    of_one_panel([(calibration_name, calibration), (frame_name, frame)])
     found = (
-        _check_time(*_both("integration_time_s", frame, calibration, names), names, rate_known, dark_times_s),
-        _check_temperature(*_both("temperature_C", frame, calibration, names), names, limits, scaled),
-        _check_age(frame.get("date"), calibration.get("date"), names, limits),
-        _check_distance(*_both("source_to_detector_mm", frame, calibration, names), names, limits, flatten),
+        _check_time(frame.integration_time_s, calibration.integration_time_s, names, rate_known, dark_times_s),
+        _check_temperature(frame.temperature_C, calibration.temperature_C, names, limits, scaled),
+        _check_age(frame.date, calibration.date, names, limits),
+        _check_distance(frame.source_to_detector_mm, calibration.source_to_detector_mm, names, limits, flatten),
     )
     return tuple(sentence for sentence in found if sentence)
 
@@ -182,7 +170,7 @@ def _check_temperature(
     )
 
 
-def _check_age(own: Any, other: Any, names: tuple[str, str], limits: StalenessLimits) -> str | None:
+def _check_age(own: str | None, other: str | None, names: tuple[str, str], limits: StalenessLimits) -> str | None:
     if own is None or other is None:
         return None
     dates = []
@@ -210,30 +198,9 @@ def _check_distance(
     )
 
 
-def _comparable(value: Any) -> Any:
-    """Lists and tuples alike, text without blanks around it; an empty text says nothing."""
-    if isinstance(value, list):
-        return tuple(value)
-    return (value.strip() or None) if isinstance(value, str) else value
-
-
-def _both(
-    key: str, frame: Mapping[str, Any], calibration: Mapping[str, Any], names: tuple[str, str]
-) -> tuple[float | None, float | None]:
-    values = []
-    for side, name in zip((frame, calibration), names, strict=True):
-        value = side.get(key)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise TypeError(f"{key} of {name} must be a number, got {value!r}")
-        if value is not None and not isfinite(value):
-            raise ValueError(f"{key} of {name} must be finite, got {value}")
-        values.append(None if value is None else float(value))
-    return values[0], values[1]
-
-
-def _date(said: Any) -> datetime | None:
+def _date(said: str) -> datetime | None:
     try:
-        date = said if isinstance(said, datetime) else datetime.fromisoformat(str(said))
+        date = datetime.fromisoformat(said)
     except ValueError:
         return None
     return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

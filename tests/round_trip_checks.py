@@ -143,7 +143,7 @@ def scale_by_reference(
             integration_time_s,
             calibration.shielded_cols,
             unusable,
-            rate_error_dn_per_s=calibration.provenance["dark_rate_error_dn_per_s"],
+            rate_error_dn_per_s=calibration.dark_rate_error_dn_per_s or 0.0,
         )
         if told is not None:
             told.append(found)

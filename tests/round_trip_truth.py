@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame
 from calibration.learn import FrameStack, learn_panel
 from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose, plan_acquisition
@@ -160,8 +161,13 @@ def stack_of(rig: Rig, strengths: Sequence[float], seed: int) -> FrameStack:
     """The same as a stack of the calibration; its exposure is told where it is one."""
     timing = rig.chain.scene.timing
     kerma = strengths[0] * KERMA_UGY if len(set(strengths)) == 1 and strengths[0] > 0 else None
-    times = timing.integration_time_s, timing.frame_interval_s
-    return FrameStack(list(frames_of(rig, strengths, seed)), f"stack {seed}", *times, CALIBRATION_C, kerma)
+    conditions = Conditions(
+        integration_time_s=timing.integration_time_s,
+        frame_interval_s=timing.frame_interval_s,
+        temperature_C=CALIBRATION_C,
+        air_kerma_uGy=kerma,
+    )
+    return FrameStack(list(frames_of(rig, strengths, seed)), f"stack {seed}", conditions)
 
 
 def calibrate(
@@ -181,10 +187,14 @@ def calibrate(
         [stack_of(at(rig, time_s), [0.0] * darks, seed + k) for k, time_s in enumerate(dark_times_s)],
         [stack_of(rig, [dose] * flats, seed + 100 + k) for k, dose in enumerate(doses)],
         saturation_dn=rig.panel.saturation_dn,
-        provenance={"source_to_detector_mm": distance_mm, "pitch_mm": rig.panel.pixels.pitch_mm},
+        conditions=Conditions(
+            source_to_detector_mm=distance_mm,
+            pitch_mm=rig.panel.pixels.pitch_mm,
+            shielded_cols=shielded_columns(rig.panel),
+        ),
+        provenance={},
         lag=[stack_of(rig, strengths, seed + 200 + k) for k, strengths in enumerate(lag)],
         check=[check] if check else [],
-        shielded_cols=shielded_columns(rig.panel),
     )
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import CorrectedFrame, correct_frame, plan_correction
 from calibration.correction.undo import undo_correction
 from calibration.lag.model import LagModel, LagState
@@ -329,9 +330,9 @@ def neutral(shape: tuple[int, int]) -> CalibrationSet:
         flats_used=32,
         offset_noise_dn=None,
         gain_noise=None,
-        provenance={"pitch_mm": 0.139},
+        provenance={},
+        conditions=Conditions(pitch_mm=0.139, integration_time_s=0.1),
         dark_rate_dn_per_s=zeros,
-        dark_time_s=0.1,
         curvature=np.zeros((2, *shape), np.float32),
         field=field,
         lag=lag,

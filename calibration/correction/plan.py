@@ -226,7 +226,7 @@ def _glare_model(calibration: CalibrationSet, steps: Steps, pitch_mm: float | No
     glare = steps.glare
     if not glare.on or glare.radius_mm is None:
         return None
-    pitch_mm = pitch_mm or calibration.provenance.get("pitch_mm")
+    pitch_mm = pitch_mm or calibration.conditions.pitch_mm
     if pitch_mm is None:
         raise ValueError("glare is on and needs the pixel pitch, which neither frame nor calibration says")
-    return GlareModel(glare.fraction, glare.radius_mm, float(pitch_mm), glare.kernel)
+    return GlareModel(glare.fraction, glare.radius_mm, pitch_mm, glare.kernel)

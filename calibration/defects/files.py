@@ -11,8 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +25,7 @@ from calibration.calibration_set import load_calibration_set
 from calibration.defects.ageing import DatedMap
 from calibration.defects.clusters import KIND_NAMES, DefectGroups, group_name
 from calibration.flags import DEAD, FLAG_NAMES, NOISY, UNUSABLE
+from calibration.whole_file import whole_file
 
 TABLE_FORMAT = "radiography defect map"
 TABLE_VERSION = 1
@@ -68,7 +67,7 @@ def read_defect_map(path: str | Path, taken: date | None = None) -> DatedMap:
         head = file.read(512)
     if head.startswith(b"PK"):
         calibration = load_calibration_set(path)
-        return DatedMap(calibration.defects, taken or _day(calibration.provenance.get("date"), path), path.name)
+        return DatedMap(calibration.defects, taken or _day(calibration.conditions.date, path), path.name)
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size} bytes; a defect map has at most {LARGEST_FILE_BYTES}")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -120,7 +119,8 @@ def write_defect_table(
     except (TypeError, ValueError) as error:
         raise TypeError(f"the heading of {path} cannot be written as JSON: {error}") from error
     text = _csv_text(heading, flags, groups) if suffix == ".csv" else _json_text(heading, flags, groups)
-    _write_whole(path, text)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(text.encode())
 
 
 # -------------------------------------------------------------------------------------------------------- our tables
@@ -298,20 +298,3 @@ def _day(value: object, path: Path) -> date | None:
         return date.fromisoformat(str(value)[:10])
     except ValueError as error:
         raise ValueError(f"{path} has the date {str(value)[:20]!r}; a date is YYYY-MM-DD") from error
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """The text under exactly this name, on disk, or what stood there before."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the one call that is atomic by name
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -73,9 +73,7 @@ def with_drift(quality: Quality, calibration: CalibrationSet, baseline: Calibrat
 def _offset_drift(calibration: CalibrationSet, baseline: CalibrationSet) -> Numbers:
     """Change of the dark signal at the integration time of the later set."""
     names = ("offset_drift_dn", "offset_drift_rms_dn")
-    time_s, time_before_s = (
-        each.dark_time_s or each.provenance.get("integration_time_s") for each in (calibration, baseline)
-    )
+    time_s, time_before_s = calibration.dark_time_s, baseline.dark_time_s
     before_dn = baseline.offset_dn
     note = ""
     if time_s is not None and time_before_s is not None and abs(time_s - time_before_s) > SAME_TIME * time_s:

@@ -23,6 +23,7 @@ from scipy.special import gammaincinv
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import OF_ONE_PANEL, conditions_to_json
 from calibration.defects.clusters import CLUSTER, LINE, RELEVANT_CLUSTER, find_groups
 from calibration.frame_sums import robust_sigma
 from calibration.lag.record import LagCurve, LagValue
@@ -52,11 +53,7 @@ __all__ = [
 
 HIGH_PERCENT = 95.0
 _IDENTITY = (
-    "serial",
-    "panel",
-    "scintillator",
-    "binning",
-    "gain_mode",
+    *OF_ONE_PANEL,
     "date",
     "integration_time_s",
     "temperature_C",
@@ -98,7 +95,7 @@ class Quality:
 def quality_of(calibration: CalibrationSet) -> Quality:
     """Every number that a calibration by itself can give.
 
-    Residual non-uniformity and line noise need frames: `provenance["quality"]` holds what was measured while they
+    Residual non-uniformity and line noise need frames: `calibration.quality` holds what was measured while they
     were there, {"flats": [results of `flat_quality`, one for each dose], "line_noise_dn": {"value", "error"}}, each
     optional. Drifts need a baseline: `with_drift`.
 
@@ -113,7 +110,7 @@ def quality_of(calibration: CalibrationSet) -> Quality:
     Raises
     ------
     ValueError
-        If `provenance["quality"]` is not of that form.
+        If `calibration.quality` is not of that form.
 
     Notes
     -----
@@ -126,7 +123,7 @@ def quality_of(calibration: CalibrationSet) -> Quality:
     if not usable.any():
         raise ValueError(f"none of the {usable.size} pixels of the calibration makes a picture")
     good = (calibration.defects & bits.UNUSABLE) == 0
-    flats, numbers = _from_frames(calibration.provenance.get("quality"))
+    flats, numbers = _from_frames(calibration.quality)
     tiles: dict[str, FloatArray] = {}
     numbers |= _response(calibration, usable, tiles)
     numbers |= _dark(calibration, good, tiles)
@@ -135,10 +132,8 @@ def quality_of(calibration: CalibrationSet) -> Quality:
     numbers |= _lag(calibration, curve)
     numbers |= _defects(calibration)
     numbers |= {name: not_measured(name, "there is no earlier calibration") for name in DRIFTS}
-    provenance = calibration.provenance
-    identity = {key: provenance[key] for key in _IDENTITY if provenance.get(key) is not None}
-    if calibration.temperature_C is not None:
-        identity["temperature_C"] = calibration.temperature_C
+    said = conditions_to_json(calibration.conditions)
+    identity: dict[str, Any] = {key: said[key] for key in _IDENTITY if key in said}
     identity |= {
         "shape": list(usable.shape),
         "dark_frames": calibration.darks_used,
@@ -165,7 +160,7 @@ def usable_pixels(calibration: CalibrationSet) -> NDArray[np.bool_]:
 def _from_frames(found: Any) -> tuple[tuple[Mapping[str, Any], ...], Numbers]:
     """What was measured while the frames were there: residuals, the worst over the doses, and line noise."""
     if not isinstance(found, Mapping | None) or not isinstance((found or {}).get("flats", []), list):
-        raise ValueError('provenance["quality"] must be {"flats": [...], "line_noise_dn": {...}}, each optional')
+        raise ValueError('quality must be {"flats": [...], "line_noise_dn": {...}}, each optional')
     found = found or {}
     flats = tuple(found.get("flats", []))
     numbers: Numbers = {}
@@ -197,7 +192,7 @@ def _from_frames(found: Any) -> tuple[tuple[Mapping[str, Any], ...], Numbers]:
             line = found["line_noise_dn"]
             numbers[name] = Number(float(line["value"]), float(line["error"]), "DN")
     except (KeyError, TypeError, AttributeError) as reason:
-        raise ValueError(f'provenance["quality"] is not what flat_quality gives: {reason!r}') from reason
+        raise ValueError(f"quality is not what flat_quality gives: {reason!r}") from reason
     return flats, numbers
 
 
@@ -208,7 +203,7 @@ def _worst(doses: int, level_dn: float) -> str:
 def _response(calibration: CalibrationSet, usable: NDArray[np.bool_], tiles: dict[str, FloatArray]) -> Numbers:
     """Non-uniformity of the panel before correction, and of the noise of one flat after it."""
     numbers: Numbers = {}
-    pitch_mm = calibration.provenance.get("pitch_mm")
+    pitch_mm = calibration.conditions.pitch_mm
     note = "" if pitch_mm is not None else "squares of 72 pixels: the pitch is not known"
     planes = {"response": (np.reciprocal(calibration.gain), "response_{}_percent", "")}
     if calibration.gain_noise is None:
@@ -243,8 +238,8 @@ def _dark(calibration: CalibrationSet, good: NDArray[np.bool_], tiles: dict[str,
     offset = calibration.offset_dn[good]
     frames, typical, count = calibration.darks_used, calibration.typical_dark_noise_dn, offset.size
     spread = robust_sigma(offset)
-    time_s = calibration.dark_time_s or calibration.provenance.get("integration_time_s")
-    at = f"at {float(time_s):g} s" if time_s is not None else "integration time not known"
+    time_s = calibration.dark_time_s
+    at = f"at {time_s:g} s" if time_s is not None else "integration time not known"
     alone = None if calibration.offset_noise_dn is None else typical / frames**0.5
     numbers = {
         "offset_dn": Number(float(np.median(offset)), MEDIAN_ERROR * spread / count**0.5, "DN", at),
@@ -263,7 +258,7 @@ def _dark(calibration: CalibrationSet, good: NDArray[np.bool_], tiles: dict[str,
         alone = typical * float(np.sqrt(2.0 * gammaincinv(0.5 * freedom, 0.01 * HIGH_PERCENT) / freedom))
         numbers[name] = Number(high, high_error, "DN", f"{frames} frames", alone)
         try:
-            side = square_side(calibration.provenance.get("pitch_mm"))
+            side = square_side(calibration.conditions.pitch_mm)
             squares = square_statistics(np.square(calibration.offset_noise_dn), good, side)
             tiles["dark_noise_dn"] = np.sqrt(squares.mean)
         except ValueError:
@@ -272,7 +267,8 @@ def _dark(calibration: CalibrationSet, good: NDArray[np.bool_], tiles: dict[str,
     if calibration.dark_rate_dn_per_s is None:
         return numbers | {name: not_measured(name, "the darks have one integration time") for name in names}
     rate = calibration.dark_rate_dn_per_s[good]
-    at = f"at {calibration.temperature_C:g} deg C" if calibration.temperature_C is not None else ""
+    temperature_C = calibration.conditions.temperature_C
+    at = "" if temperature_C is None else f"at {temperature_C:g} deg C"
     error = MEDIAN_ERROR * robust_sigma(rate) / count**0.5
     high, high_error = _high_percentile(rate)
     numbers[names[0]] = Number(float(np.median(rate)), error, "DN/s", at)

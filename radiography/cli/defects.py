@@ -68,7 +68,7 @@ def run_defects(
         "earlier": [dated.name for dated in older],
         "in_runs": in_runs,
         "criteria": calibration.provenance.get("criteria") if calibration else None,
-        "serial": calibration.provenance.get("serial") if calibration else None,
+        "serial": calibration.conditions.serial if calibration else None,
     }
     picture = _picture(over, calibration, flags.shape) if overlay is not None else None
     _write(flags, groups, about, calibration, picture, image, table, overlay)
@@ -137,7 +137,7 @@ def _write(
     with ExitStack() as together:
         folders = {folder: together.enter_context(staged(folder)) for folder in {path.parent for path in wanted}}
         if image is not None:
-            pitch = calibration.provenance.get("pitch_mm") if calibration else None
+            pitch = calibration.conditions.pitch_mm if calibration else None
             write_tiff(folders[image.parent] / image.name, flags, pitch, dict(about))
         if table is not None:
             write_defect_table(folders[table.parent] / table.name, flags, groups, about)

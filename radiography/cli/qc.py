@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
+from calibration.conditions import of_one_panel
 from calibration.quality.drift import with_drift
 from calibration.quality.quality import QUANTITIES, quality_of, quality_to_json
 from calibration.quality.trend import LIMITS_FOLDER, Limit, Trend, broken, limits_from, trend_of
-from calibration.staleness import MUST_AGREE
 from calibration.whole_file import staged
 from radiography.cli.options import progress_bar
 from radiography.cli.qc_table import DatedQuality, as_csv, date_of, print_quality, row_of, rows_in
@@ -110,7 +110,7 @@ def _rate(path: Path, calibration: CalibrationSet) -> DatedQuality:
         quality = quality_of(calibration)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    said = calibration.provenance.get("date")
+    said = calibration.conditions.date
     try:
         date = None if said is None else datetime.fromisoformat(said)
     except (TypeError, ValueError) as error:
@@ -124,10 +124,7 @@ def _refuse_other_panel(path: Path, other: CalibrationSet, calibration: Path, cu
     shapes = [" x ".join(str(side) for side in each.offset_dn.shape) for each in (other, current)]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{path} is {shapes[0]} pixels but {calibration} is {shapes[1]}: they are of two panels")
-    for key in MUST_AGREE:
-        own, wanted = other.provenance.get(key), current.provenance.get(key)
-        if own is not None and wanted is not None and own != wanted:
-            raise ValueError(f"{path} was taken with {key} {own}, but {calibration} with {wanted}")
+    of_one_panel([(str(calibration), current.conditions), (str(path), other.conditions)])
 
 
 def _as_json(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRBigEndian
+
+from calibration.conditions import Conditions, conditions_from
+from radiography.dicom.description import ANODES
 
 LARGEST_FRAME_PIXELS = 2**28  # 16,384 x 16,384   # chosen: 512 MiB of uint16
 PLAUSIBLE_PITCH_MM = (0.001, 10.0)  # spacings outside this are no detector's   # assumed
@@ -17,6 +23,7 @@ METADATA = ("SOPClassUID", "Modality", "PresentationIntentType", "PhotometricInt
             "DistanceSourceToDetector", "ExposureIndex", "TargetExposureIndex", "DeviationIndex", "AcquisitionDate",
             "AcquisitionTime", "PatientOrientation", "PixelSpacing", "PixelSpacingCalibrationType",
             "EstimatedRadiographicMagnificationFactor", "ImageComments")  # fmt: skip
+SYMBOLS = {material: symbol for symbol, material in ANODES.items()}
 LONGEST_METADATA = 2000  # characters of one entry
 
 
@@ -59,6 +66,62 @@ def detector_pitch_mm(header: Dataset) -> float | None:
             raise ValueError(f"its pixels are {numbers[0]:g} x {numbers[1]:g} mm; square pixels are needed")
         if PLAUSIBLE_PITCH_MM[0] <= numbers[0] <= PLAUSIBLE_PITCH_MM[1]:
             return numbers[0]
+    return None
+
+
+def stated_conditions(header: Dataset) -> Conditions:
+    """How the frames were taken, as the header says it; zeros and oddities, which old files hold, say nothing."""
+    binning = [_number(header, "DetectorBinning", 1.0, position) for position in (0, 1)]
+    current, time, charge = (
+        _number(header, keyword, scale) or _number(header, coarse, coarse_scale)
+        for keyword, scale, coarse, coarse_scale in (
+            ("XRayTubeCurrentInuA", 1e-3, "XRayTubeCurrent", 1.0),
+            ("ExposureTimeInuS", 1e-6, "ExposureTime", 1e-3),
+            ("ExposureInuAs", 1e-3, "Exposure", 1.0),
+        )
+    )
+    temperature_C = _number(header, "DetectorTemperature")
+    said = {
+        "serial": _text(header, "DetectorID") or _text(header, "DeviceSerialNumber"),
+        "panel": _text(header, "ManufacturerModelName"),
+        "binning": int(binning[0]) if binning[0] and binning[0] == binning[1] and binning[0] >= 1 else None,
+        "temperature_C": temperature_C if temperature_C is not None and temperature_C <= 100.0 else None,
+        "kvp": _number(header, "KVP"),
+        "anode": SYMBOLS.get(_text(header, "AnodeTargetMaterial")),
+        "tube_current_mA": current,
+        "exposure_time_s": time,
+        "exposure_mAs": charge,
+        "source_to_detector_mm": _number(header, "DistanceSourceToDetector"),
+        "focal_spot_mm": _number(header, "FocalSpots"),
+        "pitch_mm": detector_pitch_mm(header),
+        "date": _acquired(header),
+    }
+    return conditions_from(said, "its header")
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    return str(header.get(keyword) or "")[:LONGEST_METADATA].strip()
+
+
+def _number(header: Dataset, keyword: str, scale: float = 1.0, position: int = 0) -> float | None:
+    """A positive number of an attribute, in our unit; None where there is none."""
+    value = header.get(keyword)
+    values = list(value) if isinstance(value, MultiValue | list) else [value]
+    try:
+        number = scale * float(values[position])
+    except (IndexError, TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
+def _acquired(header: Dataset) -> str | None:
+    """Date and time of the acquisition in ISO 8601; None where there is no whole date."""
+    day, time = _text(header, "AcquisitionDate"), _text(header, "AcquisitionTime")
+    for text, form in ((day + time[:6], "%Y%m%d%H%M%S"), (day, "%Y%m%d")):
+        try:
+            return datetime.strptime(text, form).isoformat()
+        except ValueError:
+            continue
     return None
 
 

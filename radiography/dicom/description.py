@@ -15,17 +15,21 @@ import numpy as np
 from pydicom.sr.codedict import codes
 from pydicom.uid import RE_VALID_UID
 
+from calibration.conditions import UNKNOWN, Conditions
+
 TEXT_LENGTH = 64  # characters of a long string or of one name group: DICOM PS3.5 table 6.2-1, LO and PN
 SHORT_TEXT_LENGTH = 16  # characters of a short string or code string: DICOM PS3.5 table 6.2-1, SH and CS
 UID_LENGTH = 64  # DICOM PS3.5 9.1
 ORIENTATION_AXES = {"L": 0, "R": 0, "A": 1, "P": 1, "H": 2, "F": 2}  # DICOM PS3.3 C.7.6.1.1.1, bipeds
 
+# DICOM PS3.3 C.8.7.9: the anode's material by its chemical symbol; the standard names the first three, others may join.
+ANODES = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "Ag": "SILVER"}
+
 _TEXTS = ("patient_name", "patient_id", "study_description", "series_description", "referring_physician",
-          "manufacturer", "model", "serial_number", "detector_id", "detector_description",
-          "magnification_source")  # fmt: skip
-_SHORT_TEXTS = ("study_id", "accession_number", "anode")
-_POSITIVE = ("kvp", "tube_current_mA", "exposure_time_ms", "exposure_mAs", "focal_spot_mm", "source_to_detector_mm",
-             "air_kerma_uGy", "exposure_index", "target_exposure_index", "magnification")  # fmt: skip
+          "manufacturer", "magnification_source")  # fmt: skip
+_TEXTS_OF_THE_PANEL = ("panel", "serial", "scintillator")
+_SHORT_TEXTS = ("study_id", "accession_number")
+_POSITIVE = ("exposure_index", "target_exposure_index", "magnification")
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,12 @@ class DxDescription:
         StudyInstanceUID to join; empty derives one from the frame, patient and study.
     acquired : datetime
         Time of the exposure. Hand it in where files must be reproducible.
-    manufacturer, model, serial_number, detector_id, detector_description : str
-        The panel.
+    manufacturer : str
+        Of the panel.
+    conditions : Conditions
+        How the frame was taken: panel, serial number and scintillator, beam and geometry. Air kerma is written as a
+        comment, DICOM has no attribute for it; what is 0 is left out.
     detector_type : {"SCINTILLATOR", "DIRECT"}
-    kvp : float, optional
-        Peak tube voltage. [kV]
-    tube_current_mA, exposure_time_ms, exposure_mAs : float, optional
-    anode : str
-        Target material as DICOM writes it, e.g. TUNGSTEN.
-    focal_spot_mm : float, optional
-    source_to_detector_mm : float, optional
-    air_kerma_uGy : float, optional
-        At the detector surface, object absent; written as a comment, DICOM has no attribute for it. [uGy]
     exposure_index, target_exposure_index : float, optional
         IEC 62494-1, only from a calibrated panel. [1]
     magnification : float, optional
@@ -90,19 +88,8 @@ class DxDescription:
     study_uid: str = ""
     acquired: datetime = field(default_factory=datetime.now)
     manufacturer: str = "radiography simulation"
-    model: str = ""
-    serial_number: str = ""
-    detector_id: str = ""
-    detector_description: str = ""
+    conditions: Conditions = UNKNOWN
     detector_type: Literal["SCINTILLATOR", "DIRECT"] = "SCINTILLATOR"
-    kvp: float | None = None
-    tube_current_mA: float | None = None
-    exposure_time_ms: float | None = None
-    exposure_mAs: float | None = None
-    anode: str = ""
-    focal_spot_mm: float | None = None
-    source_to_detector_mm: float | None = None
-    air_kerma_uGy: float | None = None
     exposure_index: float | None = None
     target_exposure_index: float | None = None
     magnification: float | None = None
@@ -116,6 +103,8 @@ class DxDescription:
     def __post_init__(self) -> None:
         for name in _TEXTS:
             _check_text(name, getattr(self, name), TEXT_LENGTH)
+        for name in _TEXTS_OF_THE_PANEL:
+            _check_text(name, getattr(self.conditions, name) or "", TEXT_LENGTH)
         for name in _SHORT_TEXTS:
             _check_text(name, getattr(self, name), SHORT_TEXT_LENGTH)
         for name in ("patient_id", "study_id"):

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
-from radiography.dicom.description import DxDescription
+from radiography.dicom.description import ANODES, DxDescription
 
 FOR_PRESENTATION_UID = "1.2.840.10008.5.1.4.1.1.1.1"  # DICOM PS3.4 B.5
 FOR_PROCESSING_UID = "1.2.840.10008.5.1.4.1.1.1.1.1"  # DICOM PS3.4 B.5
@@ -86,10 +86,10 @@ def equipment_module(description: DxDescription, software: str) -> Dataset:
     """General Equipment (C.7.5.1)."""
     dataset = Dataset()
     dataset.Manufacturer = description.manufacturer
-    if description.model:
-        dataset.ManufacturerModelName = description.model
-    if description.serial_number:
-        dataset.DeviceSerialNumber = description.serial_number
+    if description.conditions.panel:
+        dataset.ManufacturerModelName = description.conditions.panel
+    if description.conditions.serial:
+        dataset.DeviceSerialNumber = description.conditions.serial
     dataset.SoftwareVersions = software
     return dataset
 
@@ -170,7 +170,7 @@ def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int,
 
 def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: float) -> Dataset:
     """DX Detector (C.8.11.4), and the pixel spacing in a known object plane (10.7.1.3)."""
-    dataset = Dataset()
+    dataset, conditions = Dataset(), description.conditions
     pitch = format_number_as_ds(pitch_mm)
     dataset.DetectorType = description.detector_type
     dataset.DetectorConfiguration = "AREA"
@@ -179,12 +179,12 @@ def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: 
     dataset.DetectorActiveShape = "RECTANGLE"
     dataset.DetectorActiveDimensions = _decimals((rows * pitch_mm, cols * pitch_mm))
     dataset.DetectorActiveOrigin = ["0", "0"]
-    dataset.DetectorBinning = ["1", "1"]
+    dataset.DetectorBinning = [str(conditions.binning or 1)] * 2
     dataset.ImagerPixelSpacing = [pitch, pitch]
-    if description.detector_id:
-        dataset.DetectorID = description.detector_id
-    if description.detector_description:
-        dataset.DetectorDescription = description.detector_description
+    if conditions.serial:
+        dataset.DetectorID = conditions.serial
+    if conditions.scintillator:
+        dataset.DetectorDescription = conditions.scintillator
     if description.exposure_index is not None:
         dataset.ExposureIndex = format_number_as_ds(float(description.exposure_index))
     if description.magnification is not None:
@@ -197,8 +197,8 @@ def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: 
 def positioning_module(description: DxDescription) -> Dataset:
     """DX Positioning (C.8.11.5). No distance to the patient: with it viewers rescale lengths on their own."""
     dataset = Dataset()
-    if description.source_to_detector_mm is not None:
-        dataset.DistanceSourceToDetector = format_number_as_ds(float(description.source_to_detector_mm))
+    if description.conditions.source_to_detector_mm is not None:
+        dataset.DistanceSourceToDetector = format_number_as_ds(description.conditions.source_to_detector_mm)
     if description.magnification is not None:
         factor = format_number_as_ds(float(description.magnification))
         dataset.EstimatedRadiographicMagnificationFactor = factor
@@ -211,24 +211,24 @@ def positioning_module(description: DxDescription) -> Dataset:
 
 def exposure_modules(description: DxDescription) -> Dataset:
     """X-Ray Acquisition Dose (C.8.7.8) and X-Ray Generation (C.8.7.9)."""
-    dataset = Dataset()
-    if description.kvp is not None:
-        dataset.KVP = format_number_as_ds(float(description.kvp))
-    if description.tube_current_mA is not None:
-        dataset.XRayTubeCurrent = round(description.tube_current_mA)
-        dataset.XRayTubeCurrentInuA = format_number_as_ds(description.tube_current_mA * 1e3)
-    if description.exposure_time_ms is not None:
-        dataset.ExposureTime = round(description.exposure_time_ms)
-        dataset.ExposureTimeInuS = format_number_as_ds(description.exposure_time_ms * 1e3)
-    if description.exposure_mAs is not None:
-        dataset.Exposure = round(description.exposure_mAs)
-        dataset.ExposureInuAs = round(description.exposure_mAs * 1e3)  # the integer above loses a part
-    if description.anode:
-        dataset.AnodeTargetMaterial = description.anode
-    if description.focal_spot_mm is not None:
-        dataset.FocalSpots = format_number_as_ds(float(description.focal_spot_mm))
-    if description.air_kerma_uGy is not None:
-        dataset.CommentsOnRadiationDose = f"air kerma at the detector, object absent: {description.air_kerma_uGy:g} uGy"
+    dataset, conditions = Dataset(), description.conditions
+    if conditions.kvp:
+        dataset.KVP = format_number_as_ds(conditions.kvp)
+    if conditions.tube_current_mA:
+        dataset.XRayTubeCurrent = round(conditions.tube_current_mA)
+        dataset.XRayTubeCurrentInuA = format_number_as_ds(conditions.tube_current_mA * 1e3)
+    if conditions.exposure_time_s:
+        dataset.ExposureTime = round(conditions.exposure_time_s * 1e3)
+        dataset.ExposureTimeInuS = format_number_as_ds(conditions.exposure_time_s * 1e6)
+    if conditions.exposure_mAs:
+        dataset.Exposure = round(conditions.exposure_mAs)
+        dataset.ExposureInuAs = round(conditions.exposure_mAs * 1e3)  # the integer above loses a part
+    if conditions.anode in ANODES:
+        dataset.AnodeTargetMaterial = ANODES[conditions.anode]
+    if conditions.focal_spot_mm:
+        dataset.FocalSpots = format_number_as_ds(conditions.focal_spot_mm)
+    if conditions.air_kerma_uGy:
+        dataset.CommentsOnRadiationDose = f"air kerma at the detector, object absent: {conditions.air_kerma_uGy:g} uGy"
     if description.target_exposure_index is not None:
         dataset.TargetExposureIndex = format_number_as_ds(float(description.target_exposure_index))
     return dataset

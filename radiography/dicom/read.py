@@ -32,7 +32,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from radiography.dicom.claims import detector_pitch_mm, frame_claim, plain_metadata
+from calibration.conditions import Conditions
+from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
 
 LARGEST_STACK_BYTES = 4 * 2**30  # that `read_dx` takes into memory at once   # chosen
@@ -56,10 +57,10 @@ class DicomFrames:
         Frames, and pixels of each. [1]
     dtype : str
         Type of the frames as they are handed over: uint8, int8, uint16, int16, uint32 or int32.
-    pitch_mm : float or None
-        Pitch at the detector, None where the file does not say. [mm]
+    conditions : Conditions
+        How the frames were taken, pitch at the detector included, as far as the file says it.
     metadata : dict
-        What else the file says, as text, under DICOM's keywords.
+        What the file says, as text, under DICOM's keywords.
     header : Dataset
         Every attribute before the pixels.
     pixel_offset, pixel_bytes : int
@@ -71,7 +72,7 @@ class DicomFrames:
     rows: int
     cols: int
     dtype: str
-    pitch_mm: float | None
+    conditions: Conditions
     metadata: dict[str, str]
     header: Dataset = field(repr=False)
     pixel_offset: int
@@ -80,10 +81,10 @@ class DicomFrames:
 
 @dataclass(frozen=True, eq=False)
 class DicomImage:
-    """Frames of a file: pixels (F, H, W), pitch at the detector [mm] or None, and what the file says about itself."""
+    """Frames of a file: pixels (F, H, W), how they were taken, and what the file says about itself."""
 
     pixels: NDArray[Any]
-    pitch_mm: float | None
+    conditions: Conditions
     metadata: dict[str, str]
 
 
@@ -114,7 +115,7 @@ def read_dx(path: str | Path, *, modality: bool = False) -> DicomImage:
     if needed > LARGEST_STACK_BYTES:
         raise ValueError(f"{source.path} holds {needed} bytes of pixels, over the limit of {LARGEST_STACK_BYTES}")
     pixels = np.stack(list(iterate_dicom(source)))
-    return DicomImage(apply_modality(source, pixels) if modality else pixels, source.pitch_mm, source.metadata)
+    return DicomImage(apply_modality(source, pixels) if modality else pixels, source.conditions, source.metadata)
 
 
 def open_dicom(path: str | Path) -> DicomFrames:
@@ -166,16 +167,16 @@ def open_dicom(path: str | Path) -> DicomFrames:
         elif syntax in NATIVE_SYNTAXES:
             raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
         return DicomFrames(
-            path,
-            count,
-            rows,
-            cols,
-            dtype,
-            detector_pitch_mm(header),
-            plain_metadata(header),
-            header,
-            offset,
-            pixel_bytes,
+            path=path,
+            count=count,
+            rows=rows,
+            cols=cols,
+            dtype=dtype,
+            conditions=stated_conditions(header),
+            metadata=plain_metadata(header),
+            header=header,
+            pixel_offset=offset,
+            pixel_bytes=pixel_bytes,
         )
 
 

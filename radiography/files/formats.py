@@ -11,7 +11,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+
+from calibration.conditions import UNKNOWN, Conditions, conditions_from
 
 # One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
 LARGEST_FRAME_PIXELS = 2**28
@@ -80,10 +82,10 @@ class FrameSource:
         Frames, and pixels of each. [1]
     dtype : str
         Pixel type as stored.
-    pitch_mm : float or None
-        Pixel pitch at the detector, None where the file does not say. [mm]
+    conditions : Conditions
+        How the frames were taken, pixel pitch included, as far as the file says it.
     metadata : dict
-        What else the file says about itself.
+        All that the file says about itself, as it says it.
     layout : RawLayout or None
         For headerless raw.
     """
@@ -94,9 +96,14 @@ class FrameSource:
     rows: int
     cols: int
     dtype: str
-    pitch_mm: float | None = None
+    conditions: Conditions = UNKNOWN
     metadata: dict[str, Any] = field(default_factory=dict)
     layout: RawLayout | None = None
+
+    @property
+    def pitch_mm(self) -> float | None:
+        """Pixel pitch at the detector, None where nobody says it. [mm]"""
+        return self.conditions.pitch_mm
 
 
 def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) -> None:
@@ -123,7 +130,7 @@ def describe_raw(path: Path, layout: RawLayout) -> FrameSource:
             f"{path} holds {found} bytes after a header of {layout.header_bytes}, but frames of {layout.rows} x "
             f"{layout.cols} {layout.dtype} need a whole multiple of {frame_bytes} bytes"
         )
-    return FrameSource(path, "raw", found // frame_bytes, layout.rows, layout.cols, layout.dtype, None, {}, layout)
+    return FrameSource(path, "raw", found // frame_bytes, layout.rows, layout.cols, layout.dtype, layout=layout)
 
 
 def raw_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
@@ -199,9 +206,11 @@ def describe_tiff(path: Path) -> FrameSource:
                         f"{page.dtype}"
                     )
             metadata = _tiff_metadata(first)
-            pitch_mm = _tiff_pitch_mm(first, metadata)
+            conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
+            if conditions.pitch_mm is None:
+                conditions = replace(conditions, pitch_mm=_tiff_pitch_mm(first, metadata))
             rows, cols = first.shape
-            return FrameSource(path, "tiff", len(numbers), rows, cols, first.dtype.name, pitch_mm, metadata)
+            return FrameSource(path, "tiff", len(numbers), rows, cols, first.dtype.name, conditions, metadata)
     except (tifffile.TiffFileError, struct.error, IndexError, KeyError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} is a damaged TIFF file: {_first_line(error)}") from error
 
@@ -321,10 +330,7 @@ def _tiff_metadata(page: Any) -> dict[str, Any]:
 
 
 def _tiff_pitch_mm(page: Any, metadata: dict[str, Any]) -> float | None:
-    """Pitch from our own JSON, from ImageJ's unit, or from resolution tags that a detector could have. [mm]"""
-    own = metadata.get("pitch_mm")
-    if isinstance(own, int | float) and not isinstance(own, bool) and np.isfinite(own) and own > 0:
-        return float(own)
+    """Pitch from ImageJ's unit, or from resolution tags that a detector could have. [mm]"""
     unit_tag = page.tags.get("ResolutionUnit")
     unit = 1 if unit_tag is None else int(unit_tag.value)
     unit_mm = {2: 25.4, 3: 10.0}.get(unit)  # TIFF 6.0 tag 296: inch, centimetre
@@ -343,12 +349,12 @@ def _tiff_pitch_mm(page: Any, metadata: dict[str, Any]) -> float | None:
 
 def describe_dicom(path: Path) -> FrameSource:
     """What a DICOM object holds, as `radiography.dicom.read` finds it."""
-    from radiography.dicom.read import open_dicom  # only where a DICOM file comes
+    from radiography.dicom.read import open_dicom  # pydicom is slow to load: only where a DICOM file comes
 
     found = open_dicom(path)
     check_frame_claim(path, found.rows, found.cols, np.dtype(found.dtype))
     metadata: dict[str, Any] = dict(found.metadata)
-    return FrameSource(path, "dicom", found.count, found.rows, found.cols, found.dtype, found.pitch_mm, metadata)
+    return FrameSource(path, "dicom", found.count, found.rows, found.cols, found.dtype, found.conditions, metadata)
 
 
 def dicom_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:

@@ -23,6 +23,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from calibration.conditions import Conditions
 from calibration.whole_file import whole_file
 from radiography.files.formats import (
     FrameSource,
@@ -57,11 +58,16 @@ PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """One picture from a file: pixels (H, W), pitch [mm] or None, and what the file says about itself."""
+    """One picture from a file: pixels (H, W), how it was taken, and all that the file says about itself."""
 
     pixels: NDArray[Any]
-    pitch_mm: float | None
+    conditions: Conditions
     metadata: dict[str, Any]
+
+    @property
+    def pitch_mm(self) -> float | None:
+        """Pixel pitch at the detector, None where the file does not say. [mm]"""
+        return self.conditions.pitch_mm
 
 
 def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSource:
@@ -150,7 +156,7 @@ def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | N
         raise ValueError(f"{source.path} holds {source.count} frames; say which one is wanted, from 0")
     k = frame or 0
     pixels = next(iterate_frames(source, range(k, k + 1)))
-    return Image(pixels, source.pitch_mm, source.metadata)
+    return Image(pixels, source.conditions, source.metadata)
 
 
 def write_tiff(

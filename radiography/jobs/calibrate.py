@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from calibration.conditions import Conditions, conditions_from, conditions_to_json, of_one_panel
 from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
-from radiography.jobs.about import load_about, number_of, told
+from radiography.jobs.about import load_about, told
 from radiography.jobs.inputs import Files, Report, check_writable, input_files, named, no_report, open_all
 
-_OF_ONE_PANEL = ("panel", "scintillator", "serial", "binning", "gain_mode")  # must agree between all files
+_OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,16 +110,11 @@ def calibrate_panel(
     _refuse_mixed_shapes(kinds)
     earlier_paths = input_files(earlier, "calibration")
     earlier_sets = [load_calibration_set(path) for path in earlier_paths]
-    pitch = pitch_mm or next((source.pitch_mm for source in everything if source.pitch_mm is not None), None)
     provenance = {
-        **_mode_of(everything),
-        **_geometry_of(kinds["flat"]),
-        "pitch_mm": pitch,
         **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},
         "earlier_files": [_origin(path) for path in earlier_paths],
         "criteria": criteria,
         "software": f"radiography {version('radiography')}",
-        "date": _date_of(kinds["flat"]) or datetime.now(UTC).isoformat(timespec="seconds"),
     }
     counter = _Counter(report, sum(source.count for source in everything))
     calibration = learn_panel(
@@ -130,8 +126,7 @@ def calibrate_panel(
         earlier=earlier_sets,
         criteria=limits,
         order=order,
-        shielded_cols=_shielded_of(shielded_cols, everything),
-        pitch_mm=pitch,
+        conditions=_conditions_of(everything, kinds["flat"], shielded_cols, pitch_mm),
         provenance=provenance,
     )
     save_calibration_set(calibration, out)
@@ -181,18 +176,14 @@ class _Frames:
 def _stacks(sources: Sequence[FrameSource], counter: _Counter) -> list[FrameStack]:
     """Files that follow each other and say the same about themselves are one stack; a sequence is a file of its own."""
 
-    def said(source: FrameSource) -> tuple[float | None, ...]:
-        return tuple(number_of(source, key) for key in _STACK_KEYS)
+    def said(source: FrameSource) -> Conditions:
+        return Conditions(**{key: getattr(source.conditions, key) for key in _OF_ONE_STACK})
 
     found = []
-    for conditions, group in groupby(sources, key=lambda source: (said(source), source.count > 1 and source.path)):
+    for (conditions, _), group in groupby(sources, key=lambda source: (said(source), source.count > 1 and source.path)):
         together = list(group)
-        values = dict(zip(_STACK_KEYS, conditions[0], strict=True))
-        found.append(FrameStack(_Frames(together, counter), name=together[0].path.name, **values))
+        found.append(FrameStack(_Frames(together, counter), together[0].path.name, conditions))
     return found
-
-
-_STACK_KEYS = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")
 
 
 def _origin(path: Path) -> dict[str, str]:
@@ -210,60 +201,42 @@ def _refuse_mixed_shapes(kinds: dict[str, list[FrameSource]]) -> None:
             )
 
 
-def _mode_of(sources: Iterable[FrameSource]) -> dict[str, Any]:
-    """Panel and mode that all files agree on; files that do not say are taken at their word."""
-    mode: dict[str, Any] = {}
-    for key in _OF_ONE_PANEL:
-        said = [(source, source.metadata[key]) for source in sources if key in source.metadata]
-        for source, value in said[1:]:
-            if value != said[0][1]:
-                raise ValueError(f"{source.path} was taken with {key} {value}, but {said[0][0].path} with {said[0][1]}")
-        if said:
-            mode[key] = said[0][1]
-    return mode
+def _conditions_of(
+    sources: Sequence[FrameSource],
+    flats: Sequence[FrameSource],
+    shielded_cols: Sequence[tuple[int, int]] | None,
+    pitch_mm: float | None,
+) -> Conditions:
+    """Panel and mode that all files agree on; beam and date of the flats; pitch and shielded columns, given or said.
 
-
-def _geometry_of(flats: Sequence[FrameSource]) -> dict[str, float]:
-    """Source distance and beam of the flats, where they agree about them."""
-    found = {}
-    for key in ("source_to_detector_mm", "kvp"):
-        values = {number_of(source, key) for source in flats} - {None}
-        if key == "source_to_detector_mm" and len(values) > 1:
-            raise ValueError(f"flats were taken at source distances of {sorted(values)} mm: one calibration needs one")  # type: ignore[type-var]
-        if len(values) == 1:
-            found[key] = float(next(iter(values)))  # type: ignore[arg-type]
-    return found
-
-
-def _date_of(flats: Sequence[FrameSource]) -> str | None:
-    """The day of the frames, where they say one: that is the age of a calibration, not the day it was computed."""
-    said = [date for source in flats if isinstance(date := source.metadata.get("date"), str)]
-    return max(said) if len(said) == len(flats) else None
-
-
-def _shielded_of(
-    given: Sequence[tuple[int, int]] | None, sources: Sequence[FrameSource]
-) -> tuple[tuple[int, int], ...]:
-    """Shielded columns as given, else from what the files say."""
-    if given is not None:
-        return tuple(given)
-    for source in sources:
-        ranges = source.metadata.get("shielded_cols")
-        if isinstance(ranges, list | tuple) and ranges:
-            try:
-                return tuple((int(first), int(last)) for first, last in ranges)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{source.path} says shielded_cols {ranges}; pairs [first, last) are needed"
-                ) from error
-    return ()
+    The day of the frames is the age of a calibration, not the day it was computed, if all flats say theirs.
+    """
+    said = [source.conditions for source in sources]
+    of_flats = [source.conditions for source in flats]
+    distances_mm = {each.source_to_detector_mm for each in of_flats if each.source_to_detector_mm is not None}
+    if len(distances_mm) > 1:
+        raise ValueError(
+            f"flats were taken at source distances of {sorted(distances_mm)} mm: one calibration needs one"
+        )
+    voltages = {each.kvp for each in of_flats if each.kvp is not None}
+    dates = [each.date for each in of_flats if each.date is not None]
+    if shielded_cols is None:
+        shielded_cols = next((each.shielded_cols for each in said if each.shielded_cols), None)
+    known = {
+        **conditions_to_json(of_one_panel((str(source.path), source.conditions) for source in sources)),
+        "source_to_detector_mm": next(iter(distances_mm), None),
+        "kvp": next(iter(voltages)) if len(voltages) == 1 else None,
+        "pitch_mm": pitch_mm or next((each.pitch_mm for each in said if each.pitch_mm is not None), None),
+        "date": max(dates) if len(dates) == len(flats) else datetime.now(UTC).isoformat(timespec="seconds"),
+        "shielded_cols": shielded_cols,
+    }
+    return conditions_from(known, "the calibration")
 
 
 def _saturation_of(sources: Sequence[FrameSource]) -> float:
     """Raw value of a saturated pixel: what the files say, or the end of their integer range."""
     for source in sources:
-        said = number_of(source, "saturation_dn")
-        if said is not None:
-            return said
+        if source.conditions.saturation_dn is not None:
+            return source.conditions.saturation_dn
     dtype = np.dtype(sources[0].dtype)
     return float(np.iinfo(dtype).max) if dtype.kind in "ui" else float(np.finfo(np.float32).max)

@@ -25,7 +25,7 @@ from radiography.files.frames import open_frames, read_image, sha256_of, write_t
 from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, no_report
 from radiography.jobs.reconstruct import Wanted, write_corrected
-from radiography.jobs.simulate import light_origin, raw_metadata, scene_rng
+from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -191,16 +191,8 @@ def _edge_region(acquisition: Acquisition) -> tuple[int, int, int, int]:
 def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int, report: Report) -> CalibrationSet:
     """Calibration of a panel from its own dark and flat frames, simulated one at a time."""
     exposure = expose(flat)
-    time_s, interval_s = flat.scene.timing.integration_time_s, flat.scene.timing.frame_interval_s
-    provenance = {
-        "panel": flat.panel.name,
-        "serial": flat.panel.serial,
-        "scintillator": flat.scintillator.name,
-        "source_to_detector_mm": flat.scene.geometry.source_to_detector_mm,
-        "pitch_mm": flat.geometry.pitch_mm,
-        "seed": seed,
-        "software": f"radiography {version('radiography')}",
-    }
+    in_the_dark, in_the_beam = frame_conditions(dark), frame_conditions(flat)
+    provenance = {"seed": seed, "software": f"radiography {version('radiography')}"}
 
     def counted(sequence: Iterator[npt.NDArray[np.uint16]], done: int) -> Iterator[npt.NDArray[np.uint16]]:
         for number, raw_dn in enumerate(sequence):
@@ -209,12 +201,11 @@ def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int, rep
 
     darks = counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0)
     flats = counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames)
-    kerma = flat.scene.beam.air_kerma_uGy
     return learn_panel(
-        [FrameStack(darks, "dark", time_s, interval_s)],
-        [FrameStack(flats, "flat", time_s, interval_s, air_kerma_uGy=kerma)],
+        [FrameStack(darks, "dark", in_the_dark)],
+        [FrameStack(flats, "flat", in_the_beam)],
         saturation_dn=flat.panel.saturation_dn,
-        pitch_mm=flat.geometry.pitch_mm,
+        conditions=in_the_beam,
         provenance=provenance,
     )
 

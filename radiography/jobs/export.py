@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calibration.conditions import Conditions
 from radiography.files.frames import RawLayout, read_image
 from radiography.jobs.inputs import check_writable
+
+if TYPE_CHECKING:
+    from radiography.dicom.description import DxDescription
 
 
 def export_image(
@@ -59,42 +63,71 @@ def export_image(
     pitch = pitch_mm or picture.pitch_mm
     if pitch is None:
         raise ValueError(f"{image} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
-    description = dx_description(picture.metadata, name, identifier)
+    description = dx_description(picture.conditions, picture.metadata, name, identifier)
     origin = origin_text(picture.metadata)
     export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing, origin=origin)
     return pitch
 
 
-def dx_description(metadata: Mapping[str, Any], name: str = "", identifier: str = "PHANTOM") -> Any:
-    """What a DICOM file says about an image, as far as the image's own metadata knows it."""
+def dx_description(
+    conditions: Conditions, metadata: Mapping[str, Any], name: str = "", identifier: str = "PHANTOM"
+) -> DxDescription:
+    """What a DICOM file says about an image, as far as the image itself knows it.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        How its raw frame was taken.
+    metadata : mapping
+        What else the image says about itself; the scene of a simulated one names the series.
+    name, identifier : str
+        Of the patient or part.
+
+    Returns
+    -------
+    description : DxDescription
+    """
     from radiography.dicom.description import DxDescription
 
     scene = metadata.get("scene")
-    anode = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "Ag": "SILVER"}
     return DxDescription(
         patient_name=name,
         patient_id=identifier,
         series_description=str(scene["description"])[:64] if isinstance(scene, dict) else "",
-        model=str(metadata.get("panel", "")),
-        serial_number=str(metadata.get("serial", "")),
-        detector_id=str(metadata.get("serial", "")),
-        detector_description=str(metadata.get("scintillator", "")),
-        kvp=metadata.get("kvp"),
-        anode=anode.get(str(metadata.get("anode")), ""),
-        focal_spot_mm=metadata.get("focal_spot_mm") or None,
-        source_to_detector_mm=metadata.get("source_to_detector_mm"),
-        air_kerma_uGy=metadata.get("air_kerma_uGy") or None,
+        conditions=conditions,
     )
 
 
 def write_dicom_pair(
-    corrected_dn: npt.NDArray[np.float32], pitch_mm: float, stem: Path, metadata: Mapping[str, Any]
+    corrected_dn: npt.NDArray[np.float32],
+    pitch_mm: float,
+    stem: Path,
+    conditions: Conditions,
+    metadata: Mapping[str, Any],
 ) -> list[Path]:
-    """For Presentation and For Processing, linked; their paths."""
+    """For Presentation and For Processing, linked; their paths.
+
+    Parameters
+    ----------
+    corrected_dn : (H, W) float32
+        Linear, corrected image. [DN]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+    stem : Path
+        Where they go, without the ends of their names.
+    conditions : Conditions
+        How the raw frame was taken.
+    metadata : mapping
+        What else the image says about itself.
+
+    Returns
+    -------
+    paths : list of Path
+    """
     from radiography.dicom.write import export_dx
 
     processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
-    description, origin = dx_description(metadata), origin_text(metadata)
+    description, origin = dx_description(conditions, metadata), origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
     return [presentation, processing]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
+from calibration.conditions import conditions_to_json
 from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame, plan_correction
 from calibration.dark.line_noise import estimate_line_noise
 from calibration.dark.scale import (
@@ -35,41 +36,11 @@ from radiography.files.frames import (
     tiff_pages,
     write_preview_png,
 )
-from radiography.jobs.about import load_about, number_of, told
+from radiography.jobs.about import load_about, told
 from radiography.jobs.export import write_dicom_pair
 from radiography.jobs.inputs import Files, Report, check_writable, no_report, open_all
 
-# What a corrected image keeps of what its raw frame said about itself.
-INHERITED = (
-    "panel",
-    "serial",
-    "scintillator",
-    "light_spread",
-    "kvp",
-    "anode",
-    "air_kerma_uGy",
-    "source_to_detector_mm",
-    "focal_spot_mm",
-    "integration_time_s",
-    "frame_interval_s",
-    "temperature_C",
-    "binning",
-    "gain_mode",
-    "date",
-    "seed",
-    "scene",
-)
-CONDITIONS = (
-    "serial",
-    "panel",
-    "scintillator",
-    "binning",
-    "gain_mode",
-    "integration_time_s",
-    "temperature_C",
-    "date",
-    "source_to_detector_mm",
-)
+OF_THE_SIMULATION = ("light_spread", "seed", "scene")  # what a simulated frame says besides its conditions
 _COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
 _BIG_TIFF_BYTES = 2**31
 
@@ -187,7 +158,7 @@ def reconstruct_frames(
             held = dark_scale if wanted.sequence else None
             plan, found, dark_scale = prepare(source, known, calibration_file, steps, wanted, held)
             warnings += found
-            pitch = pitch_mm or source.pitch_mm or known.provenance.get("pitch_mm")
+            pitch = pitch_mm or source.pitch_mm or known.conditions.pitch_mm
             about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
 
             def progress(frames: int, before: int = done) -> None:
@@ -222,17 +193,13 @@ def prepare(
         raise ValueError(
             f"{source.path} is {source.rows} x {source.cols} but the calibration {path} is {rows} x {cols}"
         )
-    conditions = _conditions(source.metadata)
-    time_s, distance_mm = number_of(source, "integration_time_s"), number_of(source, "source_to_detector_mm")
-    known = _conditions({**calibration.provenance, "temperature_C": calibration.temperature_C})
-    if calibration.dark_time_s is not None:
-        known["integration_time_s"] = calibration.dark_time_s
+    distance_mm = source.conditions.source_to_detector_mm
     first = next(iterate_frames(source, range(1))) if calibration.shielded_cols else None
     scale, scaled = (held_scale, True) if held_scale is not None else _dark_scale(source, first, calibration, steps)
     warnings = list(
         check_conditions(
-            known,
-            conditions,
+            calibration.conditions,
+            source.conditions,
             rate_known=calibration.dark_rate_dn_per_s is not None,
             dark_times_s=calibration.dark_times_s,
             scaled=scaled,
@@ -256,7 +223,7 @@ def prepare(
     plan = plan_correction(
         calibration,
         steps,
-        integration_time_s=time_s,
+        integration_time_s=source.conditions.integration_time_s,
         dark_scale=scale,
         source_to_detector_mm=distance_mm,
         pitch_mm=source.pitch_mm,
@@ -268,21 +235,12 @@ def prepare(
     return plan, warnings, scale
 
 
-def _conditions(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Conditions by name, numbers only where they are numbers."""
-    found = {key: said.get(key) for key in CONDITIONS}
-    for key in ("integration_time_s", "temperature_C", "source_to_detector_mm"):
-        if isinstance(found[key], bool) or not isinstance(found[key], int | float):
-            found[key] = None
-    return found
-
-
 def _unusable(calibration: CalibrationSet) -> npt.NDArray[np.bool_]:
     return np.asarray((calibration.defects & UNUSABLE) != 0)
 
 
 def _interval(source: FrameSource, steps: Steps, wanted: Wanted) -> float | None:
-    return wanted.frame_interval_s or steps.lag.frame_interval_s or number_of(source, "frame_interval_s")
+    return wanted.frame_interval_s or steps.lag.frame_interval_s or source.conditions.frame_interval_s
 
 
 def _dark_scale(
@@ -293,7 +251,7 @@ def _dark_scale(
     if rate is None or calibration.dark_time_s is None or how == "none" or not steps.offset.on:
         return 1.0, False
     scale, error, scaled = 1.0, PRIOR_SCALE_ERROR, False
-    own_C, known_C = number_of(source, "temperature_C"), calibration.temperature_C
+    own_C, known_C = source.conditions.temperature_C, calibration.conditions.temperature_C
     if how != "reference" and own_C is not None and known_C is not None and calibration.doubling_K is not None:
         scale = dark_scale_from_temperature(own_C, known_C, calibration.doubling_K)
         error, scaled = TEMPERATURE_SCALE_ERROR, True
@@ -305,7 +263,7 @@ def _dark_scale(
     if how == "reference" and not calibration.shielded_cols:
         raise ValueError('offset scale "reference" needs shielded columns, which the calibration does not know')
     if how != "temperature" and raw_dn is not None:
-        time_s = number_of(source, "integration_time_s") or calibration.dark_time_s
+        time_s = source.conditions.integration_time_s or calibration.dark_time_s
         scale, _ = dark_scale_from_reference(
             raw_dn,
             calibration.offset_dn,
@@ -316,7 +274,7 @@ def _dark_scale(
             _unusable(calibration),
             scale,
             error,
-            float(calibration.provenance.get("dark_rate_error_dn_per_s", 0.0)),
+            calibration.dark_rate_error_dn_per_s or 0.0,
         )
         scaled = True
     return scale, scaled
@@ -361,6 +319,12 @@ def _planes_wanted(wanted: Wanted) -> dict[str, str]:
     if wanted.variance:
         beside |= {"variance_random": "variance of one frame", "variance_calibration": "variance of the calibration"}
     return beside
+
+
+def inherited(source: FrameSource) -> dict[str, Any]:
+    """What an image keeps of what its source said: how the frame was taken and, if simulated, out of what."""
+    simulated = {key: source.metadata[key] for key in OF_THE_SIMULATION if key in source.metadata}
+    return {**conditions_to_json(source.conditions), **simulated}
 
 
 def is_big(source: FrameSource) -> bool:
@@ -425,7 +389,7 @@ def write_corrected(
         "pipeline": asdict(plan.steps),
         "raw": {**origin_of(source.path), "frames": source.count, "dtype": str(source.dtype)},
         **used,
-        **{key: source.metadata[key] for key in INHERITED if key in source.metadata},
+        **inherited(source),
     }
     interval = _interval(source, plan.steps, wanted)
     beside = _planes_wanted(wanted)
@@ -452,7 +416,9 @@ def write_corrected(
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number + 1:04d}"
-                dicom += write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), metadata)
+                dicom += write_dicom_pair(
+                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata
+                )
             progress(number + 1)
     planes = {path: beside[kind] for kind, path in paths.items()}
     return CorrectedFile(target, target.with_suffix(".png"), planes, tuple(dicom), counts), state

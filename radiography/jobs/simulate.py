@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.conditions import Conditions, conditions_to_json
 from calibration.whole_file import whole_file
 from radiography.acquire import (
     Acquisition,
@@ -126,38 +127,47 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(resolved.encode())])
 
 
+def frame_conditions(acquisition: Acquisition) -> Conditions:
+    """How the raw frames of a scene are taken."""
+    scene, panel = acquisition.scene, acquisition.panel
+    reference_C = panel.photodiode.dark_reference_C
+    return Conditions(
+        serial=panel.serial,
+        panel=panel.name,
+        scintillator=acquisition.scintillator.name,
+        binning=1,
+        gain_mode=panel.readout.gain_mode,
+        integration_time_s=scene.timing.integration_time_s,
+        frame_interval_s=scene.timing.frame_interval_s,
+        exposure_time_s=scene.timing.exposure_time_s,
+        temperature_C=reference_C if scene.temperature_C is None else scene.temperature_C,
+        air_kerma_uGy=scene.beam.air_kerma_uGy,
+        kvp=acquisition.beam.kvp,
+        anode=acquisition.beam.anode,
+        source_to_detector_mm=scene.geometry.source_to_detector_mm,
+        focal_spot_mm=scene.geometry.focal_spot_mm,
+        saturation_dn=panel.saturation_dn,
+        pitch_mm=acquisition.geometry.pitch_mm,
+        shielded_cols=shielded_columns(panel),
+    )
+
+
 def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, Any]:
     """What a raw frame says about itself: the resolved scene, the panel, the seed and the version.
 
     ``beam_on`` lists runs of frames, each as its number of frames and whether the beam was on.
     """
-    scene, panel, spectrum = acquisition.scene, acquisition.panel, acquisition.spectrum
+    scene, spectrum = acquisition.scene, acquisition.spectrum
     dark = scene.beam.air_kerma_uGy == 0
     beam_on = ((not dark) and on for on in beam_pattern(scene.sequence, frames))
-    reference_C = panel.photodiode.dark_reference_C
     return {
         "kind": "raw",
         "software": f"radiography {version('radiography')}",
         "scene": asdict(scene),
-        "panel": panel.name,
-        "serial": panel.serial,
-        "scintillator": acquisition.scintillator.name,
+        **conditions_to_json(frame_conditions(acquisition)),
         "light_spread": light_origin(acquisition),
-        "integration_time_s": scene.timing.integration_time_s,
-        "frame_interval_s": scene.timing.frame_interval_s,
-        "exposure_time_s": scene.timing.exposure_time_s,
         "beam_on": [[len(list(run)), on] for on, run in groupby(beam_on)],
-        "temperature_C": reference_C if scene.temperature_C is None else scene.temperature_C,
-        "binning": 1,
-        "gain_mode": panel.readout.gain_mode,
-        "shielded_cols": [list(columns) for columns in shielded_columns(panel)],
-        "kvp": acquisition.beam.kvp,
-        "anode": acquisition.beam.anode,
-        "source_to_detector_mm": scene.geometry.source_to_detector_mm,
-        "focal_spot_mm": scene.geometry.focal_spot_mm,
-        "air_kerma_uGy": scene.beam.air_kerma_uGy,
         "mean_energy_keV": None if dark else mean_energy_keV(spectrum),
-        "saturation_dn": panel.saturation_dn,
         "seed": seed,
         "frames": frames,
     }

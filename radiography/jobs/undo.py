@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +18,8 @@ from calibration.steps import Steps
 from calibration.whole_file import folder_for, staged
 from radiography.config import build
 from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
-from radiography.jobs.about import number_of
 from radiography.jobs.inputs import Files, Report, no_report, open_all
-from radiography.jobs.reconstruct import INHERITED, Wanted, about_plane, is_big, origin_of, output_names
+from radiography.jobs.reconstruct import Wanted, about_plane, inherited, is_big, origin_of, output_names
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,15 @@ def _plan_of(source: FrameSource, calibration: CalibrationSet, path: Path, origi
         raise ValueError(
             f"{source.path} is {source.rows} x {source.cols}, the calibration {calibration.offset_dn.shape}"
         )
-    dark_scale = number_of(source, "dark_scale")
+    dark_scale = source.metadata.get("dark_scale", 1.0)
+    if isinstance(dark_scale, bool) or not isinstance(dark_scale, int | float) or not math.isfinite(dark_scale):
+        raise ValueError(f"{source.path} says a dark_scale of {dark_scale!r}; a number is needed")
     return plan_correction(
         calibration,
         build(Steps, pipeline, f"{source.path}, pipeline"),
-        integration_time_s=number_of(source, "integration_time_s"),
-        dark_scale=1.0 if dark_scale is None else dark_scale,
-        source_to_detector_mm=number_of(source, "source_to_detector_mm"),
+        integration_time_s=source.conditions.integration_time_s,
+        dark_scale=dark_scale,
+        source_to_detector_mm=source.conditions.source_to_detector_mm,
         pitch_mm=source.pitch_mm,
     )
 
@@ -130,7 +132,7 @@ def _write_raw(
         "kind": "raw",
         "software": f"radiography {version('radiography')}",
         "undone": {**origin_of(source.path), "calibration": origin, "without": list(missing)},
-        **{key: source.metadata[key] for key in INHERITED if key in source.metadata},
+        **inherited(source),
     }
     lost = 0
     big = is_big(source)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.calibration_set import CalibrationSet, calibration_set
+from calibration.conditions import Conditions
 from calibration.dark.offset import estimate_offset
 from calibration.defects.find import find_defects
 from calibration.response.single_dose import estimate_gain
@@ -46,7 +47,9 @@ class Panel:
         offset = estimate_offset(self.frames(0.0, darks, rng))
         gain = estimate_gain(self.frames(signal_dn, flats, rng), offset, saturation_dn=SATURATION_DN)
         defects = find_defects(offset, gain, saturation_dn=SATURATION_DN)
-        return calibration_set(offset, gain, defects, saturation_dn=SATURATION_DN, provenance={"panel": "test"})
+        return calibration_set(
+            offset, gain, defects, saturation_dn=SATURATION_DN, provenance={}, conditions=Conditions(panel="test")
+        )
 
 
 @pytest.fixture

@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from calibration.conditions import Conditions
 from calibration.lag.model import LagModel
 from calibration.response.field import BeamField
+
+CONDITIONS = Conditions(serial="FP-17", pitch_mm=0.139, date="2026-01-01")
 
 
 @pytest.fixture
 def calibration(panel) -> CalibrationSet:  # type: ignore[no-untyped-def]
     made = panel.calibrated(darks=4, flats=4, signal_dn=20000.0)
-    return replace(made, provenance={**made.provenance, "serial": "FP-17", "sources": {"dark.tif": "00ff"}})
+    return replace(made, provenance={**made.provenance, "sources": {"dark.tif": "00ff"}}, conditions=CONDITIONS)
 
 
 def test_a_calibration_comes_back_as_it_was(tmp_path: Path, calibration: CalibrationSet) -> None:
@@ -39,7 +42,7 @@ def test_a_calibration_comes_back_as_it_was(tmp_path: Path, calibration: Calibra
     ):
         assert getattr(loaded, name) == getattr(calibration, name)
     assert loaded.provenance == calibration.provenance
-    assert loaded.provenance["serial"] == "FP-17" and loaded.provenance["flatten"] == "same"
+    assert loaded.conditions == calibration.conditions == CONDITIONS and loaded.provenance["flatten"] == "same"
 
 
 def test_a_calibration_of_single_frames_comes_back_without_noise(tmp_path: Path, panel) -> None:  # type: ignore[no-untyped-def]
@@ -176,9 +179,10 @@ def rich(calibration: CalibrationSet) -> CalibrationSet:
     return replace(
         calibration,
         dark_rate_dn_per_s=plane,
-        dark_time_s=0.5,
+        dark_rate_error_dn_per_s=0.01,
+        quality={"flats": []},
+        conditions=Conditions(integration_time_s=0.5, temperature_C=25.0, shielded_cols=((0, 4), (60, 64))),
         dark_times_s=(0.1, 0.5),
-        temperature_C=25.0,
         doubling_K=8.0,
         curvature=np.stack([plane * 1e-7, plane * 1e-12]).astype(np.float32),
         chi_square=plane,
@@ -186,7 +190,6 @@ def rich(calibration: CalibrationSet) -> CalibrationSet:
         calibration_variance=(0.5, -1.0, 40.0),
         field=field,
         lag=model,
-        shielded_cols=((0, 4), (60, 64)),
     )
 
 
@@ -196,9 +199,17 @@ def test_everything_that_was_learned_comes_back(panel, tmp_path):  # type: ignor
     back = load_calibration_set(tmp_path / "a.cal")
     for name in ("dark_rate_dn_per_s", "curvature", "chi_square"):
         assert np.array_equal(getattr(back, name), getattr(calibration, name))
-    for name in ("dark_time_s", "dark_times_s", "temperature_C", "doubling_K", "levels_dn", "calibration_variance"):
+    for name in (
+        "conditions",
+        "quality",
+        "dark_rate_error_dn_per_s",
+        "dark_times_s",
+        "doubling_K",
+        "levels_dn",
+        "calibration_variance",
+    ):
         assert getattr(back, name) == getattr(calibration, name)
-    assert back.shielded_cols == calibration.shielded_cols and back.field == calibration.field
+    assert (back.dark_time_s, back.shielded_cols) == (0.5, ((0, 4), (60, 64))) and back.field == calibration.field
     assert back.lag is not None and np.array_equal(back.lag.fraction, [[0.03, 0.01], [0.02, 0.01]])
     assert np.isnan(back.lag.time_error_s[1])
 
@@ -209,8 +220,8 @@ def test_everything_that_was_learned_comes_back(panel, tmp_path):  # type: ignor
         ({"curvature": np.zeros((3, 48, 64), np.float32)}, "1 or 2 planes, got 3"),
         ({"curvature": np.zeros((1, 48, 63), np.float32)}, "curvature is"),
         ({"chi_square": np.full((48, 64), np.nan, np.float32)}, "chi_square holds"),
-        ({"shielded_cols": ((60, 65),)}, "60:65"),
-        ({"dark_time_s": None}, "dark_time_s"),
+        ({"conditions": Conditions(integration_time_s=0.5, shielded_cols=((60, 65),))}, "60:65"),
+        ({"conditions": Conditions()}, "needs integration_time_s"),
         ({"levels_dn": (1000.0, np.inf)}, "levels_dn must be finite"),
     ],
 )
@@ -219,27 +230,52 @@ def test_what_cannot_be_is_refused(panel, change, words):  # type: ignore[no-unt
         replace(rich(panel.calibrated(4, 4, 20000.0)), **change)
 
 
-def test_a_set_of_version_1_is_read(tmp_path: Path) -> None:
+def write_old(path: Path, version: int, **more: object) -> None:
+    """A small set as earlier versions wrote it: its conditions lie among its provenance."""
     head = {
         "format": "radiography calibration set",
-        "version": 1,
+        "version": version,
         "saturation_dn": 60000.0,
         "level_dn": 9000.0,
         "typical_dark_noise_dn": 4.0,
         "typical_flat_noise": 0.01,
         "darks_used": 5,
         "flats_used": 6,
-        "provenance": {"serial": "OLD-1"},
+        **more,
     }
     plane = np.ones((3, 4), np.float32)
-    with (tmp_path / "old.cal").open("wb") as file:
+    with path.open("wb") as file:
         description = np.frombuffer(json.dumps(head).encode(), np.uint8)
         np.savez(file, description=description, offset_dn=plane, gain=plane, defects=np.zeros((3, 4), np.uint16))
+
+
+def test_a_set_of_version_1_is_read(tmp_path: Path) -> None:
+    write_old(tmp_path / "old.cal", 1, provenance={"serial": "OLD-1"})
     old = load_calibration_set(tmp_path / "old.cal")
-    assert (old.flats_used, old.provenance["serial"], old.lag, old.curvature, old.levels_dn) == (
-        6,
-        "OLD-1",
-        None,
-        None,
-        (),
+    assert (old.flats_used, old.lag, old.curvature, old.levels_dn) == (6, None, None, ())
+    assert old.conditions == Conditions(serial="OLD-1") and old.provenance == {}
+
+
+def test_conditions_and_history_of_version_2_are_told_apart(tmp_path: Path) -> None:
+    said = {"serial": "OLD-2", "pitch_mm": 0.139, "source_to_detector_mm": 1000.0, "date": "2026-01-01", "kvp": 70.0}
+    history = {"dark_files": [{"name": "d.tif", "sha256": "00ff"}], "software": "radiography 0.2"}
+    learned = {"integration_time_s": 0.2, "dark_rate_error_dn_per_s": 0.01, "quality": {"flats": []}}
+    numbers = {"dark_time_s": 0.2, "temperature_C": 25.0, "doubling_K": 8.0, "shielded_cols": [[0, 1]]}
+    write_old(tmp_path / "old.cal", 2, provenance={**said, **history, **learned}, **numbers)
+    old = load_calibration_set(tmp_path / "old.cal")
+    assert old.conditions == Conditions(
+        **said,
+        integration_time_s=0.2,
+        temperature_C=25.0,
+        shielded_cols=((0, 1),),  # type: ignore[arg-type]
     )
+    assert (old.doubling_K, old.dark_rate_error_dn_per_s, old.quality) == (8.0, 0.01, {"flats": []})
+    assert old.provenance == history
+
+
+def test_a_condition_that_cannot_be_is_a_damaged_set(tmp_path: Path) -> None:
+    write_old(tmp_path / "old.cal", 2, provenance={"pitch_mm": -1.0})
+    with pytest.raises(
+        ValueError, match=r"old\.cal is a damaged calibration set: conditions: pitch_mm must be greater"
+    ):
+        load_calibration_set(tmp_path / "old.cal")

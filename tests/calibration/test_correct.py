@@ -11,6 +11,7 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import correct_frame, plan_correction
 from calibration.lag.model import LagModel
 from calibration.response.field import BeamField, field_at
@@ -252,7 +253,7 @@ def test_a_wrong_frame_names_itself(neutral: CalibrationSet, raw: np.ndarray, er
 def with_shield(calibration: CalibrationSet) -> CalibrationSet:
     """Sixteen columns at the left that see no X-rays."""
     shielded = with_defects(calibration, np.s_[:, :16], flag=bits.SHIELDED)
-    return replace(shielded, shielded_cols=((0, 16),))
+    return replace(shielded, conditions=Conditions(shielded_cols=((0, 16),)))
 
 
 def lag_of(*fraction: float) -> LagModel:

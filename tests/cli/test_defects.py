@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, save_calibration_set
+from calibration.conditions import Conditions
 from calibration.defects.clusters import find_groups
 from calibration.defects.files import read_defect_map
 from calibration.flags import count_flags
@@ -25,11 +26,12 @@ from radiography.files.frames import read_image, write_tiff
 def calibration_of(flags: NDArray[np.uint16], day: str, skipped: tuple[str, ...] = ()) -> CalibrationSet:
     gain = np.linspace(0.8, 1.25, flags.size, dtype=np.float32).reshape(flags.shape)
     provenance = {
-        "date": f"{day}T08:00:00+00:00", "criteria": "e2597", "pitch_mm": 0.139, "serial": "A-1",
-        "defects": count_flags(flags), "defects_skipped": list(skipped), "darks_rejected": [],
+        "criteria": "e2597", "defects": count_flags(flags), "defects_skipped": list(skipped), "darks_rejected": [],
     }  # fmt: skip
+    conditions = Conditions(date=f"{day}T08:00:00+00:00", pitch_mm=0.139, serial="A-1")
+    offset_dn = np.full(flags.shape, 2000, np.float32)
     return CalibrationSet(
-        np.full(flags.shape, 2000, np.float32), gain, flags, 65535.0, 3e4, 4.0, 0.01, 8, 8, None, None, provenance
+        offset_dn, gain, flags, 65535.0, 3e4, 4.0, 0.01, 8, 8, None, None, provenance, conditions=conditions
     )
 
 

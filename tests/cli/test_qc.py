@@ -14,6 +14,7 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from calibration.conditions import Conditions
 from calibration.lag.model import LagModel
 from calibration.lag.record import LagCurve, LagValue
 from calibration.quality.quality import QUANTITIES, flat_quality, quality_of, usable_pixels
@@ -41,14 +42,13 @@ def month(number: int, **changes: Any) -> CalibrationSet:
     curve = LagCurve(
         "lag.tif", 2e4, 20, 60, steps, first / steps, 0 * steps + 1e-4, first / steps, 0 * steps, lag, {}, {}
     )
-    provenance = {
-        "panel": "test panel",
-        "serial": "FP-17",
-        "date": (datetime(2026, 1, 1, 8) + timedelta(days=30 * number)).isoformat(),
-        "pitch_mm": 1.25,
-        "integration_time_s": 0.2,
-        "defects_skipped": [],
-    }
+    conditions = Conditions(
+        panel="test panel",
+        serial="FP-17",
+        date=(datetime(2026, 1, 1, 8) + timedelta(days=30 * number)).isoformat(),
+        pitch_mm=1.25,
+        integration_time_s=0.2,
+    )
     made = CalibrationSet(
         (offset + 2.0 * number).astype(np.float32),
         (1.0 / response).astype(np.float32),
@@ -61,12 +61,13 @@ def month(number: int, **changes: Any) -> CalibrationSet:
         16,
         rng.normal(4.0, 0.7, (ROWS, COLS)).astype(np.float32),
         rng.normal(0.014, 0.0025, (ROWS, COLS)).astype(np.float32),
-        provenance,
+        {"defects_skipped": []},
+        conditions=conditions,
         lag=LagModel([0.3], [2e4], [[first]], [[2e-4]], [0.01], 0.2, 12.0, curves=(curve,)),  # type: ignore[arg-type]
     )
     flat = 2e4 * (1.0 + rng.normal(0.0, 0.004, (ROWS, COLS)))
-    quality = {"flats": [flat_quality(flat, usable_pixels(made), 1.25)]}
-    return replace(made, provenance={**provenance, "quality": quality, **changes})
+    quality = changes.pop("quality", {"flats": [flat_quality(flat, usable_pixels(made), 1.25)]})
+    return replace(made, quality=quality, conditions=replace(conditions, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ def test_a_foreign_csv_is_refused_and_stays(
         ({"panel": "other"}, "was taken with panel other, but"),
         ({"date": None}, "does not say its date, which a trend over several sets needs"),
         ({"date": "yesterday"}, "gives its date as 'yesterday', which is not an ISO date"),
-        ({"quality": 3}, 'provenance["quality"] must be'),
+        ({"quality": 3}, "quality must be {"),
     ],
 )
 def test_a_set_that_does_not_belong_is_refused(
@@ -309,7 +310,7 @@ def test_a_plot_has_a_panel_for_each_part_and_trend() -> None:
 
 def test_a_set_without_anything_still_has_a_plot(tmp_path: Path) -> None:
     made = month(2)
-    bare = replace(made, lag=None, offset_noise_dn=None, gain_noise=None, provenance={"defects_skipped": []})
+    bare = replace(made, lag=None, offset_noise_dn=None, gain_noise=None, quality=None, conditions=Conditions())
     save_calibration_set(bare, tmp_path / "bare.cal")
     assert run_qc(tmp_path / "bare.cal", [], None, tmp_path / "t.csv", None, tmp_path / "p.png")
     assert rows_of(tmp_path / "t.csv")[0]["dark_noise_dn"] == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
+from calibration.conditions import Conditions
 from radiography.dicom.description import DxDescription
 from radiography.dicom.read import apply_modality, iterate_dicom, open_dicom, read_dx
 from radiography.dicom.write import export_dx
@@ -19,6 +21,11 @@ from radiography.dicom.write import export_dx
 ROWS, COLS = 48, 64
 FRAMES = np.random.default_rng(3).integers(0, 2**14, (3, ROWS, COLS)).astype(np.uint16)
 NAMES = {ImplicitVRLittleEndian: "implicit", ExplicitVRLittleEndian: "explicit", ExplicitVRBigEndian: "big endian"}
+
+KNOWN = Conditions(
+    serial="panel 3", panel="small", scintillator="film", binning=2, exposure_time_s=0.01, air_kerma_uGy=2.5, kvp=70.0,
+    anode="W", tube_current_mA=250.0, exposure_mAs=2.5, source_to_detector_mm=1500.0, focal_spot_mm=0.6, pitch_mm=0.139,
+)  # fmt: skip
 
 
 def write_frames(path: Path, frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: object) -> Path:
@@ -55,7 +62,7 @@ def test_native_frames_come_back_as_they_were(tmp_path: Path, syntax: str, dtype
     image = read_dx(write_frames(tmp_path / "run.dcm", frames, syntax))
     assert image.pixels.dtype == dtype and image.pixels.shape == (3, ROWS, COLS)
     assert np.array_equal(image.pixels, frames)
-    assert image.pitch_mm == 0.139
+    assert image.conditions.pitch_mm == 0.139
 
 
 def test_an_odd_number_of_bytes_is_padded(tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_a_damaged_rescale_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_the_pitch_is_that_of_the_detector(tmp_path: Path, changes: dict[str, object], pitch_mm: float | None) -> None:
-    assert read_dx(write_frames(tmp_path / "run.dcm", FRAMES, **changes)).pitch_mm == pitch_mm
+    assert read_dx(write_frames(tmp_path / "run.dcm", FRAMES, **changes)).conditions.pitch_mm == pitch_mm
 
 
 @pytest.mark.parametrize("spacing", [[0.139, 0.2], [0.0, 0.0], [-0.1, -0.1]])
@@ -152,13 +159,37 @@ def test_metadata_name_no_person(tmp_path: Path) -> None:
 
 def test_what_was_exported_comes_back(tmp_path: Path) -> None:
     corrected_dn = FRAMES[0].astype(np.float32)
-    about = DxDescription(acquired=datetime(2024, 3, 1), kvp=70.0, detector_id="panel 3")
+    about = DxDescription(acquired=datetime(2024, 3, 1), conditions=KNOWN)
     export_dx(corrected_dn, 0.139, tmp_path / "one.dcm", about, for_processing=True, counts_per_dn=2.0, pedestal=50)
     image = read_dx(tmp_path / "one.dcm")
     assert np.array_equal((image.pixels[0] - 50) / 2, corrected_dn)
-    assert image.pitch_mm == 0.139
+    assert image.conditions.pitch_mm == 0.139
     assert image.metadata["ImageComments"].startswith("corrected DN = (stored - 50) / 2,")
     assert (image.metadata["KVP"], image.metadata["DetectorID"]) == ("70.0", "panel 3")
+    assert image.conditions == replace(KNOWN, date="2024-03-01T00:00:00", scintillator=None, air_kerma_uGy=None)
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "known"),
+    [
+        ({"KVP": "0"}, "kvp", None),  # a dark frame, or an old file that does not know
+        ({"DistanceSourceToDetector": "1100"}, "source_to_detector_mm", 1100.0),
+        ({"ExposureTime": "20"}, "exposure_time_s", 0.02),
+        ({"XRayTubeCurrent": "250"}, "tube_current_mA", 250.0),
+        ({"ExposureInuAs": "1500", "Exposure": "1"}, "exposure_mAs", 1.5),
+        ({"FocalSpots": ["0.6", "1.2"]}, "focal_spot_mm", 0.6),
+        ({"DetectorBinning": ["2", "2"]}, "binning", 2),
+        ({"DetectorBinning": ["1", "2"]}, "binning", None),
+        ({"AnodeTargetMaterial": "TUNGSTEN"}, "anode", "W"),
+        ({"DeviceSerialNumber": "17"}, "serial", "17"),
+        ({"AcquisitionDate": "20240301", "AcquisitionTime": "120005.5"}, "date", "2024-03-01T12:00:05"),
+        ({"AcquisitionDate": "20240301"}, "date", "2024-03-01T00:00:00"),
+    ],
+)
+def test_a_header_tells_how_its_frames_were_taken(
+    tmp_path: Path, said: dict[str, object], name: str, known: object
+) -> None:
+    assert getattr(read_dx(write_frames(tmp_path / "run.dcm", FRAMES, **said)).conditions, name) == known
 
 
 # Columns: file, shape, largest stored number, pitch.
@@ -176,7 +207,7 @@ def test_real_files_are_read(
 ) -> None:
     image = read_dx(shared_data / name)
     assert image.pixels.shape == shape and image.pixels.max() == largest
-    assert image.pitch_mm == pitch_mm
+    assert image.conditions.pitch_mm == pitch_mm
 
 
 def test_a_real_header_without_pixels_is_named(shared_data: Path) -> None:

@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from pydicom.sr.codedict import codes
 
+from calibration.conditions import CONDITIONS, Conditions
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import FOR_PRESENTATION_UID, FOR_PROCESSING_UID
 from radiography.dicom.write import export_dx, linear_counts, write_dx
@@ -21,10 +22,10 @@ PITCH_MM = 0.139
 EVERYTHING = {
     "patient_name": "Board 7", "patient_id": "SN-0007", "patient_birth_date": "19700101", "patient_sex": "O",
     "study_id": "7", "accession_number": "77", "study_description": "Prüfung", "series_description": "first side",
-    "referring_physician": "Röntgen^W", "model": "panel", "serial_number": "1", "detector_id": "d",
-    "detector_description": "CsI 0.6 mm", "kvp": 70.0, "tube_current_mA": 250.0, "exposure_time_ms": 10.0,
-    "exposure_mAs": 2.5, "anode": "TUNGSTEN", "focal_spot_mm": 0.6, "source_to_detector_mm": 1500.0,
-    "air_kerma_uGy": 2.5, "exposure_index": 250.0, "target_exposure_index": 300.0, "view": "PosteroAnterior",
+    "referring_physician": "Röntgen^W", "panel": "panel", "serial": "1", "scintillator": "CsI 0.6 mm", "binning": 2,
+    "kvp": 70.0, "tube_current_mA": 250.0, "exposure_time_s": 0.01, "exposure_mAs": 2.5, "anode": "W",
+    "focal_spot_mm": 0.6, "source_to_detector_mm": 1500.0, "air_kerma_uGy": 2.5, "exposure_index": 250.0,
+    "target_exposure_index": 300.0, "view": "PosteroAnterior",
 }  # fmt: skip
 
 
@@ -39,7 +40,10 @@ def exposure(rows: int = 48, cols: int = 64) -> np.ndarray:
 
 
 def description(**changes: object) -> DxDescription:
-    return DxDescription(**{"acquired": NOON, **changes})  # type: ignore[arg-type]
+    """A description of some of its own values and of some of its conditions."""
+    known = Conditions(**{key: value for key, value in changes.items() if key in CONDITIONS})  # type: ignore[arg-type]
+    own = {key: value for key, value in changes.items() if key not in CONDITIONS}
+    return DxDescription(**{"acquired": NOON, "conditions": known, **own})  # type: ignore[arg-type]
 
 
 def complaints(*paths: Path, program: str = "dciodvfy") -> list[str]:
@@ -298,7 +302,8 @@ def test_a_predecessor_of_the_wrong_kind_or_study_is_refused(tmp_path: Path) -> 
         ({"patient_name": "a\\b"}, "without a backslash"),
         ({"patient_id": " "}, "patient_id must not be empty"),
         ({"patient_birth_date": "1970-01-01"}, "YYYYMMDD, got '1970-01-01'"),
-        ({"kvp": -1.0}, "kvp must be a positive number or None, got -1.0"),
+        ({"exposure_index": -1.0}, "exposure_index must be a positive number or None, got -1.0"),
+        ({"serial": "a\\b"}, "serial must be one line of printable text without a backslash"),
         ({"magnification": 0.9}, "magnification must be 1 or more"),
         ({"laterality": "X"}, "laterality must be one of 'R', 'L', 'U', 'B', got 'X'"),
         ({"anatomic_region": "Brain"}, "anatomic_region must be one of"),

@@ -19,6 +19,7 @@ import pytest
 import scipy.ndimage
 import skimage.io
 
+from calibration.conditions import Conditions
 from radiography.dicom.description import DxDescription
 from radiography.dicom.read import read_dx
 from radiography.dicom.write import export_dx, write_dx
@@ -63,7 +64,10 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The letter and the wedge, exported as the command line does it, with a known object plane."""
     path = tmp_path_factory.mktemp("viewer") / "phantom.dcm"
     description = DxDescription(
-        magnification=1.2, source_to_detector_mm=1500.0, acquired=datetime(2024, 3, 1), patient_name="Letter F"
+        magnification=1.2,
+        conditions=Conditions(source_to_detector_mm=1500.0),
+        acquired=datetime(2024, 3, 1),
+        patient_name="Letter F",
     )
     export_dx(exposure(), PITCH_MM, path, description)
     return path
@@ -75,7 +79,7 @@ def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("viewer") / "greys.dcm"
     ramp = np.linspace(0, 2**14 - 1, 1024).round().astype(np.uint16)
     pixels = np.resize(ramp, (ROWS, COLS))
-    about = DxDescription(acquired=datetime(2024, 3, 1), source_to_detector_mm=1500.0)
+    about = DxDescription(acquired=datetime(2024, 3, 1), conditions=Conditions(source_to_detector_mm=1500.0))
     write_dx(path, pixels, PITCH_MM, about, window=WINDOW)
     return path
 

@@ -10,6 +10,7 @@ import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import CorrectedFrame, correct_frame, correct_step_by_step
 from calibration.correction import fused_pass as fused_module
 from calibration.correction import pass_kernels
@@ -51,14 +52,13 @@ def calibration_of(response: str, exposures: int = 0, shielded: bool = False) ->
         flats_used=10,
         offset_noise_dn=rng.normal(6, 0.3, shape).astype(np.float32),
         gain_noise=rng.normal(0.01, 0.001, shape).astype(np.float32),
-        provenance={"pitch_mm": 0.1},
+        provenance={},
+        conditions=Conditions(pitch_mm=0.1, integration_time_s=0.5, shielded_cols=((0, 6),) if shielded else ()),
         dark_rate_dn_per_s=rng.normal(50, 3, shape).astype(np.float32),
-        dark_time_s=0.5,
         curvature=None if curvature is None else np.array(curvature, np.float32),
         levels_dn=() if response == "single dose" else LEVELS,
         calibration_variance=(1.0, 2.0, 3.0, 1.0, 0.5, 0.2, 0.1) if response == "cubic" else (),
         lag=lag_model(exposures) if exposures else None,
-        shielded_cols=((0, 6),) if shielded else (),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import correct_frame, plan_correction
 from calibration.correction.undo import left_out_by_undo, undo_correction
 from calibration.flags import DEAD, INTERPOLATED, SATURATED, UNCORRECTABLE
@@ -45,13 +46,12 @@ def calibration_of(order: int) -> CalibrationSet:
         flats_used=10,
         offset_noise_dn=None,
         gain_noise=None,
-        provenance={"pitch_mm": 0.2},
+        provenance={},
+        conditions=Conditions(pitch_mm=0.2, integration_time_s=0.5, shielded_cols=((0, 6),)),
         dark_rate_dn_per_s=rng.normal(50, 3, shape).astype(np.float32),
-        dark_time_s=0.5,
         curvature=curves[: order - 1] if order > 1 else None,
         levels_dn=(500.0, 20000.0, 40000.0) if order > 1 else (),
         field=FIELD,
-        shielded_cols=((0, 6),),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.correct import correct_frame, plan_correction
 from calibration.correction.glare import glare_variance_gain
 from calibration.correction.variance import (
@@ -100,7 +101,8 @@ def neutral() -> CalibrationSet:
         flats_used=25,
         offset_noise_dn=None,
         gain_noise=None,
-        provenance={"pitch_mm": 0.1},
+        provenance={},
+        conditions=Conditions(pitch_mm=0.1),
     )
 
 

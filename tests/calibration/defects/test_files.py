@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.calibration_set import save_calibration_set
+from calibration.conditions import Conditions
 from calibration.defects.clusters import find_groups
 from calibration.defects.files import COLUMNS, read_defect_map, write_defect_table
 
@@ -168,7 +169,7 @@ def test_a_calibration_set_gives_its_map_and_date(panel, altered, tmp_path: Path
 
     calibration = altered((20, 30), response=0.0).calibrated(3, 3, 20000.0)
     path = tmp_path / "panel.cal"
-    save_calibration_set(replace(calibration, provenance={"date": "2024-02-29T10:00:00+00:00"}), path)
+    save_calibration_set(replace(calibration, conditions=Conditions(date="2024-02-29T10:00:00+00:00")), path)
     read = read_defect_map(path)
     assert np.argwhere(read.flags & bits.DEAD).tolist() == [[20, 30]] and read.taken == date(2024, 2, 29)
     path.write_bytes(path.read_bytes()[:-100])

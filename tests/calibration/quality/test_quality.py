@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
+from calibration.conditions import Conditions
 from calibration.lag.model import LagModel
 from calibration.lag.record import LagCurve, LagValue
 from calibration.quality.drift import _mean_noise, smooth_field, with_drift
@@ -34,12 +36,14 @@ GOOD.setflags(write=False)
 _MADE: dict[tuple[object, ...], CalibrationSet] = {}  # the same frames are calibrated once
 
 
-def calibrated(panel, seed: int = 8, darks: int = 16, flats: int = 16, **provenance: object) -> CalibrationSet:  # type: ignore[no-untyped-def]
+def calibrated(  # type: ignore[no-untyped-def]
+    panel, seed: int = 8, darks: int = 16, flats: int = 16, quality: Any = None, **said: Any
+) -> CalibrationSet:
     key = (panel.offset_dn.tobytes(), panel.response.tobytes(), seed, darks, flats)
     if key not in _MADE:
         _MADE[key] = panel.calibrated(darks=darks, flats=flats, signal_dn=20000.0, seed=seed)
     made = _MADE[key]
-    return replace(made, provenance={**made.provenance, "pitch_mm": PITCH_MM, **provenance})
+    return replace(made, quality=quality, conditions=Conditions(**{"pitch_mm": PITCH_MM, **said}))
 
 
 # What needs frames
@@ -199,7 +203,7 @@ def test_residuals_are_the_worst_of_all_doses(panel) -> None:  # type: ignore[no
 
 @pytest.mark.parametrize("wrong", [[], {"flats": {}}, {"flats": [{"level_dn": 1.0}]}, {"line_noise_dn": 3.0}])
 def test_a_quality_that_calibrate_did_not_write_is_refused(panel, wrong: object) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match=r'provenance\["quality"\]'):
+    with pytest.raises(ValueError, match=r"^quality (must be|is not what)"):
         quality_of(calibrated(panel, quality=wrong))
 
 
@@ -270,7 +274,10 @@ def test_dark_rate_and_chi_square_are_reported_where_they_were_fitted(panel) -> 
     rate = rng.normal(30.0, 3.0, (ROWS, COLS)).astype(np.float32)
     chi_square = rng.normal(1.0, 0.2, (ROWS, COLS)).astype(np.float32)
     made = replace(
-        calibrated(panel), dark_rate_dn_per_s=rate, dark_time_s=0.5, temperature_C=25.0, chi_square=chi_square
+        calibrated(panel),
+        dark_rate_dn_per_s=rate,
+        chi_square=chi_square,
+        conditions=Conditions(pitch_mm=PITCH_MM, integration_time_s=0.5, temperature_C=25.0),
     )
     numbers = quality_of(made).numbers
     # median of 3072: 3 * 1.2533 / sqrt(3072) = 0.068; 95th percentile at 1.645 sigma, error 0.11
@@ -373,7 +380,7 @@ def test_offsets_of_two_integration_times_need_a_dark_rate(panel) -> None:  # ty
         "not measured: darks of 1.2 s and 0.2 s, and no dark rate to bridge them"
     )
     rate = np.full((ROWS, COLS), 10.0, np.float32)
-    before = replace(before, dark_rate_dn_per_s=rate, dark_time_s=0.2)
+    before = replace(before, dark_rate_dn_per_s=rate, conditions=replace(before.conditions, integration_time_s=0.2))
     number = with_drift(quality_of(after), after, before).numbers["offset_drift_dn"]
     assert number.value == pytest.approx(-10.0, abs=1e-3)  # the same darks, 1 s of 10 DN/s expected between them
     assert number.note == "baseline carried from 0.2 to 1.2 s"
