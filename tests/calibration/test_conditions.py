@@ -79,5 +79,5 @@ def test_frames_of_one_panel_tell_together_what_it_is() -> None:
     frames = [("a", Conditions(serial="A-1", kvp=70.0)), ("b", Conditions(panel="small")), ("c", Conditions())]
     assert of_one_panel(frames) == Conditions(serial="A-1", panel="small")
     other = replace(frames[0][1], serial="B-7")
-    with pytest.raises(ValueError, match="^d was taken with serial B-7, but a with A-1$"):
+    with pytest.raises(ValueError, match=r"^d was taken with serial B-7, but a with A-1$"):
         of_one_panel([*frames, ("d", other)])
