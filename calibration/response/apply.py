@@ -1,8 +1,8 @@
 """From the signal of a pixel to its exposure, and back: the inverse dose response, applied and undone.
 
-What `dose_response.py` learned is a polynomial without a constant for every pixel, corrected = r (g + r (c0 + r c1)),
-r the offset- and lag-corrected signal. Signs are kept. Above `limit_dn` the curve goes on along its tangent there, so
-that a cubic never turns over where no flat has been.
+What `multi_dose.py` learned is a polynomial without a constant for every pixel, corrected = r (g + r (c0 + r c1)),
+r the offset- and lag-corrected signal. Negative signals stay negative. Above `limit_dn` the curve goes on along its
+tangent there, so that a cubic never turns over where no flat has been.
 
 Every value is float32 and every operation is rounded to float32, in this order, so that any other kernel can give
 the same bits (a straight line stops after the second step of the first line and multiplies, r * g):
@@ -37,7 +37,19 @@ def extrapolation_limit(levels_dn: Sequence[float]) -> float:
 
 
 def extrapolated(signal_dn: NDArray[Any], limit_dn: float) -> NDArray[np.bool_]:
-    """Where the signal lies above the doses of the calibration. (H, W) bool"""
+    """Where the signal lies above the doses of the calibration.
+
+    Parameters
+    ----------
+    signal_dn : (H, W)
+        Offset- and lag-corrected; taken as float32. [DN]
+    limit_dn : float
+        From `extrapolation_limit`. [DN]
+
+    Returns
+    -------
+    above : (H, W) bool
+    """
     return np.asarray(np.asarray(signal_dn, np.float32) > np.float32(limit_dn))
 
 
@@ -84,9 +96,22 @@ def slope(
     curvature: NDArray[np.float32] | None = None,
     limit_dn: float = float("inf"),
 ) -> NDArray[np.float32]:
-    """Change of the corrected value with the signal, which carries noise from one to the other. [1]
+    """Change of the corrected value with the signal, which carries noise from one to the other.
 
-    Parameters, shapes and errors as for `apply_gain`.
+    Parameters
+    ----------
+    signal_dn, gain, curvature, limit_dn
+        As for `apply_gain`.
+
+    Returns
+    -------
+    slope : (H, W) float32
+        [1]
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `apply_gain`.
     """
     signal, curves = _checked(signal_dn, gain, curvature, limit_dn)
     steepness = np.empty(signal.shape, np.float32)
@@ -147,7 +172,7 @@ def _checked(
 
 
 @njit(cache=True)
-def _inside(r, g, c0, c1, order):  # type: ignore[no-untyped-def]
+def _inside(r: np.float32, g: np.float32, c0: np.float32, c1: np.float32, order: int) -> np.float32:
     """The polynomial in float32 by Horner's rule; coefficients of a lower order are not touched."""
     if order == 1:
         return r * g
@@ -157,7 +182,7 @@ def _inside(r, g, c0, c1, order):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _steepness(r, g, c0, c1, order):  # type: ignore[no-untyped-def]
+def _steepness(r: np.float32, g: np.float32, c0: np.float32, c1: np.float32, order: int) -> np.float32:
     """Its derivative in float32."""
     if order == 1:
         return g
@@ -167,7 +192,13 @@ def _steepness(r, g, c0, c1, order):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _apply_gain(signal, gain, curves, limit, out):  # type: ignore[no-untyped-def]
+def _apply_gain(
+    signal: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    curves: NDArray[np.float32],
+    limit: np.float32,
+    out: NDArray[np.float32],
+) -> None:
     """(H, W) and (C - 1, H, W) float32; writes every element of `out`."""
     order = curves.shape[0] + 1
     for i in prange(signal.shape[0]):
@@ -182,7 +213,13 @@ def _apply_gain(signal, gain, curves, limit, out):  # type: ignore[no-untyped-de
 
 
 @njit(parallel=True, cache=True)
-def _slope(signal, gain, curves, limit, out):  # type: ignore[no-untyped-def]
+def _slope(
+    signal: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    curves: NDArray[np.float32],
+    limit: np.float32,
+    out: NDArray[np.float32],
+) -> None:
     """(H, W) and (C - 1, H, W) float32; writes every element of `out`."""
     order = curves.shape[0] + 1
     for i in prange(signal.shape[0]):
@@ -193,7 +230,13 @@ def _slope(signal, gain, curves, limit, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _undo_gain(corrected, gain, curves, limit, out):  # type: ignore[no-untyped-def]
+def _undo_gain(
+    corrected: NDArray[np.float32],
+    gain: NDArray[np.float32],
+    curves: NDArray[np.float32],
+    limit: np.float32,
+    out: NDArray[np.float32],
+) -> None:
     """(H, W) and (C - 1, H, W) float32; writes every element of `out`. float64 inside."""
     order = curves.shape[0] + 1
     for i in prange(corrected.shape[0]):

@@ -11,7 +11,7 @@ distance: it counts as field here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -143,22 +143,22 @@ def estimate_field(
     for value, power in zip(fitted / level, powers, strict=True):
         coefficients[_POWERS.index(power)] = value
     field = BeamField(
-        tuple(coefficients.tolist()),
-        rows,
-        cols,
-        centre if centre is not None else ((rows - 1) / 2, (cols - 1) / 2),
-        area,
-        source_to_detector_mm,
-        0.0,
-        error,
+        coefficients=tuple(coefficients.tolist()),
+        rows=rows,
+        cols=cols,
+        centre=centre if centre is not None else ((rows - 1) / 2, (cols - 1) / 2),
+        area=area,
+        source_to_detector_mm=source_to_detector_mm,
+        variance_fraction=0.0,
+        standard_error=error,
     )
-    return BeamField(**{**asdict(field), "variance_fraction": _variance_taken(response, usable, field)})
+    return replace(field, variance_fraction=_variance_taken(response, usable, field))
 
 
 def field_at(
     field: BeamField, shape: tuple[int, int], source_to_detector_mm: float | None = None
 ) -> NDArray[np.float32]:
-    """Relative exposure of every pixel, at the distance of the flats or at another. (H, W) float32 [1]
+    """Relative exposure of every pixel, at the distance of the flats or at another.
 
     The field at distance s is that of the flats, at coordinates scaled by (distance of the flats) / s about the point
     below the focal spot. Outside of the fitted area the border's value holds: nearer than in the flats the beam
@@ -172,6 +172,11 @@ def field_at(
         Of the frame; the panel's.
     source_to_detector_mm : float, optional
         Distance of the frame; that of the flats if it is not given. [mm]
+
+    Returns
+    -------
+    exposure : (H, W) float32
+        [1]
 
     Raises
     ------
@@ -215,14 +220,14 @@ def field_from_json(values: Mapping[str, Any]) -> BeamField:
     row, col = values["centre"]
     top, bottom, left, right = values["area"]
     return BeamField(
-        tuple(float(value) for value in values["coefficients"]),
-        int(values["rows"]),
-        int(values["cols"]),
-        (float(row), float(col)),
-        (float(top), float(bottom), float(left), float(right)),
-        None if distance is None else float(distance),
-        float(values["variance_fraction"]),
-        float(values["standard_error"]),
+        coefficients=tuple(float(value) for value in values["coefficients"]),
+        rows=int(values["rows"]),
+        cols=int(values["cols"]),
+        centre=(float(row), float(col)),
+        area=(float(top), float(bottom), float(left), float(right)),
+        source_to_detector_mm=None if distance is None else float(distance),
+        variance_fraction=float(values["variance_fraction"]),
+        standard_error=float(values["standard_error"]),
     )
 
 

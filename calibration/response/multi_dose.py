@@ -2,7 +2,7 @@
 
 What is fitted is the inverse: exposure as a polynomial of the pixel's own signal without a constant,
 x = c1 r + c2 r^2 + c3 r^3, by weighted least squares [1]_. The target x is not the pixel but the panel: its level at
-each dose, itself made linear in air kerma where that is known. Doses pass one after the other; what is kept of each is
+each dose, itself made linear in air kerma where that is known. Doses pass one after the other; what is held of each is
 its part of the normal equations, and the means of every n-th pixel for the statistics of the whole.
 
 References
@@ -13,7 +13,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, repeat
 from typing import Any
@@ -25,7 +25,7 @@ from calibration.dark.offset import OffsetMap
 from calibration.frame_sums import FrameSums, check_frame, typical_scatter
 from calibration.response.apply import apply_gain, extrapolation_limit
 from calibration.response.doses import Linearisation
-from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
+from calibration.response.normal_equations import DoseNumbers, NormalEquations, PixelFits, no_equations, solve_equations
 from calibration.response.single_dose import GainMap, adjacent_noise, flat_level, single_dose_variance
 from calibration.response.statistics import (
     DoseSample,
@@ -41,7 +41,7 @@ LARGEST_DOSE_RATIO = 1.25  # of levels within one dose; beyond it the flats were
 ASSUMED_VARIANCE_PER_DN = 1.0  # [DN]   # assumed
 MOST_DOSES = 255  # a byte counts those of each pixel
 SAMPLE_PIXELS = 250_000  # pixels behind the statistics of the whole panel: 0.3 % of a variance   # chosen
-_SHARES = (0.5, 0.75)  # of the range: the flats that are kept, for the defect search and for its check
+_HALF, _CHECK = 0.5, 0.75  # of the range: mean flats nearest to it serve the defect search, and its check   # chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,44 +124,58 @@ class DoseResponse:
     def gain_map(self) -> GainMap:
         """The dose nearest to half of saturation as a gain map, for what judges pixels by one flat."""
         return GainMap(
-            self.gain,
-            self.signal_dn,
-            self.noise,
-            self.flags,
-            self.level_dn,
-            self.typical_noise,
-            self.frames_used,
-            self.levels_dn,
+            gain=self.gain,
+            signal_dn=self.signal_dn,
+            noise=self.noise,
+            flags=self.flags,
+            level_dn=self.level_dn,
+            typical_noise=self.typical_noise,
+            frames_used=self.frames_used,
+            levels_dn=self.levels_dn,
         )
 
 
 def single_dose_response(gain: GainMap, offset: OffsetMap) -> DoseResponse:
-    """A gain map from one dose in the form of a dose response: straight lines, nothing to test them with."""
+    """A gain map from one dose in the form of a dose response: straight lines, nothing to test them with.
+
+    Parameters
+    ----------
+    gain : GainMap
+        From `estimate_gain`.
+    offset : OffsetMap
+        With which it was learned.
+
+    Returns
+    -------
+    response : DoseResponse
+    """
     dark_variance = offset.typical_noise_dn**2
     flat_noise_dn = gain.typical_noise * gain.level_dn
     return DoseResponse(
-        gain.gain,
-        None,
-        None,
-        gain.flags,
-        1,
-        (gain.level_dn,),
-        (gain.level_dn,),
-        (gain.frames_used,),
-        gain.signal_dn,
-        gain.noise,
-        gain.level_dn,
-        gain.typical_noise,
-        gain.frames_used,
-        max(flat_noise_dn**2 - dark_variance, 0.0) / gain.level_dn,
-        0.0,
-        single_dose_variance(offset.typical_noise_dn, flat_noise_dn, offset.frames_used, gain.frames_used),
-        (),
-        (),
-        None,
-        None,
-        float("inf"),
-        ("one dose: the response is taken as a straight line",),
+        gain=gain.gain,
+        curvature=None,
+        chi_square=None,
+        flags=gain.flags,
+        order=1,
+        levels_dn=(gain.level_dn,),
+        targets_dn=(gain.level_dn,),
+        frames_per_level=(gain.frames_used,),
+        signal_dn=gain.signal_dn,
+        noise=gain.noise,
+        level_dn=gain.level_dn,
+        typical_noise=gain.typical_noise,
+        frames_used=gain.frames_used,
+        variance_per_dn=max(flat_noise_dn**2 - dark_variance, 0.0) / gain.level_dn,
+        chi_square_scale=0.0,
+        calibration_variance=single_dose_variance(
+            offset.typical_noise_dn, flat_noise_dn, offset.frames_used, gain.frames_used
+        ),
+        residual=(),
+        residual_error=(),
+        check_dn=None,
+        check_level_dn=None,
+        limit_dn=float("inf"),
+        remarks=("one dose: the response is taken as a straight line",),
     )
 
 
@@ -193,7 +207,7 @@ def estimate_dose_response(
         the good pixels, in units of the noise, by more than 2, and at most the number of doses less one.
     linearisation : Linearisation, optional
         From `linearise_levels`; without it the panel's median signal is taken as linear in exposure, which leaves
-        the curvature that all pixels fraction in the corrected image.
+        the curvature common to all pixels in the corrected image.
     offsets_dn : iterable of (H, W) float32, optional
         Dark signal at the integration time of each dose, in step with `doses`, where it is not that of `offset`. [DN]
 
@@ -219,54 +233,41 @@ def estimate_dose_response(
         raise ValueError(f"saturation_dn must be positive, got {saturation_dn}")
     if order not in (None, 1, 2, 3):
         raise ValueError(f"order must be 1, 2 or 3, got {order}")
-    rows, cols = offset.offset_dn.shape
-    dark_variance = offset.typical_noise_dn**2
-    offset_variance = dark_variance / offset.frames_used
-    range_dn = saturation_dn - float(np.median(offset.offset_dn))
-    step = max(1, int(np.sqrt(rows * cols / SAMPLE_PIXELS)))
-    equations = NormalEquations((rows, cols), order or 3, saturation_dn)
-    samples: list[DoseSample] = []
-    kept: list[_MeanFlat | None] = [None for _ in _SHARES]
+    step = max(1, int(np.sqrt(offset.offset_dn.size / SAMPLE_PIXELS)))
+    panel = _Panel(offset, saturation_dn, step)
     remarks: list[str] = []
     dark_planes = repeat(offset.offset_dn) if offsets_dn is None else iter(offsets_dn)
-    for number, frames in enumerate(doses, 1):
-        offset_dn = next(dark_planes, None)
-        if offset_dn is None:
-            raise ValueError(f"there are {number - 1} dark signals, one for each dose, but at least {number} doses")
-        total, sample = _sum_dose(frames, number, offset, offset_dn, saturation_dn, step, samples, remarks)
-        level_dn = sample.level_dn
-        scatter, mean = total.scatter(), total.mean()
-        equations.add(
-            mean,
-            scatter,
-            level_dn,
-            level_dn if linearisation is None else linearisation.target(level_dn),
-            1.0 if linearisation is None else linearisation.slope(level_dn),
-            sample.frames,
-            dark_variance,
-            sample.variance_per_dn,
-            offset_variance,
-        )
-        samples.append(sample)
-        for place, fraction in enumerate(_SHARES):
-            best = kept[place]
-            if best is None or abs(level_dn - fraction * range_dn) < abs(best.sample.level_dn - fraction * range_dn):
-                kept[place] = _mean_flat(
-                    mean, scatter if fraction == _SHARES[0] else None, offset_dn, saturation_dn, sample
-                )
-        del total, scatter, mean
-    _check_doses(samples, order)
+    gathered = _gather_doses(doses, panel, dark_planes, order, linearisation, remarks)
+    samples, equations = gathered.samples, gathered.equations
     order = lowest_sufficient_order(equations.every(step), len(samples)) if order is None else order
     fits = solve_equations(equations, order, (saturation_dn - offset.offset_dn).astype(np.float32))
     flags, scale = judge_fits(fits, equations, order, samples)
     if all(sample.scatter is None for sample in samples):
-        samples = _noise_from_the_fit(samples, scale, dark_variance, remarks)
+        samples = _noise_from_the_fit(samples, scale, panel.dark_variance, remarks)
         if scale > 0:
             fits.chi_square[:] /= np.float32(scale)
             scale = 1.0
-    half, check = kept
-    assert half is not None and check is not None  # for there is a dose
-    return _response(fits, flags, scale, equations.doses, step, samples, half, check, offset, linearisation, remarks)
+    samples = sorted(samples, key=lambda sample: sample.level_dn)
+    return _response(fits, flags, scale, replace(gathered, samples=samples), panel, linearisation, remarks)
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """What is known of a panel before its flats: dark signal, saturation, and that every `step`-th pixel is sampled."""
+
+    offset: OffsetMap
+    saturation_dn: float
+    step: int
+
+    @property
+    def dark_variance(self) -> float:
+        """Of the typical pixel in one dark frame. [DN2]"""
+        return self.offset.typical_noise_dn**2
+
+    @property
+    def offset_variance(self) -> float:
+        """Of the offset map. [DN2]"""
+        return self.dark_variance / self.offset.frames_used
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +277,60 @@ class _MeanFlat:
     signal_dn: NDArray[np.float32]
     noise: NDArray[np.float32] | None
     sample: DoseSample
+
+
+@dataclass(frozen=True, eq=False)
+class _Gathered:
+    """What is held of all doses: equations of the pixels, samples, and the two mean flats that are wanted later."""
+
+    equations: NormalEquations
+    samples: list[DoseSample]
+    half: _MeanFlat
+    check: _MeanFlat
+
+
+def _gather_doses(
+    doses: Iterable[Iterable[NDArray[Any]]],
+    panel: _Panel,
+    dark_planes: Iterator[NDArray[np.float32]],
+    order: int | None,
+    linearisation: Linearisation | None,
+    remarks: list[str],
+) -> _Gathered:
+    """Every dose summed, put into the equations and forgotten, but for the mean flats nearest to the wanted levels."""
+    rows, cols = panel.offset.offset_dn.shape
+    equations = no_equations((rows, cols), order or 3, panel.saturation_dn)
+    samples: list[DoseSample] = []
+    range_dn = panel.saturation_dn - float(np.median(panel.offset.offset_dn))
+    nearest: dict[float, _MeanFlat | None] = {_HALF: None, _CHECK: None}
+    for number, frames in enumerate(doses, 1):
+        offset_dn = next(dark_planes, None)
+        if offset_dn is None:
+            raise ValueError(f"there are {number - 1} dark signals, one for each dose, but at least {number} doses")
+        total, sample = _sum_dose(frames, number, panel, offset_dn, samples, remarks)
+        level_dn = sample.level_dn
+        scatter, mean = total.scatter(), total.mean()
+        dose = DoseNumbers(
+            level_dn=level_dn,
+            target_dn=level_dn if linearisation is None else linearisation.target(level_dn),
+            steepness=1.0 if linearisation is None else linearisation.slope(level_dn),
+            frames=sample.frames,
+            dark_variance=panel.dark_variance,
+            variance_per_dn=sample.variance_per_dn,
+            offset_variance=panel.offset_variance,
+        )
+        equations.add(mean, scatter, dose)
+        samples.append(sample)
+        for fraction, best in nearest.items():
+            wanted_dn = fraction * range_dn
+            if best is None or abs(level_dn - wanted_dn) < abs(best.sample.level_dn - wanted_dn):
+                noise = scatter if fraction == _HALF else None
+                nearest[fraction] = _mean_flat(mean, noise, offset_dn, panel.saturation_dn, sample)
+        del total, scatter, mean
+    _check_doses(samples, order)
+    half, check = nearest[_HALF], nearest[_CHECK]
+    assert half is not None and check is not None  # for there is a dose
+    return _Gathered(equations, samples, half, check)
 
 
 def _mean_flat(
@@ -297,14 +352,13 @@ def _mean_flat(
 def _sum_dose(
     frames: Iterable[NDArray[Any]],
     number: int,
-    offset: OffsetMap,
+    panel: _Panel,
     offset_dn: NDArray[np.float32],
-    saturation_dn: float,
-    step: int,
     earlier: Sequence[DoseSample],
     remarks: list[str],
 ) -> tuple[FrameSums, DoseSample]:
     """Sums of the flats of one dose, each scaled to its own level, and what every n-th pixel says of its noise."""
+    offset, saturation_dn, step = panel.offset, panel.saturation_dn, panel.step
     shape = offset.offset_dn.shape
     if offset_dn.shape != shape:
         raise ValueError(f"the dark signal of dose {number} is {offset_dn.shape} but the offset map is {shape}")
@@ -325,7 +379,7 @@ def _sum_dose(
             f"single dose: their ratio may be {LARGEST_DOSE_RATIO:g} at most"
         )
     level_dn = float(np.mean(levels_dn))
-    dark_variance = offset.typical_noise_dn**2
+    dark_variance = panel.dark_variance
     mean, scatter = thin.mean().astype(np.float32), thin.scatter()
     if scatter is not None:
         flat_noise = typical_scatter(scatter[np.nan_to_num(mean, nan=0.0) > 0.5], len(levels_dn))
@@ -373,31 +427,26 @@ def _response(
     fits: PixelFits,
     flags: NDArray[np.uint16],
     scale: float,
-    doses: NDArray[np.uint8],
-    step: int,
-    samples: list[DoseSample],
-    half: _MeanFlat,
-    check: _MeanFlat,
-    offset: OffsetMap,
+    gathered: _Gathered,
+    panel: _Panel,
     linearisation: Linearisation | None,
     remarks: list[str],
 ) -> DoseResponse:
-    """Everything put together; flagged pixels get a gain of one and no curvature."""
+    """Everything put together, samples by rising level; flagged pixels get a gain of one and no curvature."""
+    samples, doses, half, check = gathered.samples, gathered.equations.doses, gathered.half, gathered.check
     order = len(fits.coefficients)
     gain = np.where(flags == 0, fits.coefficients[0], np.float32(1.0))
     curvature = np.where(flags == 0, fits.coefficients[1:], np.float32(0.0)) if order > 1 else None
     freedom = doses.astype(np.float32) - order
     reduced = np.divide(fits.chi_square, freedom, out=np.zeros_like(gain), where=freedom > 0)
-    samples.sort(key=lambda sample: sample.level_dn)
     levels_dn = tuple(sample.level_dn for sample in samples)
     targets_dn = levels_dn if linearisation is None else tuple(linearisation.target(level) for level in levels_dn)
     if len(samples) == 1:
         remarks.insert(0, "one dose: the response is taken as a straight line")
     elif linearisation is None:
         remarks.insert(0, "exposures are not known: the panel's median signal is taken as linear in exposure")
-    dark_variance = offset.typical_noise_dn**2
-    offset_variance = dark_variance / offset.frames_used
-    thin = np.s_[..., ::step, ::step]
+    dark_variance, offset_variance = panel.dark_variance, panel.offset_variance
+    thin = np.s_[..., :: panel.step, :: panel.step]
     residual, residual_error = residual_pattern(
         samples,
         targets_dn,

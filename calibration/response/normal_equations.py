@@ -1,15 +1,15 @@
 """Normal equations of the inverse dose response of every pixel, gathered dose by dose in constant memory.
 
-With u = r / unit and the departure y = x / unit - u from a pixel of gain one, what is kept of all doses is, for each
+With u = r / unit and the departure y = x / unit - u from a pixel of gain one, what is held of all doses is, for each
 pixel and an order up to C, the sums of w u^2 ... w u^2C, of w y u ... w y u^C and of w y^2: 3 C planes of float64.
-Departures instead of x itself keep the digits of a small chi-square. Weights are inverse variances of the mean flat,
+Departures instead of x itself save the digits of a small chi-square. Weights are inverse variances of the mean flat,
 w = 1 / ((sD^2 + k r) / N + s0^2) with the dark noise sD, the photon-transfer slope k, the flats N and the error of
 the offset s0; the slope of the curve itself, nearly constant for a pixel, divides the result.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -18,59 +18,56 @@ from numpy.typing import NDArray
 _LEAST_VARIANCE_DN2 = 1.0 / 12.0  # quantisation to whole DN; keeps the weights of noise-free frames finite
 
 
-class NormalEquations:
-    """Running sums over doses for every pixel of one panel."""
+class DoseNumbers(NamedTuple):
+    """What one dose is for all pixels.
 
-    def __init__(self, shape: tuple[int, int], highest_order: int, unit_dn: float) -> None:
-        self.highest_order = highest_order
-        self.unit_dn = unit_dn
-        self.sums = np.zeros((3 * highest_order, *shape), np.float64)
-        self.doses = np.zeros(shape, np.uint8)  # in which the pixel was not saturated
-        self.excess_noise = np.zeros(shape, np.float32)  # sum of (N - 1) measured variance / that of the model
-        self.freedom = np.zeros(shape, np.uint16)  # sum of N - 1
+    Level and target of the panel [DN]; slope of the target against the level [1]; flats in the mean [1]; variance of
+    one pixel in a dark frame [DN2], its growth with the signal [DN], and variance of the offset map. [DN2]
+    """
 
-    def add(
-        self,
-        response: NDArray[np.float64],
-        scatter: NDArray[np.float32] | None,
-        level_dn: float,
-        target_dn: float,
-        steepness: float,
-        frames: int,
-        dark_variance: float,
-        variance_per_dn: float,
-        offset_variance: float,
-    ) -> None:
-        """Add one dose: mean signal over level, NaN where saturated; scatter of one flat over level; the rest scalars.
+    level_dn: float
+    target_dn: float
+    steepness: float
+    frames: int
+    dark_variance: float
+    variance_per_dn: float
+    offset_variance: float
 
-        `steepness` is the slope of the target against the level. Variances in DN^2.
-        """
+
+class NormalEquations(NamedTuple):
+    """Running sums over doses for every pixel of one panel, for orders up to C.
+
+    ``unit_dn`` is the unit of u [DN]; ``sums`` (3 C, H, W); ``doses`` (H, W) in which the pixel was not saturated;
+    ``excess_noise`` (H, W) sum of (N - 1) measured variance over that of the model; ``freedom`` (H, W) sum of N - 1.
+    """
+
+    highest_order: int
+    unit_dn: float
+    sums: NDArray[np.float64]
+    doses: NDArray[np.uint8]
+    excess_noise: NDArray[np.float32]
+    freedom: NDArray[np.uint16]
+
+    def add(self, response: NDArray[np.float64], scatter: NDArray[np.float32] | None, dose: DoseNumbers) -> None:
+        """Add one dose: mean signal over level, NaN where saturated, and scatter of one flat over level. [1]"""
         _add_dose(
             response,
             np.empty((0, 0), np.float32) if scatter is None else scatter,
-            level_dn,
-            target_dn,
-            1.0 / steepness**2,
-            frames,
-            max(dark_variance, _LEAST_VARIANCE_DN2),
-            variance_per_dn,
-            offset_variance,
-            self.unit_dn,
-            self.highest_order,
-            self.sums,
-            self.doses,
-            self.excess_noise,
-            self.freedom,
+            dose._replace(dark_variance=max(dose.dark_variance, _LEAST_VARIANCE_DN2)),
+            1.0 / dose.steepness**2,
+            self,
         )
 
     def every(self, step: int) -> NormalEquations:
         """Those of every n-th row and column, copied."""
-        thin = NormalEquations((1, 1), self.highest_order, self.unit_dn)
-        thin.sums = np.ascontiguousarray(self.sums[:, ::step, ::step])
-        thin.doses = np.ascontiguousarray(self.doses[::step, ::step])
-        thin.excess_noise = np.ascontiguousarray(self.excess_noise[::step, ::step])
-        thin.freedom = np.ascontiguousarray(self.freedom[::step, ::step])
-        return thin
+        return NormalEquations(
+            highest_order=self.highest_order,
+            unit_dn=self.unit_dn,
+            sums=np.ascontiguousarray(self.sums[:, ::step, ::step]),
+            doses=np.ascontiguousarray(self.doses[::step, ::step]),
+            excess_noise=np.ascontiguousarray(self.excess_noise[::step, ::step]),
+            freedom=np.ascontiguousarray(self.freedom[::step, ::step]),
+        )
 
     def noise_ratio(self) -> NDArray[np.float32]:
         """Variance of each pixel from flat to flat over that of the model; 1 where no dose had two flats. [1]"""
@@ -79,8 +76,33 @@ class NormalEquations:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class PixelFits:
+def no_equations(shape: tuple[int, int], highest_order: int, unit_dn: float) -> NormalEquations:
+    """Equations of a panel before the first dose.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns. [1]
+    highest_order : int
+        Of the fits that will be made of them. [1]
+    unit_dn : float
+        Signal that counts as one, such as that at saturation. [DN]
+
+    Returns
+    -------
+    equations : NormalEquations
+    """
+    return NormalEquations(
+        highest_order=highest_order,
+        unit_dn=float(unit_dn),
+        sums=np.zeros((3 * highest_order, *shape), np.float64),
+        doses=np.zeros(shape, np.uint8),
+        excess_noise=np.zeros(shape, np.float32),
+        freedom=np.zeros(shape, np.uint16),
+    )
+
+
+class PixelFits(NamedTuple):
     """Solution of the normal equations.
 
     Attributes
@@ -105,34 +127,42 @@ class PixelFits:
 
 
 def solve_equations(equations: NormalEquations, order: int, range_dn: NDArray[np.float32]) -> PixelFits:
-    """Weighted least squares of every pixel by Cholesky's decomposition; `range_dn` (H, W) is its signal at saturation.
+    """Weighted least squares of every pixel by Cholesky's decomposition.
 
     A pixel of response q never sees more than q times the range of the panel, the median of `range_dn`: a bare
     photodiode's curve need not rise up to a signal that would take twenty times the exposure.
+
+    Parameters
+    ----------
+    equations : NormalEquations
+        Of all doses.
+    order : int
+        Coefficients of each pixel, at most that of the equations. [1]
+    range_dn : (H, W) float32
+        Signal of each pixel at saturation. [DN]
+
+    Returns
+    -------
+    fits : PixelFits
     """
     shape = equations.doses.shape
     coefficients = np.empty((order, *shape), np.float32)
-    planes = [np.empty(shape, np.float32) for _ in range(4)]
-    _solve_pixels(
-        equations.sums,
-        equations.doses,
-        equations.highest_order,
-        order,
-        equations.unit_dn,
-        range_dn,
-        float(np.median(range_dn)),
-        coefficients,
-        *planes,
-    )
-    return PixelFits(coefficients, *planes)
+    fits = PixelFits(coefficients, *(np.empty(shape, np.float32) for _ in range(4)))
+    _solve_pixels(equations, order, range_dn, float(np.median(range_dn)), fits)
+    return fits
 
 
 @njit(parallel=True, cache=True)
-def _add_dose(  # type: ignore[no-untyped-def]
-    response, scatter, level, target, weight, frames, dark, per_dn, offset_variance, unit, order, sums, doses, excess,
-    freedom,
-):  # fmt: skip
-    """(H, W) planes and (3 C, H, W) sums, all added to where the response is a number."""
+def _add_dose(
+    response: NDArray[np.float64],
+    scatter: NDArray[np.float32],
+    dose: DoseNumbers,
+    weight: float,
+    equations: NormalEquations,
+) -> None:
+    """Adds to the equations where the response (H, W) is a number; `scatter` is (H, W), or empty where not known."""
+    level, target, _, frames, dark, per_dn, offset_variance = dose
+    order, unit, sums, doses, excess, freedom = equations
     known = scatter.shape[0] > 0
     for i in prange(response.shape[0]):
         for j in range(response.shape[1]):
@@ -159,10 +189,12 @@ def _add_dose(  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _solve_pixels(  # type: ignore[no-untyped-def]
-    sums, doses, highest, order, unit, range_dn, panel_range, coefficients, chi_square, response, snr, least_slope
-):
-    """(3 C, H, W) float64 to (C, H, W) and (H, W) float32; writes every element of the last five."""
+def _solve_pixels(
+    equations: NormalEquations, order: int, range_dn: NDArray[np.float32], panel_range: float, fits: PixelFits
+) -> None:
+    """Writes every element of `fits`."""
+    highest, unit, sums, doses, _, _ = equations
+    coefficients, chi_square, response, snr, least_slope = fits
     for i in prange(doses.shape[0]):
         lower = np.zeros((3, 3))
         c = np.zeros(3)

@@ -1,6 +1,6 @@
 """The response of every pixel to X-rays relative to the panel's, learned from uniformly exposed frames.
 
-Straight line through the offset; one dose (several: `dose_response.py`). The field of the tube (heel, inverse square)
+Straight line through the offset; one dose (several: `multi_dose.py`). The field of the tube (heel, inverse square)
 stays in the map: flats and frames are taken at the same distance, and the map is good for that distance; `field.py`
 takes it out again where it must go.
 """
@@ -75,7 +75,7 @@ def single_dose_variance(
     Returns
     -------
     coefficients : tuple of float
-        Of u^0, u^1, u^2, in units of the offset-subtracted signal. [DN^2]
+        Of u^0, u^1, u^2, in units of the offset-subtracted signal. [DN2]
     """
     offset = dark_noise_dn**2 / darks
     return offset, -2.0 * offset, offset + flat_noise_dn**2 / flats
@@ -241,11 +241,33 @@ def _gain_map(
         noise = np.where(np.isfinite(noise), noise, np.float32(0.0))
         typical = typical_scatter(thin_out(noise)[thin_out(response) > 0.5], sums.count)
     signal_dn = (response * level_dn).astype(np.float32)
-    return GainMap(gain, signal_dn, noise, flags, level_dn, typical, len(levels_dn), tuple(levels_dn))
+    return GainMap(
+        gain=gain,
+        signal_dn=signal_dn,
+        noise=noise,
+        flags=flags,
+        level_dn=level_dn,
+        typical_noise=typical,
+        frames_used=len(levels_dn),
+        levels_dn=tuple(levels_dn),
+    )
 
 
 def adjacent_noise(signal_dn: NDArray[Any], level_dn: float) -> float:
-    """Relative scatter of adjacent pixels where there is signal: noise and pixel-to-pixel gain together. [1]"""
+    """Relative scatter of adjacent pixels where there is signal: noise and pixel-to-pixel gain together.
+
+    Parameters
+    ----------
+    signal_dn : (H, W)
+        One flat above its offset, or a mean of flats. [DN]
+    level_dn : float
+        Level of the panel in it; pixels above half of it count. [DN]
+
+    Returns
+    -------
+    sigma : float
+        Standard deviation of one pixel over the level; 0 where no two adjacent pixels count. [1]
+    """
     left, right = signal_dn[:, :-1], signal_dn[:, 1:]
     lit = (left > 0.5 * level_dn) & (right > 0.5 * level_dn)
     return robust_sigma((right - left)[lit]) / (2**0.5 * level_dn) if lit.any() else 0.0

@@ -32,8 +32,21 @@ _NOISY_FACTOR = 3.0  # pixels beyond this multiple of the typical scatter are le
 
 @dataclass(frozen=True, eq=False)
 class DoseSample:
-    """One dose: level [DN], number of flats, photon-transfer slope there [DN], and of every n-th pixel the mean and
-    the scatter of one flat relative to the level (None from a single flat) [1]."""
+    """What is held of one dose for the statistics of the whole panel.
+
+    Attributes
+    ----------
+    level_dn : float
+        Of the panel. [DN]
+    frames : int
+        Flats. [1]
+    variance_per_dn : float
+        Variance of one flat there beyond that of a dark frame, over the level. [DN]
+    mean : (h, w) float32
+        Mean flat over the level, of every n-th pixel. [1]
+    scatter : (h, w) float32 or None
+        Standard deviation of one flat over the level; None from a single flat. [1]
+    """
 
     level_dn: float
     frames: int
@@ -43,8 +56,22 @@ class DoseSample:
 
 
 def variance_slope(samples: Sequence[DoseSample], dark_variance: float) -> float:
-    """Slope of the photon-transfer line through the dark variance: all doses with two flats or more, equal relative
-    errors. From single flats only, the smallest. [DN]"""
+    """Slope of the photon-transfer line through the dark variance, fitted with equal relative errors.
+
+    All doses with two flats or more count; where there is none, the smallest slope of a dose is taken.
+
+    Parameters
+    ----------
+    samples : sequence of DoseSample
+        One for each dose.
+    dark_variance : float
+        Of one dark frame. [DN2]
+
+    Returns
+    -------
+    slope : float
+        Variance of one flat is the dark variance plus this times the signal. [DN]
+    """
     known = [sample for sample in samples if sample.scatter is not None]
     if not known:
         return min(sample.variance_per_dn for sample in samples)
@@ -59,11 +86,27 @@ def variance_slope(samples: Sequence[DoseSample], dark_variance: float) -> float
 def calibration_variance(
     samples: Sequence[DoseSample], dark_variance: float, offset_variance: float, order: int, level_dn: float
 ) -> tuple[float, ...]:
-    """Variance that the fit leaves in every later frame, as a polynomial in u = signal / `level_dn`, 2 C + 1 terms.
+    """Variance that the fit leaves in every later frame, as a polynomial in u = signal / `level_dn`.
 
     phi(u)' Cov phi(u) for the flats, phi = (u, u^2, u^3), and (1 - h(u))^2 s0^2 for the offset: its error shifts frame
     and flats alike, and h is what the fit makes of a common shift. For one dose this is (1 - u)^2 and u^2. On the scale
-    of the signal, for the pixel of gain 1; the panel's own curvature is left out. [DN^2]
+    of the signal, for the pixel of gain 1; the panel's own curvature is left out.
+
+    Parameters
+    ----------
+    samples : sequence of DoseSample
+        One for each dose.
+    dark_variance, offset_variance : float
+        Of one dark frame, and s0^2 of the offset map. [DN2]
+    order : int
+        Coefficients of the fit, C. [1]
+    level_dn : float
+        Signal at which u is 1. [DN]
+
+    Returns
+    -------
+    coefficients : tuple of 2 C + 1 float
+        Of u^0 ... u^2C. [DN2]
     """
     phi, inverse, weight, flats = _system(samples, dark_variance, offset_variance, order, level_dn)
     part = inverse @ (phi * weight[:, None]).T
@@ -101,7 +144,7 @@ def residual_pattern(
     good : (h, w) bool
         Which of them count.
     dark_variance, offset_variance : float
-        Of one dark frame and of the offset map. [DN^2]
+        Of one dark frame and of the offset map. [DN2]
 
     Returns
     -------
@@ -142,7 +185,20 @@ def residual_pattern(
 
 
 def lowest_sufficient_order(equations: NormalEquations, doses: int) -> int:
-    """Order of the fit from pixels that have all doses: raised while that lowers chi-square by more than noise does."""
+    """Order of the fit from pixels that have all doses: raised while that lowers chi-square by more than noise does.
+
+    Parameters
+    ----------
+    equations : NormalEquations
+        Of some pixels, for the highest order that is tried.
+    doses : int
+        Number of doses; the order is below it, and 3 at most. [1]
+
+    Returns
+    -------
+    order : int
+        1, 2 or 3. [1]
+    """
     squares: list[NDArray[np.float32]] = []
     tried = range(1, min(3, doses - 1) + 1)
     for order in tried:
@@ -169,6 +225,24 @@ def judge_fits(
     Chi-square is compared with the pixel's own scatter from flat to flat (an F test), so that a noisy pixel, or a bare
     photodiode, does not pass for a non-linear one, and with the panel's median, so that a misfit that all pixels share,
     or that an order too low leaves in all, does not either.
+
+    Parameters
+    ----------
+    fits : PixelFits
+        Of all pixels.
+    equations : NormalEquations
+        That they solve.
+    order : int
+        Of the fits. [1]
+    samples : sequence of DoseSample
+        One for each dose.
+
+    Returns
+    -------
+    flags : (H, W) uint16
+        SATURATED, DEAD or NON_LINEAR, else 0.
+    scale : float
+        Median reduced chi-square of the good pixels; 0 where no dose is left over. [1]
     """
     doses = len(samples)
     all_doses = equations.doses == doses

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration.response import normal_equations as dose_equations
-from calibration.response.normal_equations import NormalEquations, PixelFits, solve_equations
+from calibration.response.normal_equations import DoseNumbers, NormalEquations, PixelFits, no_equations, solve_equations
 
 LEVELS_DN = (1500.0, 4000.0, 11000.0, 24000.0, 38000.0, 47000.0)
 FRAMES = (20, 16, 12, 8, 8, 9)
@@ -44,12 +44,13 @@ def mean_flats(rng: np.random.Generator, rows: int = ROWS, cols: int = COLS) -> 
 
 
 def gathered(means: list[NDArray[np.float64]], highest_order: int, scatter: object = None) -> NormalEquations:
-    equations = NormalEquations(means[0].shape, highest_order, UNIT_DN)
+    equations = no_equations(means[0].shape, highest_order, UNIT_DN)
     for level_dn, frames, mean in zip(LEVELS_DN, FRAMES, means, strict=True):
         planes = None if scatter is None else scatter * np.sqrt(DARK_VARIANCE + PER_DN * mean * level_dn) / level_dn
         planes = None if planes is None else np.asarray(planes, np.float32)
         target, steepness = level_dn * (1 + level_dn / 1e6), 1 + 2 * level_dn / 1e6
-        equations.add(mean, planes, level_dn, target, steepness, frames, DARK_VARIANCE, PER_DN, OFFSET_VARIANCE)
+        noise = DARK_VARIANCE, PER_DN, OFFSET_VARIANCE
+        equations.add(mean, planes, DoseNumbers(level_dn, target, steepness, frames, *noise))
     return equations
 
 
@@ -89,9 +90,10 @@ def test_every_pixel_gets_the_coefficients_and_chi_square_of_polyfit(order: int,
 
 
 def test_a_curve_that_dips_between_its_ends_is_seen() -> None:
-    equations = NormalEquations((1, 1), 3, 1.0)
+    equations = no_equations((1, 1), 3, 1.0)
     for u in (0.2, 0.5, 0.7, 1.0):
-        equations.add(np.array([[1.0]]), None, u, 4 * u - 9 * u**2 + 6.2 * u**3, 1.0, 1, 0.0, 0.0, 0.0)
+        target = 4 * u - 9 * u**2 + 6.2 * u**3
+        equations.add(np.array([[1.0]]), None, DoseNumbers(u, target, 1.0, 1, 0.0, 0.0, 0.0))
     fits = solve_equations(equations, 3, np.ones((1, 1), np.float32))
     assert fits.coefficients[:, 0, 0] == pytest.approx([4, -9, 6.2], rel=1e-4)
     # slope 4 - 18 u + 18.6 u^2 is 4.6 at the end and 4 - 81 / 18.6 = -0.355 at u = 0.484
@@ -100,10 +102,10 @@ def test_a_curve_that_dips_between_its_ends_is_seen() -> None:
 
 def test_a_dark_pixel_need_not_rise_beyond_the_range_of_the_panel() -> None:
     """A bare photodiode of 4 % response, x = 25 r - 0.0025 r^2: falls above 5,000 DN, but saturation is 3,000."""
-    equations = NormalEquations((1, 2), 2, UNIT_DN)
+    equations = no_equations((1, 2), 2, UNIT_DN)
     for level_dn in (10000.0, 25000.0, 45000.0):
         r = (25 - np.sqrt(625 - 0.01 * level_dn)) / 0.005 * np.ones((1, 2))
-        equations.add(r / level_dn, None, level_dn, level_dn, 1.0, 4, 16.0, 0.2, 0.1)
+        equations.add(r / level_dn, None, DoseNumbers(level_dn, level_dn, 1.0, 4, 16.0, 0.2, 0.1))
     fits = solve_equations(equations, 2, np.full((1, 2), 58000.0, np.float32))
     assert fits.coefficients[1] == pytest.approx(-0.0025, rel=1e-3)
     assert (fits.least_slope > 0).all()
