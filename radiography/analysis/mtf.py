@@ -8,6 +8,7 @@ transform is the MTF. The curve comes with a standard error at each frequency.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import BSpline, PchipInterpolator
@@ -123,7 +124,7 @@ def slanted_edge_mtf(
     Where we differ from IEC 62220-1-1: the edge spread function is not interleaved from N = 1/tan(angle) rows but
     fitted to all pixels, which needs no integer N and no differences of noisy neighbours; the modulus is the real part
     about a fitted smooth phase, which noise does not lift (a modulus of noise is Rician, [2]_). Standard errors come
-    from the scatter between about fifty groups of rows, whose noise is hardly correlated, plus the expected error of
+    from the scatter between up to 40 groups of rows, whose noise is hardly correlated, plus the expected error of
     smoothing; they are widened by Student's factor for few groups.
 
     References
@@ -140,51 +141,36 @@ def slanted_edge_mtf(
     values, good, middle, slope = turned_region(region, usable, edge, box)
     refuse_steep(slope)
 
-    middling = np.median(values[::4, ::4][good[::4, ::4]])
-    far = good & ~(np.abs(values - middling) < 3 * edge.contrast_dn * (1 + 6 / edge.contrast_to_noise))
-    good = good & ~far
-    line = trace_edge(values, good, middle, slope)
-    refuse_upright(line.slope, line.last_row - line.first_row)
-    binned, outlier_count, line = _sorted_pixels(values, good, line)
-    gap = _largest_gap(binned)
-    if gap > 1:
-        raise ValueError(f"the rows leave a gap of {gap:.1f} pixels across the edge; at most 1 pixel can be bridged")
-    knots = knots_for(line.reach, max(NEAREST_KNOTS, gap))
-    binned, heel = without_heel(binned, line)
-    spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
-
+    far = _far_off(values, good, edge)
+    found = _measure(values, good & ~far, middle, slope)
+    line, gap = found.line, found.gap
     cutoff = min(0.5 / gap, HIGHEST_FREQUENCY)
-    if frequency_per_mm is None:
-        frequency = np.arange(int(cutoff / FREQUENCY_STEP + 1e-6) + 1) * FREQUENCY_STEP
-    else:
-        frequency = np.asarray(frequency_per_mm, dtype=float) * pitch_mm
-    value, error = _modulus(spline, binned, heel, frequency)
-    curve = BSpline(spline.knots, spline.coefficients, 3)
-    start, rise = float(curve(knots[0])), float(curve(knots[-1]) - curve(knots[0]))
-    bright = edge.bright_side
-    sign = -1.0 if bright in ("left", "top") else 1.0
+    frequency = _frequencies(frequency_per_mm, pitch_mm, cutoff)
+    value, error = _modulus(found.spline, found.binned, found.heel, frequency)
+    esf, esf_fit, lsf = _edge_spread(found.spline, found.binned)
+    sign = -1.0 if edge.bright_side in ("left", "top") else 1.0
     return MtfCurve(
         frequency_per_mm=frequency / pitch_mm,
         value=value,
         standard_error=error,
         cutoff_per_mm=cutoff / pitch_mm,
         pitch_mm=pitch_mm,
-        position_mm=binned.position * pitch_mm,
-        esf=(binned.total.sum(axis=0) / binned.count.sum(axis=0) - start) / rise,
-        esf_fit=(curve(binned.position) - start) / rise,
-        lsf_per_mm=curve.derivative()(binned.position) / rise / pitch_mm,
+        position_mm=found.binned.position * pitch_mm,
+        esf=esf,
+        esf_fit=esf_fit,
+        lsf_per_mm=lsf / pitch_mm,
         angle_deg=float(np.degrees(np.arctan(line.slope))) * sign,
         orientation=edge.orientation,
-        bright_side=bright,
+        bright_side=edge.bright_side,
         roi=(box[0] + corner[0], box[1] + corner[0], box[2] + corner[1], box[3] + corner[1]),
         oversampling=1 / gap,
-        contrast_dn=float(np.median(line.contrast[line.first_row : line.last_row])),
+        contrast_dn=float(np.median(line.rows.contrast[line.first_row : line.last_row])),
         contrast_to_noise=1 / max(line.sigma_open, 1e-9),
         bow_mm=line.bow * pitch_mm,
-        heel_per_mm=heel.per_pixel * sign / pitch_mm,
-        outlier_count=outlier_count + int(np.count_nonzero(far)),
+        heel_per_mm=found.heel.per_pixel * sign / pitch_mm,
+        outlier_count=found.outlier_count + int(np.count_nonzero(far)),
         certainty=edge.certainty,
-        warnings=_warnings(line, gap, spline, outlier_count, int(good.sum()), edges),
+        warnings=_warnings(found, int(np.count_nonzero(good & ~far)), edges),
     )
 
 
@@ -247,30 +233,73 @@ def mtf50(curve: MtfCurve, level: float = 0.5) -> tuple[float, float]:
     return float(f0 + (level - v0) / slope), float(curve.standard_error[j] / abs(slope))
 
 
+def _far_off(values: np.ndarray, good: np.ndarray, edge: SlantedEdge) -> np.ndarray:
+    """Good pixels that are neither plate nor open field, nor between them, by a wide margin."""
+    middling = np.median(values[::4, ::4][good[::4, ::4]])
+    return np.asarray(good & ~(np.abs(values - middling) < 3 * edge.contrast_dn * (1 + 6 / edge.contrast_to_noise)))
+
+
+def _frequencies(frequency_per_mm: np.ndarray | None, pitch_mm: float, cutoff: float) -> np.ndarray:
+    """Frequencies wanted, or those of every 1/400 of a cycle up to the cutoff. [cycles/pixel]"""
+    if frequency_per_mm is None:
+        return np.arange(int(cutoff / FREQUENCY_STEP + 1e-6) + 1) * FREQUENCY_STEP
+    return np.asarray(frequency_per_mm, dtype=float) * pitch_mm
+
+
+def _edge_spread(spline: SplineEdge, binned: BinnedEdge) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measured and fitted edge spread [1] and line spread [1/pixel] in each bin, the fit rising from 0 to 1."""
+    curve = BSpline(spline.knots, spline.coefficients, 3)
+    start, rise = float(curve(spline.knots[0])), float(curve(spline.knots[-1]) - curve(spline.knots[0]))
+    esf = (binned.total.sum(axis=0) / binned.count.sum(axis=0) - start) / rise
+    return esf, (curve(binned.position) - start) / rise, curve.derivative()(binned.position) / rise
+
+
+class _Measured(NamedTuple):
+    """A traced edge, its pixels without the heel effect, their fit, and the largest gap between them. [pixel]"""
+
+    line: EdgeLine
+    binned: BinnedEdge
+    heel: Heel
+    spline: SplineEdge
+    gap: float
+    outlier_count: int
+
+
+def _measure(values: np.ndarray, good: np.ndarray, middle: float, slope: float) -> _Measured:
+    """The edge traced through an image, its pixels sorted and fitted."""
+    line = trace_edge(values, good, middle, slope)
+    refuse_upright(line.slope, line.last_row - line.first_row)
+    binned, outlier_count, line = _sorted_pixels(values, good, line)
+    gap = _largest_gap(binned)
+    if gap > 1:
+        raise ValueError(f"the rows leave a gap of {gap:.1f} pixels across the edge; at most 1 pixel can be bridged")
+    binned, heel = without_heel(binned, line)
+    knots = knots_for(line.reach, max(NEAREST_KNOTS, gap))
+    spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
+    return _Measured(line, binned, heel, spline, gap, outlier_count)
+
+
 def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tuple[BinnedEdge, int, EdgeLine]:
     """Pixels by distance without outliers, their number, and the line traced again where there were any."""
-    kept, lost = good, -1
+    used, lost = good, -1
     for _ in range(OUTLIER_PASSES):
-        binned = _sorted_along(values, kept, line)
+        binned = _sorted_along(values, used, line)
         knots = knots_for(line.reach)
         spline = fit_spline(binned, knots, pixel_noise(binned.position, line), thorough=False)
         grid = np.linspace(-line.reach[0], line.reach[1], int(16 * sum(line.reach)) + 1)
-        bad = outliers(
-            values, good, line.column, line.cosine, (line.plate, line.contrast), (line.first_row, line.last_row),
-            line.reach, BSpline(knots, spline.coefficients, 3)(grid), line.width,
-        )  # fmt: skip
+        table = BSpline(knots, spline.coefficients, 3)(grid)
+        bad = outliers(values, good, line.rows, (line.first_row, line.last_row), line.reach, table, line.width)
         found = int(np.count_nonzero(bad))
         if found == max(lost, 0):
             return binned, found, line
-        kept, lost = good & ~bad, found
-        line = trace_edge(values, kept, float(line.column[(values.shape[0] - 1) // 2]), line.slope)
-    return _sorted_along(values, kept, line), lost, line
+        used, lost = good & ~bad, found
+        line = trace_edge(values, used, float(line.rows.column[(values.shape[0] - 1) // 2]), line.slope)
+    return _sorted_along(values, used, line), lost, line
 
 
-def _sorted_along(values: np.ndarray, kept: np.ndarray, line: EdgeLine) -> BinnedEdge:
+def _sorted_along(values: np.ndarray, used: np.ndarray, line: EdgeLine) -> BinnedEdge:
     """Pixels by their distance to the traced edge, as parts of its contrast."""
-    groups = row_groups(line.first_row, line.last_row)
-    return sort_by_distance(values, kept, line.column, line.cosine, (line.plate, line.contrast), groups, line.reach)
+    return sort_by_distance(values, used, line.rows, row_groups(line.first_row, line.last_row), line.reach)
 
 
 def _largest_gap(binned: BinnedEdge) -> float:
@@ -331,15 +360,9 @@ def _reversed(value: np.ndarray, error: np.ndarray) -> np.ndarray:
     return reverse
 
 
-def _warnings(
-    line: EdgeLine,
-    gap: float,
-    spline: SplineEdge,
-    outlier_count: int,
-    pixels: int,
-    edges: tuple[SlantedEdge, ...],
-) -> tuple[str, ...]:
+def _warnings(measured: _Measured, pixels: int, edges: tuple[SlantedEdge, ...]) -> tuple[str, ...]:
     """What a reader of the curve should know, one sentence each."""
+    line, gap, outlier_count = measured.line, measured.gap, measured.outlier_count
     found = []
     angle = float(np.degrees(np.arctan(abs(line.slope))))
     if not USUAL_ANGLES_DEG[0] <= angle <= USUAL_ANGLES_DEG[1]:

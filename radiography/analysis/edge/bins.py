@@ -8,9 +8,14 @@ fit needs (sums) and what its uncertainty needs (how the groups scatter). Distan
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 FINE_HALF_WIDTH = 16.0  # pixels each side of the edge that are sorted into fine bins
 FINE_BINS_PER_PIXEL = 32  # so narrow that their width costs 4e-4 of the MTF at 1 cycle/pixel, 1e-4 at Nyquist
@@ -18,6 +23,36 @@ COARSE_BINS_PER_PIXEL = 2
 OUTLIER_SIGMA = 5.0  # robust standard deviations
 OUTLIER_SAMPLE = 50_000  # pixels from which they are found
 OUTLIER_LEAST = 0.02, 0.1, 0.02  # parts of the contrast: plate, edge (where a perfect edge has kinks), open field
+
+
+class EdgeRows(NamedTuple):
+    """Where an edge crosses each row of an image, and the signal on both its sides there, (R,) each.
+
+    ``column`` [pixel], ``cosine`` of the edge's angle [1], ``plate`` the signal under the plate [DN], and ``contrast``
+    open field minus plate [DN].
+    """
+
+    column: FloatArray
+    cosine: FloatArray
+    plate: FloatArray
+    contrast: FloatArray
+
+
+class _BinSums(NamedTuple):
+    """Sums over the pixels of each group of rows and bin, (G, J): number [1], distances [pixel], values [1]."""
+
+    pixels: FloatArray
+    place: FloatArray
+    total: FloatArray
+
+
+class _Window(NamedTuple):
+    """Rows and distances to the plate's and to the open side within which pixels count. [pixel]"""
+
+    first_row: int
+    last_row: int
+    left: float
+    right: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +69,18 @@ class BinnedEdge:
 
 
 @njit(cache=True)
-def _sort_rows(values, usable, edge_column, cosine, plate, contrast, group_start, left, right, count, place, total):  # type: ignore[no-untyped-def]
-    """Adds each usable pixel of (R, C) ``values`` to its bin; each group of rows writes its own row of the outputs."""
+def _sort_rows(
+    values: npt.NDArray[np.float32],
+    usable: BoolArray,
+    edge: EdgeRows,
+    group_start: npt.NDArray[np.int64],
+    left: float,
+    right: float,
+    sums: _BinSums,
+) -> None:
+    """Adds each usable pixel of (R, C) ``values`` to its bin; each group of rows writes its own row of the sums."""
+    edge_column, cosine, plate, contrast = edge
+    count, place, total = sums
     bins_left = int(np.ceil((left - FINE_HALF_WIDTH) * COARSE_BINS_PER_PIXEL))
     bins_fine = int(2 * FINE_HALF_WIDTH * FINE_BINS_PER_PIXEL)
     for g in range(group_start.size - 1):
@@ -62,9 +107,7 @@ def _sort_rows(values, usable, edge_column, cosine, plate, contrast, group_start
 def sort_by_distance(
     values: np.ndarray,
     usable: np.ndarray,
-    edge_column: np.ndarray,
-    cosine: np.ndarray,
-    levels: tuple[np.ndarray, np.ndarray],
+    edge: EdgeRows,
     group_start: np.ndarray,
     reach: tuple[float, float],
 ) -> BinnedEdge:
@@ -76,10 +119,8 @@ def sort_by_distance(
         Image. [DN]
     usable : (R, C) bool
         True where the pixel counts.
-    edge_column, cosine : (R,) float64
-        Where the edge crosses each row [pixel] and the cosine of its angle there. [1]
-    levels : two (R,) float64
-        Signal under the plate, and open field minus plate, for each row. [DN]
+    edge : EdgeRows
+        Its crossing points and levels.
     group_start : (G + 1,) int64
         First row of each group of rows, and the end.
     reach : two floats
@@ -96,9 +137,9 @@ def sort_by_distance(
         + int(2 * FINE_HALF_WIDTH * FINE_BINS_PER_PIXEL)
         + int(np.ceil((right - FINE_HALF_WIDTH) * COARSE_BINS_PER_PIXEL))
     )
-    count, place, total = (np.zeros((group_start.size - 1, bins)) for _ in range(3))
-    plate, contrast = levels
-    _sort_rows(values, usable, edge_column, cosine, plate, contrast, group_start, left, right, count, place, total)
+    sums = _BinSums(*(np.zeros((group_start.size - 1, bins)) for _ in range(3)))
+    _sort_rows(values, usable, edge, group_start, left, right, sums)
+    count, place, total = sums
     filled = count.sum(axis=0) > 0
     count, place, total = count[:, filled], place[:, filled], total[:, filled]
     position = place.sum(axis=0) / count.sum(axis=0)
@@ -107,13 +148,24 @@ def sort_by_distance(
 
 
 @njit(cache=True)
-def _residuals(  # type: ignore[no-untyped-def]
-    values, usable, edge_column, cosine, plate, contrast, first, last, left, right, table, step, half, out, largest
-):
-    """Pixel minus edge spread function where a pixel is usable and within reach, NaN elsewhere; writes all of ``out``.
+def _residuals(
+    values: npt.NDArray[np.float32],
+    usable: BoolArray,
+    edge: EdgeRows,
+    window: _Window,
+    table: FloatArray,
+    half: float,
+    out: npt.NDArray[np.float32],
+) -> FloatArray:
+    """Pixel minus edge spread function where a pixel is usable and in the window, NaN elsewhere; writes all of ``out``.
 
-    ``largest`` (3,) gets the largest modulus under the plate, within ``half`` of the edge, and in the open field.
+    ``table`` (N,) has the function at equal steps over the window. Returned (3,) is the largest modulus under the
+    plate, within ``half`` of the edge, and in the open field.
     """
+    edge_column, cosine, plate, contrast = edge
+    first, last, left, right = window
+    step = (left + right) / (table.size - 1)
+    largest = np.zeros(3)
     for r in range(values.shape[0]):
         for c in range(values.shape[1]):
             s = (c - edge_column[r]) * cosine[r]
@@ -127,14 +179,13 @@ def _residuals(  # type: ignore[no-untyped-def]
             out[r, c] = rest
             zone = 0 if s < -half else (2 if s > half else 1)
             largest[zone] = max(largest[zone], abs(rest))
+    return largest
 
 
 def outliers(
     values: np.ndarray,
     usable: np.ndarray,
-    edge_column: np.ndarray,
-    cosine: np.ndarray,
-    levels: tuple[np.ndarray, np.ndarray],
+    edge: EdgeRows,
     rows: tuple[int, int],
     reach: tuple[float, float],
     table: np.ndarray,
@@ -148,10 +199,12 @@ def outliers(
 
     Parameters
     ----------
-    values, usable, edge_column, cosine, levels, reach
+    values, usable, edge
         As for `sort_by_distance`.
     rows : two ints
         First and end row.
+    reach : two floats
+        As for `sort_by_distance`. [pixel]
     table : (N,) float64
         Edge spread function at N equal steps over the reach. [1]
     width : float
@@ -162,14 +215,11 @@ def outliers(
     outlying : (R, C) bool
         True for outliers.
     """
-    plate, contrast = levels
-    rest, largest = np.empty(values.shape, dtype=np.float32), np.zeros(3)
-    step, half = (reach[0] + reach[1]) / (table.size - 1), max(width, 1.5)
-    _residuals(
-        values, usable, edge_column, cosine, plate, contrast, *rows, *reach, table, step, half, rest, largest
-    )  # fmt: skip
+    rest = np.empty(values.shape, dtype=np.float32)
+    half = max(width, 1.5)
+    largest = _residuals(values, usable, edge, _Window(*rows, *reach), table, half, rest)
     sampled = np.arange(rows[0], rows[1], max(1, values.size // OUTLIER_SAMPLE))
-    distance = (np.arange(values.shape[1])[None, :] - edge_column[sampled, None]) * cosine[sampled, None]
+    distance = (np.arange(values.shape[1])[None, :] - edge.column[sampled, None]) * edge.cosine[sampled, None]
     middle, sigma = np.zeros(3), np.zeros(3)
     for k, zone in enumerate((distance < -half, np.abs(distance) <= half, distance > half)):
         inside = rest[sampled][zone]
@@ -183,6 +233,6 @@ def outliers(
     limits = np.maximum(OUTLIER_SIGMA * sigma, OUTLIER_LEAST)
     if (largest <= limits - np.abs(middle)).all():
         return np.zeros(values.shape, dtype=bool)
-    place = (np.arange(values.shape[1])[None, :] - edge_column[:, None]) * cosine[:, None]
+    place = (np.arange(values.shape[1])[None, :] - edge.column[:, None]) * edge.cosine[:, None]
     zone = np.where(place < -half, 0, np.where(place > half, 2, 1))
     return np.asarray(np.nan_to_num(np.abs(rest - middle[zone])) > limits[zone])

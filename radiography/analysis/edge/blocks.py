@@ -7,14 +7,17 @@ that could be an edge is tried. All lines here run from row to row; horizontal e
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
+
+FloatArray = npt.NDArray[np.float64]
 
 LARGEST_SLOPE = 0.84  # columns per row: 40 degrees; nearer to 45 the rows repeat each other
 LEAST_BLOCKS = 6  # rows of blocks that make an edge
 
 
 @njit(cache=True)
-def _median(values, count):  # type: ignore[no-untyped-def]
+def _median(values: FloatArray, count: int) -> float:
     """Median of the first ``count`` values, which are sorted in place: for few values faster than a general sort."""
     for i in range(1, count):
         value, j = values[i], i - 1
@@ -22,14 +25,31 @@ def _median(values, count):  # type: ignore[no-untyped-def]
             values[j + 1] = values[j]
             j -= 1
         values[j + 1] = value
-    return (values[(count - 1) // 2] + values[count // 2]) / 2
+    return (values[(count - 1) // 2] + values[count // 2]) / 2  # type: ignore[no-any-return]
 
 
 @njit(cache=True)
-def block_medians(values, usable, block, middle, spread):  # type: ignore[no-untyped-def]
+def block_medians(
+    values: npt.NDArray[np.float32],
+    usable: npt.NDArray[np.bool_],
+    block: int,
+    middle: FloatArray,
+    spread: FloatArray,
+) -> None:
     """Median of each block and its robust standard deviation; NaN where half the pixels are bad.
 
     In large blocks every few rows and columns are taken: about 64 pixels say enough.
+
+    Parameters
+    ----------
+    values : (R, C) float32
+        Image. [DN]
+    usable : (R, C) bool
+        True where a pixel counts.
+    block : int
+        Side of a block. [pixel]
+    middle, spread : (M, N) float64
+        Every element is written: median and standard deviation of each block. [DN]
     """
     step = max(1, block // 8)
     sample = np.empty(block * block)
@@ -52,7 +72,7 @@ def block_medians(values, usable, block, middle, spread):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def _best_run(peaks, slopes, votes, lines):  # type: ignore[no-untyped-def]
+def _best_run(peaks: FloatArray, slopes: FloatArray, votes: FloatArray, lines: FloatArray) -> float:
     """Most evidence in one unbroken run of a line; ``lines`` gets slope, column at row 0, first and end row of it.
 
     ``votes`` (M, N), zero on entry, collects the evidence on whole lines, which no run on them can exceed.
@@ -91,7 +111,20 @@ def _best_run(peaks, slopes, votes, lines):  # type: ignore[no-untyped-def]
 
 
 def best_line(peaks: np.ndarray, slopes: np.ndarray) -> tuple[float, float, int, int]:
-    """Slope, column at the first row, first and end row of the line with the most evidence in one unbroken run."""
+    """The line with the most evidence in one unbroken run.
+
+    Parameters
+    ----------
+    peaks : (M, N) float64
+        Evidence in each block, 0 where there is none, as from `step_peaks`. [DN]
+    slopes : (K,) float64
+        Slopes that are tried. [columns per row]
+
+    Returns
+    -------
+    line : float, float, int, int
+        Slope, column at row 0, first and end row of the run; zeros where there is no line. [1, blocks]
+    """
     lines = np.zeros(4)
     if (peaks > 0).any(axis=1).sum() >= LEAST_BLOCKS:
         overhang = int(peaks.shape[0] * LARGEST_SLOPE) + 2
@@ -107,7 +140,22 @@ def block_steps(mean: np.ndarray) -> np.ndarray:
 
 
 def step_peaks(step: np.ndarray, threshold: float, sign: int) -> np.ndarray:
-    """Steps of one sign that are the largest along their row, widened by one block to meet a rounded line."""
+    """Steps of one sign that are the largest along their row, widened by one block to meet a rounded line.
+
+    Parameters
+    ----------
+    step : (M, N) float64
+        From `block_steps`. [DN]
+    threshold : float
+        Smaller steps do not count. [DN]
+    sign : int
+        1 for steps up along the row, -1 for steps down.
+
+    Returns
+    -------
+    peaks : (M, N) float64
+        Size of the steps, 0 elsewhere. [DN]
+    """
     signed = step * sign
     padded = np.pad(signed, ((0, 0), (2, 2)))
     largest = np.maximum.reduce([padded[:, k : k + signed.shape[1]] for k in range(5)])
@@ -119,7 +167,22 @@ def step_peaks(step: np.ndarray, threshold: float, sign: int) -> np.ndarray:
 
 
 def refined_line(step: np.ndarray, line: tuple[float, float, int, int], sign: int) -> tuple[float, float, int]:
-    """Slope, intercept and half width in blocks after a fit to the steps' centroids along the run."""
+    """A line after a fit to the steps' centroids along its run.
+
+    Parameters
+    ----------
+    step : (M, N) float64
+        From `block_steps`. [DN]
+    line : float, float, int, int
+        From `best_line`.
+    sign : int
+        Of its steps.
+
+    Returns
+    -------
+    slope, start, half : float, float, int
+        Columns per row, column at row 0, and half width of the edge. [1, blocks, blocks]
+    """
     slope, start, first, last = line
     rows = np.arange(first, last)
     for _ in range(3):

@@ -18,7 +18,11 @@ LEAST_SIGMA = 1e-4  # noise of a pixel assumed where an image shows none, as par
 
 @dataclass(frozen=True, eq=False)
 class Heel:
-    """Relative change of the field per pixel across the edge, and what a unit residual in each bin adds to it."""
+    """Linear change of the field across the edge.
+
+    ``per_pixel``: relative change [1/pixel]. ``influence`` (J,): what a unit residual in each bin adds to it.
+    ``lever`` (J,): what a unit of it adds to the signal in each bin.
+    """
 
     per_pixel: float
     influence: np.ndarray
@@ -26,7 +30,20 @@ class Heel:
 
 
 def pixel_noise(position: np.ndarray, line: EdgeLine) -> np.ndarray:
-    """Standard deviation of one pixel at each distance, between that of the plate and that of the open field."""
+    """Standard deviation of one pixel at each distance, between that of the plate and that of the open field.
+
+    Parameters
+    ----------
+    position : (J,) float64
+        Distance to the edge, the open field's positive. [pixel]
+    line : EdgeLine
+        With the noise on both sides.
+
+    Returns
+    -------
+    sigma : (J,) float64
+        Part of the contrast. [1]
+    """
     low, high = max(line.sigma_plate, LEAST_SIGMA), max(line.sigma_open, LEAST_SIGMA)
     bright = ndtr(position / max(line.width / 2.563, 0.1))  # 2.563: 10-90 % width of a Gaussian of unit sigma
     return np.asarray(np.sqrt(low**2 + (high**2 - low**2) * bright))
@@ -36,9 +53,23 @@ def without_heel(binned: BinnedEdge, line: EdgeLine) -> tuple[BinnedEdge, Heel]:
     """Pixel sums after division by the linear change of the field across the edge.
 
     A symmetric line spread makes signal(d) + signal(-d) constant; a field (1 + h d) adds h d (signal(d) - signal(-d)).
+
+    Parameters
+    ----------
+    binned : BinnedEdge
+        Pixels by distance.
+    line : EdgeLine
+        Their edge.
+
+    Returns
+    -------
+    binned : BinnedEdge
+        As they would be in an even field.
+    heel : Heel
+        What was taken out; 0 where less than 24 pixels beside the edge could tell it.
     """
     rows = slice(line.first_row, line.last_row)
-    ground = float(np.median(line.plate[rows] / line.contrast[rows]))
+    ground = float(np.median(line.rows.plate[rows] / line.rows.contrast[rows]))
     inner, outer = max(2 * line.width, 6.0), 0.98 * min(line.reach)
     none = Heel(0.0, np.zeros(binned.position.size), np.zeros(binned.position.size))
     if outer - inner < 24:

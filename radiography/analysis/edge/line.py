@@ -9,12 +9,14 @@ All arrays here are turned so that the edge is nearly vertical and its bright si
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 from scipy.interpolate import BSpline
 
-from radiography.analysis.edge.bins import sort_by_distance
+from radiography.analysis.edge.bins import EdgeRows, sort_by_distance
 from radiography.analysis.edge.spread import fit_spline, knots_for
 
 LEAST_TRAVEL = 1.5  # pixels that the edge must move sideways so that the rows sample every phase of a pixel
@@ -30,16 +32,14 @@ LEVEL_GROUPS, LEVEL_ROWS, LEVEL_COLUMNS = 20, 12, 64  # sampled on each side to 
 class EdgeLine:
     """Course and levels of an edge, row by row.
 
-    ``column`` (R,) and ``cosine`` (R,): crossing point [pixel] and cosine of the local angle. ``plate`` and
-    ``contrast`` (R,): signal under the plate and step to the open field [DN]. ``sigma_plate``, ``sigma_open``: noise
-    of one pixel, as a fraction of the step. ``width``: rise of the edge from 10 % to 90 % [pixel]. ``slope``: mean
-    columns per row. ``bow``: largest distance from the straight line through it [pixel].
+    ``rows``: crossing points and levels. ``sigma_plate``, ``sigma_open``: noise of one pixel, as a fraction of the
+    step. ``width``: rise of the edge from 10 % to 90 % [pixel]. ``slope``: mean columns per row. ``bow``: largest
+    distance from the straight line through it [pixel]. ``order``: of the polynomial. ``first_row``, ``last_row``: the
+    rows measured, the end excluded. ``reach``: distances to which three quarters of them go on the plate's and on the
+    open side [pixel].
     """
 
-    column: np.ndarray
-    cosine: np.ndarray
-    plate: np.ndarray
-    contrast: np.ndarray
+    rows: EdgeRows
     sigma_plate: float
     sigma_open: float
     width: float
@@ -51,11 +51,32 @@ class EdgeLine:
     reach: tuple[float, float]
 
 
+class _Shape(NamedTuple):
+    """Edge spread function and its slope (N,), every ``step`` from -``half`` to ``half`` [pixel].
+
+    A misfit beyond ``limit`` [1] counts as that much, so that an outlier pulls little.
+    """
+
+    table: npt.NDArray[np.float64]
+    slopes: npt.NDArray[np.float64]
+    half: float
+    step: float
+    limit: float
+
+
 @njit(cache=True)
-def _row_shifts(  # type: ignore[no-untyped-def]
-    values, usable, column, cosine, plate, contrast, table, slopes, half, step, limit, first, last, pull, weight
-):
-    """For each row, the gradient and curvature of the squared misfit with respect to the edge's position."""
+def _row_shifts(
+    values: npt.NDArray[np.float32],
+    usable: npt.NDArray[np.bool_],
+    edge: EdgeRows,
+    shape: _Shape,
+    first: int,
+    last: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """For each row (R,), gradient and curvature of the squared misfit with respect to the edge's position."""
+    column, cosine, plate, contrast = edge
+    table, slopes, half, step, limit = shape
+    pull, weight = np.zeros(values.shape[0]), np.zeros(values.shape[0])
     for r in range(first, last):
         low = max(0, int(np.ceil(column[r] - half / cosine[r])))
         high = min(values.shape[1] - 1, int(np.floor(column[r] + half / cosine[r])))
@@ -70,10 +91,22 @@ def _row_shifts(  # type: ignore[no-untyped-def]
             slope = slopes[j] * (1 - part) + slopes[j + 1] * part
             pull[r] -= slope * misfit / cosine[r]
             weight[r] += slope * slope
+    return pull, weight
 
 
 def row_groups(first: int, last: int) -> np.ndarray:
-    """Limits of about fifty groups of at least eight rows, the units among which scatter is measured."""
+    """Limits of at most 40 groups of rows, the units among which scatter is measured.
+
+    Parameters
+    ----------
+    first, last : int
+        First row and end row.
+
+    Returns
+    -------
+    start : (G + 1,) int64
+        First row of each group, and the end.
+    """
     count = int(np.clip((last - first) // 16, 4, 40))
     return np.linspace(first, last, count + 1).round().astype(np.int64)
 
@@ -189,17 +222,14 @@ def trace_edge(values: np.ndarray, usable: np.ndarray, middle_column: float, slo
             slopes = table * (1 - table) / scale
         else:
             half = grid[-1]
-            table, slopes, width, centre = _current_shape(
-                values, usable, column, cosine, (plate, contrast), (first, last), grid, (sigma_plate, sigma_open)
-            )
+            edge = EdgeRows(column, cosine, plate, contrast)
+            sigma = sigma_plate, sigma_open
+            table, slopes, width, centre = _current_shape(values, usable, edge, (first, last), grid, sigma)
             coefficients[0] += centre / cosine[first:last].mean()
             column = column + centre / cosine
-        pull, weight = np.zeros(rows), np.zeros(rows)
-        limit = max(0.3, 5 * max(sigma_plate, sigma_open))
-        _row_shifts(
-            values, usable, column, cosine, plate, contrast, table, slopes, grid[-1], TABLE_STEP, limit, first, last,
-            pull, weight,
-        )  # fmt: skip
+        shape = _Shape(table, slopes, grid[-1], TABLE_STEP, max(0.3, 5 * max(sigma_plate, sigma_open)))
+        edge = EdgeRows(column, cosine, plate, contrast)
+        pull, weight = _row_shifts(values, usable, edge, shape, first, last)
         coefficients, order = _update(coefficients, pull, weight, first, last, 2 if scale and most > 1 else most)
     column, cosine = _course(rows, coefficients, first, last)
     x = np.arange(first, last)
@@ -211,9 +241,17 @@ def trace_edge(values: np.ndarray, usable: np.ndarray, middle_column: float, slo
     )
     reach = float(coverage[0][(last - first) // 4]), float(coverage[1][(last - first) // 4])
     return EdgeLine(
-        column, cosine, plate, contrast, sigma_plate, sigma_open, width, float(straight[1]), float(bow.max()),
-        order, first, last, reach,
-    )  # fmt: skip
+        rows=EdgeRows(column, cosine, plate, contrast),
+        sigma_plate=sigma_plate,
+        sigma_open=sigma_open,
+        width=width,
+        slope=float(straight[1]),
+        bow=float(bow.max()),
+        order=order,
+        first_row=first,
+        last_row=last,
+        reach=reach,
+    )
 
 
 def refuse_steep(slope: float) -> None:
@@ -227,7 +265,20 @@ def refuse_steep(slope: float) -> None:
 
 
 def refuse_upright(slope: float, rows: int) -> None:
-    """The rows must sample all phases of a pixel."""
+    """The rows must sample all phases of a pixel.
+
+    Parameters
+    ----------
+    slope : float
+        Columns per row. [1]
+    rows : int
+        Rows that the edge runs through. [1]
+
+    Raises
+    ------
+    ValueError
+        If the edge moves sideways by less than 1.5 pixels.
+    """
     travel = rows * abs(slope)
     if travel < LEAST_TRAVEL:
         angle = float(np.degrees(np.arctan(abs(slope))))
@@ -240,16 +291,14 @@ def refuse_upright(slope: float, rows: int) -> None:
 def _current_shape(
     values: np.ndarray,
     usable: np.ndarray,
-    column: np.ndarray,
-    cosine: np.ndarray,
-    levels: tuple[np.ndarray, np.ndarray],
+    edge: EdgeRows,
     rows: tuple[int, int],
     grid: np.ndarray,
     sigma: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Edge spread and its slope on ``grid`` as the rows now agree on them, the 10-90 % width and where 50 % lies."""
     half = float(grid[-1])
-    binned = sort_by_distance(values, usable, column, cosine, levels, row_groups(*rows), (half, half))
+    binned = sort_by_distance(values, usable, edge, row_groups(*rows), (half, half))
     noise = np.hypot(np.where(binned.position > 0, sigma[1], sigma[0]), 1e-3)
     spline = fit_spline(binned, knots_for((half, half)), noise, thorough=False)
     curve = BSpline(spline.knots, spline.coefficients, 3)

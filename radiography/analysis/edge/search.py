@@ -8,7 +8,8 @@ of a coated area, a change of the noise. The edge's exact course is found later,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,7 +62,27 @@ class SlantedEdge:
 def checked_region(
     corrected_dn: np.ndarray, pitch_mm: float, roi: tuple[int, int, int, int] | None, defects: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Region, usable pixels and the region's first row and column, after all checks of the input."""
+    """Region of an image after all checks of the input.
+
+    Parameters
+    ----------
+    corrected_dn, pitch_mm, roi, defects
+        As for `slanted_edge_mtf`.
+
+    Returns
+    -------
+    region : (R, C) float32
+        [DN]
+    usable : (R, C) bool
+        False where a pixel is a defect.
+    corner : tuple of int
+        First row and first column of the region. [pixel]
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `slanted_edge_mtf` for its input.
+    """
     if not isinstance(corrected_dn, np.ndarray) or corrected_dn.dtype.kind not in "fiu" or corrected_dn.ndim != 2:
         kind = getattr(corrected_dn, "dtype", type(corrected_dn).__name__)
         raise TypeError(
@@ -172,45 +193,89 @@ def find_slanted_edges(
     if not np.isfinite(mean).any():
         return ()
     low, high = np.nanpercentile(mean, [1, 99])
-    fields = {"vertical": mean, "horizontal": np.ascontiguousarray(mean.T)}
-    steps = {name: block_steps(field) for name, field in fields.items()}
-    found = []
-    for orientation, step in steps.items():
-        # featureless neighbours: the smaller half of the steps, so that edges and textures do not count as noise
-        noise = 1.4826 * float(np.median(np.abs(step)))
-        threshold = max(STEP_NOISE * noise, STEP_RANGE * (high - low), 1e-9 * max(abs(low), abs(high)))
-        slopes = np.linspace(-LARGEST_SLOPE, LARGEST_SLOPE, 2 * int(LARGEST_SLOPE * step.shape[0]) + 1)
-        for sign in (1, -1):
-            peaks = step_peaks(step, threshold, sign)
-            for _ in range(MOST_EDGES):
-                line = best_line(peaks, slopes)
-                if line[3] - line[2] < LEAST_BLOCKS:
-                    break
-                slope, start, half = refined_line(step, line, sign)
-                off_line = np.arange(step.shape[1]) - (start + slope * np.arange(step.shape[0]))[:, None]
-                on_line = np.zeros(step.shape, dtype=bool)
-                on_line[...] = np.abs(off_line) <= half
-                on_line[: line[2]], on_line[line[3] :] = False, False
-                coverage = float(np.where(on_line, peaks, 0).max(axis=1)[line[2] : line[3]].astype(bool).mean())
-                peaks = np.where(on_line, 0.0, peaks)
-                found.append((orientation, sign, (slope, start, half), (line[2], line[3]), coverage))
+    turned = np.ascontiguousarray(mean.T)
+    down, across = block_steps(turned), block_steps(mean)
+    fields = {
+        "vertical": _Blocks(mean, spread, across, down.T, block, (rows, columns)),
+        "horizontal": _Blocks(turned, spread.T, down, across.T, block, (columns, rows)),
+    }
     edges = []
-    for orientation, sign, line_found, run, coverage in found:
-        flipped = orientation == "horizontal"
-        edge = _describe(fields, steps, spread.T if flipped else spread, orientation, sign, line_found, run, coverage,
-                         block, pitch_mm, (columns, rows) if flipped else (rows, columns))  # fmt: skip
-        if edge is not None:
-            edges.append(edge)
+    for orientation, blocks in fields.items():
+        for candidate in _candidates(blocks.step, low, high):
+            edge = _describe(blocks, candidate, orientation, pitch_mm)
+            if edge is not None:
+                edges.append(edge)
     edges.sort(key=_evidence, reverse=True)
     best = [_evidence(e) for e in edges]
     return tuple(
-        SlantedEdge(**{**e.__dict__, "certainty": e.certainty * b / (b + max(best[:i] + best[i + 1 :], default=0.0))})
+        replace(e, certainty=e.certainty * b / (b + max(best[:i] + best[i + 1 :], default=0.0)))
         for i, (e, b) in enumerate(zip(edges, best, strict=True))
     )
 
 
+class _Blocks(NamedTuple):
+    """Blocks of an image turned so that the edges looked for are nearly vertical.
+
+    ``mean`` and ``spread`` (M, N): level and noise of each block [DN]. ``step`` and ``other`` (M, N): steps along the
+    rows and along the columns [DN]. ``block``: side of a block; ``shape``: of the turned image. [pixel]
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    step: np.ndarray
+    other: np.ndarray
+    block: int
+    shape: tuple[int, int]
+
+
+class _Candidate(NamedTuple):
+    """A line of steps of one sign: slope, column at row 0 and half width; first and end row of its run, in blocks; and
+    the fraction of that run on which steps stand out."""
+
+    sign: int
+    line: tuple[float, float, int]
+    run: tuple[int, int]
+    coverage: float
+
+
+def _candidates(step: np.ndarray, low: float, high: float) -> list[_Candidate]:
+    """Lines on which the steps lie, where blocks go from ``low`` to ``high`` [DN]; those of steps up come first."""
+    # featureless neighbours: the smaller half of the steps, so that edges and textures do not count as noise
+    noise = 1.4826 * float(np.median(np.abs(step)))
+    threshold = max(STEP_NOISE * noise, STEP_RANGE * (high - low), 1e-9 * max(abs(low), abs(high)))
+    slopes = np.linspace(-LARGEST_SLOPE, LARGEST_SLOPE, 2 * int(LARGEST_SLOPE * step.shape[0]) + 1)
+    found = []
+    for sign in (1, -1):
+        peaks = step_peaks(step, threshold, sign)
+        for _ in range(MOST_EDGES):
+            line = best_line(peaks, slopes)
+            if line[3] - line[2] < LEAST_BLOCKS:
+                break
+            slope, start, half = refined_line(step, line, sign)
+            off_line = np.arange(step.shape[1]) - (start + slope * np.arange(step.shape[0]))[:, None]
+            on_line = np.zeros(step.shape, dtype=bool)
+            on_line[...] = np.abs(off_line) <= half
+            on_line[: line[2]], on_line[line[3] :] = False, False
+            coverage = float(np.where(on_line, peaks, 0).max(axis=1)[line[2] : line[3]].astype(bool).mean())
+            peaks = np.where(on_line, 0.0, peaks)
+            found.append(_Candidate(sign, (slope, start, half), (line[2], line[3]), coverage))
+    return found
+
+
 def why_no_edge(region: np.ndarray, usable: np.ndarray) -> str:
-    """Why no edge was found, in one sentence."""
+    """Why no edge was found, in one sentence.
+
+    Parameters
+    ----------
+    region : (R, C) float32
+        From `checked_region`. [DN]
+    usable : (R, C) bool
+        True where a pixel counts.
+
+    Returns
+    -------
+    message : str
+    """
     low, high = float(region[usable].min()), float(region[usable].max())
     if high == low:
         return f"no edge found: every usable pixel of the region is {low:g}"
@@ -224,7 +289,26 @@ def why_no_edge(region: np.ndarray, usable: np.ndarray) -> str:
 def turned_region(
     region: np.ndarray, usable: np.ndarray, edge: SlantedEdge, box: tuple[int, int, int, int]
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Values and usable pixels with the edge nearly vertical and bright on the right, its middle column and slope."""
+    """A box of the region turned so that its edge is nearly vertical and bright on the right.
+
+    Parameters
+    ----------
+    region : (R, C) float32
+        From `checked_region`. [DN]
+    usable : (R, C) bool
+        True where a pixel counts.
+    edge : SlantedEdge
+        Found in the region.
+    box : (first row, end row, first column, end column)
+        Of the region. [pixel]
+
+    Returns
+    -------
+    values, good : (r, c) float32, bool
+        Turned pixels [DN], and which of them count.
+    middle, slope : float
+        Where the edge crosses the middle row [pixel], and its columns per row. [1]
+    """
     values, good = region[box[0] : box[1], box[2] : box[3]], usable[box[0] : box[1], box[2] : box[3]]
     along, across = (0, 2) if edge.orientation == "vertical" else (2, 0)
     if edge.orientation == "horizontal":
@@ -243,22 +327,10 @@ def _evidence(edge: SlantedEdge) -> float:
     return edge.length_mm * min(edge.contrast_to_noise, 30.0) ** 2 * slanted
 
 
-def _describe(
-    fields: dict[str, np.ndarray],
-    steps: dict[str, np.ndarray],
-    spread: np.ndarray,
-    orientation: str,
-    sign: int,
-    line: tuple[float, float, int],
-    run: tuple[int, int],
-    coverage: float,
-    block: int,
-    pitch_mm: float,
-    shape: tuple[int, int],
-) -> SlantedEdge | None:
+def _describe(blocks: _Blocks, candidate: _Candidate, orientation: str, pitch_mm: float) -> SlantedEdge | None:
     """The edge's region and numbers in pixels, or None where no clean region remains."""
-    mean, step = fields[orientation], steps[orientation]
-    other = steps["horizontal" if orientation == "vertical" else "vertical"].T
+    mean, spread, step, other, block, shape = blocks
+    sign, line, run, coverage = candidate
     slope, start, half = line
     rows = np.arange(*run)
     centre = np.rint(start + slope * rows).astype(int)
@@ -304,8 +376,14 @@ def _describe(
     sides = ("left", "right") if orientation == "vertical" else ("top", "bottom")
     roi = tuple(pixels) if orientation == "vertical" else (pixels[2], pixels[3], pixels[0], pixels[1])
     return SlantedEdge(
-        orientation, sides[(sign + 1) // 2], (roi[0], roi[1], roi[2], roi[3]), float(at), slope, angle, contrast,
-        contrast / max(max(sigma), 1e-9 * contrast),
-        (pixels[1] - pixels[0]) * pitch_mm / float(np.cos(np.radians(angle))),
-        coverage,
-    )  # fmt: skip
+        orientation=orientation,
+        bright_side=sides[(sign + 1) // 2],
+        roi=(roi[0], roi[1], roi[2], roi[3]),
+        middle=float(at),
+        slope=slope,
+        angle_deg=angle,
+        contrast_dn=contrast,
+        contrast_to_noise=contrast / max(max(sigma), 1e-9 * contrast),
+        length_mm=(pixels[1] - pixels[0]) * pitch_mm / float(np.cos(np.radians(angle))),
+        certainty=coverage,
+    )

@@ -16,10 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 from scipy.interpolate import BSpline
 
 from radiography.analysis.edge.bins import BinnedEdge
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+ComplexArray = npt.NDArray[np.complex128]
 
 NEAREST_KNOTS = 0.2  # pixels between the knots at the edge: the spline's own limit is 2.5 cycles/pixel
 KNOT_GROWTH = 5.0  # knots are |distance| / 5 apart far from the edge
@@ -28,7 +33,7 @@ STIFFEST = 1e6  # of the penalty over the information: smoother no number shows,
 TAIL_POWERS = (4.0, 6.0, 8.0, 10.0, 12.0)  # of the penalty's growth, tried; scale-free line spreads have 6
 ASYMMETRIES = (1.0, 1e2, 1e4)  # how much less likely an asymmetric line spread is than a symmetric one, tried
 STRENGTHENED = 3.0  # times the likeliest penalty; fitted to the least largest error on known edges
-SMOOTHING_SHARE = 0.5  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
+SMOOTHING_FRACTION = 0.5  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
 LEAST_DISPERSION = 0.3  # of the scatter between groups of rows over that of white noise
 
 
@@ -38,8 +43,9 @@ class SplineEdge:
 
     ``knots`` (K + 4,) and ``coefficients`` (K,) of the cubic spline. ``smoothing`` (K, K): expected squared error that
     the penalty leaves. ``inverse`` (K, K) and ``weight`` (J,) turn residual pixel sums into changes of the
-    coefficients, ``residual`` (G, J) are those sums for each group of rows. ``tail_power`` and ``asymmetry`` say which
-    penalty the data chose.
+    coefficients, ``residual`` (G, J) are those sums for each group of rows. ``first_basis`` (J,) and ``basis`` (J, 4):
+    number of the first of the four splines that are not zero in a bin, and their values. ``tail_power`` and
+    ``asymmetry`` say which penalty the data chose.
     """
 
     knots: np.ndarray
@@ -55,7 +61,7 @@ class SplineEdge:
 
 
 @njit(cache=True)
-def _gram(first_basis, basis, weight, size):  # type: ignore[no-untyped-def]
+def _gram(first_basis: IntArray, basis: FloatArray, weight: FloatArray, size: int) -> FloatArray:
     """Weighted products (K, K) of the four splines at each of J places."""
     out = np.zeros((size, size))
     for j in range(weight.size):
@@ -66,8 +72,22 @@ def _gram(first_basis, basis, weight, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def project(first_basis, basis, weighted, size):  # type: ignore[no-untyped-def]
-    """Sums (G, K) over J places of each spline times ``weighted`` (G, J)."""
+def project(first_basis: IntArray, basis: FloatArray, weighted: FloatArray, size: int) -> FloatArray:
+    """Sums over all places of each spline times a weight.
+
+    Parameters
+    ----------
+    first_basis, basis : (J,) int64, (J, 4) float64
+        As in `SplineEdge`.
+    weighted : (G, J) float64
+        Weights of the places, one row for each group.
+    size : int
+        Number of splines, K. [1]
+
+    Returns
+    -------
+    sums : (G, K) float64
+    """
     out = np.zeros((weighted.shape[0], size))
     for g in range(weighted.shape[0]):
         for j in range(weighted.shape[1]):
@@ -77,7 +97,7 @@ def project(first_basis, basis, weighted, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _penalty(columns, factors, weight, size):  # type: ignore[no-untyped-def]
+def _penalty(columns: IntArray, factors: FloatArray, weight: FloatArray, size: int) -> FloatArray:
     """Penalty (K, K) with the root of `_penalty_root` and weights (C,)."""
     out = np.zeros((size, size))
     for c in range(weight.size):
@@ -88,8 +108,18 @@ def _penalty(columns, factors, weight, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def product(a, b):  # type: ignore[no-untyped-def]
-    """Matrix product of small real matrices; at this size the threads of a library cost more than they save."""
+def product(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Matrix product of small real matrices; at this size the threads of a library cost more than they save.
+
+    Parameters
+    ----------
+    a, b : (I, K), (K, J) float64
+        Matrices.
+
+    Returns
+    -------
+    ab : (I, J) float64
+    """
     out = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):
@@ -99,7 +129,7 @@ def product(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _add_cells(jump, third, out):  # type: ignore[no-untyped-def]
+def _add_cells(jump: ComplexArray, third: FloatArray, out: ComplexArray) -> None:
     """Adds ``jump`` (F, C) times the third derivative (C, K), of which cell c has coefficients c to c + 3."""
     for i in range(jump.shape[0]):
         for c in range(jump.shape[1]):
@@ -108,7 +138,9 @@ def _add_cells(jump, third, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _smoothing_cost(information, unsmoothed, columns, factors, weight):  # type: ignore[no-untyped-def]
+def _smoothing_cost(
+    information: FloatArray, unsmoothed: FloatArray, columns: IntArray, factors: FloatArray, weight: FloatArray
+) -> float:
     """Minus the logarithm of the marginal likelihood for penalty weights (C,); infinite where it is not regular.
 
     Row c of the penalty's root has the eight ``factors`` (C, 8) in ``columns`` (C, 8).
@@ -163,7 +195,20 @@ def _smoothing_cost(information, unsmoothed, columns, factors, weight):  # type:
 
 
 def knots_for(reach: tuple[float, float], nearest: float = NEAREST_KNOTS) -> np.ndarray:
-    """Knots of a cubic spline, mirrored about the edge and growing apart with the distance. [pixel]"""
+    """Knots of a cubic spline, mirrored about the edge and growing apart with the distance.
+
+    Parameters
+    ----------
+    reach : two floats
+        Distances that they cover on the plate's and on the open side. [pixel]
+    nearest : float
+        Least distance between two of them. [pixel]
+
+    Returns
+    -------
+    knots : (K + 4,) float64
+        Of K splines; the outermost fourfold. [pixel]
+    """
     distance = [0.0]
     while distance[-1] < max(reach):
         distance.append(distance[-1] + max(nearest, distance[-1] / KNOT_GROWTH))
@@ -276,10 +321,19 @@ def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thoroug
     inverse = np.linalg.inv(information + penalty)
     coefficients = inverse @ project(first_basis, basis, (weight * total)[None, :], size)[0]
     residual = binned.total - binned.count * curve_at(coefficients)
-    smoothing = SMOOTHING_SHARE * product(product(inverse, penalty), inverse)
+    smoothing = SMOOTHING_FRACTION * product(product(inverse, penalty), inverse)
     return SplineEdge(
-        knots, coefficients, smoothing, inverse, weight, residual, first_basis, basis, power, asymmetry
-    )  # fmt: skip
+        knots=knots,
+        coefficients=coefficients,
+        smoothing=smoothing,
+        inverse=inverse,
+        weight=weight,
+        residual=residual,
+        first_basis=first_basis,
+        basis=basis,
+        tail_power=power,
+        asymmetry=asymmetry,
+    )
 
 
 def _choose_penalty(
@@ -324,10 +378,21 @@ def _choose_penalty(
 
 
 def transform_matrix(knots: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Fourier transform of the spline's derivative, exactly: (F, K) complex, from coefficients to the LSF's spectrum.
+    """Fourier transform of the spline's derivative, exactly: from coefficients to the spectrum of the line spread.
 
-    Integrated by parts three times: the third derivative is constant in each cell. ``frequency`` is in cycles per
-    pixel; at frequency zero stands the spline's rise from end to end.
+    Integrated by parts three times: the third derivative is constant in each cell.
+
+    Parameters
+    ----------
+    knots : (K + 4,) float64
+        From `knots_for`. [pixel]
+    frequency : (F,) float64
+        At zero stands the spline's rise from end to end. [cycles/pixel]
+
+    Returns
+    -------
+    matrix : (F, K) complex128
+        To be multiplied with the coefficients. [1]
     """
     first, second, third = (_derivative_matrix(knots, k) for k in (1, 2, 3))
     breaks = knots[3:-3]
