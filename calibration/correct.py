@@ -6,8 +6,9 @@ Saturation is judged first, on the raw number. Lag comes before the gain, becaus
 after it, so that they are made from finished values, and before the glare, whose filter reaches everywhere. Negative
 values are kept: a dark pixel is as often below zero as above, and cutting there would brighten the shadows.
 
-`correct_step_by_step` is the chain as it reads. `correct_frame` gives the same numbers, with everything before the
-bad pixels in a single pass over the frame.
+`correct_step_by_step` is the chain as it reads; `correct_frame` does everything before the bad pixels in a single pass
+over the frame. Both give the same frame bit for bit, except that lag learned at one exposure is divided by 1 - sum f
+in the one and multiplied by 1 / (1 - sum f) in the other, which rounds the last place of one value in 2e9 differently.
 """
 
 from __future__ import annotations
@@ -154,7 +155,15 @@ def correct_step_by_step(
 ) -> CorrectedFrame:
     """The same chain written out, one line for each step; ten times slower, and several planes of memory.
 
-    Parameters and result as for `correct_frame`. The values agree to one unit in the last place.
+    Parameters
+    ----------
+    raw_dn, plan, state, elapsed_s, dark_scale
+        As for `correct_frame`, with the plan from `plan_correction`.
+
+    Returns
+    -------
+    frame : CorrectedFrame
+        In planes of its own. How far it agrees with that of `correct_frame` stands at the top of this file.
     """
     raw_dn = _checked(raw_dn, plan)
     maps, variances, state_out = plan.calibration, None, None

@@ -1,10 +1,7 @@
 """From raw to gain-corrected in one pass over the frame: line noise, offset, lag, gain, flags and variances.
 
 Each plane is read and written once, so the pass runs near the speed of memory. Order and arithmetic are those of the
-step functions (`offset.subtract_offset`, `line_noise.subtract_line_noise`, `lag.subtract_lag`,
-`linearity.apply_gain`, `saturation.flag_saturation`, `variance.random_variance`, `variance.calibration_variance`), and
-so are the bits, but for one: lag multiplies by 1 / (1 - sum f) in float64 instead of dividing, which may round the
-last place of a value the other way once in some 10^8 pixels.
+step functions that `calibration.correct.correct_step_by_step` calls; how far the bits agree stands in that file.
 """
 
 from __future__ import annotations
