@@ -1,9 +1,9 @@
 """Defect maps in and out of files.
 
-Read: our calibration set, our own tables (CSV, JSON), and the bad-pixel map (BPM) that PerkinElmer and Varex panels
-come with, an XML file. Written: tables of bad pixels with class and group. Files come from strangers, so nothing in
-them is believed before it is checked: no XML entities, no sizes beyond what a panel can have. What is written
-appears whole under its name, or not at all.
+Read: our own tables (CSV, JSON), and the bad-pixel map (BPM) that PerkinElmer and Varex panels come with, an XML file.
+Written: tables of bad pixels with class and group. Files come from strangers, so nothing in them is believed before it
+is checked: no XML entities, no sizes beyond what a panel can have. What is written appears whole under its name, or
+not at all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.calibration_set import load_calibration_set
 from calibration.defects.ageing import DatedMap
 from calibration.defects.clusters import KIND_NAMES, DefectGroups, group_name
 from calibration.flags import DEAD, FLAG_NAMES, NOISY, UNUSABLE
@@ -37,12 +36,12 @@ _CLASS_BITS = {name: bit for name, bit in FLAG_NAMES.items() if bit & UNUSABLE}
 
 
 def read_defect_map(path: str | Path, taken: date | None = None) -> DatedMap:
-    """A defect map from a file, whatever kind it is; the first bytes tell.
+    """A defect map from a table or a BPM file; the first bytes tell.
 
     Parameters
     ----------
     path : str or Path
-        A calibration set, a table of `write_defect_table`, or a BPM file.
+        A table of `write_defect_table`, or a BPM file.
     taken : date, optional
         Day of the map, where the file does not know it or knows it wrongly.
 
@@ -66,8 +65,7 @@ def read_defect_map(path: str | Path, taken: date | None = None) -> DatedMap:
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith(b"PK"):
-        calibration = load_calibration_set(path)
-        return DatedMap(calibration.defects, taken or _day(calibration.conditions.date, path), path.name)
+        raise ValueError(f"{path} is a zip file, as calibration sets are; a defect table or BPM file is needed")
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size} bytes; a defect map has at most {LARGEST_FILE_BYTES}")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -77,7 +75,7 @@ def read_defect_map(path: str | Path, taken: date | None = None) -> DatedMap:
         reader = _read_json if start.startswith(b"{") else _read_csv
         flags, day = reader(path)
         return DatedMap(flags, taken or day, path.name)
-    raise ValueError(f"{path} is no calibration set, no defect table (CSV, JSON) and no BPM file (XML)")
+    raise ValueError(f"{path} is no defect table (CSV, JSON), no BPM file (XML) and no calibration set")
 
 
 def write_defect_table(
@@ -121,6 +119,33 @@ def write_defect_table(
     text = _csv_text(heading, flags, groups) if suffix == ".csv" else _json_text(heading, flags, groups)
     with whole_file(path) as temporary:
         temporary.write_bytes(text.encode())
+
+
+def day_of(value: object, path: str | Path) -> date | None:
+    """The day of an ISO date, or of a date and time.
+
+    Parameters
+    ----------
+    value : object
+        As it stands in a file; None where there is no date.
+    path : str or Path
+        That file, for the error.
+
+    Returns
+    -------
+    day : date or None
+
+    Raises
+    ------
+    ValueError
+        If the value is no date.
+    """
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError as error:
+        raise ValueError(f"{path} has the date {str(value)[:20]!r}; a date is YYYY-MM-DD") from error
 
 
 # -------------------------------------------------------------------------------------------------------- our tables
@@ -169,7 +194,7 @@ def _read_csv(path: Path) -> tuple[NDArray[np.uint16], date | None]:
             _mark(flags, cells[0], cells[1], _class_bits(cells[2], path), path)
     except csv.Error as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    return flags, _day(head.get("date"), path)
+    return flags, day_of(head.get("date"), path)
 
 
 def _read_json(path: Path) -> tuple[NDArray[np.uint16], date | None]:
@@ -182,7 +207,7 @@ def _read_json(path: Path) -> tuple[NDArray[np.uint16], date | None]:
         if not isinstance(cells, list) or len(cells) < 3:
             raise ValueError(f"{path} is damaged: {str(cells)[:40]!r} is no bad pixel")
         _mark(flags, cells[0], cells[1], _class_bits(cells[2], path), path)
-    return flags, _day(head.get("date"), path)
+    return flags, day_of(head.get("date"), path)
 
 
 def _text(path: Path) -> str:
@@ -288,13 +313,3 @@ def _whole(value: object, end: int, what: str, path: Path) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) < end):
         raise ValueError(f"{path} names {what} {text[:20]!r}; 0 to {end - 1} are allowed")
     return int(text)
-
-
-def _day(value: object, path: Path) -> date | None:
-    """The day of an ISO date or date and time; None where there is none."""
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError as error:
-        raise ValueError(f"{path} has the date {str(value)[:20]!r}; a date is YYYY-MM-DD") from error

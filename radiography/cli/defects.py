@@ -16,7 +16,7 @@ import numpy.typing as npt
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.defects.ageing import Ageing, DatedMap, compare_maps, growth_table, merge_maps
 from calibration.defects.clusters import DefectGroups, count_groups, find_groups, group_name, worst_groups
-from calibration.defects.files import read_defect_map, write_defect_table
+from calibration.defects.files import day_of, read_defect_map, write_defect_table
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
 from calibration.whole_file import staged
 from radiography.files.frames import read_image, sha256_of, write_tiff
@@ -47,9 +47,8 @@ def run_defects(
     if in_runs is not None and not earlier:
         raise ValueError("--in-runs needs --earlier maps of the same panel")
     own_path, taken = _path_and_day(str(map_file))
-    newest = read_defect_map(own_path, taken)
-    older = [read_defect_map(path, day) for path, day in _earlier_files(earlier)]
-    calibration = _calibration_of(own_path)
+    newest, calibration = _dated_map(own_path, taken)
+    older = [_dated_map(path, day)[0] for path, day in _earlier_files(earlier)]
     for source in (own_path, *(path for path, _ in _earlier_files(earlier)), *([over] if over else [])):
         if source.resolve() in outputs:
             raise ValueError(f"{source} would be overwritten by a result: give that another name")
@@ -106,10 +105,16 @@ def _first(older: Sequence[DatedMap]) -> DatedMap:
     return older[days.index(min(known))] if len(known) == len(days) else older[0]
 
 
-def _calibration_of(path: Path) -> CalibrationSet | None:
-    """The whole calibration set where the map comes from one."""
-    with path.open("rb") as file:
-        return load_calibration_set(path) if file.read(2) == b"PK" else None
+def _dated_map(path: Path, taken: date | None) -> tuple[DatedMap, CalibrationSet | None]:
+    """A map, and the whole calibration set where it comes from one, which is a zip file."""
+    if path.is_file():
+        with path.open("rb") as file:
+            is_set = file.read(2) == b"PK"
+        if is_set:
+            calibration = load_calibration_set(path)
+            taken = taken or day_of(calibration.conditions.date, path)
+            return DatedMap(calibration.defects, taken, path.name), calibration
+    return read_defect_map(path, taken), None
 
 
 def _picture(over: Path | None, calibration: CalibrationSet | None, shape: tuple[int, ...]) -> npt.NDArray[Any] | None:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
-from calibration.calibration_set import CalibrationSet, save_calibration_set
+from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.conditions import Conditions
 from calibration.defects.clusters import find_groups
 from calibration.defects.files import read_defect_map
@@ -105,7 +105,7 @@ def test_image_table_and_picture_tell_the_same(folder: Path) -> None:
     outputs = {"image": folder / "m.tif", "table": folder / "m.csv", "overlay": folder / "m.png"}
     defects(folder, **outputs)
     picture = read_image(outputs["image"])
-    own = read_defect_map(folder / "now.cal").flags
+    own = load_calibration_set(folder / "now.cal").defects
     assert np.array_equal(picture.pixels, own) and picture.pixels.dtype == np.uint16 and picture.pitch_mm == 0.139
     assert picture.metadata["source"]["name"] == "now.cal" and len(picture.metadata["source"]["sha256"]) == 64
     assert np.array_equal(read_defect_map(outputs["table"]).flags, own & bits.UNUSABLE)
@@ -120,6 +120,12 @@ def test_a_written_table_is_an_earlier_map(folder: Path, capsys: pytest.CaptureF
     assert json.loads((folder / "old.json").read_text())["date"] == "2022-01-01"
     defects(folder, earlier=["old.json"])
     assert "from old.json to now.cal, 1000 days:" in capsys.readouterr().out
+
+
+def test_a_damaged_set_is_refused(folder: Path) -> None:
+    (folder / "old.cal").write_bytes((folder / "old.cal").read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"old\.cal is no calibration set, or a damaged one"):
+        defects(folder, earlier=["old.cal"])
 
 
 def test_all_results_appear_or_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,6 @@ import pytest
 from numpy.typing import NDArray
 
 from calibration import flags as bits
-from calibration.calibration_set import save_calibration_set
-from calibration.conditions import Conditions
 from calibration.defects.clusters import find_groups
 from calibration.defects.files import COLUMNS, read_defect_map, write_defect_table
 
@@ -164,24 +162,12 @@ class TestBpm:
                 self.read(tmp_path, whole[:end])
 
 
-def test_a_calibration_set_gives_its_map_and_date(panel, altered, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    calibration = altered((20, 30), response=0.0).calibrated(3, 3, 20000.0)
-    path = tmp_path / "panel.cal"
-    save_calibration_set(replace(calibration, conditions=Conditions(date="2024-02-29T10:00:00+00:00")), path)
-    read = read_defect_map(path)
-    assert np.argwhere(read.flags & bits.DEAD).tolist() == [[20, 30]] and read.taken == date(2024, 2, 29)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="no calibration set"):
-        read_defect_map(path)
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no calibration set, no defect table"),
-        ("hello", "is no calibration set, no defect table"),
+        ("", "is no defect table"),
+        ("hello", "is no defect table"),
+        ("PK", "is a zip file, as calibration sets are; a defect table or BPM file is needed"),
         ("# just a comment\n1,2\n", "its heading cannot be read"),
         ('# {"format": "other"}\n', "its heading says otherwise"),
         ('# {"format": "radiography defect map", "version": 9}\n', "is of version 9; version 1 is read"),
@@ -193,7 +179,7 @@ def test_a_calibration_set_gives_its_map_and_date(panel, altered, tmp_path: Path
         ("# {HEAD}\nrow,col,classes\n1,1.5,dead\n", "names column '1.5'; 0 to 63"),
         ("# {HEAD}\nrow,col,classes\n1,2,dad\n", "of class 'dad'; known: dead"),
         ("# {HEAD}\nrow,col,classes\n1,2,suspect\n", "of class 'suspect'; known: dead"),
-        ("[1, 2]", "is no calibration set, no defect table"),
+        ("[1, 2]", "is no defect table"),
         ('{"a": ', "its heading cannot be read"),
         ("{HEAD}", "it has no table of pixels"),
         ("{TABLE}[[true, 1, 'x']]}", "its heading cannot be read"),
