@@ -50,7 +50,19 @@ class GlareModel:
 
 
 def glare_transfer(glare: GlareModel, frequency_per_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Transfer H of the glare at spatial frequencies [1/mm], of any shape: 1 at zero, 1 - a far out. [1]"""
+    """Transfer H of the glare: 1 at frequency zero, 1 - a far out.
+
+    Parameters
+    ----------
+    glare : GlareModel
+    frequency_per_mm : array of any shape
+        Spatial frequencies. [1/mm]
+
+    Returns
+    -------
+    transfer : float64 array of the same shape
+        [1]
+    """
     phase = 2.0 * np.pi * glare.length_mm * np.abs(np.asarray(frequency_per_mm, np.float64))
     spread = (1.0 + phase**2) ** -1.5 if glare.kernel == "exponential" else np.exp(-phase)
     return np.asarray(1.0 - glare.fraction + glare.fraction * spread)
@@ -87,12 +99,37 @@ def remove_glare(
 def add_glare(
     corrected_dn: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]] = ()
 ) -> NDArray[np.float32]:
-    """The picture with the glare: undoes `remove_glare` to the rounding of float32. (H, W) float32 [DN]"""
+    """The picture with the glare, as a new plane: undoes `remove_glare` to the rounding of float32.
+
+    Parameters
+    ----------
+    corrected_dn : (H, W) float32
+        From `remove_glare`. Not written to. [DN]
+    glare, shielded_cols : GlareModel, sequence of (int, int)
+        As they were there.
+
+    Returns
+    -------
+    corrected_dn : (H, W) float32
+        [DN]
+    """
     return _filter(corrected_dn, glare, shielded_cols, inverse=False)
 
 
 def glare_variance_gain(glare: GlareModel, shape: tuple[int, int]) -> float:
-    """Factor on the variance of white noise when the glare is removed: mean of 1 / H^2, at most 1 / (1 - a)^2. [1]"""
+    """Factor on the variance of white noise when the glare is removed.
+
+    Parameters
+    ----------
+    glare : GlareModel
+    shape : (int, int)
+        Rows and columns of the picture. [1]
+
+    Returns
+    -------
+    gain : float
+        Mean of 1 / H^2 over the spatial frequencies, at most 1 / (1 - a)^2. [1]
+    """
     rows, cols = (np.arange(0.5, side) / (2.0 * side * glare.pitch_mm) for side in (min(n, 256) for n in shape))
     return float(np.mean(glare_transfer(glare, np.hypot(rows[:, None], cols)) ** -2))
 
@@ -129,7 +166,7 @@ def _filter(
 
 
 @njit(parallel=True, cache=True)
-def _scale(spectrum, fraction, length, exponential, inverse):  # type: ignore[no-untyped-def]
+def _scale(spectrum: NDArray[np.float32], fraction: float, length: float, exponential: bool, inverse: bool) -> None:
     """Multiplies (H, W) cosine coefficients by the transfer, or divides; `length` is pi times that of the glare."""
     rows, cols = spectrum.shape
     for k in prange(rows):

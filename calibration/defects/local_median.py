@@ -17,9 +17,24 @@ BLOCK = 3  # pixels on a side of a block; 7 blocks make the 21 pixels of ASTM E2
 
 
 def local_median(image: NDArray[Any], side: int) -> NDArray[np.float32]:
-    """Median of the `side` x `side` pixels around each pixel, of those on the panel that are not NaN.
+    """Median of the square around each pixel, over its pixels on the panel that are not NaN.
 
-    The side is odd and at most 9. A pixel without any such neighbour gets NaN.
+    Parameters
+    ----------
+    image : (H, W)
+        Real numbers, taken as float32.
+    side : int
+        Of the square: 3, 5, 7 or 9. [1]
+
+    Returns
+    -------
+    median : (H, W) float32
+        NaN where the square holds no number.
+
+    Raises
+    ------
+    ValueError
+        If the side is another.
     """
     if side not in (3, 5, 7, 9):
         raise ValueError(f"the side of a local median must be 3, 5, 7 or 9, got {side}")
@@ -37,20 +52,46 @@ def block_median(image: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def area_median(blocks: NDArray[np.float32], classes: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Median of the 7 x 7 blocks around each block (at the border: of the nearest 7 x 7), over those of its class."""
+    """Median of the 7 x 7 blocks around each block, over those of its own class.
+
+    Parameters
+    ----------
+    blocks : (R, C) float32
+        From `block_median`.
+    classes : (R, C) bool
+        Which of two classes each block belongs to.
+
+    Returns
+    -------
+    median : (R, C) float32
+        At the border over the nearest 7 x 7 blocks of the panel.
+    """
     out = np.empty(blocks.shape, np.float32)
     _area_median(blocks, np.ascontiguousarray(classes), out)
     return out
 
 
 def blocks_to_pixels(blocks: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Each pixel gets the value of its block."""
+    """Blocks as pixels, each with the value of its block.
+
+    Parameters
+    ----------
+    blocks : (R, C)
+        From `block_median` or `area_median`.
+    shape : (int, int)
+        Rows and columns of the panel. [1]
+
+    Returns
+    -------
+    pixels : (H, W)
+        Of the same type.
+    """
     rows, cols = np.arange(shape[0]) // BLOCK, np.arange(shape[1]) // BLOCK
     return np.asarray(blocks[rows[:, None], cols[None, :]])
 
 
 @njit(cache=True)
-def _median(values, count):  # type: ignore[no-untyped-def]
+def _median(values: NDArray[np.float32], count: int) -> float:
     """Median of the first `count` values by partial selection (Hoare); reorders them."""
     middle, low, high = count // 2, 0, count - 1
     while low < high:
@@ -70,15 +111,15 @@ def _median(values, count):  # type: ignore[no-untyped-def]
         if middle < i:
             high = j
     if count % 2:
-        return values[middle]
+        return float(values[middle])
     below = values[0]
     for k in range(1, middle):
         below = max(below, values[k])
-    return 0.5 * (below + values[middle])
+    return float(0.5 * (below + values[middle]))
 
 
 @njit(cache=True)
-def _next_above(values, m):  # type: ignore[no-untyped-def]
+def _next_above(values: NDArray[np.float32], m: np.float32) -> tuple[np.float32, int]:
     """The smallest value above m, and how often it is there."""
     found, times = np.float32(np.inf), 0
     for v in values:
@@ -90,7 +131,7 @@ def _next_above(values, m):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _next_below(values, m):  # type: ignore[no-untyped-def]
+def _next_below(values: NDArray[np.float32], m: np.float32) -> tuple[np.float32, int]:
     """The largest value below m, and how often it is there."""
     found, times = np.float32(-np.inf), 0
     for v in values:
@@ -102,7 +143,7 @@ def _next_below(values, m):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _local_median(image, reach, out):  # type: ignore[no-untyped-def]
+def _local_median(image: NDArray[np.float32], reach: int, out: NDArray[np.float32]) -> None:
     """(H, W) to (H, W) float32, NaN left out; writes every element of `out`.
 
     The window moves along a row and keeps how many of its values lie below its last median, and how many equal it;
@@ -148,7 +189,7 @@ def _local_median(image, reach, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _block_median(image, out):  # type: ignore[no-untyped-def]
+def _block_median(image: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """(H, W) to (ceil(H/3), ceil(W/3)) float32; writes every element of `out`."""
     rows, cols = image.shape
     for i in prange(out.shape[0]):
@@ -163,7 +204,7 @@ def _block_median(image, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _area_median(blocks, classes, out):  # type: ignore[no-untyped-def]
+def _area_median(blocks: NDArray[np.float32], classes: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
     """Blocks and their classes to the median over 7 x 7 blocks of the same class; writes every element of `out`."""
     rows, cols = blocks.shape
     for i in prange(rows):
