@@ -24,7 +24,6 @@ from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, lay
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
 from radiography.noise import draw_portions
-from radiography.panel.direct_detection import diode_portions
 from radiography.panel.maps import PanelMaps, draw_panel_maps
 from radiography.panel.panel import (
     Panel,
@@ -34,7 +33,7 @@ from radiography.panel.panel import (
     emission_weighted_quantum_efficiency,
     lag_exposure_factor,
 )
-from radiography.panel.photodiode import collect_charge
+from radiography.panel.photodiode import collect_charge, diode_portions
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import trap_charge
 from radiography.projection.geometry import Geometry

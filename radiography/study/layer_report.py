@@ -20,8 +20,8 @@ from radiography.light.by_depth import collected_fraction, emerging_spectrum, op
 from radiography.light.layer_light import DEPTHS, HISTORIES, PHOTONS, layer_light, spread_of_beam
 from radiography.light.scintillator import Scintillator, glare_transfer, layer_material
 from radiography.light.transport import FREQUENCY_PER_MM, LightTransport
-from radiography.panel.direct_detection import diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
+from radiography.panel.photodiode import diode_portions
 
 DOSES_UGY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # of DQE(0) against dose
 ALIASES = np.arange(-16, 17)  # orders of sampling; half of them leave out 1 % of a noise that the layer does not blur
