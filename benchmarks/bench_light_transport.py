@@ -77,7 +77,7 @@ def time_kernel(layer: TurbidLayer | ColumnarLayer, thickness_um: float, photons
         start = time.perf_counter()
         transport = trace_light(layer, thickness_um, photons, np.random.default_rng(1))
         rates.append(photons / (time.perf_counter() - start))
-    mean, error = optical_transfer(transport, np.ones_like(transport.depth_um))
+    mean, error = optical_transfer(transport, np.full(transport.depth_um.size, 1 / transport.depth_um.size))
     at_2 = int(np.searchsorted(transport.frequency_per_mm, 2.0))
     return [*rates, float(transport.collected.mean()), float(mean[at_2]), float(error[at_2])]
 

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom
-from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.beam.attenuation import Material, material
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.decay import emit_light
 from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, layer_material
+from radiography.light.scintillator import Scintillator, layer_transmission
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
 from radiography.noise import draw_portions
 from radiography.panel.maps import PanelMaps, draw_panel_maps
@@ -441,8 +441,7 @@ def _absorption_weights(
     """What each energy bin gives a sample of the layer, a coated diode and a bare one: see `Acquisition`."""
     energy_keV = spectrum.energy_keV
     incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
-    thickness_mm = scintillator.thickness_um * 1e-3
-    behind_layer = np.exp(-linear_attenuation_per_mm(layer_material(scintillator), energy_keV) * thickness_mm)
+    behind_layer = layer_transmission(scintillator, energy_keV)
     portions = [light.quanta, light.light, light.light_square, light.light * spread.departure_weight]
     bare_diode = diode_portions(panel.photodiode, energy_keV, HISTORIES) * incident
     return np.stack(portions) * (incident / samples_per_pixel**2), bare_diode * behind_layer, bare_diode

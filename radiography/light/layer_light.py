@@ -1,7 +1,7 @@
 """What a scintillating layer makes of one X-ray photon: how much light at the diodes, how it varies, how it spreads.
 
-X-ray interaction (`absorption`) and light transport (`light_transport`) are known by depth; here they meet, energy by
-energy. A frame, a report and a fit all start from the same `LayerLight`.
+The energy that X-rays leave and the light that reaches the diodes are known by depth; here they meet, energy by energy.
+A frame, a report and a fit all start from the same `LayerLight`.
 """
 
 from __future__ import annotations
@@ -9,21 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
-from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
+from radiography.interaction.absorption import LayerResponse, cached_layer_response, energy_grid_keV
 from radiography.interaction.beam_absorption import frame_weights
+from radiography.light.by_depth import (
+    collected_fraction,
+    collected_square,
+    emerging_lines,
+    noise_transfer,
+    optical_transfer,
+)
 from radiography.light.scintillator import Glare, Scintillator, Spread, glare_transfer, layer_material, spread_transfer
-from radiography.light.transport import FREQUENCY_PER_MM, LightTransport, cached_light_transport
+from radiography.light.transport import FREQUENCY_PER_MM, FWHM_PER_SIGMA, LightTransport, cached_light_transport
 
 HISTORIES = 100_000  # X-rays per energy: standard error of the mean absorbed energy below 0.2 %
 PHOTONS = 400_000  # light photons: standard error of the MTF at 2 /mm about 0.001
-DEPTHS = 20
-FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+DEPTHS = 20  # layers of equal thickness in which X-rays and light meet
+SPREAD_LINES = 401  # equally likely wavelengths that stand for the line of a measured or fitted spread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,6 +48,8 @@ class LayerLight:
         Fraction of the incident photons that leave energy in the layer. [1]
     absorbed_keV, absorbed_square_keV2 : (E,) float64
         Mean energy that one incident photon leaves, and mean of its square. [keV, keV2]
+    depth_fraction : (E, K) float64
+        Fraction of that energy left in K layers of equal thickness, the first where the X-rays enter. [1]
     light, light_square : (E,) float64
         Mean number of photons at the diodes for one incident photon, and mean of its square but for the counting
         noise of the light photons themselves. [1]
@@ -66,6 +76,7 @@ class LayerLight:
     quanta: FloatArray
     absorbed_keV: FloatArray
     absorbed_square_keV2: FloatArray
+    depth_fraction: FloatArray
     light: FloatArray
     light_square: FloatArray
     frequency_per_mm: FloatArray
@@ -139,16 +150,15 @@ def layer_light(
 
     Notes
     -----
-    With e(z) the fraction of a quantum's energy left at depth z, g(z) the fraction of light collected and T(f, z) its
-    transfer, signal goes as sum e g T and noise power as sum e g^2 T^2 [1]_, each times the X-ray part of its own.
-    The depths of one quantum's several places of absorption count as one.
+    The sums over depth are those of `by_depth`: signal goes as sum w g T and noise power as sum w g^2 T^2 [1]_, with
+    energy fraction w, collection g and transfer T, each times the transfer of the absorbed energy. A quantum that
+    leaves its energy at several places is taken to leave it at one depth.
 
     References
     ----------
     .. [1] Lubberts, "Random noise produced by x-ray fluorescent screens", J. Opt. Soc. Am. 58, 1475 (1968).
     """
     energies = np.array(energy_keV, dtype=np.float64, ndmin=1)
-    frequency = np.array(FREQUENCY_PER_MM)
     material, thickness_mm = layer_material(scintillator), scintillator.thickness_um * 1e-3
     response = cached_layer_response(
         material,
@@ -156,16 +166,11 @@ def layer_light(
         energy_grid_keV(material, float(energies[0]), float(energies[-1]) + 1e-6),
         histories,
         depths=DEPTHS,
-        frequency_per_mm=frequency,
+        frequency_per_mm=np.array(FREQUENCY_PER_MM),
     )
-    quanta, absorbed, square = frame_weights(response, energies)
-    xray = _between(response.energy_keV, response.signal_transfer, energies)
-    xray_noise = _between(response.energy_keV, response.noise_transfer, energies)
-    fraction = _between(response.energy_keV, response.depth_fraction, energies)
-    yield_per_keV = scintillator.light.yield_per_keV
-    common = (energies, quanta, absorbed, square)
+    absorbed = _absorbed_at(response, energies)
     if scintillator.spread is not None:
-        return _from_spread(scintillator.spread, scintillator.glare, yield_per_keV, frequency, *common)
+        return _light_of_spread(scintillator, scintillator.spread, absorbed)
     if scintillator.transport is None:
         raise ValueError(f"scintillator '{scintillator.name}' needs [transport] or [spread]")
     transport = cached_light_transport(
@@ -176,26 +181,7 @@ def layer_light(
         progress=progress,
         cache_folder=light_cache,
     )
-    collected = transport.collected
-    light_fraction, square_fraction = fraction @ collected, fraction @ collected**2
-    optical = (fraction * collected) @ transport.transfer / np.maximum(light_fraction, 1e-300)[:, None]
-    optical_noise = (fraction * collected**2) @ transport.transfer**2 / np.maximum(square_fraction, 1e-300)[:, None]
-    emission = (np.mean(fraction, axis=0) * collected) @ transport.spectrum
-    return LayerLight(
-        *common,
-        yield_per_keV * absorbed * light_fraction,
-        yield_per_keV**2 * square * square_fraction,
-        frequency,
-        xray * optical,
-        xray_noise * optical_noise,
-        xray,
-        optical,
-        transport.wavelength_nm,
-        emission / emission.sum(),
-        "transport",
-        transport,
-        scintillator.glare,
-    )
+    return _light_of_transport(scintillator, transport, absorbed)
 
 
 def spread_of_beam(light: LayerLight, fluence: npt.ArrayLike) -> BeamSpread:
@@ -230,46 +216,89 @@ def spread_of_beam(light: LayerLight, fluence: npt.ArrayLike) -> BeamSpread:
     power = np.asarray(fluence) * light.light_square
     noise = np.sqrt(np.maximum(power @ light.noise_transfer / power.sum(), 0.0))
     return BeamSpread(
-        departure_weight,
-        _at(light.frequency_per_mm, mean, light.glare),
-        _at(light.frequency_per_mm, departure, light.glare),
-        _at(light.frequency_per_mm, noise, light.glare),
-        float(error[weight > 0.01].max(initial=0.0)),
+        departure_weight=departure_weight,
+        mean_at=_at(light.frequency_per_mm, mean, light.glare),
+        departure_at=_at(light.frequency_per_mm, departure, light.glare),
+        noise_at=_at(light.frequency_per_mm, noise, light.glare),
+        largest_error=float(error[weight > 0.01].max(initial=0.0)),
     )
 
 
-def _from_spread(
-    spread: Spread,
-    glare: Glare | None,
-    yield_per_keV: float,
-    frequency: FloatArray,
-    energies: FloatArray,
-    quanta: FloatArray,
-    absorbed: FloatArray,
-    square: FloatArray,
-) -> LayerLight:
-    """The same from a measured or fitted spread: one transfer for all energies, its square for the noise."""
-    transfer = np.broadcast_to(spread_transfer(spread, frequency), (energies.size, frequency.size))
-    per_keV = yield_per_keV * spread.collection_fraction
-    deviates = ndtri((np.arange(401) + 0.5) / 401)
-    wavelength_nm = spread.emission.peak_nm + spread.emission.fwhm_nm / FWHM_PER_SIGMA * deviates
+class _Absorbed(NamedTuple):
+    """What one X-ray photon of each of E energies leaves in the layer; names and units as in `LayerLight`."""
+
+    energy_keV: FloatArray
+    quanta: FloatArray
+    absorbed_keV: FloatArray
+    absorbed_square_keV2: FloatArray
+    depth_fraction: FloatArray
+    signal_transfer: FloatArray  # (E, F), of the absorbed energy alone [1]
+    noise_transfer: FloatArray  # (E, F), likewise [1]
+
+
+def _absorbed_at(response: LayerResponse, energy_keV: FloatArray) -> _Absorbed:
+    """The response of the layer at other energies."""
+    quanta, absorbed_keV, absorbed_square_keV2 = frame_weights(response, energy_keV)
+    return _Absorbed(
+        energy_keV=energy_keV,
+        quanta=quanta,
+        absorbed_keV=absorbed_keV,
+        absorbed_square_keV2=absorbed_square_keV2,
+        depth_fraction=_between(response.energy_keV, response.depth_fraction, energy_keV),
+        signal_transfer=_between(response.energy_keV, response.signal_transfer, energy_keV),
+        noise_transfer=_between(response.energy_keV, response.noise_transfer, energy_keV),
+    )
+
+
+def _light_of_transport(scintillator: Scintillator, transport: LightTransport, absorbed: _Absorbed) -> LayerLight:
+    """Light of a layer whose optics are followed: X-rays and light meet at each depth."""
+    yield_per_keV, by_depth = scintillator.light.yield_per_keV, absorbed.depth_fraction
+    optical = optical_transfer(transport, by_depth)[0]
     return LayerLight(
-        energies,
-        quanta,
-        absorbed,
-        square,
-        per_keV * absorbed,
-        per_keV**2 * square / spread.swank_optical,
-        frequency,
-        transfer,
-        transfer**2,
-        np.ones_like(transfer),
-        transfer,
-        wavelength_nm,
-        np.full(401, 1.0 / 401),
-        spread.origin,
-        None,
-        glare,
+        energy_keV=absorbed.energy_keV,
+        quanta=absorbed.quanta,
+        absorbed_keV=absorbed.absorbed_keV,
+        absorbed_square_keV2=absorbed.absorbed_square_keV2,
+        depth_fraction=by_depth,
+        light=yield_per_keV * absorbed.absorbed_keV * collected_fraction(transport, by_depth)[0],
+        light_square=yield_per_keV**2 * absorbed.absorbed_square_keV2 * collected_square(transport, by_depth),
+        frequency_per_mm=np.array(FREQUENCY_PER_MM),
+        signal_transfer=absorbed.signal_transfer * optical,
+        noise_transfer=absorbed.noise_transfer * noise_transfer(transport, by_depth),
+        xray_transfer=absorbed.signal_transfer,
+        optical_transfer=optical,
+        wavelength_nm=transport.wavelength_nm,
+        emission=emerging_lines(transport, np.mean(by_depth, axis=0)),
+        origin="transport",
+        transport=transport,
+        glare=scintillator.glare,
+    )
+
+
+def _light_of_spread(scintillator: Scintillator, spread: Spread, absorbed: _Absorbed) -> LayerLight:
+    """Light of a layer with a measured or fitted spread: one transfer for all energies, its square for the noise."""
+    frequency = np.array(FREQUENCY_PER_MM)
+    transfer = np.broadcast_to(spread_transfer(spread, frequency), (absorbed.energy_keV.size, frequency.size))
+    per_keV = scintillator.light.yield_per_keV * spread.collection_fraction
+    fraction = (np.arange(SPREAD_LINES) + 0.5) / SPREAD_LINES
+    return LayerLight(
+        energy_keV=absorbed.energy_keV,
+        quanta=absorbed.quanta,
+        absorbed_keV=absorbed.absorbed_keV,
+        absorbed_square_keV2=absorbed.absorbed_square_keV2,
+        depth_fraction=absorbed.depth_fraction,
+        light=per_keV * absorbed.absorbed_keV,
+        light_square=per_keV**2 * absorbed.absorbed_square_keV2 / spread.swank_optical,
+        frequency_per_mm=frequency,
+        signal_transfer=transfer,
+        noise_transfer=transfer**2,
+        xray_transfer=np.ones_like(transfer),
+        optical_transfer=transfer,
+        wavelength_nm=spread.emission.peak_nm + spread.emission.fwhm_nm / FWHM_PER_SIGMA * ndtri(fraction),
+        emission=np.full(SPREAD_LINES, 1.0 / SPREAD_LINES),
+        origin=spread.origin,
+        transport=None,
+        glare=scintillator.glare,
     )
 
 

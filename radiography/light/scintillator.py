@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from calibration.limits import STRICT, FractionAboveZero, Positive
-from radiography.beam.attenuation import Material, material, mixture
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material, mixture
 from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer
 
 FloatArray = npt.NDArray[np.float64]
@@ -117,6 +117,30 @@ def layer_material(scintillator: Scintillator) -> Material:
     return mixture(scintillator.name, parts, source=f"scintillator file '{scintillator.name}'")
 
 
+def layer_transmission(scintillator: Scintillator, energy_keV: FloatArray) -> FloatArray:
+    """Fraction of the photons that pass the layer without any interaction, at normal incidence.
+
+    Parameters
+    ----------
+    scintillator : Scintillator
+        The layer.
+    energy_keV : (E,) float64
+        Photon energies. [keV]
+
+    Returns
+    -------
+    transmission : (E,) float64
+        [1]
+
+    Raises
+    ------
+    ValueError
+        If a part of the layer is not a known material, or an energy is out of range.
+    """
+    thickness_mm = scintillator.thickness_um * 1e-3
+    return np.asarray(np.exp(-linear_attenuation_per_mm(layer_material(scintillator), energy_keV) * thickness_mm))
+
+
 def spread_transfer(spread: Spread, frequency_per_mm: FloatArray) -> FloatArray:
     """Modulation transfer of a measured or fitted spread at given frequencies. [1]
 
@@ -146,7 +170,24 @@ def spread_transfer(spread: Spread, frequency_per_mm: FloatArray) -> FloatArray:
 
 
 def glare_transfer(glare: Glare | None, frequency_per_mm: FloatArray) -> FloatArray:
-    """Transfer of the glare, (F,): 1 - a + a (1 + (2 pi f b)^2)^(-3/2) for a fraction a, length b; 1 without. [1]"""
+    """Modulation transfer of the glare.
+
+    Parameters
+    ----------
+    glare : Glare or None
+        Fraction and length; None for no glare.
+    frequency_per_mm : (F,) float64
+        Spatial frequency. [1/mm]
+
+    Returns
+    -------
+    transfer : (F,) float64
+        1 at zero frequency, and everywhere without glare. [1]
+
+    Notes
+    -----
+    1 - a + a (1 + (2 pi f b)^2)^(-3/2), the transform of an exponential spread of length b that holds the fraction a.
+    """
     frequency = np.asarray(frequency_per_mm, dtype=np.float64)
     if glare is None:
         return np.ones_like(frequency)

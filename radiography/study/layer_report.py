@@ -7,19 +7,18 @@ X-rays, light photons and electrons, in closed form. Nothing here is fitted and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.attenuation import linear_attenuation_per_mm
 from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
-from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
-from radiography.light.by_depth import collected_fraction, emerging_spectrum, optical_transfer
-from radiography.light.layer_light import DEPTHS, HISTORIES, PHOTONS, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, glare_transfer, layer_material
-from radiography.light.transport import FREQUENCY_PER_MM, LightTransport
+from radiography.light.by_depth import collected_fraction, emerging_spectrum, light_ends, optical_transfer
+from radiography.light.layer_light import HISTORIES, PHOTONS, BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.scintillator import Scintillator, glare_transfer, layer_transmission
+from radiography.light.transport import LightTransport
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
 from radiography.panel.photodiode import diode_portions
 
@@ -183,123 +182,129 @@ def report_layer(
     at_panel = spectrum.fluence_per_mm2 / kerma  # per uGy, as is everything below until a dose comes in
     at_layer = at_panel * cover_transmission(panel, energy)
     light = layer_light(scintillator, energy, histories=histories, photons=photons, progress=progress)
-    spread = spread_of_beam(light, at_layer)
-    frequency = light.frequency_per_mm
-    incident, quanta, absorbed, absorbed_square, photons_out, square_out = (
-        float(weight @ fluence)
-        for weight, fluence in (
-            (np.ones_like(energy), at_panel),
-            (light.quanta, at_layer),
-            (light.absorbed_keV, at_layer),
-            (light.absorbed_square_keV2, at_layer),
-            (light.light, at_layer),
-            (light.light_square, at_layer),
-        )
-    )
+    beam = _beam_sums(light, at_panel, at_layer)
     quantum_efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
-    charge = panel.photodiode.fill_factor * quantum_efficiency
-    pitch_mm, aperture_mm = panel.pixels.pitch_mm, panel.pixels.aperture_mm
-    area = pitch_mm**2
+    charge = panel.photodiode.fill_factor * quantum_efficiency  # electrons for a light photon
+    behind_layer = at_layer * layer_transmission(scintillator, energy)
+    pixel = _pixel(panel, beam, charge, _direct_electrons(panel, energy, histories) @ behind_layer)
+    optics = _optics(scintillator, light, at_layer)
 
-    # one pixel, per uGy: electrons, and their variance by its causes
-    from_light = area * charge * photons_out
-    behind = np.exp(-linear_attenuation_per_mm(layer_material(scintillator), energy) * scintillator.thickness_um * 1e-3)
-    from_diode, diode_variance = area * (_direct_electrons(panel, energy, histories) @ (at_layer * behind))
-    signal = from_light + from_diode
-    quantum_variance = area * charge**2 * square_out
-    per_dose_variance = quantum_variance + from_light + diode_variance
-    readout = panel.readout
-    electronic = (
-        readout.reset_noise_electrons**2 + readout.amplifier_noise_electrons**2 + readout.electrons_per_dn**2 / 12
-    )
     doses = np.array(DOSES_UGY)
-    per_pixel = (electronic, incident * area)
-    dqe0_at = _dqe0(np.append(doses, air_kerma_uGy), signal, per_dose_variance, *per_pixel)
-    light_only = _dqe0(np.array([air_kerma_uGy]), from_light, quantum_variance + from_light, *per_pixel)
-
-    # spatial frequency
-    xray = (at_layer * light.light) @ light.xray_transfer / photons_out
-    transfer = spread.mean_at(frequency)  # glare included
-    aperture = np.sinc(frequency * aperture_mm)
-    fraction = from_diode / signal
-    mtf = (1.0 - fraction) * transfer * aperture + fraction * np.sinc(frequency * pitch_mm)
-    mtf = mtf / mtf[0]  # 1 at zero frequency but for rounding
-    folded = _aliased(lambda f: spread.noise_at(f) ** 2, frequency, panel)
-    to_nps = area / (signal**2 * air_kerma_uGy)
-    nps = [
-        to_nps * part for part in (quantum_variance * folded, from_light, diode_variance, electronic / air_kerma_uGy)
-    ]
-    quantum, counting, direct, electronic_nps = (np.broadcast_to(part, frequency.shape) for part in nps)
-    dqe = mtf**2 / (incident * air_kerma_uGy * (quantum + counting + direct + electronic_nps))
-
-    swank = photons_out**2 / (quanta * square_out)
-    swank_xray = absorbed**2 / (quanta * absorbed_square)
-    optical_error, collection_error, ledger, peak_nm, fwhm_nm = np.zeros_like(frequency), 0.0, {}, 0.0, 0.0
-    if light.transport is not None:
-        depth_fraction = _depth_fraction(scintillator, energy, at_layer * light.absorbed_keV, histories)
-        optical_error = optical_transfer(light.transport, depth_fraction)[1]
-        collection_error = collected_fraction(light.transport, depth_fraction)[1]
-        ledger = _light_ledger(light.transport, depth_fraction)
-        peak_nm, fwhm_nm = _line(light.transport, depth_fraction)
-    elif scintillator.spread is not None:
-        peak_nm, fwhm_nm = scintillator.spread.emission.peak_nm, scintillator.spread.emission.fwhm_nm
+    dqe0_at = _dqe0(np.append(doses, air_kerma_uGy), pixel)
+    deaf = replace(pixel, from_diode=0.0, diode_variance=0.0)  # as if X-rays freed no charge in the diode itself
+    spread = spread_of_beam(light, at_layer)
+    factors = _mtf_factors(light, at_layer, spread, panel)
+    direct_fraction = pixel.from_diode / pixel.signal
+    mtf = _presampled_mtf(factors, direct_fraction, panel)
+    nps = _noise_power(pixel, spread, factors.frequency_per_mm, panel, air_kerma_uGy)
+    swank = beam.light**2 / (beam.quanta * beam.light_square)
+    swank_xray = beam.absorbed_keV**2 / (beam.quanta * beam.absorbed_square_keV2)
     return LayerReport(
         scintillator=scintillator.name,
         origin=light.origin,
         thickness_um=scintillator.thickness_um,
         air_kerma_uGy=air_kerma_uGy,
-        frequency_per_mm=frequency,
+        frequency_per_mm=factors.frequency_per_mm,
         mtf=mtf,
-        mtf_error=(1.0 - fraction) * xray * glare_transfer(light.glare, frequency) * aperture * optical_error,
-        xray_mtf=xray,
-        optical_mtf=transfer / xray,
-        aperture_mtf=aperture,
-        quantum_detection_efficiency=quanta / incident,
-        absorbed_energy_fraction=absorbed / float(at_panel @ energy),
-        cover_transmission=float(at_layer.sum()) / incident,
+        mtf_error=(1.0 - direct_fraction) * factors.xray * factors.glare * factors.aperture * optics.transfer_error,
+        xray_mtf=factors.xray,
+        optical_mtf=factors.layer / factors.xray,
+        aperture_mtf=factors.aperture,
+        quantum_detection_efficiency=beam.quanta / beam.incident,
+        absorbed_energy_fraction=beam.absorbed_keV / float(at_panel @ energy),
+        cover_transmission=float(at_layer.sum()) / beam.incident,
         swank_xray=swank_xray,
         swank_optical=swank / swank_xray,
-        light_per_quantum=photons_out / quanta,
-        light_to_diode_fraction=photons_out / (scintillator.light.yield_per_keV * absorbed),
-        light_to_diode_error=collection_error,
-        ledger=ledger,
-        emission_peak_nm=peak_nm,
-        emission_fwhm_nm=fwhm_nm,
+        light_per_quantum=beam.light / beam.quanta,
+        light_to_diode_fraction=beam.light / (scintillator.light.yield_per_keV * beam.absorbed_keV),
+        light_to_diode_error=optics.collection_error,
+        ledger=optics.ledger,
+        emission_peak_nm=optics.peak_nm,
+        emission_fwhm_nm=optics.fwhm_nm,
         quantum_efficiency=quantum_efficiency,
-        electrons_per_absorbed_quantum=charge * photons_out / quanta,
-        electrons_per_uGy=signal,
-        direct_signal_fraction=fraction,
-        electronic_noise_electrons=float(np.sqrt(electronic)),
-        crossover_uGy=electronic / quantum_variance,
-        saturation_uGy=panel.photodiode.full_well_electrons / signal,
+        electrons_per_absorbed_quantum=charge * beam.light / beam.quanta,
+        electrons_per_uGy=pixel.signal,
+        direct_signal_fraction=direct_fraction,
+        electronic_noise_electrons=float(np.sqrt(pixel.electronic_variance)),
+        crossover_uGy=pixel.electronic_variance / pixel.quantum_variance,
+        saturation_uGy=panel.photodiode.full_well_electrons / pixel.signal,
         dose_uGy=doses,
         dqe0_at_dose=dqe0_at[:-1],
         dqe0=float(dqe0_at[-1]),
-        dqe0_light_only=float(light_only[0]),
-        nyquist_per_mm=0.5 / pitch_mm,
-        dqe=dqe,
-        nps_quantum=quantum,
-        nps_light=counting,
-        nps_direct=direct,
-        nps_electronic=electronic_nps,
+        dqe0_light_only=float(_dqe0(np.array([air_kerma_uGy]), deaf)[0]),
+        nyquist_per_mm=0.5 / panel.pixels.pitch_mm,
+        dqe=mtf**2 / (beam.incident * air_kerma_uGy * nps.total),
+        nps_quantum=nps.quantum,
+        nps_light=nps.light,
+        nps_direct=nps.direct,
+        nps_electronic=nps.electronic,
     )
 
 
-def _dqe0(dose_uGy: FloatArray, signal: float, variance: float, electronic: float, quanta: float) -> FloatArray:
-    """DQE(0) at doses (D,) of a pixel with signal, variance and quanta per uGy, and electronic variance. [1]"""
-    return np.asarray((dose_uGy * signal) ** 2 / (dose_uGy * quanta * (dose_uGy * variance + electronic)))
+@dataclass(frozen=True)
+class _BeamSums:
+    """A beam of 1 uGy: quanta at the panel, and what they give the layer. [1/mm2, keV/mm2, keV2/mm2]"""
+
+    incident: float
+    quanta: float
+    absorbed_keV: float
+    absorbed_square_keV2: float
+    light: float
+    light_square: float
 
 
-def _light_ledger(transport: LightTransport, depth_fraction: FloatArray) -> dict[str, float]:
-    """Fractions of the light that end in the diodes, in the layer, at the cover and far away; they sum to 1. [1]"""
-    weight = depth_fraction / depth_fraction.sum() / transport.started
-    ends = {
-        "diodes": transport.detected,
-        "layer": transport.absorbed,
-        "cover": transport.lost_at_cover,
-        "strayed": transport.strayed,
-    }
-    return {end: float(weight @ count) for end, count in ends.items()}
+def _beam_sums(light: LayerLight, at_panel: FloatArray, at_layer: FloatArray) -> _BeamSums:
+    """Sums over the energies of a beam, from its photons at the panel and behind the cover, (E,) each. [1/mm2]"""
+    return _BeamSums(
+        incident=float(np.ones_like(at_panel) @ at_panel),
+        quanta=float(light.quanta @ at_layer),
+        absorbed_keV=float(light.absorbed_keV @ at_layer),
+        absorbed_square_keV2=float(light.absorbed_square_keV2 @ at_layer),
+        light=float(light.light @ at_layer),
+        light_square=float(light.light_square @ at_layer),
+    )
+
+
+@dataclass(frozen=True)
+class _Pixel:
+    """One pixel at 1 uGy: its quanta [1], charge by origin [electrons], variance of that by cause. [electrons2]
+
+    Counting the light has a variance of as many electrons squared as ``from_light`` has electrons. The electronic
+    variance is that of a frame, at any dose.
+    """
+
+    quanta: float
+    from_light: float
+    from_diode: float
+    quantum_variance: float
+    diode_variance: float
+    electronic_variance: float
+
+    @property
+    def signal(self) -> float:
+        """Charge. [electrons]"""
+        return self.from_light + self.from_diode
+
+    @property
+    def variance(self) -> float:
+        """Variance but for the electronics. [electrons2]"""
+        return self.quantum_variance + self.from_light + self.diode_variance
+
+
+def _pixel(panel: Panel, beam: _BeamSums, charge: float, direct: FloatArray) -> _Pixel:
+    """A pixel in a beam, with electrons per light photon, and charge and variance of the diode's own X-rays. [1/mm2]"""
+    area, readout = panel.pixels.pitch_mm**2, panel.readout
+    from_diode, diode_variance = area * direct
+    return _Pixel(
+        quanta=beam.incident * area,
+        from_light=area * charge * beam.light,
+        from_diode=from_diode,
+        quantum_variance=area * charge**2 * beam.light_square,
+        diode_variance=diode_variance,
+        electronic_variance=readout.reset_noise_electrons**2
+        + readout.amplifier_noise_electrons**2
+        + readout.electrons_per_dn**2 / 12,
+    )
 
 
 def _direct_electrons(panel: Panel, energy_keV: FloatArray, histories: int) -> FloatArray:
@@ -309,21 +314,94 @@ def _direct_electrons(panel: Panel, energy_keV: FloatArray, histories: int) -> F
     return np.stack([energy * per_keV, square * per_keV**2])
 
 
-def _depth_fraction(
-    scintillator: Scintillator, energy_keV: FloatArray, weight: FloatArray, histories: int
-) -> FloatArray:
-    """Energy left at each depth by the whole beam, (K,), from the response that `layer_light` used."""
-    layer = layer_material(scintillator)
-    response = cached_layer_response(
-        layer,
-        scintillator.thickness_um * 1e-3,
-        energy_grid_keV(layer, float(energy_keV[0]), float(energy_keV[-1]) + 1e-6),
-        histories,
-        depths=DEPTHS,
-        frequency_per_mm=FREQUENCY_PER_MM,
+def _dqe0(dose_uGy: FloatArray, pixel: _Pixel) -> FloatArray:
+    """DQE(0) at doses (D,). [1]"""
+    noise = dose_uGy * pixel.variance + pixel.electronic_variance
+    return np.asarray((dose_uGy * pixel.signal) ** 2 / (dose_uGy * pixel.quanta * noise))
+
+
+class _MtfFactors(NamedTuple):
+    """Modulation transfers, (F,) each; that of the layer is of X-rays, light and glare together. [1]"""
+
+    frequency_per_mm: FloatArray
+    xray: FloatArray
+    glare: FloatArray
+    layer: FloatArray
+    aperture: FloatArray
+
+
+def _mtf_factors(light: LayerLight, at_layer: FloatArray, spread: BeamSpread, panel: Panel) -> _MtfFactors:
+    """What blurs the light of a beam before the pixels are sampled."""
+    frequency, weight = light.frequency_per_mm, at_layer * light.light
+    return _MtfFactors(
+        frequency_per_mm=frequency,
+        xray=weight @ light.xray_transfer / float(light.light @ at_layer),
+        glare=glare_transfer(light.glare, frequency),
+        layer=spread.mean_at(frequency),
+        aperture=np.sinc(frequency * panel.pixels.aperture_mm),
     )
-    by_energy = [np.interp(energy_keV, response.energy_keV, fraction) for fraction in response.depth_fraction.T]
-    return np.array([float(fraction @ weight) for fraction in by_energy])
+
+
+def _presampled_mtf(factors: _MtfFactors, direct_fraction: float, panel: Panel) -> FloatArray:
+    """MTF (F,) of light, and of the fraction of the signal that only the whole pixel blurs. [1]"""
+    of_pixel = np.sinc(factors.frequency_per_mm * panel.pixels.pitch_mm)
+    mtf = (1.0 - direct_fraction) * factors.layer * factors.aperture + direct_fraction * of_pixel
+    return np.asarray(mtf / mtf[0])  # 1 at zero frequency but for rounding
+
+
+class _NoisePower(NamedTuple):
+    """Noise power of a frame over its squared signal, by cause, (F,) each. [mm2]"""
+
+    quantum: FloatArray
+    light: FloatArray
+    direct: FloatArray
+    electronic: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """Of all causes, (F,). [mm2]"""
+        return self.quantum + self.light + self.direct + self.electronic
+
+
+def _noise_power(
+    pixel: _Pixel, spread: BeamSpread, frequency: FloatArray, panel: Panel, air_kerma_uGy: float
+) -> _NoisePower:
+    """Noise power of a sampled frame: that of the quanta is blurred and aliased, the rest is white."""
+    folded = _aliased(lambda f: spread.noise_at(f) ** 2, frequency, panel)
+    to_nps = panel.pixels.pitch_mm**2 / (pixel.signal**2 * air_kerma_uGy)
+    white = (pixel.from_light, pixel.diode_variance, pixel.electronic_variance / air_kerma_uGy)
+    return _NoisePower(
+        to_nps * (pixel.quantum_variance * folded),
+        *(np.full(frequency.shape, to_nps * variance) for variance in white),
+    )
+
+
+class _Optics(NamedTuple):
+    """What the optical Monte Carlo says of a beam's light: standard errors, where the light ends, its line."""
+
+    transfer_error: FloatArray  # (F,) of the modulation transfer [1]
+    collection_error: float  # of the fraction of the light at the diodes [1]
+    ledger: Mapping[str, float]
+    peak_nm: float
+    fwhm_nm: float
+
+
+def _optics(scintillator: Scintillator, light: LayerLight, at_layer: FloatArray) -> _Optics:
+    """Optics of a beam's light; of a measured or fitted spread only the line is known."""
+    if light.transport is None:
+        line = None if scintillator.spread is None else scintillator.spread.emission
+        peak_nm, fwhm_nm = (0.0, 0.0) if line is None else (line.peak_nm, line.fwhm_nm)
+        return _Optics(np.zeros_like(light.frequency_per_mm), 0.0, {}, peak_nm, fwhm_nm)
+    left_keV = (at_layer * light.absorbed_keV) @ light.depth_fraction
+    depth_fraction = left_keV / left_keV.sum()
+    peak_nm, fwhm_nm = _line(light.transport, depth_fraction)
+    return _Optics(
+        transfer_error=optical_transfer(light.transport, depth_fraction)[1],
+        collection_error=float(collected_fraction(light.transport, depth_fraction)[1]),
+        ledger=light_ends(light.transport, depth_fraction),
+        peak_nm=peak_nm,
+        fwhm_nm=fwhm_nm,
+    )
 
 
 def _aliased(power_at: Callable[[FloatArray], FloatArray], frequency: FloatArray, panel: Panel) -> FloatArray:

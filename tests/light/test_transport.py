@@ -14,9 +14,9 @@ from radiography.light import film_kernels as turbid_kernels
 from radiography.light import transport as light_transport
 from radiography.light.by_depth import (
     collected_fraction,
+    collected_square,
     emerging_spectrum,
-    lubberts_fraction,
-    optical_swank,
+    noise_transfer,
     optical_transfer,
 )
 from radiography.light.optics import EmissionLine, Face, SelfAbsorption, TurbidLayer
@@ -54,7 +54,12 @@ def trace(layer, photons=40_000, thickness_um=THICKNESS_UM, seed=5, **kwargs):
 
 
 def same_everywhere(transport):
-    return np.ones_like(transport.depth_um)
+    return np.full(transport.depth_um.size, 1 / transport.depth_um.size)
+
+
+def absorbed_over(transport, mean_free_path_um):
+    fraction = np.exp(-transport.depth_um / mean_free_path_um)
+    return fraction / fraction.sum()
 
 
 @pytest.fixture(scope="module")
@@ -305,7 +310,7 @@ def test_kernel_agrees_with_slow_numpy(layer):
 def total_at_2_per_mm(layer, photons):
     """Transfer with the sinc of a 139 um pixel, and the light detected, for X-rays of mean free path 320 um."""
     transport = trace(layer, photons)
-    fraction = np.exp(-transport.depth_um / 320.0)
+    fraction = absorbed_over(transport, 320.0)
     mean, _ = optical_transfer(transport, fraction)
     return mean[3] * np.sinc(2 * 0.139), collected_fraction(transport, fraction)[0]
 
@@ -344,7 +349,7 @@ def test_film_agrees_with_an_independent_monte_carlo(layer, transfer, light):
 @pytest.mark.slow
 def test_baseline_film_at_all_frequencies():
     transport = trace(FILM, 2_000_000)
-    fraction = np.exp(-transport.depth_um / 320.0)
+    fraction = absorbed_over(transport, 320.0)
     mean, error = optical_transfer(transport, fraction)
     xray = np.array([1.0, 0.997, 0.992, 0.98, 0.97])  # K fluorescence
     total = mean[:5] * np.sinc(0.139 * transport.frequency_per_mm[:5]) * xray
@@ -360,7 +365,7 @@ def test_baseline_film_at_all_frequencies():
 @pytest.mark.parametrize(("layer", "frequency_per_mm"), [(FILM, 1.0), (CLEAR, 3.0)])
 def test_standard_errors_are_what_repeated_runs_scatter_by(layer, frequency_per_mm):
     runs = [trace(layer, 2000, depths=4, seed=seed, frequency_per_mm=[frequency_per_mm]) for seed in range(120)]
-    fraction = np.ones(4)
+    fraction = np.full(4, 0.25)
     # 120 runs know a standard deviation to 6.5 %; even spacing of the origins within a layer lowers it a little
     transfers, errors = np.array([np.ravel(optical_transfer(run, fraction)) for run in runs]).T
     assert transfers.std() == pytest.approx(errors.mean(), rel=0.2)
@@ -453,12 +458,12 @@ def test_impossible_films_are_refused(key, value):
 
 
 def test_noise_never_falls_faster_than_the_squared_signal(film):
-    fraction = np.exp(-film.depth_um / 320.0)
-    lubberts = lubberts_fraction(film, fraction)
+    fraction = absorbed_over(film, 320.0)
+    lubberts = optical_transfer(film, fraction)[0] ** 2 / noise_transfer(film, fraction)
     assert lubberts[0] == pytest.approx(1.0, abs=1e-12)
     assert np.all((lubberts > 0.2) & (lubberts <= 1 + 1e-12))
-    assert optical_swank(film, fraction) < 1
+    assert collected_fraction(film, fraction)[0] ** 2 < collected_square(film, fraction)
     single = np.zeros(20)
     single[7] = 1.0
-    np.testing.assert_allclose(lubberts_fraction(film, single), 1.0)
-    assert optical_swank(film, single) == pytest.approx(1.0)
+    np.testing.assert_allclose(optical_transfer(film, single)[0] ** 2, noise_transfer(film, single))
+    assert collected_fraction(film, single)[0] ** 2 == pytest.approx(collected_square(film, single))

@@ -106,7 +106,7 @@ def test_standard_error_is_that_of_more_photons(
         # the error of the light alone, evenly over the depths, times the other factors
         assert film.transport is not None
         light = cached_light_transport(film.transport, film.thickness_um, PHOTONS // 15)
-        alone = float(np.interp(frequency, light.frequency_per_mm, optical_transfer(light, np.ones(20))[1]))
+        alone = float(np.interp(frequency, light.frequency_per_mm, optical_transfer(light, np.full(20, 0.05))[1]))
         others = at(few, few.xray_mtf * few.aperture_mtf, frequency) * (1.0 - few.direct_signal_fraction)
         assert error == pytest.approx(alone * others, rel=0.2)
     assert few.light_to_diode_error == pytest.approx(np.sqrt(15.0) * many.light_to_diode_error, rel=0.15)
