@@ -1,4 +1,4 @@
-"""The maps that make a panel its own: offset, response, dark current, noise and defects, drawn once per panel."""
+"""Maps of one panel: offset, response, dark current, noise and defects, drawn once per panel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.noise import standard_normal
-from radiography.panel.panel import LAGGING_FACTOR, LARGEST_CAUGHT, NONLINEARITY_SPREADS, Panel, shielded_columns
+from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, NONLINEARITY_SPREADS, Panel, shielded_columns
 
 DEAD = 1  # no response
 HOT = 2  # dark current far above its neighbours'
@@ -16,13 +16,13 @@ NOISY = 4  # read noise far above its neighbours'
 UNDER = 8  # less than half the response
 LINE = 16  # part of a dead row or column
 NON_LINEAR = 32  # departs far more from a straight response than its neighbours
-LAGGING = 64  # catches far more charge than its neighbours
+LAGGING = 64  # traps far more charge than its neighbours
 
 HOT_ELECTRONS_PER_S = 2.0e6  # assumed: fills a tenth of the full well in about a second
 NOISY_FACTOR = 12.0  # assumed: twice the E2597 limit of six times the median noise
 UNDER_RESPONSE = 0.35  # assumed: below the E2597 limit of 0.6
 DEFECT_NONLINEARITY = 0.35  # assumed: a third of the charge is missing at the full well; rises up to it all the same
-CLUSTERED_SHARE = 0.1  # assumed: fraction of the defects that are clusters of 2 x 2
+CLUSTERED_FRACTION = 0.1  # assumed: fraction of the defects that are clusters of 2 x 2
 
 Array = npt.NDArray[np.float32]
 
@@ -46,7 +46,7 @@ class PanelMaps:
     nonlinearity : (H, W) float32, or None
         n of a charge q that is held as q (1 - n q / full well); None where all pixels are linear. [1]
     lag_factor : (H, W) float32, or None
-        Captured fractions relative to the panel's; None where all are the panel's. [1]
+        Trapped fractions relative to the panel's; None where all are the panel's. [1]
     """
 
     offset_dn: Array
@@ -62,10 +62,10 @@ def draw_panel_maps(panel: Panel) -> PanelMaps:
     """The maps of one panel: the same for the same description, always.
 
     Offset has a pixel part and one per readout amplifier; response has a pixel part, one per amplifier and a smooth
-    one across the panel (coating thickness). A quarter of the defective pixels each is dead, hot, noisy and
-    under-responding; one defect in ten is a cluster of 2 x 2. Dead lines run from one side to a random place. Pixels
-    that only lag or are only non-linear are drawn among the others; each of these effects has a generator of its own,
-    so that switching one on changes no other map.
+    one across the panel (coating thickness). Defects are dead, hot, noisy or under-responding, a quarter each; one
+    defect in ten is a cluster of 2 x 2. Dead lines run from one side to a random place. Pixels that only lag or are
+    only non-linear are drawn among those without another defect; each of these effects has a generator of its own, so
+    that switching one on changes no other map.
 
     Returns
     -------
@@ -97,10 +97,13 @@ def draw_panel_maps(panel: Panel) -> PanelMaps:
     noise_factor = np.ones((rows, cols), dtype=np.float32)
     defects = np.zeros((rows, cols), dtype=np.uint8)
 
-    pixels_per_defect = 1.0 + 3.0 * CLUSTERED_SHARE
+    pixels_per_defect = 1.0 + 3.0 * CLUSTERED_FRACTION
     count = round(uniformity.defective_fraction * rows * cols / pixels_per_defect)
     for place, kind, clustered in zip(
-        rng.integers(0, rows * cols, count), rng.integers(0, 4, count), rng.random(count) < CLUSTERED_SHARE, strict=True
+        rng.integers(0, rows * cols, count),
+        rng.integers(0, 4, count),
+        rng.random(count) < CLUSTERED_FRACTION,
+        strict=True,
     ):
         row, col = divmod(int(place), cols)
         side = 2 if clustered else 1
@@ -119,7 +122,15 @@ def draw_panel_maps(panel: Panel) -> PanelMaps:
         response[:, first:last] = 0.0
     nonlinearity = _draw_nonlinearity(panel, defects)
     lag_factor = _draw_lag_factor(panel, defects)
-    return PanelMaps(offset_dn, response, dark, noise_factor, defects, nonlinearity, lag_factor)
+    return PanelMaps(
+        offset_dn=offset_dn,
+        response=response,
+        dark_electrons_per_s=dark,
+        noise_factor=noise_factor,
+        defects=defects,
+        nonlinearity=nonlinearity,
+        lag_factor=lag_factor,
+    )
 
 
 def _draw_nonlinearity(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | None:
@@ -136,16 +147,16 @@ def _draw_nonlinearity(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | 
 
 
 def _draw_lag_factor(panel: Panel, defects: npt.NDArray[np.uint8]) -> Array | None:
-    """Captured fractions relative to the panel's; lagging defects are entered in ``defects``; None without any."""
+    """Trapped fractions relative to the panel's; lagging defects are entered in ``defects``; None without any."""
     fraction = panel.uniformity.lagging_fraction
-    caught = sum(term.fraction for term in panel.lag)
-    if fraction == 0 or caught == 0:
+    trapped = sum(term.fraction for term in panel.lag)
+    if fraction == 0 or trapped == 0:
         return None
     if panel.lag_exposure is not None:
-        caught *= max(panel.lag_exposure.factor)
+        trapped *= max(panel.lag_exposure.factor)
     rng = np.random.default_rng([panel.map_seed, LAGGING])
     lag_factor = np.ones(defects.shape, dtype=np.float32)
-    factor = max(min(LAGGING_FACTOR, LARGEST_CAUGHT / caught), 1.0)
+    factor = max(min(LAGGING_FACTOR, LARGEST_TRAPPED / trapped), 1.0)
     lag_factor[_draw_defects(defects, LAGGING, fraction, rng)] = factor
     return lag_factor
 

@@ -21,8 +21,8 @@ FloatArray = npt.NDArray[np.float64]
 
 # Pixels whose drawn non-linearity departs from the mean by more spreads than this are put at this limit.  # chosen
 NONLINEARITY_SPREADS = 5.0
-LAGGING_FACTOR = 10.0  # assumed: a lagging defect catches as many times the charge that its panel's pixels catch
-LARGEST_CAUGHT = 0.8  # assumed: whatever its defect, a pixel catches no more of a frame's charge; E2597 asks for > 2 %
+LAGGING_FACTOR = 10.0  # assumed: a lagging defect traps as many times the charge that its panel's pixels trap
+LARGEST_TRAPPED = 0.8  # assumed: whatever its defect, a pixel traps no more of a frame's charge; E2597 asks for > 2 %
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -99,7 +99,7 @@ class Photodiode:
 
 @dataclass(frozen=True, config=STRICT)
 class LagTerm:
-    """One population of traps: fraction of the signal captured in a frame [1] and release time constant [s]."""
+    """One population of traps: fraction of a frame's charge that is trapped [1] and release time constant [s]."""
 
     fraction: FractionBelowOne
     time_s: Positive
@@ -107,7 +107,7 @@ class LagTerm:
 
 @dataclass(frozen=True, config=STRICT)
 class LagExposure:
-    """Factor on all captured fractions of the lag [1] against the charge of a frame [electrons].
+    """Factor on all trapped fractions of the lag [1] against the charge of a frame [electrons].
 
     Linear in the logarithm of the charge between the entries, constant outside.
     """
@@ -192,20 +192,20 @@ class Panel:
     lag_exposure: LagExposure | None = None
 
     def __post_init__(self) -> None:
-        captured = sum(term.fraction for term in self.lag)
-        if captured >= 1.0:
-            raise ValueError(f"lag fractions of panel '{self.name}' must sum to less than 1, got {captured:g}")
+        trapped = sum(term.fraction for term in self.lag)
+        if trapped >= 1.0:
+            raise ValueError(f"lag fractions of panel '{self.name}' must sum to less than 1, got {trapped:g}")
         if self.lag_exposure is not None:
             table = self.lag_exposure
-            if captured * max(table.factor) >= 1.0:
+            if trapped * max(table.factor) >= 1.0:
                 raise ValueError(
                     f"lag fractions of panel '{self.name}' must sum to less than 1 at every charge, got "
-                    f"{captured * max(table.factor):g} with the factor {max(table.factor):g}"
+                    f"{trapped * max(table.factor):g} with the factor {max(table.factor):g}"
                 )
             # x (1 - F g(x)) rises where 1 - F (g + dg/d ln x) is positive
             steps = zip(table.charge_electrons, table.charge_electrons[1:], strict=False)
             slopes = np.diff(table.factor) / [math.log(after / before) for before, after in steps]
-            steepest = captured * float(np.max(np.maximum(table.factor[:-1], table.factor[1:]) + slopes))
+            steepest = trapped * float(np.max(np.maximum(table.factor[:-1], table.factor[1:]) + slopes))
             if steepest >= 1.0:
                 raise ValueError(f"lag_exposure of panel '{self.name}' rises so fast that more charge delivers less")
         if max(self.uniformity.defective_rows, self.uniformity.defective_cols) > min(
@@ -233,7 +233,7 @@ class Panel:
 
 
 def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray, emission: FloatArray) -> float:
-    """Photodiode quantum efficiency averaged over the light that reaches it. [1]
+    """Photodiode quantum efficiency averaged over the light that reaches it.
 
     Parameters
     ----------
@@ -241,13 +241,30 @@ def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray
         With its table of quantum efficiency; outside it the efficiency is that of the nearest entry.
     wavelength_nm, emission : (L,) float64
         Wavelengths [nm] and fraction of the light at each [1].
+
+    Returns
+    -------
+    efficiency : float
+        [1]
     """
     efficiency = np.interp(wavelength_nm, panel.photodiode.wavelength_nm, panel.photodiode.quantum_efficiency)
     return float(np.sum(emission * efficiency) / np.sum(emission))
 
 
 def cover_transmission(panel: Panel, energy_keV: FloatArray) -> FloatArray:
-    """Fraction of the photons of each energy that pass the panel's cover, (E,). [1]
+    """Fraction of the photons of each energy that pass the panel's cover without any interaction.
+
+    Parameters
+    ----------
+    panel : Panel
+        With the layers of its cover, or none.
+    energy_keV : (E,) float64
+        Photon energies. [keV]
+
+    Returns
+    -------
+    transmission : (E,) float64
+        [1]
 
     Raises
     ------
@@ -282,13 +299,39 @@ def shielded_columns(panel: Panel) -> tuple[tuple[int, int], ...]:
 
 
 def dark_current_factor(panel: Panel, temperature_C: float) -> float:
-    """Dark current at a temperature [deg C] relative to that at the panel's reference: 2^((T - T0) / doubling). [1]"""
+    """Dark current at a temperature relative to that at the panel's reference temperature.
+
+    Parameters
+    ----------
+    panel : Panel
+        Its photodiode says at which temperature T0 the dark current is given, and what rise D doubles it.
+    temperature_C : float
+        Temperature T. [deg C]
+
+    Returns
+    -------
+    factor : float
+        2^((T - T0) / D). [1]
+    """
     diode = panel.photodiode
     return float(2.0 ** ((temperature_C - diode.dark_reference_C) / diode.dark_doubling_K))
 
 
 def lag_exposure_factor(exposure: LagExposure, charge_electrons: npt.ArrayLike) -> FloatArray:
-    """Factor on the trapped fractions at charges of a frame [electrons]; of the lowest entry for no charge. [1]"""
+    """Factor on the trapped fractions for the charge of a frame.
+
+    Parameters
+    ----------
+    exposure : LagExposure
+        Table of factors.
+    charge_electrons : (...) float
+        Charge of the frame. [electrons]
+
+    Returns
+    -------
+    factor : (...) float64
+        That of the lowest entry for no charge. [1]
+    """
     lowest = exposure.charge_electrons[0]
     logarithm = np.log(np.maximum(np.asarray(charge_electrons, dtype=np.float64), lowest))
     return np.asarray(np.interp(logarithm, np.log(exposure.charge_electrons), exposure.factor))

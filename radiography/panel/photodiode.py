@@ -1,6 +1,8 @@
-"""a-Si photodiodes: light to charge, with dark current and the X-rays that the diode absorbs itself."""
+"""a-Si photodiodes: light to charge, with dark current and the X-rays that the diodes absorb themselves."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,19 @@ from radiography.panel.panel import Photodiode
 
 Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
+
+
+class ChargeConversion(NamedTuple):
+    """Numbers that turn light, X-rays and dark current into charge.
+
+    Electrons for one photon at the pixel, fill factor and quantum efficiency included, and for one keV in the diode [1,
+    1/keV]; time that dark current is collected [s]; most electrons that the diode holds. [electrons]
+    """
+
+    electrons_per_photon: float
+    electrons_per_keV: float
+    integration_time_s: float
+    full_well_electrons: float
 
 
 def collect_charge(
@@ -70,29 +85,24 @@ def collect_charge(
         raise ValueError(f"light, direct energy, response and dark current must have one shape, got {sorted(shapes)}")
     if nonlinearity is not None and nonlinearity.shape != light.shape:
         raise ValueError(f"nonlinearity is {nonlinearity.shape} but light is {light.shape}")
-    electrons = standard_normal(light.shape[0], light.shape[1], rng)
-    _collect_charge(
-        light,
-        direct_keV,
-        response,
-        dark_electrons_per_s,
-        photodiode.fill_factor * quantum_efficiency,
-        1000.0 / photodiode.energy_per_electron_eV,
-        integration_time_s,
-        photodiode.full_well_electrons,
-        np.zeros((1, 1), dtype=np.float32) if nonlinearity is None else nonlinearity,
-        nonlinearity is not None,
-        electrons,
+    conversion = ChargeConversion(
+        electrons_per_photon=photodiode.fill_factor * quantum_efficiency,
+        electrons_per_keV=1000.0 / photodiode.energy_per_electron_eV,
+        integration_time_s=integration_time_s,
+        full_well_electrons=photodiode.full_well_electrons,
     )
+    bend = np.empty((0, 0), dtype=np.float32) if nonlinearity is None else nonlinearity
+    electrons = standard_normal(light.shape[0], light.shape[1], rng)
+    _collect_charge(light, direct_keV, response, dark_electrons_per_s, conversion, bend, electrons)
     return electrons
 
 
 def diode_portions(photodiode: Photodiode, energy_keV: FloatArray, histories: int) -> FloatArray:
-    """What a diode takes from one photon on its pixel: electron tracks [1], energy [keV], squared energy [keV2].
+    """What a diode absorbs of one X-ray photon on its pixel: electron tracks, their energy and its square.
 
-    Photoelectrons run farther than the diode is thick: what leaves it enters from its surroundings of like
-    composition, so the mean is that of energy left on the spot, but it comes in more and smaller portions, the energy
-    that a track leaves in the diode.
+    Photoelectrons run farther than the diode is thick. As many enter from its surroundings, of like composition, as
+    leave it. So the mean energy is that of electrons that stop on the spot, but it comes in more and smaller portions:
+    each track leaves only a part of its energy in the diode.
 
     Parameters
     ----------
@@ -106,6 +116,7 @@ def diode_portions(photodiode: Photodiode, energy_keV: FloatArray, histories: in
     Returns
     -------
     portions : (3, E) float64
+        Tracks [1], energy [keV] and sum of the squared energies of the tracks. [keV2]
     """
     silicon = material("Si")
     grid_keV = energy_grid_keV(silicon, float(energy_keV[0]), float(energy_keV[-1]) + 1e-6)
@@ -116,19 +127,60 @@ def diode_portions(photodiode: Photodiode, energy_keV: FloatArray, histories: in
     return photodiode.fill_factor * np.stack([tracks, left_keV, left_keV * portion_keV])
 
 
+def dark_charge(
+    photodiode: Photodiode,
+    dark_electrons_per_s: Array,
+    integration_time_s: float,
+    nonlinearity: Array | None = None,
+) -> Array:
+    """Mean charge that each photodiode holds at the end of an integration in the dark.
+
+    Parameters
+    ----------
+    photodiode : Photodiode
+        For its full well.
+    dark_electrons_per_s : (H, W) float32
+        Dark current. [electrons/s]
+    integration_time_s : float
+        [s]
+    nonlinearity : (H, W) float32, or None
+        As for `collect_charge`. [1]
+
+    Returns
+    -------
+    electrons : (H, W) float32
+        [electrons]
+    """
+    full_well = np.float32(photodiode.full_well_electrons)
+    electrons: Array = np.minimum(dark_electrons_per_s * np.float32(integration_time_s), full_well)
+    if nonlinearity is not None:
+        electrons *= 1.0 - nonlinearity * (electrons / full_well)
+    return electrons
+
+
 @njit(parallel=True, cache=True)
-def _collect_charge(light, direct_keV, response, dark, per_photon, per_keV, time_s, full_well, nonlinearity, bent, out):  # type: ignore[no-untyped-def]
+def _collect_charge(
+    light: Array,
+    direct_keV: Array,
+    response: Array,
+    dark_electrons_per_s: Array,
+    conversion: ChargeConversion,
+    nonlinearity: Array,
+    out: Array,
+) -> None:
     """``out`` holds normal deviates on entry and electrons on return; writes every element.
 
-    ``nonlinearity`` is (H, W) where ``bent``, else it is not read.
+    All are (H, W); ``nonlinearity`` is empty where the diodes are linear.
     """
+    full_well = conversion.full_well_electrons
     for row in prange(out.shape[0]):
         for col in range(out.shape[1]):
-            from_light = light[row, col] * per_photon * response[row, col]
-            from_dark = dark[row, col] * time_s
+            from_light = light[row, col] * conversion.electrons_per_photon * response[row, col]
+            from_dark = dark_electrons_per_s[row, col] * conversion.integration_time_s
             counted = max(from_light + from_dark, 0.0)
-            mean = from_light + from_dark + direct_keV[row, col] * per_keV * response[row, col]
+            direct = direct_keV[row, col] * conversion.electrons_per_keV * response[row, col]
+            mean = from_light + from_dark + direct
             charge = min(mean + np.sqrt(counted) * out[row, col], full_well)
-            if bent:
+            if nonlinearity.size > 0:
                 charge *= 1.0 - nonlinearity[row, col] * (charge / full_well)
             out[row, col] = charge

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
@@ -10,6 +12,15 @@ from radiography.noise import standard_normal
 from radiography.panel.panel import Readout
 
 Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float64]
+
+
+class DigitalConversion(NamedTuple):
+    """Numbers that turn electrons into DN: conversion [DN/electron], noise of a pixel [DN rms], end of the ADC. [DN]"""
+
+    dn_per_electron: float
+    pixel_noise_dn: float
+    highest_dn: int
 
 
 def digitise(
@@ -52,27 +63,30 @@ def digitise(
     rows, cols = electrons.shape
     line_dn = rng.normal(0.0, readout.line_noise_electrons / readout.electrons_per_dn, rows)
     deviates = standard_normal(rows, cols, rng)
-    pixel_dn = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons) / readout.electrons_per_dn
-    raw_dn = np.empty((rows, cols), dtype=np.uint16)
-    _digitise(
-        electrons,
-        offset_dn,
-        noise_factor,
-        deviates,
-        line_dn,
-        pixel_dn,
-        1.0 / readout.electrons_per_dn,
-        2**readout.bits - 1,
-        raw_dn,
+    pixel_noise_electrons = float(np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons))
+    conversion = DigitalConversion(
+        dn_per_electron=1.0 / readout.electrons_per_dn,
+        pixel_noise_dn=pixel_noise_electrons / readout.electrons_per_dn,
+        highest_dn=2**readout.bits - 1,
     )
+    raw_dn = np.empty((rows, cols), dtype=np.uint16)
+    _digitise(electrons, offset_dn, noise_factor, deviates, line_dn, conversion, raw_dn)
     return raw_dn
 
 
 @njit(parallel=True, cache=True)
-def _digitise(electrons, offset_dn, noise_factor, deviates, line_dn, pixel_dn, dn_per_electron, highest, out):  # type: ignore[no-untyped-def]
-    """Writes every element of ``out``."""
+def _digitise(
+    electrons: Array,
+    offset_dn: Array,
+    noise_factor: Array,
+    deviates: Array,
+    line_dn: FloatArray,
+    conversion: DigitalConversion,
+    out: npt.NDArray[np.uint16],
+) -> None:
+    """Writes every element of ``out``; all are (H, W) but for ``line_dn`` (H,)."""
     for row in prange(out.shape[0]):
         for col in range(out.shape[1]):
-            value = electrons[row, col] * dn_per_electron + offset_dn[row, col] + line_dn[row]
-            value += noise_factor[row, col] * pixel_dn * deviates[row, col]
-            out[row, col] = np.uint16(min(max(np.rint(value), 0.0), highest))
+            value = electrons[row, col] * conversion.dn_per_electron + offset_dn[row, col] + line_dn[row]
+            value += noise_factor[row, col] * conversion.pixel_noise_dn * deviates[row, col]
+            out[row, col] = np.uint16(min(max(np.rint(value), 0.0), conversion.highest_dn))

@@ -1,12 +1,12 @@
-"""Panel lag: charge caught by traps of the a-Si diodes and released into later frames.
+"""Panel lag: charge that traps in the a-Si diodes take from a frame and release into later ones.
 
-Each population of traps catches a fraction of a frame's charge and releases its store exponentially in real time. The
-charge is conserved: what is caught is released later. This is the multi-exponential model of flat-panel lag [1]_
-written in stores. The trapped fractions may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change
-of gain) and scintillator afterglow are other effects.
+Each population of traps takes a fraction of a frame's charge and releases what it holds exponentially in real time; no
+charge is lost. This is the multi-exponential model of flat-panel lag [1]_, followed by the charge in the traps. The
+trapped fractions may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change of gain) and afterglow
+of the scintillator are other effects.
 
-A fraction is that of one frame's charge, caught when the frame is read, whatever its length: this is assumed, since the
-fractions of a panel are measured at one frame rate.
+A trapped fraction is that of one frame's charge, taken when the frame is read, however long the frame is: this is
+assumed, since the fractions of a panel are measured at one frame rate.
 
 References
 ----------
@@ -20,14 +20,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.panel.panel import LagExposure, LagTerm
+from radiography.panel.panel import LagExposure, LagTerm, lag_exposure_factor
 
 Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float64]
+
+
+class Traps(NamedTuple):
+    """What T populations of traps do with a frame's charge.
+
+    ``trapped_fraction`` (T,) is what each takes of the frame's charge and ``retained_fraction`` (T,) what it still
+    holds after a frame of what it held. [1] ``charge_factor`` (M,) multiplies the trapped fractions at charges of
+    logarithm ``log_charge`` (M,); both are empty where the fractions hold at any charge.
+    """
+
+    trapped_fraction: FloatArray
+    retained_fraction: FloatArray
+    log_charge: FloatArray
+    charge_factor: FloatArray
 
 
 def trap_charge(
@@ -38,16 +54,16 @@ def trap_charge(
     exposure: LagExposure | None = None,
     lag_factor: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Charge that a frame delivers when part of it is caught and earlier charge is released.
+    """Charge that a frame delivers when part of it is trapped and earlier charge is released.
 
     Parameters
     ----------
     electrons : (H, W) float32
         Charge generated in this frame. [electrons]
     trapped : (T, H, W) float32, or None
-        Stores of the T populations at the end of the previous frame; None for empty traps. [electrons]
+        Charge in the T populations of traps after the previous frame; None for empty traps. [electrons]
     terms : sequence of LagTerm
-        Captured fraction and time constant of each population.
+        Trapped fraction and time constant of each population.
     frame_interval_s : float
         Time since the previous frame. [s]
     exposure : LagExposure, or None
@@ -60,74 +76,99 @@ def trap_charge(
     delivered : (H, W) float32
         [electrons]
     trapped : (T, H, W) float32
-        Stores after this frame. [electrons]
+        Charge in the traps after this frame. [electrons]
 
     Raises
     ------
     ValueError
-        If the stores do not fit the terms or the frame, or the factors do not fit the frame.
+        If the trapped charge does not fit the terms or the frame, or the factors do not fit the frame.
     """
     if lag_factor is not None and lag_factor.shape != electrons.shape:
         raise ValueError(f"lag_factor is {lag_factor.shape} but the frame is {electrons.shape}")
     shape = (len(terms), *electrons.shape)
     if trapped is not None and trapped.shape != shape:
-        raise ValueError(f"stores of trapped charge are {trapped.shape} but {len(terms)} lag terms need {shape}")
+        raise ValueError(f"trapped charge is {trapped.shape} but {len(terms)} lag terms need {shape}")
     if not terms:
         return electrons.copy(), np.empty(shape, dtype=np.float32)
-    delivered, stores = np.empty_like(electrons), np.empty(shape, dtype=np.float32)
-    caught = np.array([term.fraction for term in terms])
-    kept = np.array([math.exp(-frame_interval_s / term.time_s) for term in terms])
-    before = np.zeros((len(terms), 1, 1), dtype=np.float32) if trapped is None else trapped
-    _trap_charge(
-        electrons,
-        before,
-        caught,
-        kept,
-        np.zeros(0) if exposure is None else np.log(exposure.charge_electrons),
-        np.zeros(0) if exposure is None else np.array(exposure.factor),
-        np.zeros((1, 1), dtype=np.float32) if lag_factor is None else lag_factor,
-        lag_factor is not None,
-        delivered,
-        stores,
+    traps = Traps(
+        trapped_fraction=np.array([term.fraction for term in terms]),
+        retained_fraction=np.array([math.exp(-frame_interval_s / term.time_s) for term in terms]),
+        log_charge=np.zeros(0) if exposure is None else np.log(exposure.charge_electrons),
+        charge_factor=np.zeros(0) if exposure is None else np.array(exposure.factor),
     )
-    return delivered, stores
+    before = np.empty((0, 0, 0), dtype=np.float32) if trapped is None else trapped
+    pixel_factor = np.empty((0, 0), dtype=np.float32) if lag_factor is None else lag_factor
+    delivered, after = np.empty_like(electrons), np.empty(shape, dtype=np.float32)
+    _trap_charge(electrons, before, traps, pixel_factor, delivered, after)
+    return delivered, after
+
+
+def steady_trapped_charge(
+    electrons: Array,
+    terms: Sequence[LagTerm],
+    frame_interval_s: float,
+    exposure: LagExposure | None = None,
+    lag_factor: Array | None = None,
+) -> Array:
+    """Charge in the traps after so many equal frames that as much is released as is trapped.
+
+    Parameters
+    ----------
+    electrons : (H, W) float32
+        Charge generated in each frame. [electrons]
+    terms, frame_interval_s, exposure, lag_factor
+        As for `trap_charge`.
+
+    Returns
+    -------
+    trapped : (T, H, W) float32
+        [electrons]
+    """
+    effective = electrons.copy()
+    if exposure is not None:
+        effective *= lag_exposure_factor(exposure, effective).astype(np.float32)
+    if lag_factor is not None:
+        effective *= lag_factor
+    fractions = [-term.fraction / np.expm1(-frame_interval_s / term.time_s) for term in terms]
+    return np.asarray(fractions, dtype=np.float32)[:, None, None] * effective
 
 
 @njit(inline="always")
-def _exposure_factor(charge, log_charge, factor):  # type: ignore[no-untyped-def]
+def _charge_factor(charge: float, log_charge: FloatArray, factor: FloatArray) -> float:
     """Linear in the logarithm of the charge between the M >= 1 entries, constant outside."""
     last = factor.size - 1
     if charge <= 0.0:
-        return factor[0]
+        return float(factor[0])
     position = math.log(charge)
     if position <= log_charge[0]:
-        return factor[0]
+        return float(factor[0])
     for entry in range(last):
         if position < log_charge[entry + 1]:
             fraction = (position - log_charge[entry]) / (log_charge[entry + 1] - log_charge[entry])
-            return factor[entry] + fraction * (factor[entry + 1] - factor[entry])
-    return factor[last]
+            return float(factor[entry] + fraction * (factor[entry + 1] - factor[entry]))
+    return float(factor[last])
 
 
 @njit(parallel=True, cache=True)
-def _trap_charge(electrons, before, caught, kept, log_charge, factor, of_pixel, varied, delivered, after):  # type: ignore[no-untyped-def]
-    """Writes every element of ``delivered`` (H, W) and ``after`` (T, H, W); ``before`` may be (T, 1, 1) zeros.
+def _trap_charge(
+    electrons: Array, before: Array, traps: Traps, pixel_factor: Array, delivered: Array, after: Array
+) -> None:
+    """Writes every element of ``delivered`` (H, W) and ``after`` (T, H, W).
 
-    ``log_charge`` and ``factor`` (M,) are empty where the fractions hold at any charge; ``of_pixel`` is (H, W) where
-    ``varied``, else it is not read.
+    ``before`` (T, H, W) is empty where nothing is trapped yet, ``pixel_factor`` (H, W) where all pixels are alike.
     """
-    empty = before.shape[1] != electrons.shape[0] or before.shape[2] != electrons.shape[1]
+    trapped, retained = traps.trapped_fraction, traps.retained_fraction
     for row in prange(electrons.shape[0]):
         for col in range(electrons.shape[1]):
             charge = np.float64(electrons[row, col])
             effective = charge
-            if factor.size > 0:
-                effective *= _exposure_factor(charge, log_charge, factor)
-            if varied:
-                effective *= of_pixel[row, col]
+            if traps.charge_factor.size > 0:
+                effective *= _charge_factor(charge, traps.log_charge, traps.charge_factor)
+            if pixel_factor.size > 0:
+                effective *= pixel_factor[row, col]
             out = charge
-            for term in range(caught.size):
-                store = 0.0 if empty else np.float64(before[term, row, col])
-                out += store * (1.0 - kept[term]) - effective * caught[term]
-                after[term, row, col] = store * kept[term] + effective * caught[term]
+            for term in range(trapped.size):
+                held = np.float64(before[term, row, col]) if before.size > 0 else 0.0
+                out += held * (1.0 - retained[term]) - effective * trapped[term]
+                after[term, row, col] = held * retained[term] + effective * trapped[term]
             delivered[row, col] = out

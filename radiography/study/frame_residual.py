@@ -4,9 +4,9 @@ A noiseless pixel goes through the stages that make frames, `emit_light` and `tr
 time and together: exposed frames, then a dark one. This is the test of the paper's claim that a decay of 44.6 ns
 instead of about 1 us makes a detector ideal for dynamic imaging [1]_.
 
-The integration is taken to fill the frame. The panel's captured fractions are taken to be those of any frame rate: each
-frame's charge is caught when it is read, whatever its length. The shipped panel's were fitted at 5 frames/s, so at
-other rates this is an assumption.
+The integration is taken to fill the frame. The panel's trapped fractions are taken to hold at any frame rate: a part of
+each frame's charge is trapped when it is read, however long the frame is. Those of the shipped panel were fitted at
+5 frames/s, so at other rates this is an assumption.
 
 References
 ----------
@@ -27,7 +27,9 @@ from radiography.light.scintillator import DecayComponent, Scintillator, effecti
 from radiography.panel.panel import Panel
 from radiography.panel.trapping import trap_charge
 
-LEVEL_SHARE = 0.1  # chosen: exposed frames at a tenth of the full well; matters only where lag depends on the exposure
+EXPOSED_FRACTION = (
+    0.1  # chosen: exposed frames at a tenth of the full well; matters only where lag depends on the exposure
+)
 _AT_ONCE = (DecayComponent(1.0, 1e-6),)  # light without decay: 1 fs
 
 Array = npt.NDArray[np.float32]
@@ -107,17 +109,23 @@ def study_residual(
         raise ValueError(f"frame rates must be positive numbers, got {list(rates_per_s)}")
     instant = replace(scintillator, decay=_AT_ONCE)
     unlagged = replace(panel, lag=())
-    chains = (
+    chains = (  # in the order of Remainder: every effect, panel lag, afterglow, prompt decay
         (scintillator, panel),
         (replace(instant, afterglow=()), panel),
         (instant, unlagged),
         (replace(scintillator, afterglow=()), unlagged),
     )
-    found = [
+    after_one, after_long = (
         Remainder(*(np.array([_residual(*chain, rate, exposure, long_run) for rate in rates]) for chain in chains))
         for long_run in (False, True)
-    ]
-    return ResidualStudy(scintillator.name, effective_decay_ns(scintillator), rates, *found)
+    )
+    return ResidualStudy(
+        scintillator=scintillator.name,
+        decay_ns=effective_decay_ns(scintillator),
+        rate_per_s=rates,
+        after_one=after_one,
+        after_long=after_long,
+    )
 
 
 def prompt_takes_over_per_s(study: ResidualStudy) -> float | None:
@@ -143,18 +151,18 @@ def _residual(
     def deliver(charge: Array, traps: Array | None) -> tuple[Array, Array]:
         return trap_charge(charge, traps, panel.lag, interval_s, panel.lag_exposure)
 
-    exposed = np.full((1, 1), LEVEL_SHARE * panel.photodiode.full_well_electrons, dtype=np.float32)
+    exposed = np.full((1, 1), EXPOSED_FRACTION * panel.photodiode.full_well_electrons, dtype=np.float32)
     glow: tuple[Array, ...] | None = None
     traps: Array | None = None
-    if long_run:  # a store that gains g and keeps the fraction k in each frame ends at g / (1 - k)
+    if long_run:
         slow = [component.time_s for component in scintillator.afterglow]
         slow += [decay_s for _, decay_s in lasting_prompt_light(scintillator, interval_s, exposure_time_s)]
         gained = emit(exposed, None)[1]
         glow = tuple(_steady(store, interval_s, time_s) for store, time_s in zip(gained, slow, strict=True))
-        caught = deliver(emit(exposed, glow)[0], None)[1]
-        traps = np.empty_like(caught)
+        trapped = deliver(emit(exposed, glow)[0], None)[1]
+        traps = np.empty_like(trapped)
         for number, term in enumerate(panel.lag):
-            traps[number] = _steady(caught[number], interval_s, term.time_s)
+            traps[number] = _steady(trapped[number], interval_s, term.time_s)
     charge, glow = emit(exposed, glow)
     signal, traps = deliver(charge, traps)
     charge, _ = emit(np.zeros_like(exposed), glow)
@@ -163,4 +171,5 @@ def _residual(
 
 
 def _steady(gain: Array, interval_s: float, time_s: float) -> Array:
+    """What is there after many frames that each retain a fraction k of it and add a gain: gain / (1 - k)."""
     return gain / np.float32(-np.expm1(-interval_s / time_s))

@@ -22,7 +22,7 @@ from radiography.panel.maps import (
     UNDER_RESPONSE,
     draw_panel_maps,
 )
-from radiography.panel.panel import LAGGING_FACTOR, LARGEST_CAUGHT, LagExposure
+from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, LagExposure
 from tests import reference
 
 ROWS, COLS = 360, 480
@@ -254,11 +254,11 @@ def test_a_pixel_with_a_defect_gets_no_second_one(small_panel):
     assert set(np.unique(defects)) >= {NON_LINEAR, LAGGING}
 
 
-def test_lagging_pixels_catch_no_more_than_the_limit_at_any_charge(small_panel):
+def test_lagging_pixels_trap_no_more_than_the_limit_at_any_charge(small_panel):
     table = LagExposure((1e4, 1e6), (4.0, 1.0))
     uniformity = replace(small_panel.uniformity, lagging_fraction=0.01)
     maps = draw_panel_maps(replace(small_panel, uniformity=uniformity, lag_exposure=table))
-    assert maps.lag_factor.max() == pytest.approx(LARGEST_CAUGHT / (4.0 * 0.0298), rel=1e-6)
+    assert maps.lag_factor.max() == pytest.approx(LARGEST_TRAPPED / (4.0 * 0.0298), rel=1e-6)
 
 
 def test_shielded_columns_do_not_respond_and_keep_all_else(small_panel):

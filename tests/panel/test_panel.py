@@ -128,7 +128,7 @@ def test_a_part_of_a_panel_that_cannot_be_is_refused(small_panel, part, changes,
         replace(getattr(small_panel, part), **changes)
 
 
-def test_traps_that_catch_everything_are_refused(small_panel):
+def test_traps_that_take_everything_are_refused(small_panel):
     with pytest.raises(ValueError, match="lag fractions of panel 'fully_coated' must sum to less than 1, got 1"):
         replace(small_panel, lag=(LagTerm(0.5, 1.0), LagTerm(0.5, 2.0)))
 
@@ -216,7 +216,7 @@ def test_a_table_of_lag_that_cannot_be_is_refused(charge, factor, message):
         LagExposure(charge, factor)
 
 
-def test_lag_that_catches_everything_at_some_charge_is_refused(small_panel):
+def test_lag_that_traps_everything_at_some_charge_is_refused(small_panel):
     with pytest.raises(ValueError, match=r"less than 1 at every charge, got 1\.043 with the factor 35"):
         replace(small_panel, lag_exposure=LagExposure((1e4, 1e6), (1.0, 35.0)))
 

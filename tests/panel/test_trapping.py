@@ -34,13 +34,13 @@ def test_a_panel_without_traps_delivers_its_charge_bit_for_bit(electrons):
     assert stores.shape == (0, 48, 64)
 
 
-def test_traps_that_catch_nothing_deliver_the_charge_bit_for_bit(electrons):
+def test_traps_that_take_nothing_deliver_the_charge_bit_for_bit(electrons):
     delivered, stores = trap_charge(electrons, None, (LagTerm(0.0, 1.0),), INTERVAL_S)
     np.testing.assert_array_equal(delivered, electrons)
     assert not stores[0].any()
 
 
-def test_twice_the_captured_fraction_is_twice_the_residual(electrons):
+def test_twice_the_trapped_fraction_is_twice_the_residual(electrons):
     residual = []
     for fraction in (0.01, 0.02):
         terms = (LagTerm(fraction, 1.0),)
@@ -58,7 +58,7 @@ def test_charge_is_conserved_over_frames(small_panel):
 
 def test_a_long_exposure_delivers_all_its_charge(small_panel):
     delivered, _ = _frames(small_panel.lag, [1e6] * 500)
-    # After 100 s the slowest traps (9.4 s) hold all but exp(-10.6) of what they can: they release what they catch.
+    # After 100 s the slowest traps (9.4 s) hold all but exp(-10.6) of what they can: they release what they trap.
     assert delivered[-1] == pytest.approx(1e6, rel=1e-6)
 
 
@@ -100,14 +100,14 @@ def test_traps_delay_charge_and_never_add_to_it(small_panel, electrons):
     second, _ = trap_charge(np.zeros_like(electrons), stores, small_panel.lag, INTERVAL_S)
     assert (first < electrons).all()
     assert (second > 0).all()
-    assert (second < 0.0298 * electrons).all()  # all that the traps catch
+    assert (second < 0.0298 * electrons).all()  # all that is trapped
 
 
 def test_stores_of_the_previous_frame_stay_as_they_are(small_panel, electrons):
     _, stores = trap_charge(electrons, None, small_panel.lag, INTERVAL_S)
-    locked, kept = reference.read_only(stores), stores.copy()
+    locked, before = reference.read_only(stores), stores.copy()
     trap_charge(electrons, locked, small_panel.lag, INTERVAL_S)  # writing to a locked array is an error
-    np.testing.assert_array_equal(locked, kept)
+    np.testing.assert_array_equal(locked, before)
 
 
 def test_stores_of_another_panel_are_refused(small_panel, electrons):
@@ -128,10 +128,10 @@ def _slow_frames(panel, pictures, exposure, lag_factor, interval_s=INTERVAL_S):
         factor[lit] = np.interp(np.log10(picture[lit]), np.log10(exposure.charge_electrons), exposure.factor)
         out = picture.copy()
         for number, term in enumerate(panel.lag):
-            kept = np.exp(-interval_s / term.time_s)
-            caught = term.fraction * factor * lag_factor * picture
-            out += stores[number] * (1 - kept) - caught
-            stores[number] = stores[number] * kept + caught
+            retained = np.exp(-interval_s / term.time_s)
+            trapped = term.fraction * factor * lag_factor * picture
+            out += stores[number] * (1 - retained) - trapped
+            stores[number] = stores[number] * retained + trapped
         delivered.append(out)
     return delivered, stores
 
@@ -167,7 +167,7 @@ def test_frames_with_factors_agree_with_slow_arithmetic(small_panel, pictures, l
     ("charge", "factor"),
     [(1e3, 1.6), (1e4, 1.6), (10**4.5, 1.3), (1e5, 1.0), (10**5.5, 0.875), (1e6, 0.75), (1e8, 0.75)],
 )
-def test_the_captured_fraction_depends_on_the_charge_as_described(small_panel, charge, factor):
+def test_the_trapped_fraction_depends_on_the_charge_as_described(small_panel, charge, factor):
     picture = np.full((1, 1), charge, dtype=np.float32)
     _, stores = trap_charge(picture, None, small_panel.lag, INTERVAL_S, EXPOSURE)
     fractions = [term.fraction * factor for term in small_panel.lag]
@@ -201,7 +201,7 @@ def test_compiled_and_uncompiled_kernels_agree(small_panel, pictures, lag_factor
     factors = (EXPOSURE, lag_factor)
     _, before = trap_charge(pictures[0], None, small_panel.lag, INTERVAL_S, *factors)
     compiled = trap_charge(pictures[1], before, small_panel.lag, INTERVAL_S, *factors)
-    monkeypatch.setattr(lag, "_exposure_factor", lag._exposure_factor.py_func)
+    monkeypatch.setattr(lag, "_charge_factor", lag._charge_factor.py_func)
     monkeypatch.setattr(lag, "_trap_charge", lag._trap_charge.py_func)
     slow = trap_charge(pictures[1], before, small_panel.lag, INTERVAL_S, *factors)
     for one, two in zip(compiled, slow, strict=True):

@@ -11,26 +11,26 @@ from radiography.config import load_panel
 from radiography.light.decay import emit_light
 from radiography.panel.panel import LagExposure
 from radiography.panel.trapping import trap_charge
-from radiography.study.frame_residual import LEVEL_SHARE, prompt_takes_over_per_s, study_residual
+from radiography.study.frame_residual import EXPOSED_FRACTION, prompt_takes_over_per_s, study_residual
 
 RATES = (1.0, 10.0, 30.0, 100.0, 1000.0)
 SINGLE = 1e-5  # float32 stores; the slowest holds 9,400 frames at 1,000 frames/s
 
 
 def lag_of(panel, rates):
-    """Captured fractions (R, T) and what is kept from frame to frame, (R, T)."""
+    """Trapped fractions (R, T) and retained fractions from frame to frame, (R, T)."""
     fractions = np.array([term.fraction for term in panel.lag])
-    kept = np.exp(-1 / (np.array(rates)[:, None] * np.array([term.time_s for term in panel.lag])))
-    return fractions, kept
+    retained = np.exp(-1 / (np.array(rates)[:, None] * np.array([term.time_s for term in panel.lag])))
+    return fractions, retained
 
 
 @pytest.mark.parametrize("exposure", ["pulsed", "continuous"])
 def test_panel_lag_is_its_closed_form(film, small_panel, exposure):
     study = study_residual(film, small_panel, RATES, exposure)
-    fractions, kept = lag_of(small_panel, RATES)
-    after_one = (fractions * (1 - kept)).sum(axis=1) / (1 - fractions.sum())
+    fractions, retained = lag_of(small_panel, RATES)
+    after_one = (fractions * (1 - retained)).sum(axis=1) / (1 - fractions.sum())
     np.testing.assert_allclose(study.after_one.panel_lag, after_one, rtol=SINGLE)
-    # full traps release in each frame what they catch: the residual is what one frame catches, at any rate
+    # full traps release in each frame what they trap: the residual is what one frame traps, at any rate
     np.testing.assert_allclose(study.after_long.panel_lag, fractions.sum(), rtol=SINGLE)
 
 
@@ -96,7 +96,7 @@ def test_a_layer_and_panel_without_memory_leave_nothing(film, small_panel):
 
 
 def test_lag_that_depends_on_exposure_is_that_of_a_tenth_of_the_full_well(film, small_panel):
-    charge = LEVEL_SHARE * small_panel.photodiode.full_well_electrons
+    charge = EXPOSED_FRACTION * small_panel.photodiode.full_well_electrons
     table = LagExposure((charge / 100, charge * 100), (1.4, 0.8))  # 1.1 in the middle
     study = study_residual(film, replace(small_panel, lag_exposure=table), RATES, "pulsed")
     np.testing.assert_allclose(study.after_long.panel_lag, 1.1 * 0.0298, rtol=SINGLE)
