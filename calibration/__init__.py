@@ -1,1 +1,8 @@
-"""What is learned from dark and flat frames, and how it is applied; imports nothing else of this project."""
+"""What is learned from dark and flat frames, and how it is applied; imports nothing else of this project.
+
+`__init__.pyi` lists what `import calibration` offers; a name is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

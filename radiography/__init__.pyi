@@ -1,0 +1,111 @@
+import calibration
+
+from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
+from .analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
+from .beam.spectrum import Spectrum, beam_spectrum
+from .beam.tube import Beam
+from .config import load_beam, load_panel, load_scene, load_scintillator, load_steps, scene_folder, shipped
+from .dicom.description import DxDescription
+from .dicom.read import DicomImage, read_dx
+from .dicom.write import export_dx
+from .files.formats import FrameSource, RawLayout
+from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
+from .light.layer_light import LayerLight, layer_light
+from .light.scintillator import Scintillator
+from .panel.panel import Panel
+from .presentation.processing import PresentedPicture, present
+from .scene import Scene, build_phantom
+from .study.frame_residual import ResidualStudy, study_residual
+from .study.layer_fit import LayerFit, Vary, fit_layer
+from .study.layer_measurement import LayerMeasurement
+from .study.layer_report import LayerReport, report_layer
+
+__version__: str
+
+CalibrationSet = calibration.CalibrationSet
+CorrectedFrame = calibration.CorrectedFrame
+CorrectionPlan = calibration.CorrectionPlan
+DefectCriteria = calibration.DefectCriteria
+FLAG_NAMES = calibration.FLAG_NAMES
+FrameStack = calibration.FrameStack
+Quality = calibration.Quality
+Steps = calibration.Steps
+correct_frame = calibration.correct_frame
+correct_step_by_step = calibration.correct_step_by_step
+learn_panel = calibration.learn_panel
+load_calibration_set = calibration.load_calibration_set
+load_criteria = calibration.load_criteria
+plan_correction = calibration.plan_correction
+quality_of = calibration.quality_of
+save_calibration_set = calibration.save_calibration_set
+undo_correction = calibration.undo_correction
+
+__all__ = [
+    "FLAG_NAMES",
+    "Acquisition",
+    "Beam",
+    "CalibrationSet",
+    "CorrectedFrame",
+    "CorrectionPlan",
+    "DefectCriteria",
+    "DicomImage",
+    "DxDescription",
+    "Exposure",
+    "FrameSource",
+    "FrameStack",
+    "Image",
+    "LayerFit",
+    "LayerLight",
+    "LayerMeasurement",
+    "LayerReport",
+    "MtfCurve",
+    "Panel",
+    "PanelState",
+    "PresentedPicture",
+    "Quality",
+    "RawLayout",
+    "ResidualStudy",
+    "Scene",
+    "Scintillator",
+    "Spectrum",
+    "Steps",
+    "Vary",
+    "__version__",
+    "acquire_frame",
+    "acquire_sequence",
+    "beam_spectrum",
+    "build_phantom",
+    "correct_frame",
+    "correct_step_by_step",
+    "export_dx",
+    "expose",
+    "fit_layer",
+    "iterate_frames",
+    "layer_light",
+    "learn_panel",
+    "load_beam",
+    "load_calibration_set",
+    "load_criteria",
+    "load_panel",
+    "load_scene",
+    "load_scintillator",
+    "load_steps",
+    "mtf50",
+    "mtf_at",
+    "open_frames",
+    "plan_acquisition",
+    "plan_correction",
+    "present",
+    "quality_of",
+    "read_dx",
+    "read_image",
+    "report_layer",
+    "save_calibration_set",
+    "scene_folder",
+    "shipped",
+    "slanted_edge_mtf",
+    "study_residual",
+    "undo_correction",
+    "write_preview_png",
+    "write_tiff",
+]
