@@ -145,6 +145,21 @@ def place(
 ) -> PlacedSolid:
     """A shape turned about the fixed axes x, then y, then z by ``rotation_deg`` [deg], then moved [mm].
 
+    Parameters
+    ----------
+    shape : Shape
+        In its own coordinates. [mm]
+    material : str
+        Name of the material.
+    position_mm : (float, float, float)
+        Where its origin comes to lie. [mm]
+    rotation_deg : (float, float, float)
+        About the fixed axes x, then y, then z. [deg]
+
+    Returns
+    -------
+    solid : PlacedSolid
+
     Raises
     ------
     ValueError
@@ -158,7 +173,21 @@ def place(
 def move_phantom(
     phantom: Phantom, position_mm: Vector = (0.0, 0.0, 0.0), rotation_deg: Vector = (0.0, 0.0, 0.0)
 ) -> Phantom:
-    """The whole phantom turned about its own origin (axes x, y, z in turn) [deg], then moved [mm]."""
+    """The whole phantom turned about its own origin (axes x, y, z in turn) [deg], then moved [mm].
+
+    Parameters
+    ----------
+    phantom : Phantom
+        In its own coordinates. [mm]
+    position_mm : (float, float, float)
+        Where its origin comes to lie. [mm]
+    rotation_deg : (float, float, float)
+        About the fixed axes x, then y, then z. [deg]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     turn = _rotation(rotation_deg)
     shift = np.asarray(position_mm, dtype=np.float64)
     moved = []
@@ -210,6 +239,17 @@ def load_mesh(path: str | Path, scale_to_mm: float = 1.0) -> Mesh:
 
 def phantom_of(name: str, solids: Sequence[PlacedSolid]) -> Phantom:
     """A phantom from at least one placed solid.
+
+    Parameters
+    ----------
+    name : str
+        Name for messages.
+    solids : sequence of PlacedSolid
+        A later one replaces an earlier one where they overlap.
+
+    Returns
+    -------
+    phantom : Phantom
 
     Raises
     ------

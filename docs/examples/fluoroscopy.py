@@ -55,6 +55,7 @@ def sequence(pattern: list[float], seed: int) -> list[np.ndarray]:
 # %% [markdown]
 # Dark frames, flats long after the beam came on, and a sequence to learn the lag from.
 
+
 # %%
 def stack(frames: list[np.ndarray], name: str, kerma_uGy: float | None = None) -> rx.FrameStack:
     """Frames with the times that they were taken at."""

@@ -143,7 +143,26 @@ def river(
 
 
 def meander(start: Point, end: Point, amplitude: float, pitch: float, turns: int) -> list[Point]:
-    """Line from start to end, mostly along x, lengthened in its middle by ``turns`` square waves [mm]."""
+    """Line from start to end, mostly along x, lengthened in its middle by ``turns`` square waves [mm].
+
+    Parameters
+    ----------
+    start : (float, float)
+        Where it begins. [mm]
+    end : (float, float)
+        Where it ends. [mm]
+    amplitude : float
+        Of the square waves. [mm]
+    pitch : float
+        From one wave to the next. [mm]
+    turns : int
+        How many. [1]
+
+    Returns
+    -------
+    line : list of (float, float)
+        Corners of the line. [mm]
+    """
     x0, y0 = start
     x1, y1 = end
     sense = 1.0 if x1 > x0 else -1.0
@@ -162,7 +181,25 @@ def meander(start: Point, end: Point, amplitude: float, pitch: float, turns: int
 
 
 def pair(points: Sequence[Point], gap: float, width: float, z_bottom: float, z_top: float) -> list[PlacedSolid]:
-    """Two tracks on either side of a line, ``gap`` between their centres [mm]."""
+    """Two tracks on either side of a line, ``gap`` between their centres [mm].
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        Corners of the line. [mm]
+    gap : float
+        Between the centres of the tracks. [mm]
+    width : float
+        Of track, strip or part. [mm]
+    z_bottom : float
+        Lower face. [mm]
+    z_top : float
+        Upper face. [mm]
+
+    Returns
+    -------
+    solids : list of PlacedSolid
+    """
     solids = []
     for offset in (0.5 * gap, -0.5 * gap):
         line = [(float(x), float(y)) for x, y in beside(points, offset)]

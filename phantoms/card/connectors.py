@@ -1,4 +1,4 @@
-"""What joins the network card to the world: network jack, transformer module, header, bracket and its screws.
+"""Connectors and metal parts of the network card: network jack, transformer module, header, bracket and screws.
 
 Every part stands in board coordinates (see card_drawing); the docstring of each says where its x = y = 0 is.
 Outlines follow parts of this kind (RJ45 of IEC 60603-7, PCI bracket); what is inside is assumed.
@@ -89,7 +89,19 @@ def _lamp(side: float, low: float, solder: str) -> list[PlacedSolid]:
 
 
 def transformer_module(rng: np.random.Generator, solder: str) -> Phantom:
-    """Network transformers: sixteen gull wings (along y, 1.27 mm), four large and two small hand-wound rings inside."""
+    """Network transformers: sixteen gull wings (along y, 1.27 mm), four large and two small hand-wound rings inside.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws what differs from part to part.
+    solder : str
+        Material of the solder.
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     low, body = TOP_MM + 0.12, (9.4, 13.0, 5.6)
     z = low + 1.6
     solids = [
@@ -107,7 +119,7 @@ def transformer_module(rng: np.random.Generator, solder: str) -> Phantom:
         turns = 15 if size > 3 else 9
         turn = float(rng.uniform(0.0, 360.0))
         middle = np.array([x, y]) + rng.uniform(-0.15, 0.15, 2)
-        ring = wound_toroid(rng, size, 0.48 * size, 0.5 * size, turns, 0.15, "vacuum", (10.0, 350.0))
+        ring = wound_toroid(rng, size, 0.48 * size, 0.5 * size, turns, 0.15, inside="vacuum", arc_deg=(10.0, 350.0))
         solids += put(phantom_of("ring", ring), (float(middle[0]), float(middle[1])), turn, z)
         # ends of the windings, led to the four nearest terminals
         nearest = np.argsort(np.linalg.norm(np.subtract(terminals, middle), axis=1), kind="stable")[:4]
@@ -119,7 +131,21 @@ def transformer_module(rng: np.random.Generator, solder: str) -> Phantom:
 
 
 def pin_header(solder: str, pins: int = 3, pitch_mm: float = 2.0) -> Phantom:
-    """Straight header along x for the wake-up cable: square pins in a plastic shroud."""
+    """Straight header along x for the wake-up cable: square pins in a plastic shroud.
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    pins : int
+        How many. [1]
+    pitch_mm : float
+        From pin to pin. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     low = TOP_MM + 0.05
     length = pins * pitch_mm + 2.0
     solids = [
@@ -138,6 +164,19 @@ def bracket(tabs_y: tuple[float, float], window_y: tuple[float, float], low: flo
 
     A window lets the jack through; the upper end is folded outwards for the chassis screw, the lower end narrows to a
     tongue, and two tabs folded inwards under screws hold the board [mm].
+
+    Parameters
+    ----------
+    tabs_y : (float, float)
+        Middle of the two tabs. [mm]
+    window_y : (float, float)
+        Ends of the window. [mm]
+    low : float
+        Lower end. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
     """
     top, bottom, high = -12.0, 61.5, low + BRACKET_WIDTH_MM
     x = -0.5 * BRACKET_MM

@@ -148,7 +148,27 @@ def _bond_wire(pad: Point, tip: Point, die_top: float, tip_top: float) -> list[P
 def gull_wing(
     root: Point, outward_deg: float, width: float, z_top: float, solder: str, frame: str
 ) -> list[PlacedSolid]:
-    """Pad, solder and leg of one gull wing that leaves the body at ``root``."""
+    """Pad, solder and leg of one gull wing that leaves the body at ``root``.
+
+    Parameters
+    ----------
+    root : (float, float)
+        Where the leg leaves the body. [mm]
+    outward_deg : float
+        Outward direction, from x towards y. [deg]
+    width : float
+        Of track, strip or part. [mm]
+    z_top : float
+        Upper face. [mm]
+    solder : str
+        Material of the solder.
+    frame : str
+        Material of the lead frame.
+
+    Returns
+    -------
+    solids : list of PlacedSolid
+    """
     t = FRAME_THICKNESS_MM
     low = TOP_MM + SOLDER_MM
     profile = [

@@ -25,7 +25,21 @@ def _end_joints(length: float, width: float, cap: float, solder: str) -> list[Pl
 
 
 def chip_resistor(solder: str, length: float = 1.6, width: float = 0.8) -> Phantom:
-    """Thick-film resistor: alumina plate with tinned ends [mm]."""
+    """Thick-film resistor: alumina plate with tinned ends [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    length : float
+        Of the part. [mm]
+    width : float
+        Of track, strip or part. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     cap, height = 0.2 * length, 0.45
     solids = _end_joints(length, width, cap, solder)
     low = TOP_MM + 0.03
@@ -52,6 +66,21 @@ def ceramic_capacitor(solder: str, length: float = 1.6, width: float = 0.8, heig
 
     The electrodes, tens of plates about 1 um thick, are far below what a detector resolves: one plate as thick as
     all of them together attenuates the same [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    length : float
+        Of the part. [mm]
+    width : float
+        Of track, strip or part. [mm]
+    height : float
+        Of the part. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
     """
     cap = 0.22 * length
     low = TOP_MM + 0.03
@@ -66,7 +95,23 @@ def ceramic_capacitor(solder: str, length: float = 1.6, width: float = 0.8, heig
 
 
 def tantalum_capacitor(solder: str, length: float = 7.3, width: float = 4.3, height: float = 2.8) -> Phantom:
-    """Moulded tantalum capacitor: sintered slug in manganese dioxide and silver, riser wire, lead frame [mm]."""
+    """Moulded tantalum capacitor: sintered slug in manganese dioxide and silver, riser wire, lead frame [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    length : float
+        Of the part. [mm]
+    width : float
+        Of track, strip or part. [mm]
+    height : float
+        Of the part. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     low = TOP_MM + 0.08
     z = low + 0.5 * height
     slug = (0.55 * length, 0.72 * width)
@@ -91,7 +136,23 @@ def tantalum_capacitor(solder: str, length: float = 7.3, width: float = 4.3, hei
 
 
 def electrolytic_capacitor(solder: str, diameter: float = 6.3, height: float = 8.0, pin_pitch: float = 2.5) -> Phantom:
-    """Aluminium electrolytic capacitor standing on its pins: can, wound foil and paper, rubber bung, two leads [mm]."""
+    """Aluminium electrolytic capacitor standing on its pins: can, wound foil and paper, rubber bung, two leads [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    diameter : float
+        [mm]
+    height : float
+        Of the part. [mm]
+    pin_pitch : float
+        From lead to lead. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     low = TOP_MM + 0.3
     solids = [
         post("Al", (0.0, 0.0), diameter, low, low + height),
@@ -110,7 +171,23 @@ def electrolytic_capacitor(solder: str, diameter: float = 6.3, height: float = 8
 
 
 def crystal_can(solder: str, length: float = 11.0, width: float = 4.6, height: float = 3.6) -> Phantom:
-    """HC-49/S crystal: oblong nickel-silver can on a base with glass seals, a quartz disc on two springs [mm]."""
+    """HC-49/S crystal: oblong nickel-silver can on a base with glass seals, a quartz disc on two springs [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    length : float
+        Of the part. [mm]
+    width : float
+        Of track, strip or part. [mm]
+    height : float
+        Of the part. [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     wall = 0.25
     low = TOP_MM + 0.3
     solids = []
@@ -146,6 +223,29 @@ def wound_toroid(
 
     ``inside`` is the material that fills the ring's hole. Every turn is four straight wires; ``rng`` sets how
     unevenly they lie.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws what differs from part to part.
+    outer_diameter : float
+        Of the ring. [mm]
+    inner_diameter : float
+        Of the ring. [mm]
+    height : float
+        Of the part. [mm]
+    turns : int
+        How many. [1]
+    wire_diameter : float
+        [mm]
+    inside : str
+        Material that fills the ring's hole.
+    arc_deg : (float, float)
+        First and last turn. [deg]
+
+    Returns
+    -------
+    solids : list of PlacedSolid
     """
     outer, inner = 0.5 * outer_diameter, 0.5 * inner_diameter
     lift = 0.5 * wire_diameter
@@ -171,7 +271,21 @@ def wound_toroid(
 
 
 def toroid_choke(rng: np.random.Generator, solder: str, turns: int = 24) -> Phantom:
-    """Storage choke: ring core lying on the board, wound with 0.6 mm wire, two leads in holes."""
+    """Storage choke: ring core lying on the board, wound with 0.6 mm wire, two leads in holes.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws what differs from part to part.
+    solder : str
+        Material of the solder.
+    turns : int
+        How many. [1]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     ring = phantom_of("ring", wound_toroid(rng, 11.5, 6.2, 4.8, turns, 0.6, "vacuum"))
     low = TOP_MM + 0.3
     solids = list(put(ring, (0.0, 0.0), 0.0, low))
@@ -183,7 +297,19 @@ def toroid_choke(rng: np.random.Generator, solder: str, turns: int = 24) -> Phan
 
 
 def drum_choke(solder: str, diameter: float = 7.0) -> Phantom:
-    """Surface-mount choke: ferrite drum with copper wound on its waist, on two pads [mm]."""
+    """Surface-mount choke: ferrite drum with copper wound on its waist, on two pads [mm].
+
+    Parameters
+    ----------
+    solder : str
+        Material of the solder.
+    diameter : float
+        [mm]
+
+    Returns
+    -------
+    phantom : Phantom
+    """
     low = TOP_MM + 0.15
     solids = _end_joints(diameter, 3.0, 1.6, solder)
     solids += [

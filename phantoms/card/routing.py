@@ -1,4 +1,4 @@
-"""Tracks and vias of the network card: buses, pairs, fan-outs and supply copper, in card coordinates (see card_board).
+"""Tracks and vias of the network card: buses, pairs, fan-outs and supply copper, in the coordinates of the board.
 
 The net list is invented; every bundle runs between parts that such a card connects, on one of the two outer layers.
 """

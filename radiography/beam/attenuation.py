@@ -1,4 +1,4 @@
-"""What materials are made of, and how strongly they attenuate X-rays.
+"""Materials: their composition, and how strongly they attenuate X-rays.
 
 Cross sections come from xraylib (Elam-type tables, within 0.1 % of NIST XCOM at its nodes), added over the elements of
 a material by mass fraction. Two families of xraylib functions are not used because they are wrong: ``CS_Energy``
@@ -269,6 +269,18 @@ def mass_attenuation_cm2_per_g(
 
 def linear_attenuation_per_mm(material: Material, energy_keV: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Total linear attenuation coefficient, (E,) float64 [1/mm], at photon energies (E,) [keV]; 0 for vacuum.
+
+    Parameters
+    ----------
+    material : Material
+        What attenuates.
+    energy_keV : (E,) float64
+        Photon energies. [keV]
+
+    Returns
+    -------
+    mu_per_mm : (E,) float64
+        [1/mm]
 
     Raises
     ------

@@ -150,6 +150,18 @@ def mean_energy_keV(spectrum: Spectrum) -> float:
 def quanta_per_pixel(spectrum: Spectrum, pitch_mm: float) -> float:
     """Photons that fall on one square pixel of the panel's centre. [1]
 
+    Parameters
+    ----------
+    spectrum : Spectrum
+        At the panel.
+    pitch_mm : float
+        Pixel pitch. [mm]
+
+    Returns
+    -------
+    quanta : float
+        [1]
+
     Raises
     ------
     ValueError
@@ -162,6 +174,19 @@ def quanta_per_pixel(spectrum: Spectrum, pitch_mm: float) -> float:
 
 def filtered(spectrum: Spectrum, material_name: str, thickness_mm: float) -> Spectrum:
     """Spectrum behind a plane filter in narrow-beam geometry; zero thickness returns the same numbers.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        At the panel.
+    material_name : str
+        Name of a built-in material.
+    thickness_mm : float
+        Zero or more. [mm]
+
+    Returns
+    -------
+    filtered : Spectrum
 
     Raises
     ------

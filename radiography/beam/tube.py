@@ -1,4 +1,4 @@
-"""What makes a beam: tube voltage, target, filters and air, as read from the files in data/beams."""
+"""Tube and filters of a beam: voltage, target, filters and air, as read from the files in data/beams."""
 
 from __future__ import annotations
 
