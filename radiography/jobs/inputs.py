@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from calibration.whole_file import staged
 from radiography.files.frames import FrameSource, RawLayout, open_frames
 
 Files = str | Path | Sequence[str | Path]
 Report = Callable[[str, float], None]  # called with what is being done and the fraction of it that is done, 0 to 1
+PICTURES = (".png", ".pdf", ".svg")  # what plots may end in
 
 
 def no_report(what: str, done: float) -> None:
@@ -94,13 +97,13 @@ def open_all(files: Files, what: str, layout: RawLayout | None) -> list[FrameSou
     return sources
 
 
-def check_writable(path: Path, suffixes: tuple[str, ...] = ()) -> None:
+def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
     """Complain before the work starts about a result that could not be written.
 
     Parameters
     ----------
-    path : Path
-        File to be written.
+    path : Path or None
+        File to be written; None is not wanted.
     suffixes : tuple of str
         Endings that it may have; any without.
 
@@ -109,12 +112,39 @@ def check_writable(path: Path, suffixes: tuple[str, ...] = ()) -> None:
     ValueError, OSError
         If the ending is another, the path is a folder, or its folder does not exist.
     """
+    if path is None:
+        return
     if suffixes and path.suffix.lower() not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+
+
+def optional_path(path: str | Path | None) -> Path | None:
+    """A path where a name is given."""
+    return None if path is None else Path(path)
+
+
+@contextmanager
+def all_or_none(*results: Path | None) -> Iterator[dict[Path, Path]]:
+    """Where each result is written for now; all move to their names when all are written, or none appears.
+
+    Parameters
+    ----------
+    *results : Path or None
+        Files to be written; None is not wanted.
+
+    Yields
+    ------
+    places : dict of Path to Path
+        Path to write to, by result.
+    """
+    wanted = [path for path in results if path is not None]
+    with ExitStack() as stages:
+        stage = {folder: stages.enter_context(staged(folder)) for folder in {path.parent for path in wanted}}
+        yield {path: stage[path.parent] / path.name for path in wanted}
 
 
 def check_at_least(name: str, value: int, least: int) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from calibration.whole_file import staged
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
-from radiography.jobs.inputs import check_writable
+from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, optional_path
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """The MTF of an image, and the files that were written of it."""
+    """The MTF of an image, and the files that were written of it.
+
+    Attributes
+    ----------
+    image : Path
+        What was measured.
+    curve : MtfCurve
+        MTF with its standard error; its warnings say what to doubt.
+    json_file, plot : Path or None
+        Files of the curve, where they were asked for.
+    """
 
     image: Path
     curve: MtfCurve
@@ -61,13 +69,9 @@ def measure_mtf(
     ValueError, TypeError, OSError
         In one sentence, if the image holds no such edge or cannot be read; no file is left behind then.
     """
-    image = Path(image)
-    written = None if json_file is None else Path(json_file)
-    drawn = None if plot is None else Path(plot)
-    if written is not None:
-        check_writable(written)
-    if drawn is not None:
-        check_writable(drawn, (".png", ".pdf", ".svg"))
+    image, written, drawn = Path(image), optional_path(json_file), optional_path(plot)
+    check_writable(written)
+    check_writable(drawn, PICTURES)
     picture = read_image(image, layout, frame)
     pitch = pitch_mm or picture.pitch_mm
     if pitch is None:
@@ -88,11 +92,10 @@ def _write(curve: MtfCurve, image: Path, json_file: Path | None, plot: Path | No
         "roi": list(curve.roi),
         "warnings": list(curve.warnings),
     }
-    with ExitStack() as both:  # neither file appears unless both could be written
+    with all_or_none(json_file, plot) as places:
         if json_file is not None:
-            folder = both.enter_context(staged(json_file.parent))
-            (folder / json_file.name).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            places[json_file].write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         if plot is not None:
             from radiography.figures.mtf_plot import mtf_figure
 
-            mtf_figure([curve], [image.stem]).savefig(both.enter_context(staged(plot.parent)) / plot.name, dpi=150)
+            mtf_figure([curve], [image.stem]).savefig(places[plot], dpi=150)

@@ -1,0 +1,79 @@
+"""Report on the lag that a calibration set knows: as a record, JSON and a plot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibration.calibration_set import load_calibration_set
+from calibration.lag.model import LagModel, lag_to_json
+from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, optional_path
+
+
+@dataclass(frozen=True, eq=False)
+class LagReport:
+    """The lag model of a calibration set, and the files that were written of it.
+
+    Attributes
+    ----------
+    calibration : Path
+        File of the set.
+    model : LagModel
+        The fitted terms, and what remains after correction; its notes say what to doubt.
+    origin : tuple of dict
+        Name and SHA-256 of each file of the sequences that it was fitted to.
+    json_file, plot : Path or None
+        Files of the report, where they were asked for.
+    """
+
+    calibration: Path
+    model: LagModel
+    origin: tuple[dict[str, Any], ...]
+    json_file: Path | None
+    plot: Path | None
+
+
+def report_lag(
+    calibration: str | Path, *, json_file: str | Path | None = None, plot: str | Path | None = None
+) -> LagReport:
+    """What a calibration set knows about lag.
+
+    Parameters
+    ----------
+    calibration : str or Path
+        Calibration set with a lag model.
+    json_file, plot : str or Path, optional
+        Where the model is written as JSON, and drawn (.png, .pdf or .svg).
+
+    Returns
+    -------
+    lag : LagReport
+
+    Raises
+    ------
+    ValueError, OSError
+        In one sentence, if the set has no lag model or cannot be read; no file is left behind then.
+    """
+    calibration, written, drawn = Path(calibration), optional_path(json_file), optional_path(plot)
+    check_writable(written)
+    check_writable(drawn, PICTURES)
+    known = load_calibration_set(calibration)
+    if known.lag is None:
+        raise ValueError(
+            f"{calibration} has no lag model: give `radiography calibrate` a beam-on/beam-off sequence with --lag"
+        )
+    if drawn is not None and not known.lag.curves:
+        raise ValueError(f"{calibration} has a lag model without the sequences behind it: there is nothing to plot")
+    origin = list(known.provenance.get("lag_files", ()))
+    with all_or_none(written, drawn) as places:
+        if written is not None:
+            result = {"calibration": calibration.name, "origin": origin, **lag_to_json(known.lag)}
+            text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+            places[written].write_text(text, encoding="utf-8")
+        if drawn is not None:
+            from radiography.figures.lag_plot import lag_figure
+
+            lag_figure(known.lag).savefig(places[drawn], dpi=150)
+    return LagReport(calibration, known.lag, tuple(origin), written, drawn)
