@@ -224,6 +224,11 @@ def save_calibration_set(calibration: CalibrationSet, path: str | Path) -> None:
 
     The same calibration gives the same bytes.
 
+    Parameters
+    ----------
+    calibration : CalibrationSet
+    path : str or Path
+
     Raises
     ------
     FileNotFoundError

@@ -146,7 +146,16 @@ def conditions_to_json(conditions: Conditions) -> dict[str, Any]:
 
 
 def overlaid(below: Conditions, above: Conditions) -> Conditions:
-    """The conditions below, with everything that those above know in its place."""
+    """The conditions below, with everything that those above know in its place.
+
+    Parameters
+    ----------
+    below, above : Conditions
+
+    Returns
+    -------
+    conditions : Conditions
+    """
     return replace(below, **{name: value for name in CONDITIONS if (value := getattr(above, name)) is not None})
 
 

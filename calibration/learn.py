@@ -6,8 +6,8 @@
           -> defects, from all of these and the maps of earlier sets
           -> the beam's field, and how well the panel is corrected
 
-Frames are streams: none is kept, and a stack is taken as often as it is needed. Everything beyond one dark and one
-flat stack is optional; what could not be learned is said in the provenance under "notes".
+Frames are streams: none stays in memory, and a stack is taken as often as it is needed. Everything beyond one dark and
+one flat stack is optional; what could not be learned is said in the provenance under "notes".
 """
 
 from __future__ import annotations
@@ -152,13 +152,8 @@ def learn_panel(
     known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn)
 
     estimate = _learn_lag(lag, known) if lag else None
-    model = estimate.model if estimate else next((old.lag for old in reversed(earlier) if old.lag), None)
-    if model is not None:
-        notes += model.notes if estimate else ("the lag model is that of an earlier calibration set",)
-        if model.signal_dn.size == 1:
-            notes.append(
-                f"lag was learned at {model.signal_dn[0]:.0f} DN and taken to be the same fraction at any signal"
-            )
+    model, remarks = _lag_model(estimate, earlier)
+    notes += remarks
 
     response = _learn_response(flats, known, model, order)
     check_dn, check_frames = response.check_dn, _frames_at(response, response.check_level_dn)
@@ -245,15 +240,15 @@ def _noisy_or_hot(offset: OffsetMap, saturation_dn: float) -> NDArray[np.bool_]:
     return np.asarray(doubtful)
 
 
-def _first_two(frames: Iterable[NDArray[Any]], kept: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+def _first_two(frames: Iterable[NDArray[Any]], first: list[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     for frame in frames:
-        if len(kept) < 2:
-            kept.append(frame)
+        if len(first) < 2:
+            first.append(frame)
         yield frame
 
 
 def _common_time(stacks: Sequence[FrameStack], kind: str) -> float | None:
-    """Integration time of stacks that must share one; None where none says it."""
+    """Integration time of stacks, which must be the same for all; None where none says it."""
     if not stacks:
         raise ValueError(f"a calibration needs at least 1 {kind} stack, got 0")
     known = sorted({time_s for stack in stacks if (time_s := stack.conditions.integration_time_s) is not None})
@@ -290,6 +285,20 @@ def _learn_lag(stacks: Sequence[FrameStack], known: _Known) -> LagEstimate:
         unusable=known.unusable | shielded_mask(known.shielded_cols, offset_dn.shape[1]),
         offset_frames=known.dark.reference.frames_used,
     )
+
+
+def _lag_model(
+    estimate: LagEstimate | None, earlier: Sequence[CalibrationSet]
+) -> tuple[LagModel | None, tuple[str, ...]]:
+    """The model just learned, else that of the newest earlier set that has one; and what there is to say about it."""
+    model = estimate.model if estimate else next((old.lag for old in reversed(earlier) if old.lag), None)
+    if model is None:
+        return None, ()
+    notes = model.notes if estimate else ("the lag model is that of an earlier calibration set",)
+    if model.signal_dn.size > 1:
+        return model, notes
+    level_dn = float(model.signal_dn[0])
+    return model, (*notes, f"lag was learned at {level_dn:.0f} DN and taken to be the same fraction at any signal")
 
 
 def _learn_response(

@@ -26,7 +26,21 @@ _LONE_MARKERS = {0x01, *range(0xD0, 0xD9)}  # without a length: ITU-T T.81 B.1.1
 
 
 def encapsulated_frames(buffer: Any, offset: int, count: int) -> Iterator[bytes]:
-    """Yield the code stream of each frame; `buffer` is a mapped file whose fragments begin at `offset`."""
+    """Yield the code stream of each frame; `buffer` is a mapped file whose fragments begin at `offset`.
+
+    Parameters
+    ----------
+    buffer : mmap.mmap
+        The mapped file.
+    offset : int
+        Where its fragments begin. [1]
+    count : int
+        Frames. [1]
+
+    Yields
+    ------
+    codestream : bytes
+    """
     buffer.seek(offset)
     yield from generate_frames(buffer, number_of_frames=count)
 
@@ -40,6 +54,11 @@ def decode_frame(codestream: bytes, header: Dataset) -> NDArray[Any]:
         One compressed frame.
     header : Dataset
         Rows, columns and bits as the file claims them, checked already.
+
+    Returns
+    -------
+    frame : (H, W)
+        In the type that the header claims.
 
     Raises
     ------

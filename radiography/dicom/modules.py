@@ -57,7 +57,18 @@ def patient_modules(description: DxDescription) -> Dataset:
 
 
 def study_module(description: DxDescription, study_uid: str) -> Dataset:
-    """General Study (C.7.2.1)."""
+    """General Study (C.7.2.1).
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how.
+    study_uid : str
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset = Dataset()
     dataset.StudyInstanceUID = study_uid
     dataset.StudyDate, dataset.StudyTime = _date_and_time(description)
@@ -70,7 +81,20 @@ def study_module(description: DxDescription, study_uid: str) -> Dataset:
 
 
 def series_modules(description: DxDescription, series_uid: str, for_processing: bool) -> Dataset:
-    """General Series (C.7.3.1) and DX Series (C.8.11.1); the pictures to look at come first in a viewer."""
+    """General Series (C.7.3.1) and DX Series (C.8.11.1); the pictures to look at come first in a viewer.
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how.
+    series_uid : str
+    for_processing : bool
+        True for the linear image, False for the processed picture.
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset = Dataset()
     dataset.Modality = "DX"
     dataset.SeriesInstanceUID = series_uid
@@ -83,7 +107,19 @@ def series_modules(description: DxDescription, series_uid: str, for_processing: 
 
 
 def equipment_module(description: DxDescription, software: str) -> Dataset:
-    """General Equipment (C.7.5.1)."""
+    """General Equipment (C.7.5.1).
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how.
+    software : str
+        Name and version of this package.
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset = Dataset()
     dataset.Manufacturer = description.manufacturer
     if description.conditions.panel:
@@ -95,7 +131,23 @@ def equipment_module(description: DxDescription, software: str) -> Dataset:
 
 
 def image_module(description: DxDescription, for_processing: bool, instance_number: int, comment: str) -> Dataset:
-    """General Image (C.7.6.1), Acquisition Context (C.7.6.14)."""
+    """General Image (C.7.6.1), Acquisition Context (C.7.6.14).
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how.
+    for_processing : bool
+        True for the linear image, False for the processed picture.
+    instance_number : int
+        Number in the series. [1]
+    comment : str
+        How the pixels came about; may be empty.
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset = Dataset()
     dataset.InstanceNumber = instance_number
     dataset.ImageType = ["ORIGINAL" if for_processing else "DERIVED", "PRIMARY", ""]
@@ -114,7 +166,19 @@ def image_module(description: DxDescription, for_processing: bool, instance_numb
 
 
 def predecessor_module(predecessor: DxReference, derivation: str) -> Dataset:
-    """Source image of a derived one (C.7.6.1, C.12.2): the For Processing image it was made from."""
+    """Source image of a derived one (C.7.6.1, C.12.2): the For Processing image it was made from.
+
+    Parameters
+    ----------
+    predecessor : DxReference
+        The For Processing image.
+    derivation : str
+        How the picture was made of it; may be empty.
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     purpose = _code_item(codes.DCM.ForProcessingPredecessor)
     source = Dataset()
     source.ReferencedSOPClassUID = predecessor.sop_class_uid
@@ -148,6 +212,19 @@ def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int,
 
     Processing pixels grow with exposure; presentation pixels are logarithmic and grow with attenuation. Both are
     shown as larger = brighter, so that a viewer needs no inversion.
+
+    Parameters
+    ----------
+    rows, cols : int
+        [1]
+    for_processing : bool
+        True for the linear image, False for the processed picture.
+    window : (int, int) or None
+        Centre and width. [1]
+
+    Returns
+    -------
+    dataset : Dataset
     """
     dataset = Dataset()
     dataset.SamplesPerPixel = 1
@@ -169,7 +246,21 @@ def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int,
 
 
 def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: float) -> Dataset:
-    """DX Detector (C.8.11.4), and the pixel spacing in a known object plane (10.7.1.3)."""
+    """DX Detector (C.8.11.4), and the pixel spacing in a known object plane (10.7.1.3).
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how.
+    rows, cols : int
+        [1]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset, conditions = Dataset(), description.conditions
     pitch = format_number_as_ds(pitch_mm)
     dataset.DetectorType = description.detector_type
@@ -235,7 +326,16 @@ def exposure_modules(description: DxDescription) -> Dataset:
 
 
 def common_module(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    """SOP Common (C.12.1)."""
+    """SOP Common (C.12.1).
+
+    Parameters
+    ----------
+    sop_class_uid, sop_instance_uid : str
+
+    Returns
+    -------
+    dataset : Dataset
+    """
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = UID(sop_class_uid)

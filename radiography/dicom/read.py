@@ -216,7 +216,19 @@ def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[
 
 
 def apply_modality(source: DicomFrames, stored: NDArray[Any]) -> NDArray[np.float32]:
-    """Values after the modality table or rescale of DICOM PS3.3 C.11.1, the same shape as `stored`.
+    """Values after the modality table or rescale of DICOM PS3.3 C.11.1.
+
+    Parameters
+    ----------
+    source : DicomFrames
+        From `open_dicom`.
+    stored : (..., H, W)
+        Stored numbers of its frames. [1]
+
+    Returns
+    -------
+    values : (..., H, W) float32
+        In the unit that the file says.
 
     Raises
     ------

@@ -107,7 +107,17 @@ class FrameSource:
 
 
 def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) -> None:
-    """Raise ValueError or TypeError unless a file's claim of shape and type can be a detector frame."""
+    """Raise ValueError or TypeError unless a file's claim of shape and type can be a detector frame.
+
+    Parameters
+    ----------
+    path : Path
+        Named in errors.
+    rows, cols : int
+        Pixels of one frame. [1]
+    dtype : numpy.dtype
+        Of a pixel.
+    """
     if rows < 1 or cols < 1:
         raise ValueError(f"{path} holds frames of {rows} x {cols} pixels; at least 1 x 1 is needed")
     if rows * cols > LARGEST_FRAME_PIXELS:
@@ -122,7 +132,18 @@ def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) ->
 
 
 def describe_raw(path: Path, layout: RawLayout) -> FrameSource:
-    """What a headerless raw file holds under `layout`; ValueError unless the bytes fit it to the last one."""
+    """What a headerless raw file holds under `layout`; ValueError unless the bytes fit it to the last one.
+
+    Parameters
+    ----------
+    path : Path
+    layout : RawLayout
+        How its bytes are laid out.
+
+    Returns
+    -------
+    source : FrameSource
+    """
     frame_bytes = layout.rows * layout.cols * np.dtype(layout.dtype).itemsize
     found = path.stat().st_size - layout.header_bytes
     if found < frame_bytes or found % frame_bytes:
@@ -134,7 +155,20 @@ def describe_raw(path: Path, layout: RawLayout) -> FrameSource:
 
 
 def raw_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
-    """Yield the frames of a headerless raw file, in this machine's byte order."""
+    """Yield the frames of a headerless raw file, in this machine's byte order.
+
+    Parameters
+    ----------
+    source : FrameSource
+        What the file holds.
+    frames : range
+        Which frames, counted from 0. [1]
+
+    Yields
+    ------
+    frame : (H, W)
+        In the stored type.
+    """
     layout = source.layout
     if layout is None:
         raise ValueError(f"{source.path} is headerless raw and needs a layout")
@@ -166,7 +200,20 @@ def describe_npy(path: Path) -> FrameSource:
 
 
 def npy_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
-    """Yield copies of the frames of a memory-mapped `.npy` file."""
+    """Yield copies of the frames of a memory-mapped `.npy` file.
+
+    Parameters
+    ----------
+    source : FrameSource
+        What the file holds.
+    frames : range
+        Which frames, counted from 0. [1]
+
+    Yields
+    ------
+    frame : (H, W)
+        In the stored type.
+    """
     stack = _map_npy(source.path)
     for k in frames:
         frame = stack if stack.ndim == 2 else stack[k]
@@ -210,13 +257,35 @@ def describe_tiff(path: Path) -> FrameSource:
             if conditions.pitch_mm is None:
                 conditions = replace(conditions, pitch_mm=_tiff_pitch_mm(first, metadata))
             rows, cols = first.shape
-            return FrameSource(path, "tiff", len(numbers), rows, cols, first.dtype.name, conditions, metadata)
+            return FrameSource(
+                path,
+                "tiff",
+                len(numbers),
+                rows,
+                cols,
+                first.dtype.name,
+                conditions=conditions,
+                metadata=metadata,
+            )
     except (tifffile.TiffFileError, struct.error, IndexError, KeyError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} is a damaged TIFF file: {_first_line(error)}") from error
 
 
 def tiff_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
-    """Yield the full-size pages of a TIFF."""
+    """Yield the full-size pages of a TIFF.
+
+    Parameters
+    ----------
+    source : FrameSource
+        What the file holds.
+    frames : range
+        Which frames, counted from 0. [1]
+
+    Yields
+    ------
+    frame : (H, W)
+        In the stored type.
+    """
     try:
         with tifffile.TiffFile(source.path) as tiff:
             numbers = _full_size_pages(tiff)
@@ -354,11 +423,33 @@ def describe_dicom(path: Path) -> FrameSource:
     found = open_dicom(path)
     check_frame_claim(path, found.rows, found.cols, np.dtype(found.dtype))
     metadata: dict[str, Any] = dict(found.metadata)
-    return FrameSource(path, "dicom", found.count, found.rows, found.cols, found.dtype, found.conditions, metadata)
+    return FrameSource(
+        path,
+        "dicom",
+        found.count,
+        found.rows,
+        found.cols,
+        found.dtype,
+        conditions=found.conditions,
+        metadata=metadata,
+    )
 
 
 def dicom_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
-    """Yield the stored numbers of the frames of a DICOM object, before any modality or display table."""
+    """Yield the stored numbers of the frames of a DICOM object, before any modality or display table.
+
+    Parameters
+    ----------
+    source : FrameSource
+        What the file holds.
+    frames : range
+        Which frames, counted from 0. [1]
+
+    Yields
+    ------
+    frame : (H, W)
+        In the stored type.
+    """
     from radiography.dicom.read import iterate_dicom, open_dicom
 
     yield from iterate_dicom(open_dicom(source.path), frames)

@@ -144,7 +144,19 @@ def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator
 
 
 def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | None = None) -> Image:
-    """The picture of a file; for a file of several frames, say which one (counted from 0).
+    """The picture of a file; of a file of several frames, one of them.
+
+    Parameters
+    ----------
+    path : str or Path
+    layout : RawLayout, optional
+        Of a headerless raw file.
+    frame : int, optional
+        Which frame, counted from 0; not needed where there is one. [1]
+
+    Returns
+    -------
+    image : Image
 
     Raises
     ------
@@ -217,6 +229,16 @@ def tiff_pages(
     path: str | Path, pitch_mm: float | None, metadata: dict[str, Any], *, big: bool = False
 ) -> Iterator[Callable[[NDArray[Any], dict[str, Any] | None], None]]:
     """A TIFF that is written page by page, as `write_tiff` describes it, and is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    pitch_mm : float or None
+        Pixel pitch. [mm]
+    metadata : dict
+        JSON values about the whole file.
+    big : bool
+        BigTIFF; needed from 4 GiB.
 
     Yields
     ------
@@ -337,7 +359,8 @@ def _write_grey_png(path: Path, grey: NDArray[np.uint8]) -> None:
     rows, cols = grey.shape
     scanlines = np.zeros((rows, cols + 1), np.uint8)  # each line begins with filter type 0
     scanlines[:, 1:] = grey
-    header = struct.pack(">IIBBBBB", cols, rows, 8, 0, 0, 0, 0)
+    depth_to_interlace = (8, 0, 0, 0, 0)  # 8 bits, grey, the one compression and filter method, not interlaced
+    header = struct.pack(">IIBBBBB", cols, rows, *depth_to_interlace)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines.tobytes(), 6)) + chunk(b"IEND", b"")
     with whole_file(path) as temporary:
         temporary.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
