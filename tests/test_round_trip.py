@@ -26,7 +26,7 @@ from calibration.correct import CorrectedFrame, correct_frame, plan_correction
 from calibration.correction.undo import undo_correction
 from calibration.lag.model import LagModel, LagState
 from calibration.response.field import BeamField
-from calibration.response.single_dose import predicted_variance
+from calibration.response.single_dose import single_dose_variance
 from calibration.steps import Gain, Glare, Steps
 from radiography.config import load_panel
 from radiography.panel.panel import Panel
@@ -274,13 +274,11 @@ def test_finite_numbers_of_darks_and_flats_add_the_predicted_noise(clean: Rig, d
             signal_dn = stack.mean()
             left = ((stack.mean(axis=0) - signal_dn) ** 2 - own / FRAMES) / signal_dn**2
             # noise of the panel, known from its description and from the frames themselves; 1/12 DN2 of whole DN
-            noise = {
-                "dark_noise_dn": float(np.sqrt(DARK_NOISE_DN**2 + 1 / 12)),
-                "variance_per_dn": (own.mean() - DARK_NOISE_DN**2 - 1 / 12) / signal_dn,
-            }
-            both = predicted_variance(signal_dn, calibration.level_dn, **noise, darks=darks, flats=flats)
-            alone = predicted_variance(signal_dn, calibration.level_dn, **noise, darks=10**9, flats=10**9)
-            promise = float(both - alone)
+            dark_variance = DARK_NOISE_DN**2 + 1 / 12
+            per_dn = (own.mean() - dark_variance) / signal_dn
+            flat_noise_dn = float(np.sqrt(dark_variance + per_dn * calibration.level_dn))
+            terms = single_dose_variance(float(np.sqrt(dark_variance)), flat_noise_dn, darks, flats)
+            promise = float(np.polynomial.polynomial.polyval(signal_dn / calibration.level_dn, terms)) / signal_dn**2
             excess.append(left.mean() / promise)
             errors.append(block_error(left / promise, np.ones(left.shape, bool)))
             promised.append(promise)

@@ -387,7 +387,7 @@ def _shrink(line_variance: float, error: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _clipped_variance(values: NDArray[np.float64]) -> float:
-    """Variance about zero without values beyond four robust standard deviations."""
+    """Variance without the values farther than four robust standard deviations from zero."""
     if values.size < 2:
         return 0.0
     limit = CLIP_SIGMAS * max(robust_sigma(values), _QUANTISATION_DN)

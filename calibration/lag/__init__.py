@@ -1,1 +1,1 @@
-"""What earlier frames leave in later ones: learned from sequences, subtracted from frames."""
+"""Lag of earlier frames in later ones: learned from sequences, subtracted from frames."""

@@ -1,4 +1,4 @@
-"""What earlier frames leave in later ones, and how it is taken out again.
+"""The lag that earlier frames leave in later ones, and its removal.
 
 Each population n of traps takes a fraction f_n of a frame's charge x and releases its store S_n exponentially in
 real time; dt is the time since the previous frame, kappa_n = exp(-dt / tau_n):

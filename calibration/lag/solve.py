@@ -199,7 +199,11 @@ def _start(
 def _matrix(
     data: LagData, time_s: FloatArray, members: list[int], charges: list[FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """Columns of one exposure's linear problem: released charge per unit fraction, and +- the zero of each sequence."""
+    """Columns and target of one exposure's linear problem.
+
+    The columns are the released charge per unit fraction, and the zero of each sequence with either sign, for the
+    solver finds no negative values.
+    """
     blocks, targets = [], []
     bases = [s for s in members if data.base_error_dn[s] > 0]
     for s in members:

@@ -1,1 +1,1 @@
-"""How pixels answer to dose: one dose or several, and the field of the beam."""
+"""The response of pixels to dose: one dose or several, and the field of the beam."""

@@ -1,4 +1,4 @@
-"""From the signal of a pixel to its exposure, and back: the inverse dose response, applied and undone.
+"""The inverse dose response, applied and undone: from the signal of a pixel to its exposure, and back.
 
 What `multi_dose.py` learned is a polynomial without a constant for every pixel, corrected = r (g + r (c0 + r c1)),
 r the offset- and lag-corrected signal. Negative signals stay negative. Above `limit_dn` the curve goes on along its

@@ -1,4 +1,4 @@
-"""Which flats belong to one dose, and how the panel's level grows with exposure."""
+"""Flats sorted into doses, and the growth of the panel's level with exposure."""
 
 from __future__ import annotations
 

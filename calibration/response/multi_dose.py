@@ -226,8 +226,8 @@ def estimate_dose_response(
     Notes
     -----
     Memory does not depend on the numbers of doses and flats: 3 float64 planes for each coefficient that may be fitted,
-    3 for the running dose with 3 more while it is put away, 8 of four bytes. At 3,072 x 3,072 measured 1.3 GiB beyond
-    the inputs for order 3 or automatic, 1.1 GiB for order 2.
+    3 for the dose being summed and 3 more while it enters the equations, and 8 planes of four bytes. At 3,072 x 3,072
+    measured 1.3 GiB beyond the inputs for order 3 or automatic, 1.1 GiB for order 2.
     """
     if not saturation_dn > 0:
         raise ValueError(f"saturation_dn must be positive, got {saturation_dn}")

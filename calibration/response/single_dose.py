@@ -81,45 +81,6 @@ def single_dose_variance(
     return offset, -2.0 * offset, offset + flat_noise_dn**2 / flats
 
 
-def predicted_variance(
-    signal_dn: NDArray[Any] | float,
-    level_dn: float,
-    *,
-    dark_noise_dn: float,
-    variance_per_dn: float,
-    darks: int,
-    flats: int,
-) -> NDArray[np.float64]:
-    """Relative variance of a corrected pixel, its own noise and that of a calibration from one dose.
-
-    sR^2 / S^2 + sD^2 (1/S - 1/F)^2 / N_D + sF^2 / F^2 / N_F, with sR and sF the noise of one frame at signal S and at
-    the flats' level F: sD^2 plus `variance_per_dn` times the signal. Correlation between pixels is left out.
-
-    Parameters
-    ----------
-    signal_dn : float or array
-        Offset-corrected signal S of the frame, not zero. [DN]
-    level_dn : float
-        Level F of the flats. [DN]
-    dark_noise_dn : float
-        sD, noise of one pixel in one dark frame. [DN]
-    variance_per_dn : float
-        Slope of the photon-transfer curve. [DN]
-    darks, flats : int
-        Frames in the means, N_D and N_F. [1]
-
-    Returns
-    -------
-    variance : float64, shape of `signal_dn`
-        Relative to the squared signal. [1]
-    """
-    signal = np.asarray(signal_dn, np.float64)
-    flat_noise_dn = float(np.sqrt(dark_noise_dn**2 + variance_per_dn * level_dn))
-    own = dark_noise_dn**2 + variance_per_dn * np.maximum(signal, 0.0)
-    calibration = single_dose_variance(dark_noise_dn, flat_noise_dn, darks, flats)
-    return np.asarray((own + np.polynomial.polynomial.polyval(signal / level_dn, calibration)) / signal**2)
-
-
 def signal_level(signal_dn: NDArray[Any]) -> float:
     """The panel's signal: the median of the pixels above half of the 99th percentile. [DN]
 
