@@ -31,7 +31,7 @@ SINGLE, CLUSTER, RELEVANT_CLUSTER, LINE = range(4)
 KIND_NAMES = ("single", "cluster", "relevant cluster", "line")
 GOOD_NEIGHBOURS = 5  # fewer make a cluster kernel pixel   # E2698, quoting E2597
 SHORTEST_LINE = 11  # "more than ten"   # E2597, from a secondary source
-LARGEST_SHARE_BESIDE = 0.1  # of a line's pixels with a bad one beside them   # E2597, from a secondary source
+LARGEST_FRACTION_BESIDE = 0.1  # of a line's pixels with a bad one beside them   # E2597, from a secondary source
 _AROUND = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
 
 
@@ -132,14 +132,14 @@ def find_groups(flags: NDArray[np.uint16]) -> DefectGroups:
         kind[(count == 1) & alone] = SINGLE
         kind[(line > 0)[by_group][starts]] = LINE
     return DefectGroups(
-        pixels.astype(np.int32),
-        group.astype(np.int32),
-        kernel,
-        kind,
-        box,
-        count.astype(np.int32),
-        kernel_count,
-        classes,
+        pixels=pixels.astype(np.int32),
+        group=group.astype(np.int32),
+        kernel=kernel,
+        kind=kind,
+        box=box,
+        count=count.astype(np.int32),
+        kernel_count=kernel_count,
+        classes=classes,
     )
 
 
@@ -147,6 +147,17 @@ def group_name(groups: DefectGroups, number: int) -> str:
     """What E2597 calls a group: rows x columns of its box, kind and pixels, such as `2x3 cluster4`.
 
     A relevant cluster carries `rel` in front and its kernel pixels at the end: `rel3x4 cluster7-2`.
+
+    Parameters
+    ----------
+    groups : DefectGroups
+        From `find_groups`.
+    number : int
+        Of the group, from 0.
+
+    Returns
+    -------
+    name : str
     """
     top, bottom, left, right = (int(side) for side in groups.box[number])
     size, count = f"{bottom - top}x{right - left}", int(groups.count[number])
@@ -166,7 +177,20 @@ def count_groups(groups: DefectGroups) -> dict[str, int]:
 
 
 def worst_groups(groups: DefectGroups, count: int) -> list[int]:
-    """Numbers of the groups that matter most: most kernel pixels first, then most pixels; no single ones."""
+    """The groups that matter most: those of most kernel pixels first, then those of most pixels.
+
+    Parameters
+    ----------
+    groups : DefectGroups
+        From `find_groups`.
+    count : int
+        Groups at most. [1]
+
+    Returns
+    -------
+    numbers : list of int
+        Of the groups, from 0; single pixels are not among them.
+    """
     together = np.nonzero(groups.kind != SINGLE)[0]
     order = np.lexsort((together, -groups.count[together], -groups.kernel_count[together]))
     return [int(number) for number in together[order][:count]]
@@ -212,5 +236,5 @@ def _long_runs(bad: NDArray[np.bool_]) -> NDArray[np.int64]:
         for other in (row - 1, row + 1):
             if 0 <= other < bad.shape[0]:
                 beside |= bad[other, start:end]
-        lonely[n] = np.count_nonzero(beside) <= LARGEST_SHARE_BESIDE * (end - start)
+        lonely[n] = np.count_nonzero(beside) <= LARGEST_FRACTION_BESIDE * (end - start)
     return np.asarray(runs[lonely])

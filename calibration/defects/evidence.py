@@ -1,13 +1,14 @@
 """The evidence for each class of bad pixels: response, noise, uniformity and lag, each from its own frames.
 
-Each function returns the flags of its classes and adds a sentence to `skipped` for what it could not judge. A limit
-is always held against noise too: a pixel is bad when it is beyond the limit and noise does not explain that. Which
-class means what, and its source, stands in `calibration.defects.find`; the limits in `calibration.defects.criteria`.
+A limit is always held against noise too: a pixel is bad when it is beyond the limit and noise does not explain that.
+What could not be judged, or only with a wider limit, is said in a sentence that joins the list `skipped`. Which class
+means what, and its source, stands in `calibration.defects.find`; the limits in `calibration.defects.criteria`.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from calibration.frame_sums import robust_sigma, thin_out
 from calibration.response.single_dose import LEAST_RESPONSE, GainMap
 
 _EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations
-
 _LINE_REACH = 21  # pixels along a line that may show together what one cannot: the side of the area   # chosen
 _CHANCE = 1e-9  # of a live pixel among those: 0.02 of 9.4 million pixels, in rows and columns   # chosen
 
@@ -31,8 +31,36 @@ Flags = NDArray[np.uint16]
 Mask = NDArray[np.bool_]
 
 
-def uncoated_area(gain: GainMap, criteria: DefectCriteria) -> tuple[Mask, Mask]:
-    """Pixels in areas at least 21 pixels wide that hardly respond, and pixels near the edge of such an area."""
+@dataclass(frozen=True, eq=False)
+class Coating:
+    """Where a panel has scintillator.
+
+    Attributes
+    ----------
+    uncoated : (H, W) bool
+        True in areas at least 21 pixels wide that hardly respond.
+    edge : (H, W) bool
+        True within 12 pixels of the edge of such an area, on either side.
+    """
+
+    uncoated: Mask
+    edge: Mask
+
+
+def find_coating(gain: GainMap, criteria: DefectCriteria) -> Coating:
+    """Where the panel has scintillator, by the response of blocks of pixels.
+
+    Parameters
+    ----------
+    gain : GainMap
+        From `estimate_gain`.
+    criteria : DefectCriteria
+        Of these, `uncoated_fraction`.
+
+    Returns
+    -------
+    coating : Coating
+    """
     low = block_median(gain.signal_dn) < criteria.uncoated_fraction * gain.level_dn
     reach = 3
     padded = np.pad(low, reach, mode="symmetric")  # a narrow bad strip at the panel's border is no area
@@ -41,29 +69,54 @@ def uncoated_area(gain: GainMap, criteria: DefectCriteria) -> tuple[Mask, Mask]:
     side = 2 * -(-_EDGE_REACH // BLOCK) + 1
     near_bare = ndimage.maximum_filter(opened, side)
     near_coated = ~ndimage.minimum_filter(opened, side)
-    return blocks_to_pixels(opened, shape), blocks_to_pixels(near_bare & near_coated, shape)
-
-
-def area_signal(gain: GainMap, uncoated: Mask) -> NDArray[np.float32]:
-    """Signal of the 21 x 21 pixels around each pixel, of the coated or the bare part only. [DN]"""
-    shape = (uncoated.shape[0], uncoated.shape[1])
-    return blocks_to_pixels(area_median(block_median(gain.signal_dn), uncoated[::BLOCK, ::BLOCK]), shape)
+    return Coating(blocks_to_pixels(opened, shape), blocks_to_pixels(near_bare & near_coated, shape))
 
 
 def surrounding_signal(gain: GainMap, pixels: Mask, criteria: DefectCriteria) -> NDArray[np.float32]:
-    """(N,) What the surroundings of some pixels let expect: of 21 x 21, near a coating's edge of 5 x 5. [DN]"""
-    uncoated, edge = uncoated_area(gain, criteria)
-    where = np.nonzero(pixels)
-    return np.where(edge[where], _sorted_nearby(gain.signal_dn, where)[:, 12], area_signal(gain, uncoated)[where])
+    """The signal that some pixels should show, judged by the pixels around them.
+
+    Parameters
+    ----------
+    gain : GainMap
+        From `estimate_gain`.
+    pixels : (H, W) bool
+        True for the N pixels asked for.
+    criteria : DefectCriteria
+        Of these, `uncoated_fraction`.
+
+    Returns
+    -------
+    signal_dn : (N,) float32
+        Median of the 21 x 21 pixels around, near a coating's edge of 5 x 5. [DN]
+    """
+    coating, where = find_coating(gain, criteria), np.nonzero(pixels)
+    nearby_dn, area_dn = _sorted_nearby(gain.signal_dn, where)[:, 12], _area_signal(gain, coating.uncoated)[where]
+    return np.where(coating.edge[where], nearby_dn, area_dn)
 
 
 def response_classes(
-    offset: OffsetMap, gain: GainMap, uncoated: Mask, edge: Mask, criteria: DefectCriteria, skipped: list[str]
+    offset: OffsetMap, gain: GainMap, coating: Coating, criteria: DefectCriteria, skipped: list[str]
 ) -> Flags:
-    """DEAD, OVER and UNDER from the flat against its surroundings of 21 x 21 pixels, beyond what its noise explains."""
-    signal = gain.signal_dn
-    area = area_signal(gain, uncoated)
-    noise_dn = criteria.outlier_sigmas * _flat_noise_dn(offset, gain, area, uncoated, edge, criteria)
+    """DEAD, OVER and UNDER, from the flat against its surroundings of 21 x 21 pixels.
+
+    Parameters
+    ----------
+    offset, gain : OffsetMap, GainMap
+        From `estimate_offset` and `estimate_gain`.
+    coating : Coating
+        From `find_coating`.
+    criteria : DefectCriteria
+        Limits.
+    skipped : list of str
+        Sentences are added to it.
+
+    Returns
+    -------
+    flags : (H, W) uint16
+    """
+    uncoated, edge, signal = coating.uncoated, coating.edge, gain.signal_dn
+    area = _area_signal(gain, uncoated)
+    noise_dn = criteria.outlier_sigmas * _flat_noise_dn(offset, gain, area, coating, criteria)
     high, low = signal > area + noise_dn, signal < area - noise_dn
     silent = (gain.flags & bits.DEAD) != 0
     over = high & (signal > (criteria.over_factor or np.inf) * area)
@@ -98,15 +151,17 @@ def response_classes(
     return flags
 
 
+def _area_signal(gain: GainMap, uncoated: Mask) -> NDArray[np.float32]:
+    """Signal of the 21 x 21 pixels around each pixel, of the coated or the bare part only. [DN]"""
+    shape = (uncoated.shape[0], uncoated.shape[1])
+    return blocks_to_pixels(area_median(block_median(gain.signal_dn), uncoated[::BLOCK, ::BLOCK]), shape)
+
+
 def _flat_noise_dn(
-    offset: OffsetMap,
-    gain: GainMap,
-    area: NDArray[np.float32],
-    uncoated: Mask,
-    edge: Mask,
-    criteria: DefectCriteria,
+    offset: OffsetMap, gain: GainMap, area: NDArray[np.float32], coating: Coating, criteria: DefectCriteria
 ) -> NDArray[np.float64]:
-    """Standard deviation of the mean flat as the surroundings of each pixel let expect it. [DN]"""
+    """Standard deviation that the mean flat should have at each pixel, by the signal `area` around it. [DN]"""
+    uncoated = coating.uncoated
     dark_variance = offset.typical_noise_dn**2
     variance = dark_variance + ((gain.typical_noise * gain.level_dn) ** 2 - dark_variance) * area / gain.level_dn
     # Bare photodiodes scatter more than their signal says: few X-rays, much charge each.
@@ -115,7 +170,7 @@ def _flat_noise_dn(
         measured = blocks_to_pixels(area_median(block_median(gain.noise), uncoated[::BLOCK, ::BLOCK]), shape)
         variance = np.maximum(variance, (measured * gain.level_dn) ** 2)
     variance = np.maximum(variance, 0.0) / gain.frames_used
-    bare = thin_out(uncoated & ~edge) > 0
+    bare = thin_out(uncoated & ~coating.edge) > 0
     if bare.any():
         spread_dn = robust_sigma((thin_out(gain.signal_dn) - thin_out(area))[bare])
         variance = np.where(uncoated, np.maximum(variance, spread_dn**2), variance)
@@ -123,7 +178,10 @@ def _flat_noise_dn(
 
 
 def _silent_lines(silent: Mask, doubted: Mask, fraction: float) -> Mask:
-    """Doubted pixels in whose row or column more of the nearest 21 are silent than chance allows, if `fraction` are."""
+    """Doubted pixels with more silent ones among the nearest 21 of their row or column than chance explains.
+
+    `fraction` of the pixels are silent by chance.
+    """
     chances = bdtrc(np.arange(_LINE_REACH), _LINE_REACH, fraction)  # of more than k silent ones among 21
     if not chances[-1] < _CHANCE:
         return np.zeros(doubted.shape, bool)
@@ -140,10 +198,20 @@ def _sorted_nearby(signal: NDArray[np.float32], pixels: tuple[NDArray[np.intp], 
 
 
 def noise_classes(
-    offset: OffsetMap, gain: GainMap, uncoated: Mask, edge: Mask, criteria: DefectCriteria, skipped: list[str]
+    offset: OffsetMap, gain: GainMap, coating: Coating, criteria: DefectCriteria, skipped: list[str]
 ) -> Flags:
-    """NOISY from the scatter of darks and flats; HOT and NON_UNIFORM outliers where there are too few frames for it."""
-    flags = np.zeros(uncoated.shape, np.uint16)
+    """NOISY from the scatter of darks and flats, or HOT and NON_UNIFORM outliers where there are too few frames.
+
+    Parameters
+    ----------
+    offset, gain, coating, criteria, skipped
+        As for `response_classes`.
+
+    Returns
+    -------
+    flags : (H, W) uint16
+    """
+    flags = np.zeros(coating.uncoated.shape, np.uint16)
     needed = criteria.least_frames_for_noise
     if offset.noise_dn is not None and offset.frames_used >= needed:
         if criteria.noise_factor is not None:
@@ -160,7 +228,7 @@ def noise_classes(
         skipped.append(f"noise under X-rays was not judged: {gain.frames_used} flat frames, {needed} are needed")
         around = np.maximum(local_median(gain.signal_dn, 9), LEAST_RESPONSE * gain.level_dn)
         departure = gain.signal_dn / around - 1.0
-        judged = ~(uncoated | edge)
+        judged = ~(coating.uncoated | coating.edge)
         sigma = robust_sigma(thin_out(departure)[thin_out(judged) > 0])
         flags[judged & (np.abs(departure) > criteria.outlier_sigmas * _floor(sigma))] |= bits.NON_UNIFORM
     return flags
@@ -169,14 +237,30 @@ def noise_classes(
 def non_uniform(
     check_dn: NDArray[Any],
     frames: int,
-    gain: GainMap,
     good: Mask,
-    uncoated: Mask,
-    edge: Mask,
+    gain: GainMap,
+    coating: Coating,
     criteria: DefectCriteria,
     skipped: list[str],
 ) -> Flags:
-    """NON_UNIFORM from a corrected frame; the limits widen where noise would flag good pixels."""
+    """NON_UNIFORM from a corrected frame; the limits widen where noise would flag good pixels.
+
+    Parameters
+    ----------
+    check_dn : (H, W)
+        Offset- and gain-corrected mean of flats that are not those of `gain`. [DN]
+    frames : int
+        Frames in that mean. [1]
+    good : (H, W) bool
+        True for pixels that no other class holds; their scatter is the noise of the frame.
+    gain, coating, criteria, skipped
+        As for `response_classes`.
+
+    Returns
+    -------
+    flags : (H, W) uint16
+    """
+    uncoated, edge = coating.uncoated, coating.edge
     flags = np.zeros(uncoated.shape, np.uint16)
     fraction, from_panel = criteria.non_uniform_fraction, criteria.global_fraction
     wanted = fraction if fraction is not None else from_panel
@@ -214,7 +298,21 @@ def lagging(
     criteria: DefectCriteria,
     skipped: list[str],
 ) -> Flags:
-    """LAGGING from the first frame after the beam is off, each pixel relative to its own response."""
+    """LAGGING from the first frame after the beam is off, each pixel relative to its own response.
+
+    Parameters
+    ----------
+    first_dn : (H, W)
+        That frame, or the mean of several such, offset-subtracted. [DN]
+    noise_dn : (H, W) or float or None
+        Its standard deviation without lag; None takes that of one dark frame minus the mean dark. [DN]
+    offset, gain, criteria, skipped
+        As for `response_classes`.
+
+    Returns
+    -------
+    flags : (H, W) uint16
+    """
     flags = np.zeros(first_dn.shape, np.uint16)
     if criteria.lag_factor is None:
         return flags

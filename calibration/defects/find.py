@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,12 @@ from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
 from calibration.defects.criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
 from calibration.defects.evidence import (
+    find_coating,
     lagging,
     noise_classes,
     non_uniform,
     response_classes,
     surrounding_signal,
-    uncoated_area,
 )
 from calibration.response.single_dose import GainMap
 
@@ -88,9 +89,9 @@ def find_defects(
 ) -> DefectMap:
     """Classes of bad pixels from darks and flats and whatever other evidence there is.
 
-    Works from a single dark and a single flat; then noise cannot be judged, and outliers among the 9 x 9 neighbours
-    (radiation spots, which one frame cannot tell from defects) are flagged instead; in the dark frame only those
-    above the noise of a flat, for smaller ones are not seen.
+    A single dark and a single flat will do. Noise cannot be judged then; outliers among the 9 x 9 neighbours are
+    flagged instead, radiation spots with them, because one frame cannot tell these from defects. In the dark frame an
+    outlier must exceed the noise of a flat, since nobody would see a smaller one in a picture.
 
     Parameters
     ----------
@@ -135,24 +136,10 @@ def find_defects(
     panel are all bad is bad.
     """
     shape = offset.offset_dn.shape
-    noise_map = lag_noise_dn if isinstance(lag_noise_dn, np.ndarray) and lag_noise_dn.ndim else None
-    planes = {
-        "gain map": gain.gain,
-        "check frame": check_dn,
-        "first frame after the beam is off": lag_first_frame_dn,
-        "noise of the first frame after the beam is off": noise_map,
-        "map of extra flags": extra_flags,
-    }
-    for name, plane in planes.items():
-        if plane is not None and plane.shape != shape:
-            raise ValueError(f"{name} is {plane.shape} but the offset map is {shape}")
+    _check_shapes(offset, gain, check_dn, lag_first_frame_dn, lag_noise_dn, extra_flags)
     extra = np.zeros(shape, np.uint16) if extra_flags is None else _checked_extra(extra_flags)
     shielded = shielded_mask(shielded_cols, shape[1])
-
-    def lit(plane: Any) -> Any:
-        """A plane without its shielded columns."""
-        return plane if np.ndim(plane) < 2 or not shielded.any() else np.ascontiguousarray(plane[:, ~shielded])
-
+    lit = partial(_without_columns, left_out=shielded)
     lit_offset = replace(offset, offset_dn=lit(offset.offset_dn), noise_dn=lit(offset.noise_dn))
     lit_gain = replace(
         gain, gain=lit(gain.gain), signal_dn=lit(gain.signal_dn), noise=lit(gain.noise), flags=lit(gain.flags)
@@ -162,13 +149,13 @@ def find_defects(
     flags[:, ~shielded] = lit(extra) | _judge(
         lit_offset,
         lit_gain,
-        saturation_dn,
-        lit(check_dn),
-        check_frames,
-        lit(lag_first_frame_dn),
-        lit(lag_noise_dn),
         criteria,
         skipped,
+        saturation_dn=saturation_dn,
+        check_dn=lit(check_dn),
+        check_frames=check_frames,
+        lag_first_frame_dn=lit(lag_first_frame_dn),
+        lag_noise_dn=lit(lag_noise_dn),
     )
     if criteria.line_fraction is not None:
         _flag_bad_lines(flags, shielded, criteria.line_fraction)
@@ -208,7 +195,25 @@ def gain_of_undecided(gain: GainMap, defects: DefectMap, criteria: DefectCriteri
 
 
 def shielded_mask(shielded_cols: Sequence[tuple[int, int]], cols: int) -> NDArray[np.bool_]:
-    """(W,) True for the columns inside the half-open ranges; ValueError for a range that leaves the panel."""
+    """The shielded columns of a panel.
+
+    Parameters
+    ----------
+    shielded_cols : sequence of (int, int)
+        Half-open ranges of columns. [1]
+    cols : int
+        Columns of the panel. [1]
+
+    Returns
+    -------
+    mask : (W,) bool
+        True inside the ranges.
+
+    Raises
+    ------
+    ValueError
+        If a range leaves the panel, or no column is left.
+    """
     mask = np.zeros(cols, bool)
     for first, end in shielded_cols:
         if not 0 <= first < end <= cols:
@@ -219,27 +224,55 @@ def shielded_mask(shielded_cols: Sequence[tuple[int, int]], cols: int) -> NDArra
     return mask
 
 
+def _check_shapes(
+    offset: OffsetMap,
+    gain: GainMap,
+    check_dn: NDArray[Any] | None,
+    lag_first_frame_dn: NDArray[Any] | None,
+    lag_noise_dn: NDArray[Any] | float | None,
+    extra_flags: NDArray[np.uint16] | None,
+) -> None:
+    """An error for a plane that differs in shape from the offset."""
+    noise_map = lag_noise_dn if isinstance(lag_noise_dn, np.ndarray) and lag_noise_dn.ndim else None
+    planes = {
+        "gain map": gain.gain,
+        "check frame": check_dn,
+        "first frame after the beam is off": lag_first_frame_dn,
+        "noise of the first frame after the beam is off": noise_map,
+        "map of extra flags": extra_flags,
+    }
+    for name, plane in planes.items():
+        if plane is not None and plane.shape != offset.offset_dn.shape:
+            raise ValueError(f"{name} is {plane.shape} but the offset map is {offset.offset_dn.shape}")
+
+
+def _without_columns(plane: Any, left_out: NDArray[np.bool_]) -> Any:
+    """A plane less some of its columns; what is no plane, as it is."""
+    return plane if np.ndim(plane) < 2 or not left_out.any() else np.ascontiguousarray(plane[:, ~left_out])
+
+
 def _judge(
     offset: OffsetMap,
     gain: GainMap,
+    criteria: DefectCriteria,
+    skipped: list[str],
+    *,
     saturation_dn: float,
     check_dn: NDArray[Any] | None,
     check_frames: int,
     lag_first_frame_dn: NDArray[Any] | None,
     lag_noise_dn: NDArray[Any] | float | None,
-    criteria: DefectCriteria,
-    skipped: list[str],
 ) -> NDArray[np.uint16]:
     """The classes of the columns that see X-rays."""
-    uncoated, edge = uncoated_area(gain, criteria)
-    flags = np.where(uncoated, bits.UNCOATED, 0).astype(np.uint16)
+    coating = find_coating(gain, criteria)
+    flags = np.where(coating.uncoated, bits.UNCOATED, 0).astype(np.uint16)
     flags[gain.flags == bits.SATURATED] |= bits.OVER  # one saturated in the darks as well is dead
-    flags |= response_classes(offset, gain, uncoated, edge, criteria, skipped)
+    flags |= response_classes(offset, gain, coating, criteria, skipped)
     flags[offset.offset_dn > criteria.hot_fraction * saturation_dn] |= bits.HOT
-    flags |= noise_classes(offset, gain, uncoated, edge, criteria, skipped)
+    flags |= noise_classes(offset, gain, coating, criteria, skipped)
     if check_dn is not None:
         good = (flags & bits.UNUSABLE) == 0
-        flags |= non_uniform(np.asarray(check_dn), check_frames, gain, good, uncoated, edge, criteria, skipped)
+        flags |= non_uniform(np.asarray(check_dn), check_frames, good, gain, coating, criteria, skipped)
     if lag_first_frame_dn is not None:
         flags |= lagging(np.asarray(lag_first_frame_dn), lag_noise_dn, offset, gain, criteria, skipped)
     wanted = {

@@ -71,6 +71,10 @@ def plan_interpolation(defects: NDArray[np.bool_], left_alone: NDArray[np.bool_]
         True where a pixel must not give its value to others.
     left_alone : (H, W) bool, optional
         Of these, the ones that keep their own values: reference pixels.
+
+    Returns
+    -------
+    plan : InterpolationPlan
     """
     pixels = np.argwhere(defects if left_alone is None else defects & ~left_alone).astype(np.int32)
     pairs = np.zeros((len(pixels), len(_DIRECTIONS), 2), np.uint8)
