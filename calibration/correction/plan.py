@@ -131,33 +131,49 @@ def plan_correction(
     lag = _lag_model(calibration, steps)
     unusable = (calibration.defects & UNUSABLE) != 0
     shielded = (calibration.defects & SHIELDED) != 0
+    in_picture = field if steps.gain.on else 1.0 / calibration.gain
+    dark_variance, variance_per_dn = typical_noise(calibration)
     return CorrectionPlan(
-        calibration,
-        steps,
-        np.float32(calibration.saturation_dn),
-        suspect_limit(calibration.saturation_dn, steps.saturation.suspect_fraction),
-        shielded_cols,
-        unusable if shielded_cols else None,
-        offset_dn,
-        integration_time_s,
-        lag,
-        _lag_fraction(lag, calibration.level_dn),
-        gain,
-        curvature,
-        extrapolation_limit(calibration.levels_dn) if steps.gain.on else float("inf"),
-        plan_interpolation(unusable | shielded, shielded) if steps.defects.on else None,
-        _glare_model(calibration, steps, pitch_mm),
-        _noise(calibration, field if steps.gain.on else 1.0 / calibration.gain, lag is not None) if variance else None,
-        *typical_noise(calibration),
+        calibration=calibration,
+        steps=steps,
+        saturation_dn=np.float32(calibration.saturation_dn),
+        suspect_dn=suspect_limit(calibration.saturation_dn, steps.saturation.suspect_fraction),
+        shielded_cols=shielded_cols,
+        unusable=unusable if shielded_cols else None,
+        offset_dn=offset_dn,
+        integration_time_s=integration_time_s,
+        lag=lag,
+        lag_fraction=_lag_fraction(lag, calibration.level_dn),
+        gain=gain,
+        curvature=curvature,
+        limit_dn=extrapolation_limit(calibration.levels_dn) if steps.gain.on else float("inf"),
+        interpolation=plan_interpolation(unusable | shielded, shielded) if steps.defects.on else None,
+        glare=_glare_model(calibration, steps, pitch_mm),
+        noise=_noise(calibration, in_picture, lag is not None) if variance else None,
+        dark_variance=dark_variance,
+        variance_per_dn=variance_per_dn,
     )
 
 
 def frame_offset(
     plan: CorrectionPlan, dark_scale: float | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float]:
-    """Offset [DN], rate [DN/s] and excess [s] of one frame: the dark signal is offset + rate * excess.
+    """The dark signal of one frame, as offset + rate * excess.
 
-    Without a scale of its own the frame takes the plan's offset, and there is no rate.
+    Parameters
+    ----------
+    plan : CorrectionPlan
+    dark_scale : float or None
+        Dark current of this frame over that of the calibration; None takes the plan's offset as it is. [1]
+
+    Returns
+    -------
+    offset_dn : (H, W) float32
+        [DN]
+    rate_dn_per_s : (H, W) float32 or None
+        None where the offset is all. [DN/s]
+    excess_s : float
+        Integration time by which the offset is too short. [s]
     """
     calibration = plan.calibration
     if dark_scale is None or not plan.steps.offset.on:
@@ -180,10 +196,10 @@ def _lag_model(calibration: CalibrationSet, steps: Steps) -> LagModel | None:
     return calibration.lag if steps.lag.on in (True, None) else None
 
 
-def _noise(calibration: CalibrationSet, left: NDArray[np.float32] | None, lag_corrected: bool) -> NoiseTiles:
-    """Noise tiles of frames in which `left` is still a factor of the flattened picture."""
+def _noise(calibration: CalibrationSet, in_picture: NDArray[np.float32] | None, lag_corrected: bool) -> NoiseTiles:
+    """Noise tiles of frames that are the flattened picture times `in_picture`; None stands for 1."""
     lag_fraction = _lag_fraction(calibration.lag, calibration.level_dn)
-    return plan_noise(calibration, left, lag_fraction, lag_corrected)
+    return plan_noise(calibration, in_picture, lag_fraction, lag_corrected)
 
 
 def _lag_fraction(lag: LagModel | None, level_dn: float) -> float:

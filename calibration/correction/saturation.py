@@ -40,7 +40,7 @@ def flag_saturation(
     saturation_dn : float
         Raw value from which a pixel no longer responds. [DN]
     suspect_fraction : float
-        SUSPECT from this part of it upwards, and next to saturated pixels. [1]
+        SUSPECT from this fraction of it upwards, and next to saturated pixels. [1]
 
     Returns
     -------
@@ -72,7 +72,25 @@ def flag_saturation(
 
 
 def suspect_limit(saturation_dn: float, suspect_fraction: float) -> np.float32:
-    """Raw value from which a pixel is suspect. [DN]"""
+    """Raw value from which a pixel is suspect.
+
+    Parameters
+    ----------
+    saturation_dn : float
+        Raw value from which a pixel no longer responds. [DN]
+    suspect_fraction : float
+        Of that, above 0 and at most 1. [1]
+
+    Returns
+    -------
+    suspect_dn : float32
+        [DN]
+
+    Raises
+    ------
+    ValueError
+        If the fraction is another.
+    """
     if not 0 < suspect_fraction <= 1:
         raise ValueError(f"suspect_fraction must be above 0 and at most 1, got {suspect_fraction}")
     return np.float32(suspect_fraction * saturation_dn)

@@ -76,7 +76,7 @@ def plan_noise(
 ) -> NoiseTiles:
     """Noise of every tile, from the calibration's noise maps where it has them, else that of the typical pixel.
 
-    Bare photodiodes between coated ones so have their own noise. A set from several doses has one polynomial for its
+    So bare photodiodes have their own noise, beside coated ones. A set from several doses has one polynomial for its
     coated part; tiles of another noise take it scaled by their variance, which is exact for a single dose only.
 
     Parameters
@@ -87,7 +87,11 @@ def plan_noise(
     lag_fraction : float
         Sum of the lag fractions of the calibration, whose flats are without lag. [1]
     lag_corrected : bool
-        Whether the frames will be; where not, a frame delivers its quanta less what the traps catch.
+        Whether the frames will be; where not, a frame delivers its quanta less what is trapped.
+
+    Returns
+    -------
+    noise : NoiseTiles
     """
     shape = calibration.offset_dn.shape
     dark_variance, per_dn = typical_noise(calibration)
@@ -122,7 +126,7 @@ def plan_noise(
 def random_variance(
     corrected_dn: NDArray[np.float32], slope: NDArray[np.float32], noise: NoiseTiles, lag_fraction: float = 0.0
 ) -> NDArray[np.float32]:
-    """Variance of a corrected frame that averaging frames reduces. (H, W) float32 [DN2]
+    """Variance of a corrected frame that averaging frames reduces.
 
     Parameters
     ----------
@@ -134,6 +138,11 @@ def random_variance(
         From `plan_noise`.
     lag_fraction : float
         Sum of the lag fractions where lag is corrected, which divides readout noise by 1 less this. [1]
+
+    Returns
+    -------
+    variance : (H, W) float32
+        [DN2]
     """
     shape = corrected_dn.shape
     signal = np.where(np.isfinite(corrected_dn), corrected_dn, np.float32(0.0))
@@ -145,7 +154,7 @@ def random_variance(
 def calibration_variance(
     corrected_dn: NDArray[np.float32], slope: NDArray[np.float32], noise: NoiseTiles
 ) -> NDArray[np.float32]:
-    """Variance of a corrected frame that comes from the maps and is the same in every frame. (H, W) float32 [DN2]
+    """Variance of a corrected frame that comes from the maps and is the same in every frame.
 
     Parameters
     ----------
@@ -153,6 +162,11 @@ def calibration_variance(
         Gain-corrected, before defects are interpolated. [DN]
     slope, noise
         As for `random_variance`.
+
+    Returns
+    -------
+    variance : (H, W) float32
+        [DN2]
     """
     u = corrected_dn * spread_tiles(noise.per_level, corrected_dn.shape)
     u[~np.isfinite(u)] = 0.0
@@ -163,7 +177,19 @@ def calibration_variance(
 
 
 def spread_tiles(tiles: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Tiles as a plane: every pixel has the value of its tile. (H, W)"""
+    """Tiles as a plane, in which every pixel has the value of its tile.
+
+    Parameters
+    ----------
+    tiles : (R, C) float32
+        Of `TILE` x `TILE` pixels.
+    shape : (int, int)
+        Rows and columns of the plane; the last tiles may reach beyond. [1]
+
+    Returns
+    -------
+    plane : (H, W) float32
+    """
     plane = np.repeat(np.repeat(tiles, TILE, axis=0), TILE, axis=1)
     return np.ascontiguousarray(plane[: shape[0], : shape[1]])
 

@@ -111,7 +111,19 @@ class Number:
 
 
 def not_measured(name: str, why: str) -> Number:
-    """A quantity without a value, and why."""
+    """A quantity without a value, and why.
+
+    Parameters
+    ----------
+    name : str
+        One of `QUANTITIES`, which has its unit.
+    why : str
+        The reason, as the end of a sentence.
+
+    Returns
+    -------
+    number : Number
+    """
     return Number(None, None, QUANTITIES[name][0], f"not measured: {why}")
 
 
@@ -193,8 +205,8 @@ def line_noise(difference_dn: NDArray[Any], usable: NDArray[np.bool_], variance_
     Notes
     -----
     Variance of steps between means of adjacent rows, halved, less what independent pixels make of it. A slow drift
-    does not count. Where readout chips have noise of their own, this is the part that all chips of a row fraction and
-    1/sqrt(chips) of the rest.
+    does not count. Where readout chips have noise of their own, this is the part that all chips of a row have in
+    common, and 1/sqrt(chips) of the rest.
     """
     count = usable.sum(axis=1)
     total = np.where(usable, difference_dn, 0.0).sum(axis=1, dtype=np.float64)
@@ -214,7 +226,20 @@ def line_noise(difference_dn: NDArray[Any], usable: NDArray[np.bool_], variance_
 
 
 def without_noise(found: float, error: float, noise: float, noise_error: float = 0.0) -> tuple[float, float]:
-    """sqrt(found^2 - noise^2), zero where noise is all, and its standard error, the larger of the two sides."""
+    """What is left of a scatter when that of the noise is taken out: sqrt(found^2 - noise^2), in any one unit.
+
+    Parameters
+    ----------
+    found, error : float
+        The scatter and its standard error.
+    noise, noise_error : float
+        The part of it that is noise, and its standard error.
+
+    Returns
+    -------
+    value, error : float, float
+        Zero where noise is all; of the two sides of the error the larger.
+    """
     square, square_error = max(found**2 - noise**2, 0.0), 2.0 * float(np.hypot(found * error, noise * noise_error))
     low, value, high = (max(square + side * square_error, 0.0) ** 0.5 for side in (-1.0, 0.0, 1.0))
     return value, max(high - value, value - low)

@@ -145,9 +145,20 @@ def limits_from(tables: Mapping[str, Any]) -> dict[str, Limit]:
 
 
 def broken(limit: Limit, number: Number, trend: Trend) -> str | None:
-    """What breaks the limit; empty where it is kept, None where it cannot be judged.
+    """Whether a number breaks its limit, and how.
 
-    A bound on what was not measured cannot be judged, and neither can a change without a baseline.
+    Parameters
+    ----------
+    limit : Limit
+    number : Number
+    trend : Trend
+        Of the same quantity.
+
+    Returns
+    -------
+    how : str or None
+        Empty where the limit is kept. None where it cannot be judged: a bound on what was not measured, or a change
+        without a baseline.
     """
     judged = False
     if number.value is not None and (limit.minimum is not None or limit.maximum is not None):
