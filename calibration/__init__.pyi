@@ -1,4 +1,5 @@
 from .calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
+from .conditions import Conditions
 from .correct import CorrectedFrame, CorrectionPlan, correct_frame, correct_step_by_step, plan_correction
 from .correction.undo import undo_correction
 from .defects.criteria import DefectCriteria, load_criteria
@@ -10,6 +11,7 @@ from .steps import Steps
 __all__ = [
     "FLAG_NAMES",
     "CalibrationSet",
+    "Conditions",
     "CorrectedFrame",
     "CorrectionPlan",
     "DefectCriteria",

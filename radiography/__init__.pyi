@@ -10,6 +10,13 @@ from .dicom.read import DicomImage, read_dx
 from .dicom.write import export_dx
 from .files.formats import FrameSource, RawLayout
 from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
+from .jobs.calibrate import calibrate_panel
+from .jobs.demo import run_demo
+from .jobs.export import export_image
+from .jobs.measure import measure_mtf
+from .jobs.reconstruct import reconstruct_frames
+from .jobs.simulate import simulate_scene
+from .jobs.undo import undo_frames
 from .light.layer_light import LayerLight, layer_light
 from .light.scintillator import Scintillator
 from .panel.panel import Panel
@@ -23,6 +30,7 @@ from .study.layer_report import LayerReport, report_layer
 __version__: str
 
 CalibrationSet = calibration.CalibrationSet
+Conditions = calibration.Conditions
 CorrectedFrame = calibration.CorrectedFrame
 CorrectionPlan = calibration.CorrectionPlan
 DefectCriteria = calibration.DefectCriteria
@@ -45,6 +53,7 @@ __all__ = [
     "Acquisition",
     "Beam",
     "CalibrationSet",
+    "Conditions",
     "CorrectedFrame",
     "CorrectionPlan",
     "DefectCriteria",
@@ -75,9 +84,11 @@ __all__ = [
     "acquire_sequence",
     "beam_spectrum",
     "build_phantom",
+    "calibrate_panel",
     "correct_frame",
     "correct_step_by_step",
     "export_dx",
+    "export_image",
     "expose",
     "fit_layer",
     "iterate_frames",
@@ -90,6 +101,7 @@ __all__ = [
     "load_scene",
     "load_scintillator",
     "load_steps",
+    "measure_mtf",
     "mtf50",
     "mtf_at",
     "open_frames",
@@ -99,13 +111,17 @@ __all__ = [
     "quality_of",
     "read_dx",
     "read_image",
+    "reconstruct_frames",
     "report_layer",
+    "run_demo",
     "save_calibration_set",
     "scene_folder",
     "shipped",
+    "simulate_scene",
     "slanted_edge_mtf",
     "study_residual",
     "undo_correction",
+    "undo_frames",
     "write_preview_png",
     "write_tiff",
 ]

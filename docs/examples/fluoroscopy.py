@@ -59,7 +59,8 @@ def sequence(pattern: list[float], seed: int) -> list[np.ndarray]:
 # %%
 def stack(frames: list[np.ndarray], name: str, kerma_uGy: float | None = None) -> rx.FrameStack:
     """Frames with the times that they were taken at."""
-    return rx.FrameStack(frames, name, TIME_S, INTERVAL_S, air_kerma_uGy=kerma_uGy)
+    conditions = rx.Conditions(integration_time_s=TIME_S, frame_interval_s=INTERVAL_S, air_kerma_uGy=kerma_uGy)
+    return rx.FrameStack(frames, name, conditions)
 
 
 on_off = [0.0] * 5 + [1.0] * 40 + [0.0] * 40
@@ -68,6 +69,7 @@ calibration = rx.learn_panel(
     [stack(sequence([1.0] * 24, 2), "flat", 5.0)],
     lag=[stack(sequence(on_off, 3), "lag")],
     saturation_dn=plan.panel.saturation_dn,
+    conditions=rx.Conditions(frame_interval_s=INTERVAL_S),
     provenance={},
 )
 
@@ -76,10 +78,13 @@ calibration = rx.learn_panel(
 
 
 # %%
+frames_dn = sequence(on_off, 4)
+
+
 def means(steps: rx.Steps) -> np.ndarray:
     """Mean of each corrected frame over that with the beam on. [1]"""
     correction, state, found = rx.plan_correction(calibration, steps), None, []
-    for raw_dn in sequence(on_off, 4):
+    for raw_dn in frames_dn:
         frame = rx.correct_frame(raw_dn, correction, state=state, elapsed_s=INTERVAL_S if state else None)
         state = frame.state
         found.append(float(np.mean(frame.corrected_dn)))

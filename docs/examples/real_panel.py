@@ -51,8 +51,8 @@ for seed, (name, frames, kerma, thing) in enumerate((("dark", 4, 0, ""), ("flat"
     rx.write_tiff(folder / f"{name}.tif", frames_dn, plan.panel.pixels.pitch_mm, {})
 
 # %% [markdown]
-# `open_frames` reads TIFF, `.npy`, DICOM and, with a `RawLayout`, headerless raw files. It says what a file holds before
-# a pixel is read.
+# `open_frames` reads TIFF, `.npy`, DICOM and, with a `RawLayout`, headerless raw files. It says what a file holds
+# before a pixel is read.
 
 
 # %%
@@ -64,7 +64,9 @@ def frames_of(path: Path) -> list[np.ndarray]:
 def corrected(dark: Path, flat: Path, image: Path, saturation_dn: float = 65535.0) -> rx.CorrectedFrame:
     """The first frame of a file, corrected with what the dark frames and flats say about the panel."""
     darks, flats = rx.FrameStack(frames_of(dark), dark.name), rx.FrameStack(frames_of(flat), flat.name)
-    calibration = rx.learn_panel([darks], [flats], saturation_dn=saturation_dn, provenance={})
+    calibration = rx.learn_panel(
+        [darks], [flats], saturation_dn=saturation_dn, conditions=rx.Conditions(), provenance={}
+    )
     return rx.correct_frame(frames_of(image)[0], calibration)
 
 
