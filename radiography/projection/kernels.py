@@ -9,33 +9,32 @@ alike, so every ray crosses a closed surface an even number of times and no ray 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.projection.rays import BandItems, RayGrid
+from radiography.projection.rays import BandItems, BeamSums, Crossings, RayChunk, RayFan, RayGrid, Shadow
 from radiography.projection.surfaces import HULL_SIDES, SolidSurfaces
 
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds a float64 to a whole number, held in its lowest bits
 
-
-@njit(cache=True, error_model="numpy")
-def _column_from(x_mm: float, grid: RayGrid, first_col: int, stop_col: int) -> int:
-    """First column of rays at or right of x_mm, within the window."""
-    column = math.ceil((x_mm - grid.first_x_mm) / grid.step_mm)
-    if not column > first_col:
-        return first_col
-    return stop_col if column >= stop_col else int(column)
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+NumberArray = npt.NDArray[np.int32]
+FlagArray = npt.NDArray[np.bool_]
+Picture = npt.NDArray[np.float32]
 
 
 @njit(cache=True, error_model="numpy")
-def _project_point(point_mm: Any, source_x_mm: float, source_y_mm: float, distance_mm: float) -> tuple[float, float]:
-    """Shadow (x, y) of a point on the panel."""
-    scale = distance_mm / (distance_mm - point_mm[2])
-    return source_x_mm + (point_mm[0] - source_x_mm) * scale, source_y_mm + (point_mm[1] - source_y_mm) * scale
+def _column_from(x_mm: float, fan: RayFan) -> int:
+    """First column of rays at or right of x_mm, within the fan."""
+    column = math.ceil((x_mm - fan.grid.first_x_mm) / fan.grid.step_mm)
+    if not column > fan.first_col:
+        return fan.first_col
+    return fan.stop_col if column >= fan.stop_col else int(column)
 
 
 @njit(cache=True, error_model="numpy")
@@ -49,15 +48,17 @@ def _edge_at(ax: float, ay: float, bx: float, by: float, y_mm: float) -> tuple[b
 
 
 @njit(cache=True, error_model="numpy")
-def _face_columns(shadow: Any, size: int, y_mm: float, grid: RayGrid, first_col: int, stop_col: int, edges: Any) -> int:
+def _face_columns(shadow: Shadow, y_mm: float, fan: RayFan, edges: IntArray) -> int:
     """Sorted columns in `edges` where a row enters and leaves a polygon; their number is even."""
+    corner_mm = shadow.corner_mm
     count = 0
-    previous = size - 1
-    for corner in range(size):
-        spans, x_mm = _edge_at(shadow[previous, 0], shadow[previous, 1], shadow[corner, 0], shadow[corner, 1], y_mm)
+    previous = shadow.size - 1
+    for corner in range(shadow.size):
+        ax, ay, bx, by = corner_mm[previous, 0], corner_mm[previous, 1], corner_mm[corner, 0], corner_mm[corner, 1]
+        spans, x_mm = _edge_at(ax, ay, bx, by, y_mm)
         previous = corner
         if spans:
-            column = _column_from(x_mm, grid, first_col, stop_col)
+            column = _column_from(x_mm, fan)
             place = count
             while place > 0 and edges[place - 1] > column:
                 edges[place] = edges[place - 1]
@@ -68,34 +69,32 @@ def _face_columns(shadow: Any, size: int, y_mm: float, grid: RayGrid, first_col:
 
 
 @njit(cache=True, error_model="numpy")
-def _hull_columns(
-    shadow: Any, y_mm: float, grid: RayGrid, first_col: int, stop_col: int, everywhere: bool
-) -> tuple[int, int]:
+def _hull_columns(shadow: Shadow, y_mm: float, fan: RayFan) -> tuple[int, int]:
     """Columns of a row that the shadow of a quadric's hull covers."""
-    if everywhere:
-        return first_col, stop_col
+    if shadow.everywhere:
+        return fan.first_col, fan.stop_col
+    corner_mm = shadow.corner_mm
     lowest, highest = np.inf, -np.inf
     for corner in range(HULL_SIDES):
         following = (corner + 1) % HULL_SIDES
-        for a, b in (
-            (corner, following),
-            (corner + HULL_SIDES, following + HULL_SIDES),
-            (corner, corner + HULL_SIDES),
-        ):
-            spans, x_mm = _edge_at(shadow[a, 0], shadow[a, 1], shadow[b, 0], shadow[b, 1], y_mm)
+        for a, b in ((corner, following), (corner + HULL_SIDES, following + HULL_SIDES), (corner, corner + HULL_SIDES)):
+            spans, x_mm = _edge_at(corner_mm[a, 0], corner_mm[a, 1], corner_mm[b, 0], corner_mm[b, 1], y_mm)
             if spans:
                 lowest = min(lowest, x_mm)
                 highest = max(highest, x_mm)
     if lowest > highest:
-        return first_col, first_col
-    return _column_from(lowest, grid, first_col, stop_col), _column_from(highest, grid, first_col, stop_col)
+        return fan.first_col, fan.first_col
+    return _column_from(lowest, fan), _column_from(highest, fan)
 
 
 @njit(cache=True, error_model="numpy")
 def _cross_quadric(
-    turn: Any, centre_mm: Any, radius_mm: float, slope: float, half_length_mm: float, source_mm: Any, ray_mm: Any
+    surfaces: SolidSurfaces, quadric: int, source_mm: FloatArray, ray_mm: FloatArray
 ) -> tuple[float, float]:
     """Entry and exit of a ray through a ball or a frustum; entry is not below exit where it misses."""
+    turn, centre_mm = surfaces.quadric_turn[quadric], surfaces.quadric_centre_mm[quadric]
+    radius_mm, slope = surfaces.quadric_radius_mm[quadric], surfaces.quadric_slope[quadric]
+    half_length_mm = surfaces.quadric_half_length_mm[quadric]
     middle = 0.0
     for axis in range(3):
         middle += (centre_mm[axis] - source_mm[axis]) * ray_mm[axis]
@@ -159,136 +158,154 @@ def _cross_quadric(
 
 
 @njit(cache=True, error_model="numpy")
-def _collect_crossings(
-    surfaces: SolidSurfaces,
-    grid: RayGrid,
-    items: Any,
-    source: int,
-    first_row: int,
-    stop_row: int,
-    first_col: int,
-    stop_col: int,
-) -> Any:
-    """Crossings of all rays of a band: t and solid, and where each ray's crossings begin and end."""
-    rows, cols = stop_row - first_row, stop_col - first_col
-    distance_mm = grid.source_to_detector_mm
-    source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
-    ray_mm = np.array([0.0, 0.0, -distance_mm])
+def _cast_shadow(surfaces: SolidSurfaces, fan: RayFan, item: int, corner_mm: FloatArray) -> Shadow:
+    """Shadow of a face (item below F) or of a quadric's hull; its corners are written to `corner_mm`."""
+    source_mm = fan.source_mm
+    distance_mm = source_mm[2]
+    face_count = len(surfaces.face_solid)
+    if item < face_count:
+        point_mm = surfaces.corner_mm[surfaces.face_start[item] : surfaces.face_start[item + 1]]
+    else:
+        point_mm = surfaces.quadric_hull_mm[item - face_count]
+    everywhere = False
+    lowest, highest = np.inf, -np.inf
+    nearest, farthest = np.inf, -np.inf
+    for corner in range(len(point_mm)):
+        height_mm = point_mm[corner, 2]
+        if height_mm >= distance_mm:
+            everywhere = True
+            continue
+        scale = distance_mm / (distance_mm - height_mm)
+        y_mm = source_mm[1] + (point_mm[corner, 1] - source_mm[1]) * scale
+        corner_mm[corner, 0] = source_mm[0] + (point_mm[corner, 0] - source_mm[0]) * scale
+        corner_mm[corner, 1] = y_mm
+        lowest, highest = min(lowest, y_mm), max(highest, y_mm)
+        depth = (distance_mm - height_mm) / distance_mm
+        nearest, farthest = min(nearest, depth), max(farthest, depth)
+    first_row, stop_row = fan.first_row, fan.stop_row
+    if not everywhere:
+        low = max(-1.0, math.floor((lowest - fan.grid.first_y_mm) / fan.grid.step_mm))
+        high = min(stop_row + 0.0, math.ceil((highest - fan.grid.first_y_mm) / fan.grid.step_mm) + 1.0)
+        first_row, stop_row = max(first_row, int(low)), min(stop_row, int(high))
+    return Shadow(corner_mm, len(point_mm), everywhere, first_row, stop_row, nearest, farthest)
+
+
+@njit(cache=True, error_model="numpy")
+def _count_item(begin: NumberArray, face: bool, shadow: Shadow, fan: RayFan, edges: IntArray) -> None:
+    """Add one item's crossings to `begin`, as differences from each ray to the next of its row."""
+    for ray_row in range(shadow.first_row, shadow.stop_row):
+        row = ray_row - fan.first_row
+        y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
+        if face:
+            for edge in range(_face_columns(shadow, y_mm, fan, edges)):
+                begin[row, edges[edge] - fan.first_col] += 1 if edge % 2 == 0 else -1
+        else:
+            left, right = _hull_columns(shadow, y_mm, fan)
+            begin[row, left - fan.first_col] += 2
+            begin[row, right - fan.first_col] -= 2
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_face(
+    crossings: Crossings, surfaces: SolidSurfaces, face: int, shadow: Shadow, fan: RayFan, edges: IntArray
+) -> None:
+    """Append the crossings of all rays with one face."""
+    t, solid, _, stop = crossings
+    source_mm, nearest, farthest = fan.source_mm, shadow.nearest, shadow.farthest
+    number, normal = surfaces.face_solid[face], surfaces.face_normal[face]
+    height = surfaces.face_offset_mm[face] - (
+        normal[0] * source_mm[0] + normal[1] * source_mm[1] + normal[2] * source_mm[2]
+    )
+    for ray_row in range(shadow.first_row, shadow.stop_row):
+        row = ray_row - fan.first_row
+        y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
+        steep = normal[1] * (y_mm - source_mm[1]) + normal[2] * -source_mm[2]
+        count = _face_columns(shadow, y_mm, fan, edges)
+        for pair in range(0, count, 2):
+            for ray_col in range(edges[pair], edges[pair + 1]):
+                col = ray_col - fan.first_col
+                x_mm = fan.grid.first_x_mm + ray_col * fan.grid.step_mm
+                slant = normal[0] * (x_mm - source_mm[0]) + steep
+                along = height / slant if slant != 0.0 else nearest
+                # A face seen edge on has no digits left in `along`, but cannot leave its own depth.
+                if not along > nearest:
+                    along = nearest
+                elif along > farthest:
+                    along = farthest
+                place = stop[row, col]
+                t[place], solid[place] = along, number
+                stop[row, col] = place + 1
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_quadric(crossings: Crossings, surfaces: SolidSurfaces, quadric: int, shadow: Shadow, fan: RayFan) -> None:
+    """Append the crossings of all rays with one quadric, two for a ray that meets it."""
+    t, solid, _, stop = crossings
+    source_mm, number = fan.source_mm, surfaces.quadric_solid[quadric]
+    ray_mm = np.array([0.0, 0.0, -source_mm[2]])
+    for ray_row in range(shadow.first_row, shadow.stop_row):
+        row = ray_row - fan.first_row
+        y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
+        ray_mm[1] = y_mm - source_mm[1]
+        left, right = _hull_columns(shadow, y_mm, fan)
+        for ray_col in range(left, right):
+            ray_mm[0] = fan.grid.first_x_mm + ray_col * fan.grid.step_mm - source_mm[0]
+            enter, leave = _cross_quadric(surfaces, quadric, source_mm, ray_mm)
+            if enter < leave:
+                col = ray_col - fan.first_col
+                place = stop[row, col]
+                t[place], t[place + 1] = enter, leave
+                solid[place] = solid[place + 1] = number
+                stop[row, col] = place + 2
+
+
+@njit(cache=True, error_model="numpy")
+def _collect_crossings(surfaces: SolidSurfaces, fan: RayFan, items: IntArray) -> Crossings:
+    """Crossings of all rays of a fan with the faces and quadrics of its band."""
     face_count = len(surfaces.face_solid)
     most = 2 * HULL_SIDES
     for item in items:
         if item < face_count:
             most = max(most, surfaces.face_start[item + 1] - surfaces.face_start[item])
-    shadow = np.empty((most, 2))
-    edges = np.empty(most, np.int64)
-    begin = np.zeros((rows, cols + 1), np.int32)
-    stop = np.empty((rows, cols), np.int32)
-    t = np.empty(0)
-    solid = np.empty(0, np.int32)
-    # First time round counts by differences along each row, second time round fills.
-    for filling in (False, True):
-        if filling:
-            total = 0
-            for row in range(rows):
-                running = 0
-                for col in range(cols):
-                    running += begin[row, col]
-                    begin[row, col] = total
-                    stop[row, col] = total
-                    total += running
-            t = np.empty(total)
-            solid = np.empty(total, np.int32)
-        for item in items:
-            is_face = item < face_count
-            quadric = item - face_count
-            size = 2 * HULL_SIDES
-            everywhere = False
-            lowest, highest = np.inf, -np.inf
-            nearest, farthest = np.inf, -np.inf
-            if is_face:
-                size = surfaces.face_start[item + 1] - surfaces.face_start[item]
-            for corner in range(size):
-                if is_face:
-                    point_mm = surfaces.corner_mm[surfaces.face_start[item] + corner]
-                else:
-                    point_mm = surfaces.quadric_hull_mm[quadric, corner]
-                if point_mm[2] >= distance_mm:
-                    everywhere = True
-                    continue
-                x_mm, y_mm = _project_point(point_mm, source_mm[0], source_mm[1], distance_mm)
-                shadow[corner, 0], shadow[corner, 1] = x_mm, y_mm
-                lowest, highest = min(lowest, y_mm), max(highest, y_mm)
-                depth = (distance_mm - point_mm[2]) / distance_mm
-                nearest, farthest = min(nearest, depth), max(farthest, depth)
-            low, high = first_row, stop_row
-            if not everywhere:
-                low = max(low, int(max(-1.0, math.floor((lowest - grid.first_y_mm) / grid.step_mm))))
-                high = min(high, int(min(stop_row + 0.0, math.ceil((highest - grid.first_y_mm) / grid.step_mm) + 1.0)))
-            for ray_row in range(low, high):
-                row = ray_row - first_row
-                y_mm = grid.first_y_mm + ray_row * grid.step_mm
-                ray_mm[1] = y_mm - source_mm[1]
-                if is_face:
-                    count = _face_columns(shadow, size, y_mm, grid, first_col, stop_col, edges)
-                    normal = surfaces.face_normal[item]
-                    height = surfaces.face_offset_mm[item] - (
-                        normal[0] * source_mm[0] + normal[1] * source_mm[1] + normal[2] * source_mm[2]
-                    )
-                    steep = normal[1] * ray_mm[1] + normal[2] * ray_mm[2]
-                    for pair in range(0, count, 2):
-                        left, right = edges[pair] - first_col, edges[pair + 1] - first_col
-                        if not filling:
-                            begin[row, left] += 1
-                            begin[row, right] -= 1
-                            continue
-                        for col in range(left, right):
-                            x_mm = grid.first_x_mm + (col + first_col) * grid.step_mm
-                            slant = normal[0] * (x_mm - source_mm[0]) + steep
-                            along = height / slant if slant != 0.0 else nearest
-                            # A face seen edge on has no digits left in `along`, but cannot leave its own depth.
-                            if not along > nearest:
-                                along = nearest
-                            elif along > farthest:
-                                along = farthest
-                            place = stop[row, col]
-                            t[place] = along
-                            solid[place] = surfaces.face_solid[item]
-                            stop[row, col] = place + 1
-                else:
-                    left, right = _hull_columns(shadow, y_mm, grid, first_col, stop_col, everywhere)
-                    if not filling:
-                        begin[row, left - first_col] += 2
-                        begin[row, right - first_col] -= 2
-                        continue
-                    for col in range(left - first_col, right - first_col):
-                        ray_mm[0] = grid.first_x_mm + (col + first_col) * grid.step_mm - source_mm[0]
-                        enter, leave = _cross_quadric(
-                            surfaces.quadric_turn[quadric],
-                            surfaces.quadric_centre_mm[quadric],
-                            surfaces.quadric_radius_mm[quadric],
-                            surfaces.quadric_slope[quadric],
-                            surfaces.quadric_half_length_mm[quadric],
-                            source_mm,
-                            ray_mm,
-                        )
-                        if enter < leave:
-                            place = stop[row, col]
-                            t[place], t[place + 1] = enter, leave
-                            solid[place] = solid[place + 1] = surfaces.quadric_solid[quadric]
-                            stop[row, col] = place + 2
-    return t, solid, begin, stop
+    corner_mm, edges = np.empty((most, 2)), np.empty(most, np.int64)
+    rows, cols = fan.stop_row - fan.first_row, fan.stop_col - fan.first_col
+    begin, stop = np.zeros((rows, cols + 1), np.int32), np.empty((rows, cols), np.int32)
+    for item in items:
+        shadow = _cast_shadow(surfaces, fan, item, corner_mm)
+        _count_item(begin, item < face_count, shadow, fan, edges)
+    total = 0  # the differences become sums, and these the place where each ray's crossings begin
+    for row in range(rows):
+        running = 0
+        for col in range(cols):
+            running += begin[row, col]
+            begin[row, col] = stop[row, col] = total
+            total += running
+    crossings = Crossings(np.empty(total), np.empty(total, np.int32), begin, stop)
+    for item in items:
+        shadow = _cast_shadow(surfaces, fan, item, corner_mm)
+        if item < face_count:
+            _fill_face(crossings, surfaces, item, shadow, fan, edges)
+        else:
+            _fill_quadric(crossings, surfaces, item - face_count, shadow, fan)
+    return crossings
 
 
 @njit(cache=True, error_model="numpy")
 def _resolve_ray(
-    t: Any, solid: Any, ray_length_mm: float, solid_material: Any, path_mm: Any, ray: int, met: Any, active: Any
+    t: FloatArray,
+    solid: NumberArray,
+    ray_length_mm: float,
+    solid_material: IntArray,
+    path_mm: FloatArray,
+    met: FlagArray,
+    active: IntArray,
 ) -> None:
-    """Adds the path through each material, where the solid that comes last in the phantom owns an overlap."""
+    """Adds the path (M,) through each material, where the solid that comes last in the phantom owns an overlap."""
     count = len(t)
     if count == 2:
         material = solid_material[solid[0]]
         if material >= 0:
-            path_mm[material, ray] += abs(t[1] - t[0]) * ray_length_mm
+            path_mm[material] += abs(t[1] - t[0]) * ray_length_mm
             met[material] = True
         return
     for unsorted in range(1, count):
@@ -302,7 +319,7 @@ def _resolve_ray(
     owner = -1
     for crossing in range(count):
         if owner >= 0 and solid_material[owner] >= 0:
-            path_mm[solid_material[owner], ray] += (t[crossing] - t[crossing - 1]) * ray_length_mm
+            path_mm[solid_material[owner]] += (t[crossing] - t[crossing - 1]) * ray_length_mm
             met[solid_material[owner]] = True
         crossed = solid[crossing]
         place = 0
@@ -323,14 +340,14 @@ def _resolve_ray(
 
 # "contract" lets the compiler fuse multiply and add, which rounds once, not twice; NaN and infinity keep their meaning.
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _sum_energies(
-    path_mm: Any, met: Any, count: int, mu_log2: Any, weights: Any, sums: Any, power: Any, fraction: Any
-) -> None:
-    """sums (K, rays) = sum over energies of weights (K, E) * 2**-(path through each material * mu_log2).
+def _sum_energies(chunk: RayChunk, count: int, beam: BeamSums) -> None:
+    """Sums of the first `count` rays: sum over energies of weights * 2**-(path through each material * mu_log2).
 
     2**x is 2**whole * 2**rest with |rest| <= 1/2: the first is built from its bits, the second is the Taylor series of
     exp(rest ln 2) to the ninth power, whose first neglected term is below 1e-11.
     """
+    path_mm, met, _, sums, power, fraction = chunk
+    mu_log2, weights = beam.mu_log2, beam.weights
     power_bits = power.view(np.int64)
     ln2 = math.log(2.0)
     for quantity in range(weights.shape[0]):
@@ -369,106 +386,113 @@ def _sum_energies(
 
 
 @njit(cache=True, error_model="numpy")
-def _project_band(
-    band: int,
-    surfaces: SolidSurfaces,
-    grid: RayGrid,
-    bands: BandItems,
-    solid_material: Any,
-    mu_log2: Any,
-    weights: Any,
-    paths_only: bool,
-    out: Any,
+def _add_chunk(chunk: RayChunk, count: int, beam: BeamSums, sums: FloatArray, hits: IntArray) -> None:
+    """Add the first `count` rays to the samples that hold them, `sums` (K, W) and `hits` (W,), and clear the paths."""
+    if not beam.paths_only:
+        _sum_energies(chunk, count, beam)
+    for quantity in range(sums.shape[0]):
+        for ray in range(count):
+            sums[quantity, chunk.sample_col[ray]] += chunk.sums[quantity, ray]
+    for ray in range(count):
+        hits[chunk.sample_col[ray]] += 1
+    for material in range(len(chunk.met)):
+        if chunk.met[material]:
+            for ray in range(count):
+                chunk.path_mm[material, ray] = 0.0
+            chunk.met[material] = False
+
+
+@njit(cache=True, error_model="numpy")
+def _cosine(x_mm: float, y_mm: float, distance_mm: float) -> float:
+    """Of the angle between the ray to a point of the panel and the central ray."""
+    return distance_mm / math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
+
+
+@njit(cache=True, error_model="numpy")
+def _write_samples(
+    out: Picture, grid: RayGrid, beam: BeamSums, first_sample: int, first_col: int, sums: FloatArray, hits: IntArray
 ) -> None:
-    """Writes every sample of one band of `out` (K, rows, cols): weighted sums, or mean paths when paths_only."""
-    quantities, sample_rows, sample_cols = out.shape
-    rays = grid.rays_per_sample
+    """Writes the rows of a band: the open beam, and means of `sums` (N, K, W) where `hits` (N, W) rays met a solid."""
+    rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
+    total = rays * rays * len(grid.sources_mm)
+    to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
+    for row in range(sums.shape[0]):
+        y_mm = grid.first_y_mm + (first_sample + row) * rays * grid.step_mm + to_centre_mm
+        for quantity in range(sums.shape[1]):
+            white = 0.0
+            if not beam.paths_only:
+                for energy in range(beam.weights.shape[1]):
+                    white += beam.weights[quantity, energy]
+            row_out = out[quantity, first_sample + row]
+            for col in range(len(row_out)):
+                x_mm = grid.first_x_mm + col * rays * grid.step_mm + to_centre_mm
+                cosine = _cosine(x_mm, y_mm, distance_mm)
+                row_out[col] = white if beam.paths_only else white * cosine * cosine * cosine
+            for inside in range(sums.shape[2]):
+                hit = hits[row, inside]
+                if hit:
+                    mean = (sums[row, quantity, inside] + white * (total - hit)) / total
+                    if not beam.paths_only:
+                        x_mm = grid.first_x_mm + (first_col + inside) * rays * grid.step_mm + to_centre_mm
+                        cosine = _cosine(x_mm, y_mm, distance_mm)
+                        mean *= cosine * cosine * cosine
+                    row_out[first_col + inside] = mean
+
+
+@njit(cache=True, error_model="numpy")
+def _project_band(
+    band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
+) -> None:
+    """Writes every sample of one band of `out` (K, rows, cols)."""
+    quantities, sample_rows, _ = out.shape
+    rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
     first_sample = band * bands.samples_per_band
     stop_sample = min(sample_rows, first_sample + bands.samples_per_band)
     first_row, stop_row = first_sample * rays, stop_sample * rays
     first_col, stop_col = bands.first_ray_col[band], bands.stop_ray_col[band]
     first_sample_col, stop_sample_col = first_col // rays, (stop_col + rays - 1) // rays
-    window = stop_sample_col - first_sample_col
     items = bands.item[bands.start[band] : bands.start[band + 1]]
-    distance_mm = grid.source_to_detector_mm
-    sums = np.zeros((stop_sample - first_sample, quantities, window))
-    hits = np.zeros((stop_sample - first_sample, window), np.int64)
-    path_mm = np.zeros((max(1, mu_log2.shape[0]), RAYS_PER_CHUNK))
-    met = np.zeros(mu_log2.shape[0], np.bool_)
-    chunk_sums = path_mm if paths_only else np.empty((quantities, RAYS_PER_CHUNK))
-    chunk_col = np.empty(RAYS_PER_CHUNK, np.int64)
-    power = np.empty(RAYS_PER_CHUNK)
-    fraction = np.empty(RAYS_PER_CHUNK)
+    sums = np.zeros((stop_sample - first_sample, quantities, stop_sample_col - first_sample_col))
+    hits = np.zeros((stop_sample - first_sample, stop_sample_col - first_sample_col), np.int64)
+    path_mm = np.zeros((max(1, beam.mu_log2.shape[0]), RAYS_PER_CHUNK))
+    met, sample_col = np.zeros(beam.mu_log2.shape[0], np.bool_), np.empty(RAYS_PER_CHUNK, np.int64)
+    chunk_sums = path_mm if beam.paths_only else np.empty((quantities, RAYS_PER_CHUNK))
+    chunk = RayChunk(path_mm, met, sample_col, chunk_sums, np.empty(RAYS_PER_CHUNK), np.empty(RAYS_PER_CHUNK))
+    solid_material = beam.solid_material
     active = np.empty(len(solid_material), np.int64)
     source_count = len(grid.sources_mm) if len(items) else 0
     for source in range(source_count):
-        t, solid, begin, stop = _collect_crossings(
-            surfaces, grid, items, source, first_row, stop_row, first_col, stop_col
-        )
+        source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
+        fan = RayFan(grid, source_mm, first_row, stop_row, first_col, stop_col)
+        t, solid, begin, stop = _collect_crossings(surfaces, fan, items)
         for row in range(stop_row - first_row):
             sample = row // rays
-            y_mm = grid.first_y_mm + (first_row + row) * grid.step_mm - grid.sources_mm[source, 1]
+            y_mm = grid.first_y_mm + (first_row + row) * grid.step_mm - source_mm[1]
             count = 0
             for col in range(stop_col - first_col):
                 a, b = begin[row, col], stop[row, col]
                 if b > a:
-                    x_mm = grid.first_x_mm + (first_col + col) * grid.step_mm - grid.sources_mm[source, 0]
+                    x_mm = grid.first_x_mm + (first_col + col) * grid.step_mm - source_mm[0]
                     length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-                    _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm, count, met, active)
-                    chunk_col[count] = (first_col + col) // rays - first_sample_col
+                    _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, active)
+                    sample_col[count] = (first_col + col) // rays - first_sample_col
                     count += 1
                 if count == RAYS_PER_CHUNK or (count > 0 and col == stop_col - first_col - 1):
-                    if not paths_only:
-                        _sum_energies(path_mm, met, count, mu_log2, weights, chunk_sums, power, fraction)
-                    for quantity in range(quantities):
-                        for ray in range(count):
-                            sums[sample, quantity, chunk_col[ray]] += chunk_sums[quantity, ray]
-                    for ray in range(count):
-                        hits[sample, chunk_col[ray]] += 1
-                    for material in range(len(met)):
-                        if met[material]:
-                            for ray in range(count):
-                                path_mm[material, ray] = 0.0
-                            met[material] = False
+                    _add_chunk(chunk, count, beam, sums[sample], hits[sample])
                     count = 0
-    total = rays * rays * len(grid.sources_mm)
-    to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
-    for sample in range(first_sample, stop_sample):
-        y_mm = grid.first_y_mm + sample * rays * grid.step_mm + to_centre_mm
-        for quantity in range(quantities):
-            white = 0.0
-            if not paths_only:
-                for energy in range(weights.shape[1]):
-                    white += weights[quantity, energy]
-            row_out = out[quantity, sample]
-            for col in range(sample_cols):
-                x_mm = grid.first_x_mm + col * rays * grid.step_mm + to_centre_mm
-                cosine = distance_mm / math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-                row_out[col] = white if paths_only else white * cosine * cosine * cosine
-            for inside in range(window):
-                hit = hits[sample - first_sample, inside]
-                if hit:
-                    mean = (sums[sample - first_sample, quantity, inside] + white * (total - hit)) / total
-                    if not paths_only:
-                        x_mm = grid.first_x_mm + (first_sample_col + inside) * rays * grid.step_mm + to_centre_mm
-                        cosine = distance_mm / math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-                        mean *= cosine * cosine * cosine
-                    row_out[first_sample_col + inside] = mean
+    _write_samples(out, grid, beam, first_sample, first_sample_col, sums, hits)
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
-def project_bands(
+def _project_bands(
     first_band: int,
     stop_band: int,
     surfaces: SolidSurfaces,
     grid: RayGrid,
     bands: BandItems,
-    solid_material: Any,
-    mu_log2: Any,
-    weights: Any,
-    paths_only: bool,
-    out: Any,
+    beam: BeamSums,
+    out: Picture,
 ) -> None:
     """Writes every sample of the bands from first_band up to stop_band; each band belongs to one thread."""
     for band in prange(first_band, stop_band):
-        _project_band(band, surfaces, grid, bands, solid_material, mu_log2, weights, paths_only, out)
+        _project_band(band, surfaces, grid, bands, beam, out)

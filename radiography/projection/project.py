@@ -15,11 +15,12 @@ import numpy.typing as npt
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.projection.geometry import Geometry
-from radiography.projection.kernels import project_bands
-from radiography.projection.rays import band_items, describe_miss, no_items, ray_grid
+from radiography.projection.kernels import _project_bands
+from radiography.projection.rays import BeamSums, band_items, describe_miss, no_items, ray_grid
 from radiography.projection.surfaces import solid_surfaces
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 VACUUM = "vacuum"  # material of a void: it replaces what it overlaps and attenuates nothing
 RAY_ROWS_PER_BAND = 16  # crossings of one band stay in the second-level cache
@@ -86,9 +87,8 @@ def project(
         mu_per_mm[number] = linear_attenuation_per_mm(material(name, materials), energies)
     # The kernel raises 2, not e, to a power.
     mu_log2 = mu_per_mm * np.log2(np.e)
-    return _project(
-        phantom, geometry, names, mu_log2, checked_weights, samples_per_pixel, rays_per_sample, False, progress
-    )
+    beam = BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, paths_only=False)
+    return _project(phantom, geometry, beam, samples_per_pixel, rays_per_sample, progress)
 
 
 def path_lengths(
@@ -136,9 +136,8 @@ def path_lengths(
     if len(set(material_names)) != len(material_names):
         raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
     nothing = np.zeros((len(material_names), 1))
-    return _project(
-        phantom, geometry, material_names, nothing, nothing, samples_per_pixel, rays_per_sample, True, progress
-    )
+    beam = BeamSums(_solid_material(phantom, material_names), nothing, nothing, paths_only=True)
+    return _project(phantom, geometry, beam, samples_per_pixel, rays_per_sample, progress)
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -164,6 +163,13 @@ def _material_names(phantom: Phantom | None) -> list[str]:
     return [name for name in dict.fromkeys(solid.material for solid in solids) if name != VACUUM]
 
 
+def _solid_material(phantom: Phantom | None, names: Sequence[str]) -> IntArray:
+    """Place of each solid's material among the names, -1 where it has none."""
+    solids = () if phantom is None else phantom.solids
+    number_of = {name: number for number, name in enumerate(names)}
+    return np.array([number_of.get(solid.material, -1) for solid in solids], dtype=np.int64)
+
+
 def _check_count(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
@@ -174,15 +180,12 @@ def _check_count(name: str, value: int) -> None:
 def _project(
     phantom: Phantom | None,
     geometry: Geometry,
-    names: Sequence[str],
-    mu_log2: FloatArray,
-    weights: FloatArray,
+    beam: BeamSums,
     samples_per_pixel: int,
     rays_per_sample: int,
-    paths_only: bool,
     progress: Callable[[float], None] | None,
 ) -> npt.NDArray[np.float32]:
-    """Sums (K, rows, cols), or paths when paths_only; mu_log2 is (M, E) in the order of the names."""
+    """Sums, or mean paths, (K, rows, cols) at every sample of the panel."""
     _check_count("samples_per_pixel", samples_per_pixel)
     _check_count("rays_per_sample", rays_per_sample)
     grid = ray_grid(geometry, samples_per_pixel, rays_per_sample)
@@ -198,14 +201,12 @@ def _project(
         bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
         if len(bands.item) == 0:
             raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
-    number_of = {name: number for number, name in enumerate(names)}
-    solid_material = np.array([number_of.get(solid.material, -1) for solid in solids], dtype=np.int64)
-    out = np.empty((len(weights), sample_rows, sample_cols), dtype=np.float32)
+    out = np.empty((len(beam.weights), sample_rows, sample_cols), dtype=np.float32)
     band_count = len(bands.start) - 1
     step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
     for first in range(0, band_count, step):
         last = min(band_count, first + step)
-        project_bands(first, last, surfaces, grid, bands, solid_material, mu_log2, weights, paths_only, out)
+        _project_bands(first, last, surfaces, grid, bands, beam, out)
         if progress is not None:
             progress(last / band_count)
     return out

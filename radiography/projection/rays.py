@@ -1,6 +1,7 @@
-"""Where rays run, and which faces and quadrics each band of panel rows has to look at.
+"""Rays of a projection: where they run, which faces and quadrics each band of panel rows has to look at.
 
-Everything here depends on descriptions only: it is the plan that the projection kernels follow.
+The functions depend on descriptions only: they make the plan that the kernels follow. Named tuples instead of
+dataclasses, because numba takes them as arguments.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from radiography.projection.surfaces import SolidSurfaces
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+NumberArray = npt.NDArray[np.int32]
 
 
 class RayGrid(NamedTuple):
@@ -28,6 +30,26 @@ class RayGrid(NamedTuple):
     sources_mm: FloatArray  # (P, 2) points (x, y) of the focal spot [mm]
 
 
+class RayFan(NamedTuple):
+    """Rays of one band that start at one point of the focal spot; rows and columns up to, but without, the stop."""
+
+    grid: RayGrid
+    source_mm: FloatArray  # (3,) x, y and height above the panel [mm]
+    first_row: int
+    stop_row: int
+    first_col: int
+    stop_col: int
+
+
+class BeamSums(NamedTuple):
+    """What is summed along the rays; S solids, M materials, K sums, E energies."""
+
+    solid_material: IntArray  # (S,) row of each solid in `mu_log2`, or -1 where its path is not wanted
+    mu_log2: FloatArray  # (M, E) attenuation coefficient of powers of 2 [1/mm]
+    weights: FloatArray  # (K, E) weight of each energy [any]
+    paths_only: bool  # paths through the materials are wanted [mm], not sums over the energies
+
+
 class BandItems(NamedTuple):
     """What each band of rows has to scan-convert: faces (number below F), then quadrics."""
 
@@ -38,8 +60,53 @@ class BandItems(NamedTuple):
     stop_ray_col: IntArray  # (B,)
 
 
+class Shadow(NamedTuple):
+    """Shadow of a face, or of the hull of a quadric, for one point of the focal spot."""
+
+    corner_mm: FloatArray  # (C, 2) corners (x, y) on the panel; C is `size` or more [mm]
+    size: int
+    everywhere: bool  # whether a corner is at or above the source: the shadow has no end
+    first_row: int  # of the rays that may meet it
+    stop_row: int
+    nearest: float  # lowest and highest t of its corners [1]
+    farthest: float
+
+
+class Crossings(NamedTuple):
+    """Crossings of the rays of a band, (R, C) rays with N crossings in all, ray after ray."""
+
+    t: FloatArray  # (N,) [1]
+    solid: NumberArray  # (N,) number of the solid in its phantom
+    begin: NumberArray  # (R, C + 1) first crossing of each ray
+    stop: NumberArray  # (R, C) past its last crossing
+
+
+class RayChunk(NamedTuple):
+    """Rays whose energies are summed together, and what that needs; R is kernels.RAYS_PER_CHUNK."""
+
+    path_mm: FloatArray  # (M, R) path through each material [mm]
+    met: npt.NDArray[np.bool_]  # (M,) whether a ray of the chunk meets the material
+    sample_col: IntArray  # (R,) sample of each ray, from the first of the band
+    sums: FloatArray  # (K, R) weighted sums, or the paths [unit of weights, mm]
+    power: FloatArray  # (R,) scratch
+    fraction: FloatArray  # (R,) scratch
+
+
 def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -> RayGrid:
-    """Regular rays of the whole panel, and regular points of the focal spot."""
+    """Regular rays of the whole panel, and regular points of the focal spot.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Source, panel and focal spot. [mm]
+    samples_per_pixel, rays_per_sample : int
+        Samples per pixel, and rays per sample, along each axis. [1]
+
+    Returns
+    -------
+    grid : RayGrid
+        [mm]
+    """
     rays_per_pixel = samples_per_pixel * rays_per_sample
     step_mm = geometry.pitch_mm / rays_per_pixel
     shift_y_mm, shift_x_mm = geometry.panel_shift_mm
@@ -47,17 +114,34 @@ def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -
     along_mm = ((np.arange(side) + 0.5) / side - 0.5) * geometry.focal_spot_mm
     y_mm, x_mm = np.meshgrid(along_mm, along_mm, indexing="ij")
     return RayGrid(
-        float(geometry.source_to_detector_mm),
-        float(shift_x_mm - 0.5 * (geometry.cols * rays_per_pixel - 1) * step_mm),
-        float(shift_y_mm - 0.5 * (geometry.rows * rays_per_pixel - 1) * step_mm),
-        float(step_mm),
-        int(rays_per_sample),
-        np.ascontiguousarray(np.column_stack([x_mm.ravel(), y_mm.ravel()])),
+        source_to_detector_mm=float(geometry.source_to_detector_mm),
+        first_x_mm=float(shift_x_mm - 0.5 * (geometry.cols * rays_per_pixel - 1) * step_mm),
+        first_y_mm=float(shift_y_mm - 0.5 * (geometry.rows * rays_per_pixel - 1) * step_mm),
+        step_mm=float(step_mm),
+        rays_per_sample=int(rays_per_sample),
+        sources_mm=np.ascontiguousarray(np.column_stack([x_mm.ravel(), y_mm.ravel()])),
     )
 
 
 def band_items(surfaces: SolidSurfaces, grid: RayGrid, rows: int, cols: int, samples_per_band: int) -> BandItems:
-    """Faces and quadrics of each band of rows, and the columns they reach; empty where nothing meets the panel."""
+    """Faces and quadrics of each band of rows, and the columns they reach.
+
+    Parameters
+    ----------
+    surfaces : SolidSurfaces
+        Of the phantom. [mm]
+    grid : RayGrid
+        Rays of the whole panel. [mm]
+    rows, cols : int
+        Rows and columns of rays. [1]
+    samples_per_band : int
+        Rows of samples in a band. [1]
+
+    Returns
+    -------
+    bands : BandItems
+        No items at all where nothing meets the panel.
+    """
     first_row, stop_row = _footprint(surfaces, grid, 1, grid.first_y_mm, rows)
     first_col, stop_col = _footprint(surfaces, grid, 0, grid.first_x_mm, cols)
     band_rows = samples_per_band * grid.rays_per_sample
@@ -79,14 +163,44 @@ def band_items(surfaces: SolidSurfaces, grid: RayGrid, rows: int, cols: int, sam
 
 
 def no_items(rows: int, samples_per_band: int, rays_per_sample: int) -> BandItems:
-    """Bands of the open beam: nothing to scan-convert."""
+    """Bands of the open beam: nothing to scan-convert.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of rays. [1]
+    samples_per_band, rays_per_sample : int
+        Rows of samples in a band, and rows of rays in a sample. [1]
+
+    Returns
+    -------
+    bands : BandItems
+        Without items.
+    """
     band_count = -(-rows // (samples_per_band * rays_per_sample))
     nothing = np.zeros(band_count, np.int64)
     return BandItems(samples_per_band, np.zeros(band_count + 1, np.int64), np.zeros(0, np.int64), nothing, nothing)
 
 
 def describe_miss(name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: Geometry) -> str:
-    """One sentence: where the shadow falls and where the panel stands."""
+    """One sentence: where the shadow falls and where the panel stands.
+
+    Parameters
+    ----------
+    name : str
+        Of the phantom.
+    surfaces : SolidSurfaces
+        Of the phantom. [mm]
+    grid : RayGrid
+        Rays of the whole panel. [mm]
+    geometry : Geometry
+        Where the panel stands. [mm]
+
+    Returns
+    -------
+    sentence : str
+        Without a full stop.
+    """
     points_mm = np.vstack([surfaces.corner_mm, surfaces.quadric_hull_mm.reshape(-1, 3)])
     extent = []
     for axis, letter in ((0, "x"), (1, "y")):

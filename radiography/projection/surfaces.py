@@ -185,16 +185,16 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
     face_normal = _newell_normals(corner_mm, face_start) if has_faces else np.empty((0, 3))
     outline = np.asarray(outlines, dtype=np.float64).reshape(-1, 3)
     return SolidSurfaces(
-        corner_mm,
-        face_start,
-        np.ascontiguousarray(face_normal),
-        np.einsum("fi,fi->f", face_normal, corner_mm[face_start[:-1]]),
-        np.concatenate(face_solid),
-        _stacked(turns, (3, 3)),
-        _stacked(centres, (3,)),
-        np.ascontiguousarray(outline[:, 0]),
-        np.ascontiguousarray(outline[:, 1]),
-        np.ascontiguousarray(outline[:, 2]),
-        _stacked(hulls, (2 * HULL_SIDES, 3)),
-        np.asarray(quadric_solid, dtype=np.int64),
+        corner_mm=corner_mm,
+        face_start=face_start,
+        face_normal=np.ascontiguousarray(face_normal),
+        face_offset_mm=np.einsum("fi,fi->f", face_normal, corner_mm[face_start[:-1]]),
+        face_solid=np.concatenate(face_solid),
+        quadric_turn=_stacked(turns, (3, 3)),
+        quadric_centre_mm=_stacked(centres, (3,)),
+        quadric_radius_mm=np.ascontiguousarray(outline[:, 0]),
+        quadric_slope=np.ascontiguousarray(outline[:, 1]),
+        quadric_half_length_mm=np.ascontiguousarray(outline[:, 2]),
+        quadric_hull_mm=_stacked(hulls, (2 * HULL_SIDES, 3)),
+        quadric_solid=np.asarray(quadric_solid, dtype=np.int64),
     )

@@ -25,6 +25,7 @@ from radiography.beam.attenuation import Material, linear_attenuation_per_mm, ma
 from radiography.projection.geometry import Geometry
 from radiography.projection.kernels import _sum_energies
 from radiography.projection.project import path_lengths, project
+from radiography.projection.rays import BeamSums, RayChunk
 from tests.projection.projection_reference import rays_to_pixels, reference_paths
 
 PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=2.5)
@@ -332,12 +333,13 @@ def test_one_thread_and_two_give_the_same_bits():
 
 def test_kernel_sum_agrees_with_exp_compiled_and_not():
     depth = np.array([0.0, 1e-9, 0.3, 0.5, 0.7, 3.0, 50.0, 600.0])
-    path_mm, mu_log2 = depth[None, :].copy(), np.array([[1.0, 0.1]]) * np.log2(np.e)
-    weights = np.array([[1.0, 2.0], [3.0, 0.0]])
+    mu_log2, weights = np.array([[1.0, 0.1]]) * np.log2(np.e), np.array([[1.0, 2.0], [3.0, 0.0]])
+    beam = BeamSums(np.zeros(1, np.int64), mu_log2, weights, paths_only=False)
     expected = weights @ np.exp(-np.array([[1.0], [0.1]]) * depth)
     for kernel in (_sum_energies, _sum_energies.py_func):
         sums = np.full((2, 8), 1e24)
-        kernel(path_mm, np.array([True]), 8, mu_log2, weights, sums, np.empty(8), np.empty(8))
+        chunk = RayChunk(depth[None, :].copy(), np.array([True]), np.zeros(8, np.int64), sums, np.empty(8), np.empty(8))
+        kernel(chunk, 8, beam)
         np.testing.assert_allclose(sums, expected, rtol=1e-10)
 
 
