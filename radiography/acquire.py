@@ -2,7 +2,8 @@
 
     beam -> object -> cover -> layer absorbs quanta -> light spreads -> light is emitted -> photodiode -> lag -> readout
 
-`plan_acquisition` computes what a scene fixes, `expose` what falls on the panel, `acquire_frame` one frame of it.
+`plan_acquisition` computes what a scene fixes, and `expose` what falls on the panel, without noise. `acquire_frame`
+draws one frame of it, and `acquire_sequence` one frame after the other.
 """
 
 from __future__ import annotations
@@ -31,16 +32,15 @@ from radiography.panel.panel import (
     cover_transmission,
     dark_current_factor,
     emission_weighted_quantum_efficiency,
-    lag_exposure_factor,
 )
-from radiography.panel.photodiode import collect_charge, diode_portions
+from radiography.panel.photodiode import collect_charge, dark_charge, diode_portions
 from radiography.panel.readout import digitise
-from radiography.panel.trapping import trap_charge
+from radiography.panel.trapping import steady_trapped_charge, trap_charge
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
-from radiography.scene import Scene, beam_pattern, scene_materials, scene_phantom
+from radiography.scene import Scene, relative_exposures, scene_materials, scene_phantom
 
-BIN_KEV = 1.0
+BIN_KEV = 1.0  # width of the energy bins of a spectrum
 
 Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
@@ -50,20 +50,38 @@ FloatArray = npt.NDArray[np.float64]
 class Acquisition:
     """What a scene fixes before the first frame.
 
-    ``layer_weights`` (4, E) are what each energy bin gives a sample, object absent: quanta that the layer absorbs,
-    light at the diodes [1], its squared portions [1], and the light that spreads as the departure from the mean.
-    ``coated_diode_weights`` and ``bare_diode_weights`` (3, E) are the electron tracks [1], energy [keV] and squared
-    energy [keV2] in the photodiode itself, per pixel, below the layer and where there is none. ``maps`` hold the dark
-    current at the scene's temperature.
+    Attributes
+    ----------
+    scene, panel, scintillator, beam, geometry : Scene, Panel, Scintillator, Beam, Geometry
+        Descriptions.
+    phantom, materials : Phantom or None, mapping of str to Material
+        What stands in the beam, and the scene's own materials.
+    spectrum : Spectrum
+        At the panel's centre, object absent, in E bins.
+    light : LayerLight
+        Light of the layer at the energies of the spectrum.
+    layer_weights : (4, E) float64
+        What each energy bin gives a sample of the layer, object absent: quanta that the layer absorbs, their light at
+        the diodes, the sum of its squares over the quanta, and the light that spreads as the departure from the mean
+        spread. [1]
+    coated_diode_weights, bare_diode_weights : (3, E) float64
+        What each energy bin gives the photodiode of a pixel itself, below the layer and where there is none: electron
+        tracks [1], their energy [keV] and the sum of its squares. [keV2]
+    quantum_efficiency : float
+        Of the photodiodes for this light. [1]
+    mean_spread, departure_spread, noise_spread : LightSpread
+        Plans for the mean light, for what departs with the X-ray energy, and for its noise.
+    maps : PanelMaps
+        With the dark current at the scene's temperature.
     """
 
     scene: Scene
     panel: Panel
     scintillator: Scintillator
+    beam: Beam
     geometry: Geometry
     phantom: Phantom | None
     materials: Mapping[str, Material]
-    beam: Beam
     spectrum: Spectrum
     light: LayerLight
     layer_weights: FloatArray
@@ -78,10 +96,16 @@ class Acquisition:
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """Means of what one exposure leaves in the layer, (H * S, W * S), and at the pixels, (H, W), without noise.
+    """Means of what one exposure leaves in layer and photodiodes, without noise.
 
-    Quanta, their light at the diodes and its squared portions by sample [1]; ``spread_light`` is that light where it
-    arrives [1]; the rest are tracks [1], energy [keV] and squared energy [keV2] of X-rays in the diodes themselves.
+    Attributes
+    ----------
+    spread_light : (H, W) float32
+        Light where it arrives at the pixels. [1]
+    quanta, light, light_square : (H * S, W * S) float32
+        By sample of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
+    diode_tracks, diode_energy_keV, diode_energy_square_keV2 : (H, W) float32
+        X-rays in the photodiodes themselves: electron tracks, their energy, and the sum of its squares. [1, keV, keV2]
     """
 
     spread_light: Array
@@ -95,10 +119,14 @@ class Exposure:
 
 @dataclass(frozen=True, eq=False)
 class PanelState:
-    """What a frame leaves behind: trapped charge (T, H, W) [electrons] and light still to come, (H, W) each. [1]
+    """What a frame leaves behind for the next.
 
-    The light is that of each afterglow component and of each prompt component that outlasts a frame, as `emit_light`
-    orders them.
+    Attributes
+    ----------
+    trapped : (T, H, W) float32
+        Charge in each population of traps. [electrons]
+    afterglow : tuple of (H, W) float32
+        Light still to come, of each component that outlasts a frame, in the order of `emit_light`. [1]
     """
 
     trapped: Array
@@ -128,63 +156,43 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     OSError
         If a file that the scene names cannot be read.
     """
+    # Descriptions: panel, layer, tube, and what stands in the beam.
     panel = load_panel(scene.panel, folder)
     scintillator = load_scintillator(scene.scintillator, folder)
     beam = load_beam(scene.beam.name, folder)
-    phantom, own_materials = scene_phantom(scene, folder), scene_materials(scene)
+    phantom, materials = scene_phantom(scene, folder), scene_materials(scene)
     for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
-        material(name, own_materials)  # an unknown material is an error before anything is computed
-    pixels, setup, sampling = panel.pixels, scene.geometry, scene.sampling
-    geometry = Geometry(
-        setup.source_to_detector_mm,
-        pixels.rows,
-        pixels.cols,
-        pixels.pitch_mm,
-        setup.panel_shift_mm,
-        setup.focal_spot_mm,
-        setup.focal_spot_samples,
-    )
+        material(name, materials)  # an unknown material is an error before anything is computed
+    # Beam: photons of each energy on a pixel behind the cover.
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
+    energy_keV = spectrum.energy_keV
+    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
+    # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
     report = None if progress is None else lambda done, total: progress(done / total)
-    light = layer_light(scintillator, spectrum.energy_keV, progress=report)
-    lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(spectrum.fluence_per_mm2)
-    beam_spread = spread_of_beam(light, lit)
-    # The mean exposure was averaged over the rays of each sample, which its plan undoes; the noise was not.
-    mean_spread, departure_spread, noise_spread = (
-        plan_light_spread(
-            pixels.rows,
-            pixels.cols,
-            pixels.pitch_mm,
-            pixels.aperture_mm,
-            transfer_at,
-            sampling.samples_per_pixel,
-            rays,
-            white_noise=transfer_at is beam_spread.noise_at,
-        )
-        for transfer_at, rays in (
-            (beam_spread.mean_at, sampling.rays_per_sample),
-            (beam_spread.departure_at, sampling.rays_per_sample),
-            (beam_spread.noise_at, 1),
-        )
-    )
-    weights = _absorption_weights(panel, scintillator, spectrum, light, beam_spread, sampling.samples_per_pixel)
-    efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
+    light = layer_light(scintillator, energy_keV, progress=report)
+    lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
+    spread = spread_of_beam(light, lit)
+    mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread)
+    # Photodiodes: X-rays that they absorb themselves.
+    in_bare_diode = diode_portions(panel.photodiode, energy_keV, HISTORIES) * incident
     return Acquisition(
-        scene,
-        panel,
-        scintillator,
-        geometry,
-        phantom,
-        own_materials,
-        beam,
-        spectrum,
-        light,
-        *weights,
-        efficiency,
-        mean_spread,
-        departure_spread,
-        noise_spread,
-        _maps_at(panel, scene.temperature_C),
+        scene=scene,
+        panel=panel,
+        scintillator=scintillator,
+        beam=beam,
+        geometry=_geometry(panel, scene),
+        phantom=phantom,
+        materials=materials,
+        spectrum=spectrum,
+        light=light,
+        layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),
+        coated_diode_weights=in_bare_diode * layer_transmission(scintillator, energy_keV),
+        bare_diode_weights=in_bare_diode,
+        quantum_efficiency=emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission),
+        mean_spread=mean_spread,
+        departure_spread=departure_spread,
+        noise_spread=noise_spread,
+        maps=_maps_at(panel, scene.temperature_C),
     )
 
 
@@ -209,13 +217,16 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     """
     if acquisition.scene.beam.air_kerma_uGy == 0:
         return None
-    sampling = acquisition.scene.sampling
-    beam = (acquisition.phantom, acquisition.geometry, acquisition.spectrum.energy_keV)
+    phantom, geometry, energy_keV = acquisition.phantom, acquisition.geometry, acquisition.spectrum.energy_keV
+    samples, rays = acquisition.scene.sampling.samples_per_pixel, acquisition.scene.sampling.rays_per_sample
+    # X-rays behind the object, summed over their energies with what each gives layer and photodiodes.
     in_layer = project(
-        *beam,
+        phantom,
+        geometry,
+        energy_keV,
         acquisition.layer_weights,
-        samples_per_pixel=sampling.samples_per_pixel,
-        rays_per_sample=sampling.rays_per_sample,
+        samples_per_pixel=samples,
+        rays_per_sample=rays,
         materials=acquisition.materials,
         progress=progress,
     )
@@ -223,18 +234,32 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     partly = bool(bare.any())
     diode_weights = [acquisition.coated_diode_weights] + [acquisition.bare_diode_weights] * partly
     in_diodes = project(
-        *beam,
+        phantom,
+        geometry,
+        energy_keV,
         np.concatenate(diode_weights),
-        rays_per_sample=sampling.samples_per_pixel * sampling.rays_per_sample,
+        rays_per_sample=samples * rays,
         materials=acquisition.materials,
     )
+    # Where the panel has no layer, there is no light and nothing shields the diodes.
     if partly:
-        in_layer[:, np.repeat(np.repeat(bare, sampling.samples_per_pixel, 0), sampling.samples_per_pixel, 1)] = 0.0
+        in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
         in_diodes = np.where(bare, in_diodes[3:], in_diodes[:3])
+    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
     arriving = spread_light(in_layer[1], acquisition.mean_spread)
     if acquisition.layer_weights[3].any():
         arriving += spread_light(in_layer[3], acquisition.departure_spread)
-    return Exposure(arriving, *(np.array(plane) for plane in in_layer[:3]), *in_diodes)
+    quanta, light, light_square = (np.array(plane) for plane in in_layer[:3])  # copies, so that the fourth is freed
+    diode_tracks, diode_energy_keV, diode_energy_square_keV2 = in_diodes
+    return Exposure(
+        spread_light=arriving,
+        quanta=quanta,
+        light=light,
+        light_square=light_square,
+        diode_tracks=diode_tracks,
+        diode_energy_keV=diode_energy_keV,
+        diode_energy_square_keV2=diode_energy_square_keV2,
+    )
 
 
 def acquire_frame(
@@ -263,11 +288,9 @@ def acquire_frame(
     state : PanelState
         For the next frame.
     """
-    panel, scintillator, timing = acquisition.panel, acquisition.scintillator, acquisition.scene.timing
-    maps = acquisition.maps
-
-    # X-rays: a compound Poisson number of quanta in each sample, each with its own depth and light. The mean spreads
-    # as the signal does; the noise less, since a single quantum's light is more compact than the mean of all.
+    panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
+    # X-rays: a Poisson number of quanta in each sample of the layer and each diode, each with its own energy and light.
+    # The mean spreads as the signal does; the noise less, since one quantum's light is more compact than the mean.
     if exposure is None:
         light = np.zeros(maps.response.shape, dtype=np.float32)
         direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
@@ -284,29 +307,31 @@ def acquire_frame(
     light, afterglow = emit_light(
         light,
         state.afterglow if state else None,
-        scintillator,
+        acquisition.scintillator,
         timing.integration_time_s,
         timing.frame_interval_s,
         timing.exposure_time_s,
     )
-    # Photodiode, traps, amplifiers: noise from here on is not blurred.
+    # Photodiodes: charge, with the noise of counting electrons; from here on nothing is blurred.
     electrons = collect_charge(
         light,
         direct_keV,
         panel.photodiode,
-        acquisition.quantum_efficiency,
-        maps.response,
-        maps.dark_electrons_per_s,
-        timing.integration_time_s,
-        rng,
-        maps.nonlinearity,
+        quantum_efficiency=acquisition.quantum_efficiency,
+        response=maps.response,
+        dark_electrons_per_s=maps.dark_electrons_per_s,
+        integration_time_s=timing.integration_time_s,
+        rng=rng,
+        nonlinearity=maps.nonlinearity,
     )
+    # Lag: traps take some of the charge and release some of earlier frames'.
     trapped = state.trapped if state else _traps_in_the_dark(acquisition)
     electrons, trapped = trap_charge(
         electrons, trapped, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor
     )
+    # Amplifiers and ADC: electronic noise, offset, whole numbers.
     raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
-    return raw_dn, PanelState(trapped, afterglow)
+    return raw_dn, PanelState(trapped=trapped, afterglow=afterglow)
 
 
 def acquire_sequence(
@@ -316,7 +341,7 @@ def acquire_sequence(
     rng: np.random.Generator,
     pattern: Sequence[float] | None = None,
 ) -> Iterator[npt.NDArray[np.uint16]]:
-    """Raw frames one after the other from a panel long read in the dark before, lag and afterglow carried between them.
+    """Raw frames one after the other, lag and afterglow carried between them, from a panel long read in the dark.
 
     Frames are made as they are asked for, so that hundreds need no more memory than one.
 
@@ -356,36 +381,6 @@ def acquire_sequence(
         yield raw_dn
 
 
-def relative_exposures(scene: Scene, frames: int | None, rng: np.random.Generator) -> tuple[float, ...]:
-    """Exposure of each frame of a scene's sequence relative to the nominal one: 0 where the beam is off. [1]
-
-    Parameters
-    ----------
-    scene : Scene
-        With its sequence; without one the beam is on in every frame.
-    frames : int or None
-        None for as many as the scene's sequence has, or one. [1]
-    rng : numpy.random.Generator
-        Used only where the exposure fluctuates; no frame departs by more than five spreads.
-
-    Raises
-    ------
-    ValueError
-        If fewer than one frame is asked for.
-    """
-    sequence = scene.sequence
-    if frames is None:
-        frames = 1 if sequence is None else sequence.frames
-    beam_on = beam_pattern(sequence, frames)
-    if sequence is None or sequence.exposure_spread == 0:
-        return tuple(float(on) for on in beam_on)
-    departures = np.clip(rng.standard_normal(frames), -5.0, 5.0)
-    return tuple(
-        float(1.0 + sequence.exposure_spread * departure) if on else 0.0
-        for on, departure in zip(beam_on, departures, strict=True)
-    )
-
-
 def mean_electrons(acquisition: Acquisition) -> float:
     """Mean charge of a pixel at the foot of the central ray, object absent, before lag. [electrons]
 
@@ -395,6 +390,47 @@ def mean_electrons(acquisition: Acquisition) -> float:
     photons = acquisition.layer_weights[1].sum() * samples
     diode = acquisition.panel.photodiode
     return float(photons * diode.fill_factor * acquisition.quantum_efficiency)
+
+
+def _geometry(panel: Panel, scene: Scene) -> Geometry:
+    """Source, focal spot and pixels."""
+    pixels, setup = panel.pixels, scene.geometry
+    return Geometry(
+        source_to_detector_mm=setup.source_to_detector_mm,
+        rows=pixels.rows,
+        cols=pixels.cols,
+        pitch_mm=pixels.pitch_mm,
+        panel_shift_mm=setup.panel_shift_mm,
+        focal_spot_mm=setup.focal_spot_mm,
+        focal_spot_samples=setup.focal_spot_samples,
+    )
+
+
+def _plan_spreads(panel: Panel, scene: Scene, spread: BeamSpread) -> tuple[LightSpread, LightSpread, LightSpread]:
+    """Plans for mean, departure and noise: see `Acquisition`.
+
+    The mean exposure was averaged over the rays of each sample, which its plans undo; the noise was not.
+    """
+
+    def plan(transfer_at: Callable[[FloatArray], FloatArray], rays: int, *, white_noise: bool = False) -> LightSpread:
+        return plan_light_spread(
+            panel.pixels.rows,
+            panel.pixels.cols,
+            panel.pixels.pitch_mm,
+            panel.pixels.aperture_mm,
+            transfer_at=transfer_at,
+            samples_per_pixel=scene.sampling.samples_per_pixel,
+            rays_per_sample=rays,
+            white_noise=white_noise,
+        )
+
+    rays = scene.sampling.rays_per_sample
+    return plan(spread.mean_at, rays), plan(spread.departure_at, rays), plan(spread.noise_at, 1, white_noise=True)
+
+
+def _layer_portions(light: LayerLight, spread: BeamSpread) -> FloatArray:
+    """What the layer makes of one photon of each energy, (4, E), in the order of `Acquisition.layer_weights`."""
+    return np.stack([light.quanta, light.light, light.light_square, light.light * spread.departure_weight])
 
 
 def _maps_at(panel: Panel, temperature_C: float | None) -> PanelMaps:
@@ -416,32 +452,7 @@ def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:
 
 
 def _traps_in_the_dark(acquisition: Acquisition) -> Array:
-    """Charge in each population of traps after many dark frames: as much is released as is caught. [electrons]"""
+    """Charge in each population of traps after many dark frames, (T, H, W). [electrons]"""
     panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
-    caught_from = maps.dark_electrons_per_s * np.float32(timing.integration_time_s)
-    np.minimum(caught_from, np.float32(panel.photodiode.full_well_electrons), out=caught_from)
-    if maps.nonlinearity is not None:
-        caught_from *= 1.0 - maps.nonlinearity * (caught_from / np.float32(panel.photodiode.full_well_electrons))
-    if panel.lag_exposure is not None:
-        caught_from *= lag_exposure_factor(panel.lag_exposure, caught_from).astype(np.float32)
-    if maps.lag_factor is not None:
-        caught_from *= maps.lag_factor
-    fractions = [-term.fraction / np.expm1(-timing.frame_interval_s / term.time_s) for term in panel.lag]
-    return np.asarray(fractions, dtype=np.float32)[:, None, None] * caught_from
-
-
-def _absorption_weights(
-    panel: Panel,
-    scintillator: Scintillator,
-    spectrum: Spectrum,
-    light: LayerLight,
-    spread: BeamSpread,
-    samples_per_pixel: int,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What each energy bin gives a sample of the layer, a coated diode and a bare one: see `Acquisition`."""
-    energy_keV = spectrum.energy_keV
-    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
-    behind_layer = layer_transmission(scintillator, energy_keV)
-    portions = [light.quanta, light.light, light.light_square, light.light * spread.departure_weight]
-    bare_diode = diode_portions(panel.photodiode, energy_keV, HISTORIES) * incident
-    return np.stack(portions) * (incident / samples_per_pixel**2), bare_diode * behind_layer, bare_diode
+    charge = dark_charge(panel.photodiode, maps.dark_electrons_per_s, timing.integration_time_s, maps.nonlinearity)
+    return steady_trapped_charge(charge, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor)

@@ -1,8 +1,8 @@
 """TOML files to checked descriptions: scenes, panels, scintillators and beams.
 
-Every key is known or an error that names the file, the key and the keys that are allowed. A name without ``.toml`` is
-one that ships with the package (``radiography/data``); a name ending in ``.toml`` is a user's file, looked up beside
-the file that names it.
+A key that is not known is an error that names the file, the key and the keys that are allowed. A name without
+``.toml`` is one that ships with the package (``radiography/data``); a name ending in ``.toml`` is a user's file, looked
+up beside the file that names it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,18 @@ def shipped(kind: str) -> tuple[str, ...]:
 
 
 def load_panel(name: str, beside: Path | None = None) -> Panel:
-    """Panel by shipped name or by TOML file; ``beside`` is the folder that relative paths start from.
+    """Panel by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    name : str
+        A shipped name, or the path of a TOML file.
+    beside : Path, optional
+        Folder that a relative path starts from; by default the working folder.
+
+    Returns
+    -------
+    panel : Panel
 
     Raises
     ------
@@ -59,12 +70,42 @@ def load_panel(name: str, beside: Path | None = None) -> Panel:
 
 
 def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
-    """Scintillator by shipped name or by TOML file; errors as for `load_panel`."""
+    """Scintillator by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    name, beside
+        As for `load_panel`.
+
+    Returns
+    -------
+    scintillator : Scintillator
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
     return _load(Scintillator, "scintillator", name, beside)
 
 
 def load_beam(name: str, beside: Path | None = None) -> Beam:
-    """Beam by shipped name or by TOML file; errors as for `load_panel`."""
+    """Beam by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    name, beside
+        As for `load_panel`.
+
+    Returns
+    -------
+    beam : Beam
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
     path = _find("beam", name, beside)
     table = read_toml(path)
     try:
@@ -79,7 +120,7 @@ def load_scene(name: str | Path) -> Scene:
 
 
 def load_steps(path: Path | None) -> Steps:
-    """Corrections of a TOML pipeline file, every one where the calibration knows it without a file; errors as above."""
+    """Corrections of a TOML pipeline file, all where there is no file; errors as for `load_panel`."""
     if path is None:
         return Steps()
     if not path.is_file():

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
+import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -76,7 +77,7 @@ class Timing:
 
 @dataclass(frozen=True, config=STRICT)
 class BeamSequence:
-    """When the beam is on in a row of frames: dark frames first, then so often some with the beam and some without. [1]
+    """When the beam is on: dark frames first, then ``repeats`` times some with the beam and some without. [1]
 
     ``exposure_spread`` is the relative fluctuation of the exposure from frame to frame, the tube's reproducibility.
     [1, rms]
@@ -194,7 +195,19 @@ _ALL_LENGTHS = ("size_mm", "radius_mm", "radius_bottom_mm", "radius_top_mm", "le
 
 
 def beam_pattern(sequence: BeamSequence | None, frames: int) -> tuple[bool, ...]:
-    """Whether the beam is on in each frame; the turn of on and off goes on for as many frames as are asked for.
+    """Whether the beam is on in each frame; frames on and off alternate for as many frames as are asked for.
+
+    Parameters
+    ----------
+    sequence : BeamSequence or None
+        None for a beam that is always on.
+    frames : int
+        Frames from the first one on. [1]
+
+    Returns
+    -------
+    beam_on : tuple of bool
+        One for each frame.
 
     Raises
     ------
@@ -208,6 +221,41 @@ def beam_pattern(sequence: BeamSequence | None, frames: int) -> tuple[bool, ...]
     turn = sequence.beam_on + sequence.beam_off
     after = range(-sequence.dark_before, frames - sequence.dark_before)
     return tuple(frame >= 0 and frame % turn < sequence.beam_on for frame in after)
+
+
+def relative_exposures(scene: Scene, frames: int | None, rng: np.random.Generator) -> tuple[float, ...]:
+    """Exposure of each frame of a scene's sequence relative to the nominal one.
+
+    Parameters
+    ----------
+    scene : Scene
+        With its sequence; without one the beam is on in every frame.
+    frames : int or None
+        None for as many as the scene's sequence has, or one. [1]
+    rng : numpy.random.Generator
+        Used only where the exposure fluctuates; no frame departs by more than five spreads.
+
+    Returns
+    -------
+    exposures : tuple of float
+        One for each frame; 0 where the beam is off. [1]
+
+    Raises
+    ------
+    ValueError
+        If fewer than one frame is asked for.
+    """
+    sequence = scene.sequence
+    if frames is None:
+        frames = 1 if sequence is None else sequence.frames
+    beam_on = beam_pattern(sequence, frames)
+    if sequence is None or sequence.exposure_spread == 0:
+        return tuple(float(on) for on in beam_on)
+    departures = np.clip(rng.standard_normal(frames), -5.0, 5.0)
+    return tuple(
+        float(1.0 + sequence.exposure_spread * departure) if on else 0.0
+        for on, departure in zip(beam_on, departures, strict=True)
+    )
 
 
 def scene_materials(scene: Scene) -> dict[str, Material]:
@@ -257,6 +305,17 @@ def scene_phantom(scene: Scene, folder: Path) -> Phantom | None:
 
 def build_phantom(name: str, parameters: Mapping[str, Any]) -> Phantom:
     """A ready phantom by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `PHANTOMS`.
+    parameters : mapping of str to object
+        Parameters of the function that builds it; what is missing has its default.
+
+    Returns
+    -------
+    phantom : Phantom
 
     Raises
     ------

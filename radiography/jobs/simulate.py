@@ -22,14 +22,13 @@ from radiography.acquire import (
     acquire_sequence,
     expose,
     plan_acquisition,
-    relative_exposures,
 )
 from radiography.beam.spectrum import mean_energy_keV
 from radiography.config import load_scene, scene_folder
 from radiography.files.frames import write_tiff
 from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
 from radiography.panel.panel import shielded_columns
-from radiography.scene import Scene, beam_pattern
+from radiography.scene import Scene, beam_pattern, relative_exposures
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from radiography.acquire import (
     expose,
     mean_electrons,
     plan_acquisition,
-    relative_exposures,
 )
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.spectrum import air_kerma_uGy, quanta_per_pixel
@@ -316,22 +315,6 @@ def test_twice_the_exposure_of_a_frame_is_twice_its_signal_and_its_noise_power(t
 def mean_frame_of(acquisition: Acquisition, strength: float) -> np.ndarray:
     frame = _sequence(acquisition, pattern=(strength,))[0]
     return np.asarray(frame - acquisition.maps.offset_dn, dtype=np.float64)
-
-
-def test_exposures_fluctuate_as_described_and_dark_frames_do_not(tmp_path: Path) -> None:
-    scene = planned(tmp_path, extra=FLUOROSCOPY.format(spread=0.02)).scene
-    pulses = np.array(relative_exposures(scene, 4000, np.random.default_rng(1)))
-    on = pulses > 0
-    assert (~on).sum() == pytest.approx(4000 * 4 / 7, abs=7)
-    assert abs(pulses[on].std() / 0.02 - 1.0) < 4 / np.sqrt(2 * on.sum())
-    assert abs(pulses[on].mean() - 1.0) < 4 * 0.02 / np.sqrt(on.sum())
-
-
-def test_a_steady_tube_draws_no_random_numbers(tmp_path: Path) -> None:
-    scene = planned(tmp_path, extra=FLUOROSCOPY.format(spread=0.0)).scene
-    rng = np.random.default_rng(1)
-    relative_exposures(scene, None, rng)
-    assert rng.random() == np.random.default_rng(1).random()
 
 
 @pytest.mark.parametrize(

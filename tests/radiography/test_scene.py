@@ -20,6 +20,7 @@ from radiography.scene import (
     Timing,
     beam_pattern,
     build_phantom,
+    relative_exposures,
     scene_materials,
     scene_phantom,
 )
@@ -254,3 +255,22 @@ def test_a_sequence_that_cannot_be_is_refused(arguments, message):
 def test_a_pattern_of_no_frames_is_refused():
     with pytest.raises(ValueError, match="frames must be 1 or more, got 0"):
         beam_pattern(None, 0)
+
+
+def _fluoroscopy(empty, exposure_spread):
+    sequence = BeamSequence(beam_on=3, beam_off=4, dark_before=2, exposure_spread=exposure_spread)
+    return replace(empty, sequence=sequence)
+
+
+def test_exposures_fluctuate_as_described_and_dark_frames_do_not(empty):
+    pulses = np.array(relative_exposures(_fluoroscopy(empty, 0.02), 4000, np.random.default_rng(1)))
+    on = pulses > 0
+    assert (~on).sum() == pytest.approx(4000 * 4 / 7, abs=7)
+    assert abs(pulses[on].std() / 0.02 - 1.0) < 4 / np.sqrt(2 * on.sum())
+    assert abs(pulses[on].mean() - 1.0) < 4 * 0.02 / np.sqrt(on.sum())
+
+
+def test_a_steady_tube_draws_no_random_numbers(empty):
+    rng = np.random.default_rng(1)
+    relative_exposures(_fluoroscopy(empty, 0.0), None, rng)
+    assert rng.random() == np.random.default_rng(1).random()
