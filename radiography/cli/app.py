@@ -336,7 +336,15 @@ def scintillator(
     """What a layer absorbs, how much light it gives, how sharp and how efficient it is."""
     from radiography.cli.scintillator import run_scintillator
 
-    run_scintillator(names, beam, dose, thickness, degeneracy, json_file, plot)
+    run_scintillator(
+        names,
+        beam=beam,
+        dose_uGy=dose,
+        thickness=thickness,
+        degeneracy=degeneracy,
+        json_file=json_file,
+        plot=plot,
+    )
 
 
 @app.command()

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from math import floor, log10
 from pathlib import Path
-from typing import Any
 
-from calibration.calibration_set import CalibrationSet, load_calibration_set
-from calibration.conditions import of_one_panel
-from calibration.quality.drift import with_drift
-from calibration.quality.quality import QUANTITIES, quality_of, quality_to_json
-from calibration.quality.trend import LIMITS_FOLDER, Limit, Trend, broken, limits_from, trend_of
-from calibration.whole_file import staged
-from radiography.cli.options import progress_bar
-from radiography.cli.qc_table import DatedQuality, as_csv, date_of, print_quality, row_of, rows_in
-from radiography.config import read_toml
-from radiography.files.frames import sha256_of
-from radiography.jobs.inputs import check_writable, input_files
+from calibration.quality.quality import Number
+from calibration.quality.trend import Trend
+from radiography.cli.options import progress_bars
+from radiography.jobs.qc import DatedQuality, QualityReport, report_quality
 
-_SECONDS_PER_DAY = 86400.0
+_COMPARABLE = {"integration_time_s": "s", "temperature_C": "deg C", "kvp": "kV", "source_to_detector_mm": "mm"}
+_GROUPS = {  # first quantity of each part of the table
+    "residual_signal_local_percent": "uniformity",
+    "flat_snr": "noise",
+    "offset_dn": "dark signal",
+    "lag_first_frame_percent": "lag",
+    "bad_pixels": "defects",
+    "chi_square": "dose response",
+    "offset_drift_dn": "drift since the baseline",
+}
+_MOST_DECIMALS = 6
 
 
 def run_qc(
@@ -34,123 +33,98 @@ def run_qc(
     plot: Path | None,
 ) -> bool:
     """Print the quality of a set and its trend, write what was asked for; True when no limit is broken."""
-    for path, suffixes in ((csv_file, (".csv",)), (json_file, (".json",)), (plot, (".png", ".pdf", ".svg"))):
-        if path is not None:
-            check_writable(path, suffixes)
-    bounds = _limits(limits) if limits is not None else {}
-    sets, later = _rated(calibration, input_files(earlier, "earlier calibration") if earlier else [])
-    judged = sets[-1]
-    old_rows = rows_in(csv_file, judged) if csv_file is not None and csv_file.exists() else []
-    dates = [rated.date for rated in sets if rated.date is not None]
-    days = [date.timestamp() / _SECONDS_PER_DAY for date in dates] if len(dates) == len(sets) else [0.0] * len(sets)
-    trends = {name: trend_of(days, [rated.quality.numbers[name] for rated in sets]) for name in QUANTITIES}
-    verdicts = {name: broken(bound, judged.quality.numbers[name], trends[name]) for name, bound in bounds.items()}
-    result = not any(verdicts.values())
-
-    with ExitStack() as all_files:  # none appears unless all could be written
-        if json_file is not None:
-            text = json.dumps(_as_json(sets, trends, bounds, verdicts), indent=2) + "\n"
-            (all_files.enter_context(staged(json_file.parent)) / json_file.name).write_text(text, encoding="utf-8")
-        if csv_file is not None:
-            text = as_csv([*old_rows, *(row_of(rated) for rated in sets)])
-            (all_files.enter_context(staged(csv_file.parent)) / csv_file.name).write_text(text, encoding="utf-8")
-        if plot is not None:
-            from radiography.figures.quality_plot import quality_figure
-
-            figure = quality_figure([rated.quality for rated in sets], dates, bounds)
-            figure.savefig(all_files.enter_context(staged(plot.parent)) / plot.name, dpi=150)
-    print_quality(sets, later, trends, bounds, verdicts)
-    return result
+    with progress_bars() as report:
+        found = report_quality(
+            calibration,
+            earlier=earlier,
+            limits=limits,
+            csv_file=csv_file,
+            json_file=json_file,
+            plot=plot,
+            report=report,
+        )
+    _print_origin(found)
+    _print_numbers(found)
+    _print_verdicts(found)
+    return found.within_limits
 
 
-def _limits(name: str) -> dict[str, Limit]:
-    """Limits from a file, or those that ship with the package by name."""
-    shipped = sorted(path.stem for path in LIMITS_FOLDER.glob("*.toml"))
-    path = LIMITS_FOLDER / f"{name}.toml" if name in shipped else Path(name)
-    if not path.is_file():
-        if path.suffix.lower() != ".toml":
-            raise ValueError(f"no limits are called '{name}'; known: {', '.join(shipped)}, or a .toml file")
-        raise FileNotFoundError(f"{path} does not exist")
-    try:
-        return limits_from(read_toml(path))
-    except (TypeError, ValueError) as error:
-        message = str(error)
-        raise type(error)(message if str(path) in message else f"{path}: {message}") from error
+def _print_origin(found: QualityReport) -> None:
+    """Which sets the numbers come from, and what makes them hard to compare."""
+    judged, identity = found.sets[-1], found.sets[-1].quality.identity
+    known = [str(identity[key]) for key in ("panel", "serial", "date") if key in identity]
+    size = " x ".join(str(side) for side in identity["shape"])
+    about = ", ".join([*known, size, f"frames: {identity['dark_frames']} dark, {identity['flat_frames']} flat"])
+    print(f"{judged.path}: {about}")
+    if len(found.sets) > 1:
+        print(f"baseline: {found.sets[0].path}, {_day(found.sets[0])}, the first of {len(found.sets)} sets")
+    if found.later:
+        print(f"note: {found.later} set(s) of a later date than {judged.path} left out")
+    for rated in found.sets[:-1]:
+        for key, unit in _COMPARABLE.items():
+            own, wanted = rated.quality.identity.get(key), identity.get(key)
+            if own is not None and wanted is not None and own != wanted:
+                print(f"note: {rated.path} was taken at {own:g} {unit}, {judged.path} at {wanted:g} {unit}")
 
 
-def _rated(calibration: Path, earlier: Sequence[Path]) -> tuple[list[DatedQuality], int]:
-    """All sets in the order of their dates, the one to judge last, with drifts; and how many later ones there were."""
-    unique = {path.resolve(): path for path in earlier if path.resolve() != calibration.resolve()}
-    current = load_calibration_set(calibration)
-    rated = [_rate(calibration, current)]
-    last = rated[0]
-    with progress_bar("comparing") as progress:
-        for number, path in enumerate(unique.values()):
-            other = load_calibration_set(path)
-            _refuse_other_panel(path, other, calibration, current)
-            rated.insert(0, _rate(path, other))
-            progress((number + 1) / (2 * len(unique)))
-        if len(rated) == 1:
-            return rated, 0
-        for each in rated:
-            if each.date is None:
-                raise ValueError(f"{each.path} does not say its date, which a trend over several sets needs")
-        before = [each for each in rated if each is not last and date_of(each) <= date_of(last)]
-        kept = [*sorted(before, key=date_of), last]
-        baseline = load_calibration_set(kept[0].path) if before else current
-        for number, each in enumerate(kept[1:], start=1):
-            later_set = current if each is last else load_calibration_set(each.path)
-            kept[number] = replace(each, quality=with_drift(each.quality, later_set, baseline))
-            progress(0.5 + number / (2 * len(kept)))
-    return kept, len(rated) - len(kept)
+def _day(rated: DatedQuality) -> str:
+    return "no date" if rated.date is None else f"{rated.date:%Y-%m-%d}"
 
 
-def _rate(path: Path, calibration: CalibrationSet) -> DatedQuality:
-    try:
-        quality = quality_of(calibration)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    said = calibration.conditions.date
-    try:
-        date = None if said is None else datetime.fromisoformat(said)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} gives its date as {said!r}, which is not an ISO date") from error
-    if date is not None and date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return DatedQuality(path, sha256_of(path), date, quality)
+def _print_numbers(found: QualityReport) -> None:
+    """The table: each quantity with its trend and verdict, then what was not measured and why."""
+    several = len(found.sets) > 1
+    print(f"{'':<34}{'value':>22} {'':<5}{'noise alone':>12}" + f"{'change':>21}{'per 30 days':>21}" * several)
+    missing: dict[str, list[str]] = {}
+    heading = ""
+    for name, number in found.sets[-1].quality.numbers.items():
+        heading = _GROUPS.get(name, heading)
+        if number.value is None:
+            missing.setdefault(number.note, []).append(name)
+            continue
+        if heading:
+            print(heading)
+            heading = ""
+        verdict = f"  {found.verdicts[name] or 'ok'}" if found.verdicts.get(name) is not None else ""
+        note = f"  ({number.note})" if number.note else ""
+        print(_line(name, number, found.trends[name] if several else None) + verdict + note)
+    for why, names in missing.items():
+        print(f"{why}: {', '.join(names)}")
 
 
-def _refuse_other_panel(path: Path, other: CalibrationSet, calibration: Path, current: CalibrationSet) -> None:
-    shapes = [" x ".join(str(side) for side in each.offset_dn.shape) for each in (other, current)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"{path} is {shapes[0]} pixels but {calibration} is {shapes[1]}: they are of two panels")
-    of_one_panel([(str(calibration), current.conditions), (str(path), other.conditions)])
+def _print_verdicts(found: QualityReport) -> None:
+    """Which limits are broken, and how many are kept."""
+    for name, verdict in found.verdicts.items():
+        if verdict is None:
+            print(f"limit not judged: {name}")
+        elif verdict:
+            print(f"limit broken: {name} {with_error(*_parts(found.sets[-1].quality.numbers[name]))} {verdict}")
+    if found.limits:
+        kept, failed = sum(v == "" for v in found.verdicts.values()), sum(bool(v) for v in found.verdicts.values())
+        print(f"limits: {kept} kept, {failed} broken, {len(found.limits) - kept - failed} not judged")
 
 
-def _as_json(
-    sets: Sequence[DatedQuality],
-    trends: Mapping[str, Trend],
-    bounds: Mapping[str, Limit],
-    verdicts: Mapping[str, str | None],
-) -> dict[str, Any]:
-    judged = sets[-1]
-    words = {None: "not judged", "": "kept"}
-    return {
-        "calibration": {"name": judged.path.name, "sha256": judged.sha256},
-        **quality_to_json(judged.quality),
-        "trends": {name: asdict(trend) for name, trend in trends.items()} if len(sets) > 1 else {},
-        "limits": {
-            name: {**asdict(bound), "verdict": words.get(verdicts[name], verdicts[name])}
-            for name, bound in bounds.items()
-        },
-        "within_limits": not any(verdicts.values()),
-        "sets": [
-            {
-                "name": rated.path.name,
-                "sha256": rated.sha256,
-                "date": None if rated.date is None else rated.date.isoformat(),
-                "numbers": {name: [number.value, number.error] for name, number in rated.quality.numbers.items()},
-            }
-            for rated in sets
-        ],
-    }
+def with_error(value: float, error: float | None) -> str:
+    """A number with its standard error, both to two digits of the error; without one, four digits."""
+    if not error or error < 1e-12 * abs(value):  # rounding
+        return f"{value:.0f}" if value == round(value) or abs(value) >= 1000.0 else f"{value:.4g}"
+    if error < 10.0**-_MOST_DECIMALS:
+        return f"{value:.4g} ± {error:.1g}"
+    decimals = min(max(1 - floor(log10(error)), 0), _MOST_DECIMALS)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def _parts(number: Number) -> tuple[float, float | None]:
+    return (float("nan") if number.value is None else number.value), number.error
+
+
+def _line(name: str, number: Number, trend: Trend | None) -> str:
+    """One quantity: value, unit, what noise alone makes, change and slope."""
+    alone = "" if number.noise_alone is None else f"{number.noise_alone:.3g}"
+    unit = "" if number.unit == "1" else number.unit
+    line = f"  {name:<32}{with_error(*_parts(number)):>22} {unit:<5}{alone:>12}"
+    if trend is not None:
+        for value, error in ((trend.change, trend.change_error), (trend.slope, trend.slope_error)):
+            text = "" if value is None else with_error(value, error)
+            line += f"{text if text.startswith('-') or not text else '+' + text:>21}"
+    return line.rstrip()

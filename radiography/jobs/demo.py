@@ -25,12 +25,12 @@ from radiography.files.frames import open_frames, read_image, sha256_of, write_t
 from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, no_report
 from radiography.jobs.reconstruct import Wanted, write_corrected
+from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PAPER_MTF_AT_2 = {"CsPbBr3_75um": 0.72, "CsI_Tl_500um": 0.36}  # Chen et al., Nature 561, 88 (2018), at 15 uGy
 FITTED = {  # what the scintillator files fit to those numbers
     "CsPbBr3_75um": "one number, the transport length of the film, to the paper's 0.72 at 2 lp/mm",
     "CsI_Tl_500um": "one number, the crosstalk between columns, to the paper's 0.36 at 2 lp/mm",

@@ -1,4 +1,4 @@
-"""Files that a job reads and writes: found by name, pattern or folder, opened, and judged before the work starts."""
+"""Files and names that a job is given: found, opened, and judged before the work starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from calibration.whole_file import staged
+from radiography.config import load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, open_frames
+from radiography.light.scintillator import Scintillator
 
 Files = str | Path | Sequence[str | Path]
 Report = Callable[[str, float], None]  # called with what is being done and the fraction of it that is done, 0 to 1
@@ -95,6 +97,33 @@ def open_all(files: Files, what: str, layout: RawLayout | None) -> list[FrameSou
                 f"{source.path} is {source.rows} x {source.cols} but {first.path} is {first.rows} x {first.cols}"
             )
     return sources
+
+
+def load_layers(names: Files, what: str) -> list[Scintillator]:
+    """Scintillators, each of another name.
+
+    Parameters
+    ----------
+    names : str, Path or sequence of them
+        Shipped names or .toml files.
+    what : str
+        What each is made into, under its name.
+
+    Returns
+    -------
+    layers : list of Scintillator
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if a description is wrong, or two have one name.
+    """
+    layers = [load_scintillator(name) for name in named(names)]
+    known = [layer.name for layer in layers]
+    twice = sorted({name for name in known if known.count(name) > 1})
+    if twice:
+        raise ValueError(f"scintillator '{twice[0]}' is named twice; each {what} needs its own name")
+    return layers
 
 
 def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:

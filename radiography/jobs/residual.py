@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from radiography.config import load_panel, load_scintillator
-from radiography.jobs.inputs import PICTURES, Files, all_or_none, check_writable, named, optional_path
+from radiography.config import load_panel
+from radiography.jobs.inputs import PICTURES, Files, all_or_none, check_writable, load_layers, optional_path
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import (
@@ -98,11 +98,7 @@ def report_residual(
     rates = list(rate_per_s)
     if not (rates and sorted(set(rates)) == rates and LOWEST_PER_S <= rates[0] <= rates[-1] <= HIGHEST_PER_S):
         raise ValueError(f"frame rates must rise within {LOWEST_PER_S:g} to {HIGHEST_PER_S:g} /s, got {rates}")
-    layers = [load_scintillator(name) for name in named(scintillators)]
-    known = [layer.name for layer in layers]
-    twice = sorted({name for name in known if known.count(name) > 1})
-    if twice:
-        raise ValueError(f"scintillator '{twice[0]}' is named twice; each table needs its own name")
+    layers = load_layers(scintillators, "table")
     chosen = load_panel(str(panel))
     studies = tuple(study_residual(layer, chosen, rates, kind) for layer in layers)
     report = ResidualReport(

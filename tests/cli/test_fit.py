@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.cli.fit import light_option, read_mtf, read_nps, toml_text, vary_option
+from radiography.cli.fit import light_option, vary_option
 from radiography.config import load_scintillator
+from radiography.jobs.curves import read_mtf, read_nps
+from radiography.jobs.fit import toml_text
 
 FREQUENCY = np.arange(0.0, 4.1, 0.25)
 MTF = np.sinc(0.139 * FREQUENCY) / (1.0 + (FREQUENCY / 2.3) ** 2)

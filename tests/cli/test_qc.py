@@ -20,8 +20,7 @@ from calibration.lag.record import LagCurve, LagValue
 from calibration.quality.quality import QUANTITIES, flat_quality, quality_of, usable_pixels
 from calibration.quality.trend import LIMITS_FOLDER, limits_from
 from radiography.cli import run
-from radiography.cli.qc import run_qc
-from radiography.cli.qc_table import with_error
+from radiography.cli.qc import run_qc, with_error
 from radiography.config import read_toml
 from radiography.figures.quality_plot import quality_figure
 

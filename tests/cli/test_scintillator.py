@@ -11,8 +11,9 @@ import pytest
 from radiography.cli import run
 from radiography.cli.scintillator import run_scintillator
 from radiography.config import DATA_FOLDER
+from radiography.jobs.scintillator import Effort
 
-FEW = {"histories": 500, "photons": 20_000, "map_size": 2}
+FEW = Effort(histories=500, photons=20_000, map_size=2)
 FILM, CSI = "CsPbBr3_75um", "CsI_Tl_500um"
 QUANTITIES = {
     "mtf",
@@ -31,7 +32,7 @@ def report(names: list[str], folder: Path, beam: str = "paper_70kV", dose: float
     """JSON of a run with few photons."""
     path = folder / "out.json"
     choices = {"thickness": None, "degeneracy": None, "plot": None} | options
-    run_scintillator(names, beam, dose, json_file=path, **choices, **FEW)
+    run_scintillator(names, beam=beam, dose_uGy=dose, json_file=path, **choices, effort=FEW)
     return json.loads(path.read_text())
 
 
