@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-.PHONY: demo test quick lint install benchmark clean
+.PHONY: demo test quick lint docs install benchmark clean
 
 demo: install
 	$(BIN)/radiography demo --out $(OUT)
@@ -22,6 +22,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: install
+	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs docs/_build
+	@echo "docs/_build/index.html"
+
 benchmark: install
 	for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
@@ -36,4 +40,4 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo docs/_build docs/pages .pytest_cache .mypy_cache .ruff_cache

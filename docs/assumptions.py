@@ -88,15 +88,18 @@ def _walk(table: Any, prefix: str, file: str, found: list[Assumption]) -> None:
         elif isinstance(value, AoT):
             for number, entry in enumerate(value):
                 _walk(entry, f"{name}[{number}].", file, found)
+        elif isinstance(value, Array) and all(isinstance(entry, dict) for entry in value) and value:
+            lines = [line for line in value.as_string().splitlines() if "{" in line]
+            for number, entry in enumerate(value.unwrap()):
+                comment = lines[number].partition("#")[2].strip() if len(lines) == len(value) else ""
+                _, marks, remark = _said(comment)
+                what = ": ".join(part for part in (entry.get("material", ""), remark) if part)
+                for inner, number_in_it in entry.items():
+                    if not isinstance(number_in_it, str):
+                        found.append(Assumption(f"{name}[{number}].{inner}", str(number_in_it), "", marks, what, file))
         elif not isinstance(value, str):
-            unit, marks, remark = _said(_comment(value))
+            unit, marks, remark = _said(value.trivia.comment.lstrip("# ").strip())
             found.append(Assumption(name, _shown(value), unit, marks, remark, file))
-
-
-def _comment(value: Any) -> str:
-    """The comment at the end of a value's line, and those inside a list of several lines."""
-    inside = re.findall(r"#\s*([^\n]*)", value.as_string()) if isinstance(value, Array) else []
-    return "; ".join(part for part in [*inside, value.trivia.comment.lstrip("# ").strip()] if part)
 
 
 def _said(comment: str) -> tuple[str, tuple[str, ...], str]:
