@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.config import load_scintillator, load_steps
+from radiography.config import DATA_FOLDER, load_scintillator, load_steps
 from radiography.jobs.about import load_about
 from radiography.light.layer_light import layer_light
 
@@ -39,6 +41,37 @@ def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert run(arguments) == 0, line
     assert (tmp_path / "mtf.json").exists()
     assert (tmp_path / "edge_corrected.dcm").exists()
+
+
+def small_data(folder: Path, rows: int, cols: int) -> Path:
+    """A copy of the shipped data whose full panel has fewer pixels."""
+    data = folder / "data"
+    shutil.copytree(DATA_FOLDER, data)
+    panel = data / "panels" / "fully_coated.toml"
+    text = panel.read_text(encoding="utf-8")
+    for key, value in (("rows", rows), ("cols", cols)):
+        text, changed = re.subn(rf"^{key} = 3072", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert changed == 1
+    panel.write_text(text, encoding="utf-8")
+    return data
+
+
+def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from radiography.files.frames import write_tiff
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("radiography.config.DATA_FOLDER", small_data(tmp_path, 320, 352))
+    simulated, own = blocks("python")
+    names: dict[str, Any] = {}
+    exec(compile(simulated, "README.md", "exec"), names)
+    corrected = names["frame"].corrected_dn
+    value, _ = names["rx"].mtf_at(names["rx"].slanted_edge_mtf(corrected, 0.139), 2.0)
+    assert value == pytest.approx(0.72, abs=0.03)  # the film's, as fitted to the paper
+    np.save("darks.npy", np.array(names["darks"]))
+    write_tiff("flats.tif", names["flats"], 0.139, {})
+    write_tiff("edge.tif", names["images"][0], 0.139, {})
+    exec(compile(own, "README.md", "exec"), names)
+    np.testing.assert_array_equal(names["frame"].corrected_dn, corrected)
 
 
 def test_the_scintillator_loads(tmp_path: Path) -> None:
