@@ -1,4 +1,4 @@
-"""From raw to corrected: the backward chain of one frame, in order, on one page.
+"""The backward chain of one frame: from raw to corrected, in order, on one page.
 
     raw_dn -> saturation flagged -> line noise -> offset -> lag -> gain -> defects -> glare -> corrected_dn
 

@@ -1,4 +1,4 @@
-"""What is known about one pixel of one frame: the bits of every `flags` plane, in one place.
+"""The bits of every `flags` plane: what is known about one pixel of one frame, in one place.
 
 The bits of the calibration (what is wrong with the pixel) and of the frame (what happened to it in this exposure)
 share one uint16, so that a picture travels with a single plane. Names of defect classes follow ASTM E2597.

@@ -1,4 +1,4 @@
-"""Which corrections a frame goes through, and how: the values of a TOML pipeline file.
+"""The corrections that a frame goes through, and how: the values of a TOML pipeline file.
 
 Every step has its table; `on` may be left out, and then the step runs where the calibration knows what it needs. A
 step that is switched on by name and that the calibration knows nothing about is an error, never skipped in silence.
@@ -16,7 +16,7 @@ from calibration.limits import STRICT, Positive
 
 @dataclass(frozen=True, config=STRICT)
 class Saturation:
-    """Always on: raw values from this part of the saturation level upwards are SUSPECT. [1]"""
+    """Always on: raw values from this fraction of the saturation level upwards are SUSPECT. [1]"""
 
     suspect_fraction: Annotated[float, Field(gt=0, le=1)] = 0.95
 

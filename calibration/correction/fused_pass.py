@@ -1,4 +1,4 @@
-"""From raw to gain-corrected in one pass over the frame: line noise, offset, lag, gain, flags and variances.
+"""The steps from raw to gain-corrected in one pass over the frame: line noise, offset, lag, gain, flags and variances.
 
 Each plane is read and written once, so the pass runs near the speed of memory. Order and arithmetic are those of the
 step functions that `calibration.correct.correct_step_by_step` calls; how far the bits agree stands in that file.

@@ -1,4 +1,4 @@
-"""Which pixels of a raw frame are saturated, and which ones are not to be trusted because of it.
+"""Saturated pixels of a raw frame, and those that are not to be trusted because of them.
 
 Judged on what the ADC delivered, before any arithmetic: afterwards every pixel has its own end of the scale. Charge
 spills from a saturated pixel, and amplifiers recover slowly, so its neighbours are suspect, as are values so near to

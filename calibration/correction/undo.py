@@ -1,4 +1,4 @@
-"""Back from a corrected frame to what the panel delivered: glare put back, gain undone, offset added.
+"""The way back from a corrected frame to what the panel delivered: glare put back, gain undone, offset added.
 
 Exact for every pixel that still holds a value of its own: float32 keeps a corrected value to 6e-8, half a DN of a
 16-bit raw value is 8e-6 of it, so rounding to whole DN returns the raw number itself, saturated ones included.

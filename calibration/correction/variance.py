@@ -1,4 +1,4 @@
-"""How uncertain each pixel of a corrected frame is, in two planes.
+"""Uncertainty of each pixel of a corrected frame, in two planes.
 
     random       noise of this frame: readout and X-ray quanta. Averaging n frames divides it by n.
     calibration  error of the maps, from finite numbers of darks and flats: the same in every frame, never averages out.
@@ -10,8 +10,8 @@ flats [1]_:
     calibration = s^2 (c0 + c1 u + c2 u^2 + ...)        single dose: sD^2 / N_D (1 - u)^2 + sF^2 / N_F u^2
 
 X-ray quanta come before the response of a pixel, its curvature and its lag: their variance goes with the corrected
-signal, whatever the slope. Below zero signal the sum is followed down to half the readout noise, so that its mean over
-noisy pixels keeps its place.
+signal, whatever the slope. Where noise makes the signal negative the sum falls below the readout variance, at most to
+half of it, so that its mean over a dark area is the readout variance and no more.
 
 Noise varies slowly over a panel, except at the border of the scintillator, so it is kept as medians of tiles of
 32 x 32 pixels: no further planes are read. Left out: scatter of the noise from pixel to pixel, the correlation that a

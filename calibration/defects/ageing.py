@@ -1,4 +1,4 @@
-"""Defect maps of one panel at several dates: put together, and how the panel grows old.
+"""Defect maps of one panel at several dates: one map from all of them, and the ageing of the panel.
 
 A pixel that is bad in one calibration and good in the next may be on the limit; calling it bad when it was bad in
 most of the runs gives a map that stays. The default fraction is the one of the LSST pipelines [1]_.

@@ -1,4 +1,4 @@
-"""Which pixels cannot be trusted, by classes of ASTM E2597, from the darks and flats of a calibration.
+"""Pixels that cannot be trusted, by classes of ASTM E2597, from the darks and flats of a calibration.
 
 A pixel is judged against its surroundings, never against the whole panel: a panel may be shaded, or coated with
 scintillator only in part. Every class needs its own evidence; where that is missing the class is left out, and the

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from calibration.flags import INTERPOLATED, SATURATED, SHIELDED, UNCORRECTABLE, UNUSABLE
 
-PAIR_REACH = 5  # steps in which a direction must meet a good pixel on either side   # chosen; tests used 5
+PAIR_REACH = 5  # steps in which a direction must meet a good pixel on either side   # chosen
 DONOR_REACH = 2  # without a pair: mean of the good pixels of 5 x 5
 FARTHEST_DONOR = 16  # farther away a neighbour says nothing; the pixel is zero and UNCORRECTABLE   # chosen
 BATCH = 64  # pixels worked on together: their values and weights stay in the first-level cache
-PARTS = 64  # for the threads to share; more than there are cores, because batches differ
+PARTS = 64  # of the work, for the threads; more than there are cores, because batches differ
 # Along rows, columns and diagonals, and the four lines between them: (rows, columns) of one step.
 _DIRECTIONS = np.array([(0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1)], np.int64)
 _NO_PLANE = np.zeros((0, 1), np.float32)  # no variance is wanted

@@ -1,1 +1,1 @@
-"""How good a calibrated panel is: uniformity, noise, lag and defects, and their trend."""
+"""Quality of a calibrated panel: uniformity, noise, lag and defects, and their trend."""

@@ -1,4 +1,4 @@
-"""How far a panel has moved from its baseline: the maps of two calibration sets of one panel, compared pixel by pixel.
+"""Drift of a panel from its baseline: the maps of two calibration sets of one panel, compared pixel by pixel.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""What a calibration says about its panel: uniformity, noise, dark signal, lag and defects, each with its error.
+"""Numbers that a calibration gives about its panel, each with its error: uniformity, noise, dark signal, lag, defects.
 
 Numbers that a panel's keeper follows from month to month, after the quantities of ASTM E2737; no limit stands here.
 What the frames of a calibration did not show is not measured, and the number says why; it is never zero.

@@ -1,4 +1,4 @@
-"""How uniform a flat is: signal, noise and their ratio in squares of 10 mm, after the draft of AAPM TG-150.
+"""Uniformity of a flat: signal, noise and their ratio in squares of 10 mm, after the draft of AAPM TG-150.
 
 Three numbers per square; of each, the largest step between neighbouring squares (local) and the range over the panel
 (global), both relative to the mean over all squares. Extremes grow with the number of squares even on a perfect panel,
