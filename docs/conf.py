@@ -13,7 +13,7 @@ import pages  # noqa: E402
 import radiography  # noqa: E402
 
 project = "radiography"
-author = "the authors of radiography"
+author = "the radiography developers"
 version = release = radiography.__version__
 
 extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser"]
