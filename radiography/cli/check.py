@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
-from radiography.jobs.check import describe_scene
+from radiography.cli.options import progress_bars
+from radiography.jobs.check import OpenField, SceneCheck, check_scene
+from radiography.jobs.simulate import light_origin
+from radiography.scene import beam_pattern
 
 
 def run_check(scene: str) -> None:
     """Print what a scene holds and what it will take."""
-    for label, text in describe_scene(scene):
+    with progress_bars() as report:
+        found = check_scene(scene, report=report)
+    for label, text in _rows(found):
         print(f"{label:<14}{text}")
+
+
+def _rows(found: SceneCheck) -> list[tuple[str, str]]:
+    """Labels and texts; an empty label goes on with the one before."""
+    acquisition = found.acquisition
+    scene, panel, layer, beam = acquisition.scene, acquisition.panel, acquisition.scintillator, acquisition.beam
+    pixels, sampling, setup = panel.pixels, scene.sampling, scene.geometry
+    rows = [
+        ("scene", scene.description),
+        ("panel", f"{panel.name}: {pixels.rows} x {pixels.cols} pixels of {pixels.pitch_mm} mm, serial {panel.serial}"),
+        ("scintillator", f"{layer.name}: {layer.description}"),
+        ("", f"light: {light_origin(acquisition)}"),
+        ("beam", f"{beam.name}: {beam.kvp:g} kV {beam.anode}, {scene.beam.air_kerma_uGy:g} uGy at the panel"),
+    ]
+    if found.open_field is not None:
+        rows += _of_open_field(found.open_field)
+    if scene.temperature_C is not None:
+        rows.append(("temperature", f"{scene.temperature_C:g} deg C"))
+    if scene.sequence is not None:
+        beam_on = sum(beam_pattern(scene.sequence, scene.sequence.frames))
+        rate = f"{1.0 / scene.timing.frame_interval_s:.3g} frames/s"
+        rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
+    return [
+        *rows,
+        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {setup.focal_spot_mm:g} mm"),
+        ("object", f"{found.solids} solids" if found.solids else "none"),
+        (
+            "sampling",
+            f"per axis {sampling.samples_per_pixel} samples a pixel, {sampling.rays_per_sample} rays a sample",
+        ),
+        ("memory", f"about {found.memory_bytes / 2**30:.1f} GiB"),
+        (
+            "time",
+            f"about {found.frame_s:.1f} s per frame; the object once, at most "
+            f"{found.object_s:.0f} s if it covers the whole panel (2 cores)",
+        ),
+    ]
+
+
+def _of_open_field(seen: OpenField) -> list[tuple[str, str]]:
+    return [
+        ("", f"half-value layer {seen.half_value_layer_mm_al:.2f} mm Al"),
+        ("", f"mean energy {seen.mean_energy_keV:.1f} keV"),
+        ("open field", f"{seen.quanta:.0f} photons per pixel, {seen.absorbed:.0f} interact in the layer"),
+        ("", f"{seen.electrons:.3g} electrons, {seen.signal_dn:.0f} DN above the offset"),
+    ]

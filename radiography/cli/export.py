@@ -20,7 +20,7 @@ def run_export(
     layout: RawLayout | None,
 ) -> None:
     """Write one corrected image as DICOM DX and say so."""
-    pitch = export_image(
+    made = export_image(
         image,
         out,
         for_processing=for_processing,
@@ -30,4 +30,5 @@ def run_export(
         frame=frame,
         layout=layout,
     )
-    print(f"{out}: DICOM DX for {'processing' if for_processing else 'presentation'}, {pitch:g} mm pixels")
+    purpose = "processing" if made.for_processing else "presentation"
+    print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels")

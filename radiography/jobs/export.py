@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription
 
 
+@dataclass(frozen=True)
+class ExportedImage:
+    """A DICOM file that was written.
+
+    Attributes
+    ----------
+    out : Path
+        The file.
+    for_processing : bool
+        Linear pixels (For Processing) instead of For Presentation.
+    pitch_mm : float
+        Pixel pitch that it says. [mm]
+    """
+
+    out: Path
+    for_processing: bool
+    pitch_mm: float
+
+
 def export_image(
     image: str | Path,
     out: str | Path,
@@ -27,7 +47,7 @@ def export_image(
     identifier: str = "PHANTOM",
     frame: int | None = None,
     layout: RawLayout | None = None,
-) -> float:
+) -> ExportedImage:
     """One corrected image as DICOM DX.
 
     Parameters
@@ -47,8 +67,7 @@ def export_image(
 
     Returns
     -------
-    pitch_mm : float
-        Pitch that the file says. [mm]
+    exported : ExportedImage
 
     Raises
     ------
@@ -66,7 +85,7 @@ def export_image(
     description = dx_description(picture.conditions, picture.metadata, name, identifier)
     origin = origin_text(picture.metadata)
     export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing, origin=origin)
-    return pitch
+    return ExportedImage(out, for_processing, pitch)
 
 
 def dx_description(
