@@ -199,18 +199,23 @@ def _spectra(beam: str, dose_uGy: float) -> dict[str, Spectrum]:
 def _by_beam(
     layer: Scintillator, panel: Panel, spectra: Mapping[str, Spectrum], dose_uGy: float, much: Effort, report: Report
 ) -> dict[str, LayerReport]:
-    return {
-        name: report_layer(
+    found = {}
+    for number, (name, spectrum) in enumerate(spectra.items()):
+
+        def progress(done: float, to_do: float, before: int = number) -> None:
+            report(f"{layer.name}: light", (before + done / to_do) / len(spectra))
+
+        found[name] = report_layer(
             layer,
             panel,
             spectrum,
             dose_uGy,
             histories=much.histories or HISTORIES,
             photons=much.photons or PHOTONS,
-            progress=lambda done, to_do: report(f"{layer.name}: light", done / to_do),
+            progress=progress,
         )
-        for name, spectrum in spectra.items()
-    }
+        progress(1, 1)  # where the light was known already, nothing was followed
+    return found
 
 
 def _by_thickness(

@@ -11,8 +11,6 @@ import pytest
 from radiography.cli import run
 from radiography.cli.fit import light_option, vary_option
 from radiography.config import load_scintillator
-from radiography.jobs.curves import read_mtf, read_nps
-from radiography.jobs.fit import toml_text
 
 FREQUENCY = np.arange(0.0, 4.1, 0.25)
 MTF = np.sinc(0.139 * FREQUENCY) / (1.0 + (FREQUENCY / 2.3) ** 2)
@@ -90,32 +88,6 @@ def test_light_and_nps_are_taken_in(folder: Path, capsys: pytest.CaptureFixture[
     assert "nps.csv gives no standard errors" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["CsPbBr3_75um", "CsI_Tl_500um"])
-def test_a_written_scintillator_reads_back_the_same(tmp_path: Path, name: str) -> None:
-    before = load_scintillator(name)
-    (tmp_path / "again.toml").write_text(toml_text(before, ["one\nline"]))
-    assert load_scintillator(str(tmp_path / "again.toml")) == before
-
-
-def test_the_json_of_mtf_is_thinned_to_independent_points(tmp_path: Path) -> None:
-    frequency = np.arange(0.0, 7.0, 0.01 / 0.139)
-    columns = {"frequency_per_mm": frequency, "value": 0.5 + 0 * frequency, "standard_error": 0.01 + 0 * frequency}
-    text = json.dumps({key: value.tolist() for key, value in columns.items()} | {"pitch_mm": 0.139})
-    (tmp_path / "mtf.json").write_text(text)
-    (found, value, error), assumed = read_mtf(tmp_path / "mtf.json")
-    np.testing.assert_allclose(np.diff(found), 0.05 / 0.139)
-    assert found[0] > 0 and value[0] == 0.5 and error[0] == 0.01 and not assumed
-
-
-def test_an_nps_is_taken_over_its_value_at_the_lowest_frequency(tmp_path: Path) -> None:
-    path = _table(
-        tmp_path / "nps.csv", np.array([2.0, 1.0, 0.0]), np.array([3.0, 6.0, 99.0]), np.array([0.3, 0.6, 1.0])
-    )
-    (frequency, value, error), assumed = read_nps(path)
-    np.testing.assert_allclose([frequency, value, error], [[1.0, 2.0], [1.0, 0.5], [0.1, 0.05]])
-    assert not assumed
-
-
 def test_options_are_read() -> None:
     found = vary_option("thickness_um = 30:150")
     assert (found.key, found.low, found.high) == ("thickness_um", 30.0, 150.0)
@@ -181,10 +153,3 @@ def test_a_wrong_option_is_one_sentence_and_no_file(
     assert match in complaint
     assert complaint.count("\n") == 1
     assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize("content", ["{}", "[1, 2]", "{not json", '{"frequency_per_mm": 1}', "null"])
-def test_json_that_is_no_mtf_says_what_it_needs(tmp_path: Path, content: str) -> None:
-    (tmp_path / "mtf.json").write_text(content)
-    with pytest.raises(ValueError, match="needs the lists frequency_per_mm, value and standard_error"):
-        read_mtf(tmp_path / "mtf.json")
