@@ -166,7 +166,9 @@ def _rows(flags: NDArray[np.uint16], groups: DefectGroups) -> list[tuple[int, in
 def _csv_text(heading: str, flags: NDArray[np.uint16], groups: DefectGroups) -> str:
     out = io.StringIO()
     out.write(f"# {heading}\n")
-    out.write("# row and column count from 0; classes of calibration.flags; groups as in calibration.defects.clusters\n")
+    out.write(
+        "# row and column count from 0; classes of calibration.flags; groups as in calibration.defects.clusters\n"
+    )
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(_rows(flags, groups))

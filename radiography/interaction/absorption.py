@@ -95,6 +95,22 @@ class LayerResponse:
 def energy_grid_keV(material: Material, lowest_keV: float, highest_keV: float, step_keV: float = 1.0) -> FloatArray:
     """Energies to compute a `LayerResponse` at, (E,) float64: even steps, and both sides of every edge. [keV]
 
+    Parameters
+    ----------
+    material : Material
+        What the layer is made of.
+    lowest_keV : float
+        [keV]
+    highest_keV : float
+        [keV]
+    step_keV : float
+        Largest step. [keV]
+
+    Returns
+    -------
+    energy_keV : (E,) float64
+        Rising. [keV]
+
     Raises
     ------
     ValueError
@@ -114,7 +130,24 @@ def energy_grid_keV(material: Material, lowest_keV: float, highest_keV: float, s
 def hit_fraction(
     material: Material, thickness_mm: float, incidence_deg: float, energy_keV: npt.ArrayLike
 ) -> FloatArray:
-    """Fraction of incident quanta that interact in a layer, in any way, (E,) float64, by the law of attenuation. [1]"""
+    """Fraction of incident quanta that interact in a layer, in any way, (E,) float64, by the law of attenuation. [1]
+
+    Parameters
+    ----------
+    material : Material
+        What the layer is made of.
+    thickness_mm : float
+        [mm]
+    incidence_deg : float
+        Angle between the beam and the normal. [deg]
+    energy_keV : (E,) float64
+        Photon energies. [keV]
+
+    Returns
+    -------
+    fraction : (E,) float64
+        [1]
+    """
     path_mm = thickness_mm / np.cos(np.deg2rad(incidence_deg))
     return np.asarray(-np.expm1(-linear_attenuation_per_mm(material, energy_keV) * path_mm), dtype=np.float64)
 

@@ -43,7 +43,20 @@ def load_about(path: Path | None) -> dict[str, Conditions]:
 
 
 def told(sources: Sequence[FrameSource], about: dict[str, Conditions]) -> list[FrameSource]:
-    """The sources with what the about-file tells of them."""
+    """The sources with what the about-file tells of them.
+
+    Parameters
+    ----------
+    sources : sequence of FrameSource
+        Files of frames.
+    about : dict of str to Conditions
+        Conditions by pattern of file names.
+
+    Returns
+    -------
+    sources : list of FrameSource
+        Later patterns win over earlier ones, and over what the file says itself.
+    """
     result = []
     for source in sources:
         conditions = source.conditions

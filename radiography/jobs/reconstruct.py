@@ -187,6 +187,26 @@ def prepare(
     A calibration that does not fit is refused. A scale that is held is that of the files before in the sequence.
 
     The first frame tells the scale of the dark current where the panel has shielded columns.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The raw file.
+    calibration : CalibrationSet
+        What corrects it.
+    path : Path
+        File of the calibration, for messages.
+    steps : Steps
+        Corrections to apply.
+    wanted : Wanted
+        What else is written, and how frames follow each other.
+    held_scale : float, optional
+        Dark current of the files before in a sequence over that of the calibration. [1]
+
+    Returns
+    -------
+    plan, warnings, dark_scale : CorrectionPlan, list of str, float
+        Dark scale in units of that of the calibration. [1]
     """
     if (source.rows, source.cols) != calibration.offset_dn.shape:
         rows, cols = calibration.offset_dn.shape
@@ -268,13 +288,13 @@ def _dark_scale(
             raw_dn,
             calibration.offset_dn,
             rate,
-            calibration.dark_time_s,
-            time_s,
-            calibration.shielded_cols,
-            _unusable(calibration),
-            scale,
-            error,
-            calibration.dark_rate_error_dn_per_s or 0.0,
+            dark_time_s=calibration.dark_time_s,
+            integration_time_s=time_s,
+            shielded_cols=calibration.shielded_cols,
+            unusable=_unusable(calibration),
+            prior_scale=scale,
+            prior_error=error,
+            rate_error_dn_per_s=calibration.dark_rate_error_dn_per_s or 0.0,
         )
         scaled = True
     return scale, scaled
@@ -310,6 +330,7 @@ def steps_done(plan: CorrectionPlan) -> list[str]:
 
 
 def origin_of(path: Path) -> dict[str, str]:
+    """Name and SHA-256 of a file, for records."""
     return {"name": path.name, "sha256": sha256_of(path)}
 
 
@@ -425,7 +446,22 @@ def write_corrected(
 
 
 def output_names(sources: Sequence[FrameSource], out: Path, wanted: Wanted) -> tuple[Path, list[str]]:
-    """Folder and file names of the corrected images, after refusing names that would overwrite something."""
+    """Folder and file names of the corrected images, after refusing names that would overwrite something.
+
+    Parameters
+    ----------
+    sources : sequence of FrameSource
+        Files of frames.
+    out : Path
+        File (.tif) or folder.
+    wanted : Wanted
+        What else is written, and how frames follow each other.
+
+    Returns
+    -------
+    folder, names : Path, list of str
+        One name for each source.
+    """
     if len(sources) == 1 and not out.is_dir() and out.suffix.lower() in (".tif", ".tiff"):
         check_writable(out)
         if out.resolve() == sources[0].path.resolve():

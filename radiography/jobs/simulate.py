@@ -117,6 +117,17 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
 
     Flats and images of one seed would otherwise have the same noise, which a gain map would then take out. What a scene
     leaves at its later default, None, does not count, so that a scene keeps its frames when scenes learn something new.
+
+    Parameters
+    ----------
+    scene : Scene
+        What is simulated.
+    seed : int
+        Same seed, same numbers. [1]
+
+    Returns
+    -------
+    rng : numpy.random.Generator
     """
     table = asdict(scene)
     for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s")):
@@ -155,6 +166,20 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
     """What a raw frame says about itself: the resolved scene, the panel, the seed and the version.
 
     ``beam_on`` lists runs of frames, each as its number of frames and whether the beam was on.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`.
+    seed : int
+        Same seed, same numbers. [1]
+    frames : int
+        In the file. [1]
+
+    Returns
+    -------
+    metadata : dict
+        JSON values.
     """
     scene, spectrum = acquisition.scene, acquisition.spectrum
     dark = scene.beam.air_kerma_uGy == 0

@@ -123,6 +123,17 @@ class _Job:
 def with_values(scintillator: Scintillator, values: Sequence[tuple[str, float]]) -> Scintillator:
     """The scintillator with other numbers at dotted paths; ``transport.crosstalk`` takes one for all depths.
 
+    Parameters
+    ----------
+    scintillator : Scintillator
+        Where to start from.
+    values : sequence of (str, float)
+        Dotted path and number.
+
+    Returns
+    -------
+    changed : Scintillator
+
     Raises
     ------
     ValueError
@@ -230,16 +241,16 @@ def fit_layer(
         notes.append("the search did not settle: the fit differs from the surface that it was found on")
     notes += [f"{p.key} lies at its bound {p.value:g}" for p in parameters if p.value in p.bounds]
     return LayerFit(
-        with_values(scintillator, [(p.key, p.value) for p in parameters]),
-        parameters,
-        correlation,
-        found.chi_square,
-        freedom,
-        tuple(notes),
-        found.outputs[: measurement.mtf.size],
-        scaled_nps(found.outputs[None], measurement)[0] if measurement.nps.size else np.empty(0),
-        float(found.outputs[-1]),
-        found.runs,
+        scintillator=with_values(scintillator, [(p.key, p.value) for p in parameters]),
+        parameters=parameters,
+        correlation=correlation,
+        chi_square=found.chi_square,
+        degrees_of_freedom=freedom,
+        notes=tuple(notes),
+        mtf=found.outputs[: measurement.mtf.size],
+        nps=scaled_nps(found.outputs[None], measurement)[0] if measurement.nps.size else np.empty(0),
+        light=float(found.outputs[-1]),
+        runs=found.runs,
     )
 
 

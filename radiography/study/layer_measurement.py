@@ -119,7 +119,20 @@ def modelled(
 
 
 def residuals(outputs: FloatArray, measurement: LayerMeasurement) -> FloatArray:
-    """Modelled minus measured, (R, D), of R models (R, N + M + 1); the NPS after scale and white floor are fitted."""
+    """Modelled minus measured, (R, D), of R models (R, N + M + 1); the NPS after scale and white floor are fitted.
+
+    Parameters
+    ----------
+    outputs : (R, N + M + 1) float64
+        MTF, NPS and light of R models. [1]
+    measurement : LayerMeasurement
+        What was measured.
+
+    Returns
+    -------
+    residuals : (R, D) float64
+        Over their standard errors where the measurement has them. [1]
+    """
     first, last = measurement.mtf.size, measurement.mtf.size + measurement.nps.size
     parts = [outputs[:, :first] - measurement.mtf]
     if measurement.nps.size:
@@ -136,7 +149,20 @@ def errors(measurement: LayerMeasurement) -> FloatArray:
 
 
 def scaled_nps(outputs: FloatArray, measurement: LayerMeasurement) -> FloatArray:
-    """Noise power of R models (R, M) on the scale of the data, over the white floor (0 or more) that suits best."""
+    """Noise power of R models (R, M) on the scale of the data, over the white floor (0 or more) that suits best.
+
+    Parameters
+    ----------
+    outputs : (R, N + M + 1) float64
+        MTF, NPS and light of R models. [1]
+    measurement : LayerMeasurement
+        What was measured.
+
+    Returns
+    -------
+    nps : (R, M) float64
+        [1]
+    """
     shape = outputs[:, measurement.mtf.size : -1]
     weight = measurement.nps_error**-2
     one, x, xx = weight.sum(), shape @ weight, shape**2 @ weight

@@ -172,5 +172,16 @@ def degeneracy_maps(
                 if progress is not None:
                     progress((number + (row * size + col + 1) / size**2) / len(kinds))
         mtf, light, peak_nm = np.moveaxis(found, 2, 0)
-        maps.append(DegeneracyMap(mechanism, lengths, absorption, frequency_per_mm, mtf, light, peak_nm, own_mtf))
+        maps.append(
+            DegeneracyMap(
+                mechanism=mechanism,
+                transport_length_um=lengths,
+                absorption=absorption,
+                frequency_per_mm=frequency_per_mm,
+                mtf=mtf,
+                light=light,
+                peak_nm=peak_nm,
+                own_mtf=own_mtf,
+            )
+        )
     return tuple(maps)

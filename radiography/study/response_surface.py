@@ -86,19 +86,59 @@ def fit_surface(points: FloatArray, outputs: FloatArray, weight: FloatArray) -> 
 
 
 def surface_at(surface: ResponseSurface, points: FloatArray) -> FloatArray:
-    """Outputs (N, M) of the surface at points (N, P)."""
+    """Outputs (N, M) of the surface at points (N, P).
+
+    Parameters
+    ----------
+    surface : ResponseSurface
+        From a fit to many runs.
+    points : (N, P) float64
+        In the unit cube. [1]
+
+    Returns
+    -------
+    outputs : (N, M) float64
+        [1]
+    """
     terms = _terms(points, surface.exponents, surface.centre, surface.half_width)
     return np.asarray(terms @ surface.coefficients)
 
 
 def surface_variance(surface: ResponseSurface, points: FloatArray) -> FloatArray:
-    """Variance of the surface at points (N, P), (N,), in units of its scatter. [1]"""
+    """Variance of the surface at points (N, P), (N,), in units of its scatter. [1]
+
+    Parameters
+    ----------
+    surface : ResponseSurface
+        From a fit to many runs.
+    points : (N, P) float64
+        In the unit cube. [1]
+
+    Returns
+    -------
+    variance : (N,) float64
+        [1]
+    """
     terms = _terms(points, surface.exponents, surface.centre, surface.half_width)
     return np.asarray(np.einsum("nk,kl,nl->n", terms, surface.variance_factor, terms))
 
 
 def filling_points(count: int, coordinates: int, first: int = 0) -> FloatArray:
     """Points (count, coordinates) that fill the unit cube evenly, the same each time.
+
+    Parameters
+    ----------
+    count : int
+        How many. [1]
+    coordinates : int
+        Dimensions of the cube. [1]
+    first : int
+        Number of the first point of the sequence. [1]
+
+    Returns
+    -------
+    points : (count, coordinates) float64
+        [1]
 
     Notes
     -----

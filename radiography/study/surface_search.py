@@ -141,12 +141,38 @@ def search(
 
 
 def chi_square(box: SearchBox, point: FloatArray) -> float:
-    """Sum of the squared residuals of a point (P,)."""
+    """Sum of the squared residuals of a point (P,).
+
+    Parameters
+    ----------
+    box : SearchBox
+        The unit cube and the model in it.
+    point : (P,) float64
+        In the unit cube. [1]
+
+    Returns
+    -------
+    chi_square : float
+        [1]
+    """
     return float(np.sum(box.residual(point[None]) ** 2))
 
 
 def normal_matrix(box: SearchBox, point: FloatArray) -> FloatArray:
-    """Curvature of chi-square over 2 from the slopes of the whitened residuals, (P, P)."""
+    """Curvature of chi-square over 2 from the slopes of the whitened residuals, (P, P).
+
+    Parameters
+    ----------
+    box : SearchBox
+        The unit cube and the model in it.
+    point : (P,) float64
+        In the unit cube. [1]
+
+    Returns
+    -------
+    curvature : (P, P) float64
+        [1]
+    """
     slopes = []
     for index, step in enumerate(0.02 * (box.high - box.low)):
         ends = np.stack([point, point])
@@ -159,7 +185,24 @@ def normal_matrix(box: SearchBox, point: FloatArray) -> FloatArray:
 
 
 def interval_ends(box: SearchBox, best: FloatArray, index: int, rise: float) -> tuple[FloatArray, FloatArray]:
-    """Points at which chi-square has risen by so much in one coordinate, the others fitted anew; or the box ends."""
+    """Points at which chi-square has risen by so much in one coordinate, the others fitted anew; or the box ends.
+
+    Parameters
+    ----------
+    box : SearchBox
+        The unit cube and the model in it.
+    best : (P,) float64
+        The best point. [1]
+    index : int
+        Coordinate. [1]
+    rise : float
+        Of chi-square. [1]
+
+    Returns
+    -------
+    low, high : (P,) float64 each
+        [1]
+    """
     lowest = chi_square(box, best)
     ends = []
     for end in (box.low[index], box.high[index]):
