@@ -1,4 +1,4 @@
-"""Monte Carlo of single light photons in a columnar layer: the compiled kernels of `light_transport`.
+"""Monte Carlo of single light photons in a columnar layer: the compiled kernels of `transport`.
 
 Columns are upright cylinders that are placed as the photon meets them, the "on-the-fly geometry" of fastDETECT2 [1]_:
 a photon that leaves one meets the next after a random distance, at a random place of its wall. Depth counts from the
@@ -28,7 +28,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.light.film_kernels import ABSORBED, COVER, DETECTED, FATES, STRAYED, RadiusTables
+from radiography.light.film_kernels import (
+    ABSORBED,
+    COVER,
+    DETECTED,
+    FATES,
+    STRAYED,
+    PhotonBlocks,
+    RadiusTables,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -148,20 +156,20 @@ def _met_wall(u: float, v: float, state: WordArray) -> tuple[float, float]:
 
 @njit(cache=True, error_model="numpy")
 def _cross_wall(
-    u: float,
-    v: float,
-    w: float,
-    normal_x: float,
-    normal_y: float,
+    direction: tuple[float, float, float],
+    normal: tuple[float, float],
     indices: tuple[float, float],
     roughness: float,
     state: WordArray,
 ) -> tuple[bool, float, float, float]:
-    """A photon at a wall whose normal points to it, with the two refractive indices: whether it passes, and whereto.
+    """A photon at a wall whose normal points to it: whether it passes, and its new direction.
 
-    The normal of the facet is the wall's, tilted by ``roughness`` times a random unit vector, accepted in proportion to
-    the area that it shows to the photon, and drawn again if the photon would end on the wrong side of the wall.
+    ``indices`` are the refractive indices before and beyond the wall. The normal of the facet is the wall's, tilted by
+    ``roughness`` times a random unit vector; it is accepted in proportion to the area that the facet shows to the
+    photon, and drawn again if the photon would end on the wrong side of the wall.
     """
+    u, v, w = direction
+    normal_x, normal_y = normal
     towards = -(u * normal_x + v * normal_y)
     slope = roughness / math.sqrt(1.0 - roughness * roughness)
     largest = towards + slope * math.sqrt(max(0.0, 1.0 - towards * towards))
@@ -247,11 +255,11 @@ def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tup
                 continue
             length = math.sqrt(p * p + q * q)
             normal_x, normal_y = -p / length, -q / length
-            passes, u, v, w = _cross_wall(u, v, w, normal_x, normal_y, outward, layer.roughness, state)
+            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), outward, layer.roughness, state)
             p, q, inside = -normal_x * radius_um, -normal_y * radius_um, not passes
         else:
             normal_x, normal_y = _met_wall(u, v, state)
-            passes, u, v, w = _cross_wall(u, v, w, normal_x, normal_y, inward, layer.roughness, state)
+            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), inward, layer.roughness, state)
             p, q, inside = normal_x * radius_um, normal_y * radius_um, passes
     return STRAYED, math.sqrt(x * x + y * y)
 
@@ -286,23 +294,30 @@ def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square:
 def trace_columns(
     layer: ColumnOptics,
     tables: RadiusTables,
-    seeds: WordArray,
-    photons: IntArray,
-    from_um: FloatArray,
-    to_um: FloatArray,
+    blocks: PhotonBlocks,
     fates: IntArray,
     transfer: FloatArray,
     square: FloatArray,
     radii: IntArray,
 ) -> None:
-    """Trace ``photons[b]`` photons born between two depths for each block b; writes every element of the last four.
+    """Trace the photons of each block; writes every element of the last four.
 
-    ``fates`` (B, FATES); ``transfer`` and ``square`` (B, F): sums of J0 and of its square over the detected photons;
-    ``radii`` (B, R): their number by radius.
+    Parameters
+    ----------
+    layer : ColumnOptics
+        The columnar layer.
+    tables : RadiusTables
+        How the radius of a detected photon is counted.
+    blocks : PhotonBlocks
+        Photons to trace, each of the B blocks with a seed of its own.
+    fates, transfer, square, radii
+        What becomes of them, by block: see `PhotonTallies`. Numba would drop what is written to arrays in a tuple.
     """
+    seeds, photons, from_um, to_um = blocks
     for block in prange(seeds.size):
         state = _generator(seeds[block])
-        ends, sums, squares = np.zeros(FATES, np.int64), np.zeros(transfer.shape[1]), np.zeros(transfer.shape[1])
+        ends, frequencies = np.zeros(FATES, np.int64), transfer.shape[1]
+        sums, squares = np.zeros(frequencies), np.zeros(frequencies)
         bins = np.zeros(radii.shape[1], np.int64)
         layer_um = (to_um[block] - from_um[block]) / photons[block]
         for photon in range(photons[block]):

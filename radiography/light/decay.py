@@ -2,7 +2,7 @@
 
 The prompt decay (tens to thousands of ns) ends within any frame of milliseconds, unless the exposure lasts to the end
 of the integration and frames are short: what is then left of it goes to the next frame. What is usually seen in later
-frames is the afterglow. Lag of the panel is another effect (``lag.py``).
+frames is the afterglow. Lag of the panel is another effect (`radiography.panel.trapping`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy.typing as npt
 from radiography.light.scintillator import Scintillator
 
 # Prompt light of which less than this fraction is left at the next frame is forgotten.   # chosen: far below one photon
-NEGLIGIBLE_SHARE = 1e-9
+NEGLIGIBLE_FRACTION = 1e-9
 
 Array = npt.NDArray[np.float32]
 
 
 def fraction_to_come(time_s: float, decay_s: float, exposure_time_s: float | None = None) -> float:
-    """Fraction of the light of an exposure that is still to come some time after the exposure's start. [1]
+    """Fraction of the light of an exposure that is still to come some time after the exposure's start.
 
     Parameters
     ----------
@@ -32,6 +32,11 @@ def fraction_to_come(time_s: float, decay_s: float, exposure_time_s: float | Non
         Time constant of one exponential. [s]
     exposure_time_s : float, or None
         Duration of a constant exposure; None for a short one at the start. [s]
+
+    Returns
+    -------
+    fraction : float
+        [1]
 
     Notes
     -----
@@ -47,9 +52,21 @@ def fraction_to_come(time_s: float, decay_s: float, exposure_time_s: float | Non
 def prompt_fraction_emitted(
     scintillator: Scintillator, integration_time_s: float, exposure_time_s: float | None = None
 ) -> float:
-    """Fraction of the prompt light of an exposure that is emitted within the integration time. [1]
+    """Fraction of the prompt light of an exposure that is emitted within the integration time.
 
-    The exposure begins with the integration and is short, or constant for ``exposure_time_s``.
+    Parameters
+    ----------
+    scintillator : Scintillator
+        Components of the prompt decay.
+    integration_time_s : float
+        From the start of the exposure on. [s]
+    exposure_time_s : float, or None
+        Duration of a constant exposure; None for a short one at the start. [s]
+
+    Returns
+    -------
+    fraction : float
+        [1]
     """
     weights = [term.amplitude_fraction * term.time_ns for term in scintillator.decay]
     if exposure_time_s is None:
@@ -68,9 +85,21 @@ def prompt_fraction_emitted(
 def lasting_prompt_light(
     scintillator: Scintillator, frame_interval_s: float, exposure_time_s: float | None = None
 ) -> tuple[tuple[float, float], ...]:
-    """Prompt components that outlast a frame: fraction of all light [1] and time constant [s] of each.
+    """Prompt components of which more than `NEGLIGIBLE_FRACTION` of all light is left at the start of the next frame.
 
-    Only those of which more than `NEGLIGIBLE_SHARE` of all light is left at the start of the next frame.
+    Parameters
+    ----------
+    scintillator : Scintillator
+        Components of the prompt decay.
+    frame_interval_s : float
+        Time from the start of the exposure to the next frame. [s]
+    exposure_time_s : float, or None
+        Duration of a constant exposure; None for a short one at the start. [s]
+
+    Returns
+    -------
+    components : tuple of (float, float)
+        Fraction of all light [1] and time constant [s] of each.
     """
     weights = [term.amplitude_fraction * term.time_ns for term in scintillator.decay]
     prompt = 1.0 - sum(component.fraction for component in scintillator.afterglow)
@@ -81,7 +110,7 @@ def lasting_prompt_light(
     return tuple(
         (fraction, decay_s)
         for fraction, decay_s in found
-        if fraction * fraction_to_come(frame_interval_s, decay_s, exposure_time_s) > NEGLIGIBLE_SHARE
+        if fraction * fraction_to_come(frame_interval_s, decay_s, exposure_time_s) > NEGLIGIBLE_FRACTION
     )
 
 
@@ -146,13 +175,13 @@ def emit_light(
     for number, (fraction, decay_s) in enumerate(slow + lasting):
         before = None if afterglow is None else afterglow[number]
         seen = np.float32(-math.expm1(-integration_time_s / decay_s))  # of what earlier frames left
-        kept = np.float32(math.exp(-frame_interval_s / decay_s))
+        retained = np.float32(math.exp(-frame_interval_s / decay_s))
         if number < len(slow) and exposure_time_s is None:  # new light decays as the old does
             filled = light * np.float32(fraction)
             if before is not None:
                 filled += before
             emitted += filled * seen
-            stores.append(filled * kept)
+            stores.append(filled * retained)
             continue
         if number < len(slow):  # what the integration sees of lasting prompt light is in the prompt fraction
             emitted += light * np.float32(
@@ -161,6 +190,6 @@ def emit_light(
         store = light * np.float32(fraction * fraction_to_come(frame_interval_s, decay_s, exposure_time_s))
         if before is not None:
             emitted += before * seen
-            store += before * kept
+            store += before * retained
         stores.append(store)
     return emitted, tuple(stores)

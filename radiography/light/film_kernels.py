@@ -1,4 +1,4 @@
-"""Monte Carlo of single light photons in a scattering, self-absorbing film: the compiled kernels of `light_transport`.
+"""Monte Carlo of single light photons in a scattering, self-absorbing film: the compiled kernels of `transport`.
 
 A photon is born at a known depth, flies, scatters, is absorbed and perhaps emitted again, meets the two faces, and
 ends in the diode or elsewhere. Depth counts from the cover (0) to the diode (the thickness). The generator is
@@ -48,6 +48,29 @@ class FilmOptics(NamedTuple):
     radius_limit_um: float
     faces: FloatArray
     lines: FloatArray
+
+
+class PhotonBlocks(NamedTuple):
+    """Photons to trace in B blocks: seed (B,), number (B,), and depths between which they are born, (B,) each. [um]"""
+
+    seeds: WordArray
+    photons: IntArray
+    from_um: FloatArray
+    to_um: FloatArray
+
+
+class PhotonTallies(NamedTuple):
+    """What became of photons, in B rows: of all of them how they ended, of the detected ones the rest.
+
+    ``fates`` (B, FATES): number by end; ``transfer`` and ``square`` (B, F): sums of J0 and of its square; ``radii``
+    (B, R): number by radius; ``emerging`` (B, L): number by emission line, L = 0 where every line fares alike.
+    """
+
+    fates: IntArray
+    transfer: FloatArray
+    square: FloatArray
+    radii: IntArray
+    emerging: IntArray
 
 
 class RadiusTables(NamedTuple):
@@ -275,24 +298,31 @@ def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square:
 def trace_film(
     film: FilmOptics,
     tables: RadiusTables,
-    seeds: WordArray,
-    photons: IntArray,
-    from_um: FloatArray,
-    to_um: FloatArray,
+    blocks: PhotonBlocks,
     fates: IntArray,
     transfer: FloatArray,
     square: FloatArray,
     radii: IntArray,
     emerging: IntArray,
 ) -> None:
-    """Trace ``photons[b]`` photons born between two depths for each block b; writes every element of the last five.
+    """Trace the photons of each block; writes every element of the last five.
 
-    ``fates`` (B, FATES); ``transfer`` and ``square`` (B, F): sums of J0 and of its square over the detected photons;
-    ``radii`` (B, R): their number by radius; ``emerging`` (B, L): their number by emission line.
+    Parameters
+    ----------
+    film : FilmOptics
+        The film.
+    tables : RadiusTables
+        How the radius of a detected photon is counted.
+    blocks : PhotonBlocks
+        Photons to trace, each of the B blocks with a seed of its own.
+    fates, transfer, square, radii, emerging
+        What becomes of them, by block: see `PhotonTallies`. Numba would drop what is written to arrays in a tuple.
     """
+    seeds, photons, from_um, to_um = blocks
     for block in prange(seeds.size):
         state = _generator(seeds[block])
-        ends, sums, squares = np.zeros(FATES, np.int64), np.zeros(transfer.shape[1]), np.zeros(transfer.shape[1])
+        ends, frequencies = np.zeros(FATES, np.int64), transfer.shape[1]
+        sums, squares = np.zeros(frequencies), np.zeros(frequencies)
         bins, colours = np.zeros(radii.shape[1], np.int64), np.zeros(emerging.shape[1], np.int64)
         layer_um = (to_um[block] - from_um[block]) / photons[block]
         for photon in range(photons[block]):

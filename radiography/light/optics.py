@@ -1,6 +1,6 @@
-"""What the light meets in a scintillating layer: scattering film or columns, their faces, and the emission line.
+"""Optics of a scintillating layer: scattering film or columns, their faces, and the emission line.
 
-Descriptions only; `light_transport` follows the photons. Lengths may be infinite: a film without scattering has an
+Descriptions only; `transport` follows the photons. Lengths may be infinite: a film without scattering has an
 infinite transport length, a clear one an infinite absorption length.
 """
 

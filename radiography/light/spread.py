@@ -1,4 +1,4 @@
-"""How the light of a layer spreads before the pixels integrate it.
+"""Spread of a layer's light before the pixels integrate it.
 
 A plan is made once for a layer, a pixel grid and a sampling; each frame applies it. The exposure is known on a grid
 finer than the pixels; blur and pixel aperture act there, and only then is the picture sampled at the pixels, so that
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -23,6 +24,21 @@ NOISE_GRID = 25  # points per axis from 0 to the Nyquist frequency at which the 
 TABLE_ENTRIES = 4096  # radial transfer table; linear interpolation errs below 1e-6 for transfers of mm scale
 
 Array = npt.NDArray[np.float32]
+ComplexArray = npt.NDArray[np.complex64]
+
+
+class SampleSpread(NamedTuple):
+    """What the samples' spectrum (M, N) is multiplied with: a factor along each axis and a radial transfer. [1]
+
+    The transfer (T,) is known at equal steps of frequency from 0, ``steps_mm`` of them in 1/mm.
+    """
+
+    row_factor: ComplexArray  # (M,)
+    col_factor: ComplexArray  # (N,)
+    row_frequency_per_mm: Array  # (M,)
+    col_frequency_per_mm: Array  # (N,)
+    transfer: Array
+    steps_mm: np.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +56,12 @@ class LightSpread:
     row_frequency_per_mm, col_frequency_per_mm : (N,) float32
         Signed frequency of each transform bin. [1/mm]
     transfer : (TABLE_ENTRIES,) float32
-        Radial transfer of the layer on equal steps of ``frequency_step_per_mm``. [1]
+        Radial transfer of the layer at frequencies from 0 on. [1]
+    frequency_step_per_mm : float
+        Step of those frequencies. [1/mm]
     noise_gain : (M, K) float32 or None
-        For white noise: factor on each frequency of the sampled picture that makes up for frequencies beyond those of
-        the samples, which would fold onto it. [1]
+        For white noise: factor on each frequency of the picture of pixels. It adds the power that would fold onto it
+        from frequencies beyond those of the samples. [1]
     """
 
     rows: int
@@ -51,8 +69,8 @@ class LightSpread:
     samples_per_pixel: int
     row_index: npt.NDArray[np.int64]
     col_index: npt.NDArray[np.int64]
-    row_factor: npt.NDArray[np.complex64]
-    col_factor: npt.NDArray[np.complex64]
+    row_factor: ComplexArray
+    col_factor: ComplexArray
     row_frequency_per_mm: Array
     col_frequency_per_mm: Array
     transfer: Array
@@ -71,7 +89,7 @@ def plan_light_spread(
     *,
     white_noise: bool = False,
 ) -> LightSpread:
-    """What ``spread_light`` needs, computed once.
+    """Plan for `spread_light`, computed once.
 
     Parameters
     ----------
@@ -82,12 +100,12 @@ def plan_light_spread(
     transfer_at : callable
         Frequencies (F,) [1/mm] to the layer's modulation transfer (F,) [1].
     samples_per_pixel : int
-        Samples per pixel and axis; frequencies up to samples / (2 pitch) are kept. [1]
+        Samples per pixel and axis; frequencies up to samples / (2 pitch) are known. [1]
     rays_per_sample : int
         Rays per axis that were averaged into each sample; the loss by that averaging is undone. [1]
     white_noise : bool
-        True for a plan that spreads noise independent from sample to sample: its power is then that of noise without
-        any limit in frequency, exactly so for a uniform exposure.
+        True for a plan that spreads noise which is independent from sample to sample. Its power then comes out as if
+        the samples were infinitely small, exactly so for a uniform exposure.
 
     Returns
     -------
@@ -115,33 +133,33 @@ def plan_light_spread(
         noise_gain = _noise_gain(sizes, pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
     transfer = np.asarray(transfer_at(np.arange(TABLE_ENTRIES, dtype=np.float64) * np.float64(step)), dtype=np.float64)
     return LightSpread(
-        rows,
-        cols,
-        samples_per_pixel,
-        row_index,
-        col_index,
-        row_factor.astype(np.complex64),
-        col_factor.astype(np.complex64),
-        row_frequency.astype(np.float32),
-        col_frequency.astype(np.float32),
-        transfer.astype(np.float32),
-        step,
-        noise_gain,
+        rows=rows,
+        cols=cols,
+        samples_per_pixel=samples_per_pixel,
+        row_index=row_index,
+        col_index=col_index,
+        row_factor=row_factor.astype(np.complex64),
+        col_factor=col_factor.astype(np.complex64),
+        row_frequency_per_mm=row_frequency.astype(np.float32),
+        col_frequency_per_mm=col_frequency.astype(np.float32),
+        transfer=transfer.astype(np.float32),
+        frequency_step_per_mm=step,
+        noise_gain=noise_gain,
     )
 
 
 def spread_light(deposited: Array, plan: LightSpread) -> Array:
     """What reaches each pixel when the samples' light spreads by the layer's transfer.
 
-    Light that the mirrored border gives back stands for light lost there, so that a uniform exposure stays uniform
-    to the border.
+    Light that leaves the panel at its border is given back, as if the picture went on mirrored, so that a uniform
+    exposure stays uniform up to the border.
 
     Parameters
     ----------
     deposited : (H * S, W * S) float32
         Energy or light released in each sample, noise included: noise spreads like signal. [keV or 1]
     plan : LightSpread
-        From ``plan_light_spread``.
+        From `plan_light_spread`.
 
     Returns
     -------
@@ -164,17 +182,15 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
     del mirrored
     padded_rows, padded_cols = plan.row_index.size // samples, plan.col_index.size // samples
     folded = np.empty((padded_rows, padded_cols // 2 + 1), dtype=np.complex64)
-    _fold(
-        spectrum,
-        plan.row_factor,
-        plan.col_factor,
-        plan.row_frequency_per_mm,
-        plan.col_frequency_per_mm,
-        plan.transfer,
-        np.float32(1.0 / plan.frequency_step_per_mm),
-        samples,
-        folded,
+    spread = SampleSpread(
+        row_factor=plan.row_factor,
+        col_factor=plan.col_factor,
+        row_frequency_per_mm=plan.row_frequency_per_mm,
+        col_frequency_per_mm=plan.col_frequency_per_mm,
+        transfer=plan.transfer,
+        steps_mm=np.float32(1.0 / plan.frequency_step_per_mm),
     )
+    _fold(spectrum, spread, samples, folded)
     del spectrum
     if plan.noise_gain is not None:
         folded *= plan.noise_gain
@@ -219,20 +235,20 @@ def _noise_gain(
     transfer_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
     samples: int,
 ) -> Array:
-    """Root of all aliased noise power over that of the frequencies kept, at each frequency of the sampled picture."""
+    """Root of all aliased noise power over that of the samples' frequencies, at each frequency of the pixels."""
     nyquist = 0.5 / pitch_mm
     grid = np.linspace(0.0, nyquist, NOISE_GRID)
     orders = np.arange(-ALIASES, ALIASES + 1) / pitch_mm
     along = grid[:, None] + orders  # (G, A), both axes alike
     aperture = np.sinc(along * aperture_mm) ** 2
-    kept = (np.abs(along) < samples * nyquist) + 0.5 * (np.abs(along) == samples * nyquist)
+    sampled = (np.abs(along) < samples * nyquist) + 0.5 * (np.abs(along) == samples * nyquist)
     gain = np.empty((NOISE_GRID, NOISE_GRID))
     for number in range(NOISE_GRID):
         radius = np.hypot(along[number][:, None, None], along)
         power = transfer_at(radius.ravel()).reshape(radius.shape) ** 2
         power *= aperture[number][:, None, None] * aperture
         everything = power.sum(axis=(0, 2))
-        gain[number] = np.sqrt(everything / (power * kept[number][:, None, None] * kept).sum(axis=(0, 2)))
+        gain[number] = np.sqrt(everything / (power * sampled[number][:, None, None] * sampled).sum(axis=(0, 2)))
     smooth = RectBivariateSpline(grid, grid, gain)
     rows = np.abs(np.fft.fftfreq(sizes[0], pitch_mm))
     cols = np.abs(np.fft.rfftfreq(sizes[1], pitch_mm))
@@ -243,8 +259,8 @@ def _noise_gain(
 
 
 @njit(parallel=True, cache=True)
-def _mirror(samples, row_index, col_index, out):  # type: ignore[no-untyped-def]
-    """Writes every element of ``out``."""
+def _mirror(samples: Array, row_index: npt.NDArray[np.int64], col_index: npt.NDArray[np.int64], out: Array) -> None:
+    """The samples (H, W) at the places (M,) and (N,) of a larger picture; writes every element of ``out`` (M, N)."""
     for row in prange(out.shape[0]):
         source = row_index[row]
         for col in range(out.shape[1]):
@@ -252,10 +268,13 @@ def _mirror(samples, row_index, col_index, out):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def _fold(spectrum, row_factor, col_factor, row_frequency, col_frequency, transfer, per_step, samples, out):  # type: ignore[no-untyped-def]
-    """Half spectrum of the samples times transfer, folded onto that of the pixels; writes every element of ``out``."""
+def _fold(spectrum: ComplexArray, spread: SampleSpread, samples: int, out: ComplexArray) -> None:
+    """Half spectrum of the samples (M, N // 2 + 1) times their spread, folded onto that of the pixels.
+
+    Writes every element of ``out`` (M / S, N / S // 2 + 1) for S samples per pixel.
+    """
     total_rows, half = spectrum.shape
-    total_cols = col_factor.size
+    total_cols = spread.col_factor.size
     rows, cols = total_rows // samples, total_cols // samples
     for row in prange(out.shape[0]):
         for col in range(out.shape[1]):
@@ -269,12 +288,12 @@ def _fold(spectrum, row_factor, col_factor, row_frequency, col_frequency, transf
                         value = spectrum[sample_row, sample_col]
                     else:
                         value = np.conj(spectrum[(total_rows - sample_row) % total_rows, total_cols - sample_col])
-                    down, right = row_frequency[sample_row], col_frequency[sample_col]
-                    place = np.sqrt(down * down + right * right) * per_step
+                    down, right = spread.row_frequency_per_mm[sample_row], spread.col_frequency_per_mm[sample_col]
+                    place = np.sqrt(down * down + right * right) * spread.steps_mm
                     entry = int(place)
                     fraction = place - entry
-                    radial = transfer[entry] + fraction * (transfer[entry + 1] - transfer[entry])
-                    product = value * row_factor[sample_row] * col_factor[sample_col] * radial
+                    radial = spread.transfer[entry] + fraction * (spread.transfer[entry + 1] - spread.transfer[entry])
+                    product = value * spread.row_factor[sample_row] * spread.col_factor[sample_col] * radial
                     real += product.real
                     imaginary += product.imag
             out[row, col] = complex(real, imaginary)

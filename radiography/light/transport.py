@@ -1,8 +1,8 @@
-"""Where the light of a layer goes: how much of it reaches the diodes, from each depth, and how far it spreads.
+"""Ways of the light in a layer: how much of it reaches the diodes, from each depth, and how far it spreads.
 
-Monte Carlo of single photons, once for a layer; the image chain uses what it finds. Results are kept by the depth of
-emission, since the light from different depths differs in strength and spread: weighting them by where the X-rays are
-absorbed gives the transfer of the signal, and the same squared that of the noise (Lubberts effect).
+Monte Carlo of single photons, once for a layer; frames use what it finds. Results are given by the depth of emission,
+since light from different depths differs in strength and spread; `by_depth` sums them over the depths at which X-rays
+leave their energy.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from radiography.light.film_kernels import (
     FATES,
     STRAYED,
     FilmOptics,
+    PhotonBlocks,
+    PhotonTallies,
     RadiusTables,
     trace_film,
 )
@@ -58,8 +60,8 @@ class LightTransport:
     depth_um : (K,) float64
         Middle of each layer; 0 is the cover, where the X-rays enter. [um]
     started, detected, absorbed, lost_at_cover, strayed : (K,) int64
-        Photons: started, absorbed in the diodes, in the layer, in the cover or beyond it, and given up on, further
-        from their origin than the radius limit. The last four sum to the first. [1]
+        Photons: started; absorbed in the diodes, in the layer, in the cover or beyond it; and not followed further
+        than the radius limit from their origin. The last four sum to the first. [1]
     collected, collected_error : (K,) float64
         Fraction detected, and its standard error. [1]
     frequency_per_mm : (F,) float64
@@ -106,7 +108,7 @@ def trace_light(
     radius_limit_mm: float = 20.0,
     progress: Progress | None = None,
 ) -> LightTransport:
-    """Follow light photons from where they are emitted to where they end, by depth of emission.
+    """Fates of light photons from where they are emitted to where they end, by depth of emission.
 
     Unpolarised geometrical optics in a layer that is the same everywhere: scattering, absorption and repeated emission
     in a film, guiding and crossing in columns, refraction and reflection at the faces. Pixels, their dead area and the
@@ -165,21 +167,22 @@ def trace_light(
     tables = _radius_tables(frequency)
     film = _film(layer, thickness_um, wavelength, radius_limit_mm) if isinstance(layer, TurbidLayer) else None
     columns = _columns(layer, thickness_um, radius_limit_mm) if isinstance(layer, ColumnarLayer) else None
-    fates = np.zeros((depths, FATES), dtype=np.int64)
-    transfer, square = np.zeros((depths, frequency.size)), np.zeros((depths, frequency.size))
-    radii = np.zeros((depths, _BINS_PER_OCTAVE * _OCTAVES + 1), dtype=np.int64)
-    emerging = np.zeros((depths, wavelength.size if film is not None else 0), dtype=np.int64)
-    totals = (fates, transfer, square, radii, emerging)
+    lines = wavelength.size if film is not None else 0
+    totals = _no_tallies(depths, frequency.size, lines)
     for first in range(0, seeds.size, _BLOCKS_AT_ONCE):
         part = slice(first, first + _BLOCKS_AT_ONCE)
         depth = depth_of[part]
-        found = tuple(np.zeros((depth.size, total.shape[1]), total.dtype) for total in totals)
-        start = (tables, seeds[part], block_photons[part])
-        bounds = (depth * (thickness_um / depths), (depth + 1) * (thickness_um / depths))
+        found = _no_tallies(depth.size, frequency.size, lines)
+        blocks = PhotonBlocks(
+            seeds=seeds[part],
+            photons=block_photons[part],
+            from_um=np.asarray(depth * (thickness_um / depths), dtype=np.float64),
+            to_um=np.asarray((depth + 1) * (thickness_um / depths), dtype=np.float64),
+        )
         if film is not None:
-            trace_film(film, *start, *bounds, *found)
+            trace_film(film, tables, blocks, *found)
         else:
-            trace_columns(columns, *start, *bounds, *found[:4])
+            trace_columns(columns, tables, blocks, *found[:4])
         for total, block in zip(totals, found, strict=True):
             np.add.at(total, depth, block)
         if progress is not None:
@@ -187,12 +190,23 @@ def trace_light(
     return _summary(thickness_um, frequency, wavelength, each, totals)
 
 
+def _no_tallies(rows: int, frequencies: int, lines: int) -> PhotonTallies:
+    """Tallies of no photon, in so many rows."""
+    return PhotonTallies(
+        fates=np.zeros((rows, FATES), dtype=np.int64),
+        transfer=np.zeros((rows, frequencies)),
+        square=np.zeros((rows, frequencies)),
+        radii=np.zeros((rows, _BINS_PER_OCTAVE * _OCTAVES + 1), dtype=np.int64),
+        emerging=np.zeros((rows, lines), dtype=np.int64),
+    )
+
+
 def _summary(
     thickness_um: float,
     frequency: FloatArray,
     wavelength: FloatArray,
     each: int,
-    totals: tuple[IntArray, FloatArray, FloatArray, IntArray, IntArray],
+    totals: PhotonTallies,
 ) -> LightTransport:
     """Means and standard errors of what the kernels counted, by depth."""
     fates, transfer, square, radii, emerging = totals
@@ -240,11 +254,11 @@ def _radius_quantiles(counts: IntArray, level: FloatArray) -> FloatArray:
 def _radius_tables(frequency: FloatArray) -> RadiusTables:
     """What the kernels need to count a radius: angular frequencies [1/um], J0, and the radius bins."""
     return RadiusTables(
-        2.0e-3 * np.pi * frequency,
-        j0(np.arange(_BESSEL_END * _BESSEL_PER_UNIT + 2) / _BESSEL_PER_UNIT),
-        _BESSEL_PER_UNIT,
-        _FIRST_RADIUS_UM,
-        _BINS_PER_OCTAVE / np.log(2.0),
+        angular_per_um=2.0e-3 * np.pi * frequency,
+        bessel=j0(np.arange(_BESSEL_END * _BESSEL_PER_UNIT + 2) / _BESSEL_PER_UNIT),
+        bessel_per_unit=_BESSEL_PER_UNIT,
+        first_radius_um=_FIRST_RADIUS_UM,
+        bins_per_e=_BINS_PER_OCTAVE / np.log(2.0),
     )
 
 
@@ -272,12 +286,12 @@ def _film(layer: TurbidLayer, thickness_um: float, wavelength: FloatArray, radiu
         return [index, side.gap_um, side.reflectivity, side.diffuse_fraction]
 
     return FilmOptics(
-        float(thickness_um),
-        float(layer.refractive_index),
-        float(layer.anisotropy),
-        1e3 * radius_limit_mm,
-        np.array([face(layer.cover), face(layer.sensor)]),
-        np.stack([mean_um, scatter / met, (scatter + quantum_yield * again) / met], axis=1),
+        thickness_um=float(thickness_um),
+        refractive_index=float(layer.refractive_index),
+        anisotropy=float(layer.anisotropy),
+        radius_limit_um=1e3 * radius_limit_mm,
+        faces=np.array([face(layer.cover), face(layer.sensor)]),
+        lines=np.stack([mean_um, scatter / met, (scatter + quantum_yield * again) / met], axis=1),
     )
 
 
@@ -285,17 +299,17 @@ def _columns(layer: ColumnarLayer, thickness_um: float, radius_limit_mm: float) 
     """A columnar layer as its kernel wants it."""
     depth, chance = np.array(layer.crosstalk).T
     return ColumnOptics(
-        float(thickness_um),
-        float(layer.column_radius_um),
-        float(layer.refractive_index),
-        float(layer.gap_index),
-        float(layer.gap_um),
-        float(layer.absorption_length_um),
-        float(layer.roughness),
-        float(layer.top_reflectivity),
-        float(layer.sensor_reflectivity),
-        1e3 * radius_limit_mm,
-        np.interp((np.arange(_CROSSTALK_STEPS) + 0.5) / _CROSSTALK_STEPS, depth, chance),
+        thickness_um=float(thickness_um),
+        column_radius_um=float(layer.column_radius_um),
+        refractive_index=float(layer.refractive_index),
+        gap_index=float(layer.gap_index),
+        gap_um=float(layer.gap_um),
+        absorption_length_um=float(layer.absorption_length_um),
+        roughness=float(layer.roughness),
+        top_reflectivity=float(layer.top_reflectivity),
+        sensor_reflectivity=float(layer.sensor_reflectivity),
+        radius_limit_um=1e3 * radius_limit_mm,
+        crosstalk=np.interp((np.arange(_CROSSTALK_STEPS) + 0.5) / _CROSSTALK_STEPS, depth, chance),
     )
 
 
@@ -329,10 +343,12 @@ def cached_light_transport(
 
     Parameters
     ----------
-    layer, thickness_um, photons, depths, frequency_per_mm, radius_limit_mm, progress
+    layer, thickness_um, photons
         As for `trace_light`.
     seed : int
         Seed of the generator that the photons are drawn from.
+    depths, frequency_per_mm, radius_limit_mm, progress
+        As for `trace_light`.
     cache_folder : Path, optional
         Folder of the cache; by default the user's cache folder of the platform.
 

@@ -12,6 +12,7 @@ from scipy.integrate import quad
 from radiography.light import column_kernels
 from radiography.light import transport as light_transport
 from radiography.light.by_depth import collected_fraction, emerging_spectrum, optical_transfer
+from radiography.light.film_kernels import PhotonBlocks
 from radiography.light.optics import ColumnarLayer, EmissionLine
 from radiography.light.transport import cached_light_transport, trace_light
 
@@ -98,13 +99,12 @@ def test_isotropic_light_stays_isotropic_in_closed_rough_columns():
         sensor_reflectivity=0.98,
     )
     closed = light_transport._columns(layer, 20.0, 20.0)._replace(gap_index=1e-3)  # far below what a layer may have
-    fates = np.zeros((20, 4), np.int64)
-    empty = [np.zeros((20, 1)), np.zeros((20, 1)), np.zeros((20, 385), np.int64)]
+    tallies = light_transport._no_tallies(20, 1, 0)
     seeds = np.random.default_rng(1).integers(0, 2**64, 20, dtype=np.uint64)
     tables = light_transport._radius_tables(np.array([1.0]))
-    start = (seeds, np.full(20, 1000), np.zeros(20), np.full(20, 20.0))
-    column_kernels.trace_columns(closed, tables, *start, fates, *empty)
-    detected, absorbed, *lost = fates.sum(axis=0)
+    blocks = PhotonBlocks(seeds, np.full(20, 1000), np.zeros(20), np.full(20, 20.0))
+    column_kernels.trace_columns(closed, tables, blocks, *tallies[:4])
+    detected, absorbed, *lost = tallies.fates.sum(axis=0)
     assert lost == [0, 0]
     # 4,000 of 20,000 detected: standard error 0.0028; facets met without regard to their area give 0.26
     assert detected / (detected + absorbed) == pytest.approx(0.2, abs=4 * 0.0028)
@@ -195,11 +195,12 @@ def test_same_seed_same_result_for_any_number_of_threads(tmp_path):
 def test_compiled_and_plain_kernel_agree():
     layer = light_transport._columns(CSI, 100.0, 20.0)
     tables = light_transport._radius_tables(np.array(FREQUENCY_PER_MM))
-    start = (np.array([3, 4], np.uint64), np.array([20, 30]), np.array([0.0, 30.0]), np.array([30.0, 100.0]))
+    seeds, photons = np.array([3, 4], np.uint64), np.array([20, 30])
+    blocks = PhotonBlocks(seeds, photons, np.array([0.0, 30.0]), np.array([30.0, 100.0]))
     results = []
     for kernel in (column_kernels.trace_columns, column_kernels.trace_columns.py_func):
-        out = [np.zeros((2, n), kind) for n, kind in ((4, np.int64), (5, float), (5, float), (385, np.int64))]
-        kernel(layer, tables, *start, *out)
+        out = light_transport._no_tallies(2, len(FREQUENCY_PER_MM), 0)
+        kernel(layer, tables, blocks, *out[:4])
         results.append(out)
     for compiled, plain in zip(*results, strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-12)

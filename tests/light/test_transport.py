@@ -389,12 +389,12 @@ def test_same_seed_same_result_for_any_number_of_threads():
 def test_compiled_and_plain_kernel_agree():
     layer = light_transport._film(FILM, THICKNESS_UM, light_transport._emitted_wavelengths_nm(FILM.emission), 20.0)
     tables = light_transport._radius_tables(np.array(FREQUENCY_PER_MM))
-    start = (np.array([3, 4], np.uint64), np.array([40, 50]), np.array([0.0, 30.0]), np.array([30.0, 75.0]))
+    seeds, photons = np.array([3, 4], np.uint64), np.array([40, 50])
+    blocks = turbid_kernels.PhotonBlocks(seeds, photons, np.array([0.0, 30.0]), np.array([30.0, 75.0]))
     results = []
     for kernel in (turbid_kernels.trace_film, turbid_kernels.trace_film.py_func):
-        out = [np.zeros((2, n), kind) for n, kind in ((4, np.int64), (6, float), (6, float), (385, np.int64))]
-        out.append(np.zeros((2, light_transport.EMISSION_LINES), np.int64))
-        kernel(layer, tables, *start, *out)
+        out = light_transport._no_tallies(2, len(FREQUENCY_PER_MM), light_transport.EMISSION_LINES)
+        kernel(layer, tables, blocks, *out)
         results.append(out)
     for compiled, plain in zip(*results, strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-12)
