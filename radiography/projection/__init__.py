@@ -1,1 +1,1 @@
-"""What the object lets through: rays from the focal spot through solids, summed over the beam."""
+"""Shadow of the object: rays from the focal spot through solids, summed over the beam."""

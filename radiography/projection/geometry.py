@@ -1,4 +1,4 @@
-"""Where the source and the panel stand.
+"""Places of source and panel.
 
 World coordinates are millimetres with the origin where the central ray meets the detector plane: x to the right
 (columns increase), y downwards (rows increase), z towards the source. A shifted panel moves in its plane; it does not

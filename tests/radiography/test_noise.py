@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from radiography import noise as quantum_noise
+from radiography import noise
 from radiography.noise import NORMAL_ABOVE_QUANTA, draw_portions, standard_normal
 from tests import reference
 
@@ -262,9 +262,9 @@ def test_normal_deviates_are_those_of_integer_arithmetic(cols):
 def test_compiled_and_uncompiled_energies_agree(monkeypatch):
     maps = _mixed_exposure()
     compiled = draw_portions(*maps, np.random.default_rng(4))
-    for name, member in inspect.getmembers(quantum_noise):
+    for name, member in inspect.getmembers(noise):
         if hasattr(member, "py_func"):
-            monkeypatch.setattr(quantum_noise, name, member.py_func)
+            monkeypatch.setattr(noise, name, member.py_func)
     with np.errstate(over="ignore"):  # 64-bit words wrap round by design
         plain = draw_portions(*maps, np.random.default_rng(4))
     np.testing.assert_allclose(compiled, plain, rtol=3e-7)  # float32, and the last digit of log and sqrt
