@@ -21,6 +21,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.docstring_rules
 
 docs: install
 	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going docs docs/_build

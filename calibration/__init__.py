@@ -1,4 +1,4 @@
-"""What is learned from dark and flat frames, and how it is applied; imports nothing else of this project.
+"""Calibration of panels from dark and flat frames, and the corrections it allows; imports nothing else of ours.
 
 `__init__.pyi` lists what `import calibration` offers; a name is imported when it is first used.
 """

@@ -1,4 +1,4 @@
-"""How a frame was taken, as one checked value: panel and mode, times, temperature, beam and geometry.
+"""Conditions of a frame as one checked value: panel and mode, times, temperature, beam and geometry.
 
 Frames, stacks of them, calibration sets and DICOM files all speak of it in these names. What is not known is None.
 """

@@ -1,4 +1,4 @@
-"""What a panel's own frames say about it, in order, on one page: the way to a calibration set.
+"""Learning a panel from its own frames, in order, on one page: the way to a calibration set.
 
     darks -> offset (and how it grows with time and temperature)
           -> lag, from beam-on/beam-off sequences

@@ -1,4 +1,4 @@
-"""Whether a calibration still belongs to a frame: refuse another panel or mode, warn of what has merely changed.
+"""Fit of a calibration to a frame: another panel or mode is refused, what has merely changed is warned of.
 
 A calibration of another panel or mode gives a picture that looks right and is wrong, so that is an error. Time,
 temperature and distance move slowly: the result is still usable, and the user is told what to doubt.

@@ -1,4 +1,4 @@
-"""What stands in the beam: solids of named materials, placed in mm; imports nothing else of this project.
+"""Objects in the beam: solids of named materials, placed in mm; imports nothing else of this project.
 
 `__init__.pyi` lists what `import phantoms` offers; a name is imported when it is first used.
 """

@@ -1,4 +1,4 @@
-"""What is simulated: a panel, a beam, a geometry and what stands between them.
+"""Scenes to be simulated: a panel, a beam, a geometry and what stands between them.
 
 A scene is one TOML file; ``data/scenes`` has ready ones to copy and change.
 """

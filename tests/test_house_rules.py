@@ -150,3 +150,32 @@ def test_help_imports_no_slow_library() -> None:
 def test_no_file_is_over_500_lines() -> None:
     long = [p for p in _files() if len(p.read_text(encoding="utf-8").splitlines()) > 500]
     assert not long
+
+
+MOST_POSITIONAL = 7  # arguments of a call; more are given by name, or as one record
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_call_has_eight_positional_arguments(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    long = [f"line {call.lineno}: {ast.unparse(call.func)}" for call in calls if len(call.args) > MOST_POSITIONAL]
+    assert not long, f"{path}: {long}"
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_kernels_say_what_they_take_and_give(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(mark) for mark in node.decorator_list):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            untyped = [argument.arg for argument in given if argument.annotation is None]
+            assert not untyped and node.returns is not None, f"{path}: kernel {node.name}, {untyped}"
+
+
+SENTENCES = ("This ", "What ", "How ", "Which ", "Where ", "Whether ", "When ", "Why ")
+
+
+def test_titles_of_files_are_no_sentences() -> None:
+    """The first line of a file's docstring names what is in it."""
+    for path in _files():
+        title = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        assert title and not title.startswith(SENTENCES), f"{path}: '{title}'"

@@ -1,4 +1,4 @@
-"""What a DICOM header claims about its frames, checked before anything relies on it."""
+"""Claims of a DICOM header about its frames, checked before anything relies on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a digital X-ray file says about a picture besides its pixels.
+"""Description of a picture in a digital X-ray file: all that is said besides its pixels.
 
 One frozen description is handed to the writer; it is checked where it is built, so that a wrong value is named before
 any file is opened. The defaults describe a test object, not a patient.

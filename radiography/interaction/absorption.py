@@ -1,4 +1,4 @@
-"""What a scintillating layer absorbs: how many quanta interact, and how much energy each of them leaves behind.
+"""Absorption of X-rays in a layer: how many quanta interact, and how much energy each of them leaves behind.
 
 Monte Carlo of the X-ray photons in a plane, homogeneous layer in vacuum: photoelectric absorption with K and L
 fluorescence, Compton and Rayleigh scattering, everything followed until it is absorbed again or leaves. Computed once

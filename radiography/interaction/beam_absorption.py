@@ -1,4 +1,4 @@
-"""What a layer absorbs of a whole beam: the response to single energies, weighted by a spectrum."""
+"""Absorption of a whole beam: the response of a layer to single energies, weighted by a spectrum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What frames do not say about themselves: a TOML file that tells it, by file name.
+"""About-files: TOML that tells, by file name, what frames do not say about themselves.
 
     ["darks_100ms*.tif"]
     integration_time_s = 0.1

@@ -1,4 +1,4 @@
-"""What a scintillating layer makes of one X-ray photon: how much light at the diodes, how it varies, how it spreads.
+"""Light of one X-ray photon in a layer: how much reaches the diodes, how it varies, how it spreads.
 
 The energy that X-rays leave and the light that reaches the diodes are known by depth; here they meet, energy by energy.
 A frame, a report and a fit all start from the same `LayerLight`.

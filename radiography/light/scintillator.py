@@ -1,4 +1,4 @@
-"""What a scintillating layer is: composition, thickness, light, decay and how far its light spreads.
+"""Description of a scintillating layer: composition, thickness, light, decay and how far its light spreads.
 
 A layer is described in one TOML file (``data/scintillators``), every number there with its unit and source. A user
 adds a scintillator by writing such a file; no code changes.

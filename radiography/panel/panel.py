@@ -1,4 +1,4 @@
-"""What a flat panel is: pixels, photodiodes, coating, noise, and the maps that make each panel its own.
+"""Description of a flat panel: pixels, photodiodes, coating, noise, and the maps that make each panel its own.
 
 A panel is described in one TOML file (``data/panels``), every number there with its unit and source. Its offset,
 response and defect maps are drawn once from ``map_seed``: the same panel has the same maps in every frame.

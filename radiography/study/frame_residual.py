@@ -1,4 +1,4 @@
-"""What remains of the previous frame at fluoroscopic rates, split into panel lag, afterglow and prompt decay.
+"""Remainder of the previous frame at fluoroscopic rates, split into panel lag, afterglow and prompt decay.
 
 A noiseless pixel goes through the stages that make frames, `emit_light` and `trap_charge`, with the effects one at a
 time and together: exposed frames, then a dark one. This is the test of the paper's claim that a decay of 44.6 ns

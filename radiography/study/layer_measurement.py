@@ -1,4 +1,4 @@
-"""What can be measured of a layer - MTF, shape of the NPS, fraction of the light - and the same modelled."""
+"""Measurements of a layer - MTF, shape of the NPS, fraction of the light - and the same modelled."""
 
 from __future__ import annotations
 

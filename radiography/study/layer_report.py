@@ -1,4 +1,4 @@
-"""What a layer on a panel is worth: sharpness, absorbed quanta, light, electrons, noise power and detective efficiency.
+"""Report on a layer on a panel: sharpness, absorbed quanta, light, electrons, noise power, detective efficiency.
 
 Everything follows from `LayerLight`, the same that makes the frames, and from the numbers of the panel: a cascade of
 X-rays, light photons and electrons, in closed form. Nothing here is fitted and no frame is drawn.

@@ -1,4 +1,4 @@
-"""How a layer's worth changes with its thickness, and which scattering and absorption its MTF cannot tell apart."""
+"""Studies of a layer: its report by thickness, and the scattering and absorption that its MTF cannot tell apart."""
 
 from __future__ import annotations
 
