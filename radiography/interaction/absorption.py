@@ -31,7 +31,7 @@ from radiography.interaction.photon_transport import (
 )
 
 MAX_ENERGY_KEV = 500.0  # no pair production, and the air kerma table ends here
-_METHOD = 1  # to be raised with every change of the physics or the random numbers below: cached results depend on it
+_METHOD = 2  # to be raised with every change of the physics or the random numbers below: cached results depend on it
 _HISTORIES_PER_ROW = 4096  # work of one seed; small enough that threads share a single energy
 
 FloatArray = npt.NDArray[np.float64]
@@ -247,7 +247,7 @@ def layer_response(
     hit = hit_fraction(layer_material, thickness_mm, incidence_deg, energies)
     rows = -(-histories // _HISTORIES_PER_ROW)
     row_histories = np.tile(np.diff(np.arange(rows + 1) * histories // rows), count)
-    seeds = rng.integers(0, 2**32, size=count * rows, dtype=np.uint32)
+    seeds = rng.integers(0, 2**64, size=count * rows, dtype=np.uint64)
     tallies = Tallies(*(np.zeros((count * rows, cols)) for cols in (COLUMNS, depths, frequency.size, frequency.size)))
     if hit.any():
         angle = np.deg2rad(incidence_deg)

@@ -2,6 +2,11 @@
 
 A photon is followed with all its fluorescence until its energy is deposited or has left the layer; electrons stop
 where they are set free. The first interaction is forced to happen inside the layer, since its probability is known.
+The generator is xoshiro256++ [1]_, seeded once per row or block of photons.
+
+References
+----------
+.. [1] Blackman & Vigna, "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 36 (2021).
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ _SITES = 64  # places of one history; what comes later is put to the last one, s
 _MOMENTUM_STEP = 0.01  # of the scattering tables of photon_tables [1/Angstrom]
 
 FloatArray = npt.NDArray[np.float64]
+WordArray = npt.NDArray[np.uint64]
 
 
 class Slab(NamedTuple):
@@ -54,11 +60,49 @@ class DepositLists(NamedTuple):
 
 class _Scratch(NamedTuple):
     """Of one history: ``photons`` (_STACK, 7), place, direction and energy of those still waiting; ``direction`` (3,)
-    of the one that is followed; ``sites`` (_SITES + 1, 4) as in `_trace_one`."""
+    of the one that is followed; ``sites`` (_SITES + 1, 4) as in `_trace_one`; ``state`` (4,) of the generator."""
 
     photons: FloatArray
     direction: FloatArray
     sites: FloatArray
+    state: WordArray
+
+
+@njit(cache=True, error_model="numpy")
+def _generator(seed: np.uint64) -> WordArray:
+    """State of a generator, filled from one seed by splitmix64."""
+    state = np.empty(4, dtype=np.uint64)
+    for index in range(4):
+        seed += np.uint64(0x9E3779B97F4A7C15)
+        word = (seed ^ (seed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state[index] = word ^ (word >> np.uint64(31))
+    return state
+
+
+@njit(cache=True, error_model="numpy")
+def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
+    return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
+
+
+@njit(cache=True, error_model="numpy")
+def _next_word(state: WordArray) -> np.uint64:
+    """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
+    word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
+    shifted = state[1] << np.uint64(17)
+    state[2] ^= state[0]
+    state[3] ^= state[1]
+    state[1] ^= state[2]
+    state[0] ^= state[3]
+    state[2] ^= shifted
+    state[3] = _rotate_left(state[3], 45)
+    return word
+
+
+@njit(cache=True, error_model="numpy")
+def _uniform(state: WordArray) -> float:
+    """Uniform in (0, 1), 53 bits."""
+    return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
 @njit(cache=True)
@@ -85,9 +129,9 @@ def _attenuation_per_mm(tables: PhotonTables, energy_keV: float) -> tuple[float,
 
 
 @njit(cache=True)
-def _choose_channel(tables: PhotonTables, index: int, fraction: float) -> int:
+def _choose_channel(tables: PhotonTables, index: int, fraction: float, state: WordArray) -> int:
     """Process and element of an interaction."""
-    wanted = np.random.random()  # noqa: NPY002 - seeded per row by trace_photons
+    wanted = _uniform(state)
     last = tables.channel_probability.shape[1] - 1
     for channel in range(last):
         probability = (
@@ -100,10 +144,10 @@ def _choose_channel(tables: PhotonTables, index: int, fraction: float) -> int:
 
 
 @njit(cache=True)
-def _turn(direction: FloatArray, cosine: float) -> None:
+def _turn(direction: FloatArray, cosine: float, state: WordArray) -> None:
     """Turn a unit vector by an angle of given cosine, at random azimuth, in place."""
     sine = np.sqrt(max(0.0, 1.0 - cosine * cosine))
-    azimuth = 2.0 * np.pi * np.random.random()  # noqa: NPY002
+    azimuth = 2.0 * np.pi * _uniform(state)
     u, v, w = direction[0], direction[1], direction[2]
     a, b = sine * np.cos(azimuth), sine * np.sin(azimuth)
     across = np.sqrt(u * u + v * v)
@@ -120,23 +164,23 @@ def _turn(direction: FloatArray, cosine: float) -> None:
 
 
 @njit(cache=True)
-def _compton_cosine(tables: PhotonTables, element: int, energy_keV: float) -> float:
+def _compton_cosine(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> float:
     """Cosine of the scattering angle by Klein-Nishina times incoherent scattering function, by rejection."""
     k = energy_keV / ELECTRON_KEV
     while True:
-        cosine = 2.0 * np.random.random() - 1.0  # noqa: NPY002
+        cosine = 2.0 * _uniform(state) - 1.0
         ratio = 1.0 / (1.0 + k * (1.0 - cosine))
         klein_nishina = 0.5 * ratio * ratio * (ratio + 1.0 / ratio - (1.0 - cosine * cosine))
         place = energy_keV / KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine)) / _MOMENTUM_STEP
         index = int(place)
         fraction = place - index
         bound = tables.incoherent[element, index] * (1 - fraction) + tables.incoherent[element, index + 1] * fraction
-        if np.random.random() < klein_nishina * bound:  # noqa: NPY002
-            return cosine
+        if _uniform(state) < klein_nishina * bound:
+            return float(cosine)
 
 
 @njit(cache=True)
-def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float) -> float:
+def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> float:
     """Cosine of the scattering angle by Thomson times form factor squared."""
     integral = tables.coherent_integral[element]
     largest = energy_keV / KEV_ANGSTROM
@@ -145,32 +189,29 @@ def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float) -> f
     fraction = (largest * largest - below) / (above - below)
     total = integral[index] * (1 - fraction) + integral[index + 1] * fraction
     while True:
-        wanted = np.random.random() * total  # noqa: NPY002
+        wanted = _uniform(state) * total
         index = _locate(integral, wanted)
         below, above = (index * _MOMENTUM_STEP) ** 2, ((index + 1) * _MOMENTUM_STEP) ** 2
         squared = below + (above - below) * (wanted - integral[index]) / (integral[index + 1] - integral[index])
         cosine = max(-1.0, 1.0 - 2.0 * squared / (largest * largest))
-        if np.random.random() < 0.5 * (1.0 + cosine * cosine):  # noqa: NPY002
+        if _uniform(state) < 0.5 * (1.0 + cosine * cosine):
             return float(cosine)
 
 
 @njit(cache=True)
-def _ionised_shell(tables: PhotonTables, element: int, energy_keV: float) -> int:
+def _ionised_shell(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> int:
     """Shell (0 to 3: K, L1, L2, L3) that a photon of this energy ionises, -1 for a shell further out."""
     for shell in range(4):
-        if (
-            energy_keV > tables.edge_keV[element, shell]
-            and np.random.random() < tables.shell_probability[element, shell]  # noqa: NPY002
-        ):
+        if energy_keV > tables.edge_keV[element, shell] and _uniform(state) < tables.shell_probability[element, shell]:
             return shell
     return -1
 
 
 @njit(cache=True)
-def _relax(tables: PhotonTables, element: int, shell: int) -> tuple[float, int]:
+def _relax(tables: PhotonTables, element: int, shell: int, state: WordArray) -> tuple[float, int]:
     """Energy of the photon that fills a vacancy [keV] (0: none) and the shell that it leaves vacant (-1: none)."""
     while shell >= 0:
-        wanted = np.random.random()  # noqa: NPY002
+        wanted = _uniform(state)
         fluorescence = tables.fluorescence_yield[element, shell]
         if wanted < fluorescence:
             first, last = tables.line_start[element, shell], tables.line_start[element, shell + 1] - 1
@@ -197,7 +238,7 @@ def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Sc
     is the place of the first interaction.
     """
     thickness_mm, sine, cosine = slab
-    photons, direction, sites = scratch
+    photons, direction, sites, state = scratch
     n_elements = tables.edge_keV.shape[0]
     n_sites, front_keV, back_keV = 0, 0.0, 0.0
     photons[0, :] = 0.0
@@ -212,11 +253,11 @@ def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Sc
             mu_per_mm, index, fraction = _attenuation_per_mm(tables, energy)
             if first:
                 inside = -np.expm1(-mu_per_mm * thickness_mm / cosine)
-                step = -np.log1p(-np.random.random() * inside) / mu_per_mm  # noqa: NPY002
+                step = -np.log1p(-_uniform(state) * inside) / mu_per_mm
                 sites[_SITES, 0], sites[_SITES, 1], sites[_SITES, 2] = x + step * sine, y, z + step * cosine
                 first = False
             else:
-                step = -np.log1p(-np.random.random()) / mu_per_mm  # noqa: NPY002
+                step = -np.log1p(-_uniform(state)) / mu_per_mm
             x, y, z = x + step * direction[0], y + step * direction[1], z + step * direction[2]
             if z < 0.0:
                 front_keV += energy
@@ -224,27 +265,27 @@ def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Sc
             if z > thickness_mm:
                 back_keV += energy
                 break
-            channel = _choose_channel(tables, index, fraction)
+            channel = _choose_channel(tables, index, fraction, state)
             process, element = channel // n_elements, channel % n_elements
             deposit = 0.0
             if process == 2:
-                _turn(direction, _rayleigh_cosine(tables, element, energy))
+                _turn(direction, _rayleigh_cosine(tables, element, energy, state), state)
             elif process == 1:
-                scattered = _compton_cosine(tables, element, energy)
+                scattered = _compton_cosine(tables, element, energy, state)
                 remaining = energy / (1.0 + energy / ELECTRON_KEV * (1.0 - scattered))
                 deposit = energy - remaining
                 if remaining < MIN_TRACKED_KEV:
                     deposit, alive = energy, False
                 energy = remaining
-                _turn(direction, scattered)
+                _turn(direction, scattered, state)
             else:
                 deposit, alive = energy, False
-                shell = _ionised_shell(tables, element, energy)
+                shell = _ionised_shell(tables, element, energy, state)
                 while shell >= 0:
-                    line_keV, shell = _relax(tables, element, shell)
+                    line_keV, shell = _relax(tables, element, shell, state)
                     if line_keV >= MIN_TRACKED_KEV and waiting < _STACK:
                         deposit -= line_keV
-                        polar, azimuth = 2.0 * np.random.random() - 1.0, 2.0 * np.pi * np.random.random()  # noqa: NPY002
+                        polar, azimuth = 2.0 * _uniform(state) - 1.0, 2.0 * np.pi * _uniform(state)
                         across = np.sqrt(1.0 - polar * polar)
                         photons[waiting, 0], photons[waiting, 1], photons[waiting, 2] = x, y, z
                         photons[waiting, 3], photons[waiting, 4] = across * np.cos(azimuth), across * np.sin(azimuth)
@@ -300,7 +341,7 @@ def trace_photons(
     slab: Slab,
     energy_keV: FloatArray,
     histories: npt.NDArray[np.int64],
-    seeds: npt.NDArray[np.uint32],
+    seeds: WordArray,
     frequency_per_mm: FloatArray,
     tallies: Tallies,
 ) -> None:
@@ -312,7 +353,7 @@ def trace_photons(
         Of the layer's material.
     slab : Slab
         The layer and the direction of the beam.
-    energy_keV, histories, seeds : (R,) float64, int64, uint32
+    energy_keV, histories, seeds : (R,) float64, int64, uint64
         Row r is ``histories[r]`` photons of ``energy_keV[r]``, drawn from ``seeds[r]``. [keV, 1, 1]
     frequency_per_mm : (F,) float64
         Spatial frequencies of the transforms. [1/mm]
@@ -321,8 +362,8 @@ def trace_photons(
     """
     sums, depth_keV, signal, power = tallies
     for row in prange(energy_keV.size):
-        np.random.seed(seeds[row])  # noqa: NPY002
-        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)))
+        state = _generator(seeds[row])
+        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)), state)
         sites = scratch.sites
         row_sums, row_depth = np.zeros(COLUMNS), np.zeros(depth_keV.shape[1])
         row_signal, row_power = np.zeros(frequency_per_mm.size), np.zeros(frequency_per_mm.size)
@@ -353,7 +394,7 @@ def trace_deposits(
     slab: Slab,
     energy_keV: float,
     block_first: npt.NDArray[np.int64],
-    seeds: npt.NDArray[np.uint32],
+    seeds: WordArray,
     lists: DepositLists,
 ) -> None:
     """Trace photons that interact, each with its own list of deposits; writes every element of ``number``.
@@ -368,15 +409,15 @@ def trace_deposits(
         The layer and the direction of the beam.
     energy_keV : float
         Of every photon. [keV]
-    block_first, seeds : (B + 1,) int64, (B,) uint32
+    block_first, seeds : (B + 1,) int64, (B,) uint64
         Block b is the photons from ``block_first[b]`` to before ``block_first[b + 1]``, drawn from ``seeds[b]``. [1]
     lists : DepositLists
         Written to; with empty ``deposits`` only the numbers are.
     """
     number, first, deposits = lists
     for block in prange(seeds.size):
-        np.random.seed(seeds[block])  # noqa: NPY002
-        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)))
+        state = _generator(seeds[block])
+        scratch = _Scratch(np.empty((_STACK, 7)), np.empty(3), np.empty((_SITES + 1, 4)), state)
         for photon in range(block_first[block], block_first[block + 1]):
             n_sites, _, _ = _trace_one(tables, slab, energy_keV, scratch)
             number[photon] = n_sites

@@ -142,7 +142,7 @@ def draw_deposits(
     """
     blocks = -(-quanta // _QUANTA_PER_SEED)
     bounds = np.minimum(np.arange(blocks + 1) * _QUANTA_PER_SEED, quanta)
-    seeds = rng.integers(0, 2**32, size=blocks, dtype=np.uint32)
+    seeds = rng.integers(0, 2**64, size=blocks, dtype=np.uint64)
     angle = np.deg2rad(incidence_deg)
     slab = Slab(float(thickness_mm), float(np.sin(angle)), float(np.cos(angle)))
     beam = (tables, slab, float(energy_keV), bounds, seeds)

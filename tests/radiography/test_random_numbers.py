@@ -45,6 +45,7 @@ def _words(seed: int) -> list[int]:
 def test_the_files_with_random_words_are_those_that_we_know() -> None:
     assert {module.__name__.removeprefix("radiography.") for module in MODULES} == {
         "noise",
+        "interaction.photon_transport",
         "light.column_kernels",
         "light.film_kernels",
         "truth.event_kernels",
@@ -67,7 +68,9 @@ def test_random_words_are_those_of_integer_arithmetic(module: ModuleType, seed: 
     assert [int(module._next_word(state)) for _ in range(COUNT)] == _words(seed)
 
 
-@each_copy
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if hasattr(module, "_two_uniforms")], ids=lambda m: m.__name__
+)
 def test_two_uniforms_are_the_halves_of_a_word(module: ModuleType) -> None:
     state = module._generator(np.uint64(7))
     halves = [((word >> 32) + 0.5, (word % 2**32) + 0.5) for word in _words(7)]
