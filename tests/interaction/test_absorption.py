@@ -287,26 +287,27 @@ def test_absorbed_energy_agrees_with_an_independent_monte_carlo(responses, spect
 
 
 @pytest.mark.parametrize(
-    ("layer", "energy_keV", "interaction", "absorbed"),
+    ("layer", "energy_keV", "histories", "interaction", "absorbed"),
     [
-        ("CsPbBr3 .6", 10.0, 0.899, 0.898),
-        ("CsPbBr3 .6", 14.0, 0.924, 0.845),
-        ("CsPbBr3 .6", 20.0, 0.717, 0.675),
-        ("CsPbBr3 .6", 35.9, 0.229, 0.220),
-        ("CsPbBr3 .6", 36.1, 0.318, 0.259),
-        ("CsPbBr3 .6", 60.0, 0.093, 0.081),
-        ("CsI .75", 20.0, 0.987, 0.983),
-        ("CsI .75", 30.0, 0.754, 0.745),
-        ("CsI .75", 35.9, 0.941, 0.795),
-        ("CsI .75", 36.1, 0.993, 0.788),
-        ("CsI .75", 60.0, 0.726, 0.641),
+        ("CsPbBr3 .6", 10.0, 40_000, 0.899, 0.898),
+        ("CsPbBr3 .6", 14.0, 40_000, 0.924, 0.845),
+        ("CsPbBr3 .6", 20.0, 40_000, 0.717, 0.675),
+        ("CsPbBr3 .6", 35.9, 40_000, 0.229, 0.220),
+        ("CsPbBr3 .6", 36.1, 40_000, 0.318, 0.259),
+        ("CsPbBr3 .6", 60.0, 40_000, 0.093, 0.081),
+        ("CsI .75", 20.0, 40_000, 0.987, 0.983),
+        ("CsI .75", 30.0, 40_000, 0.754, 0.745),
+        ("CsI .75", 35.9, 40_000, 0.941, 0.795),
+        ("CsI .75", 36.1, 6_000_000, 0.993, 0.788),
+        ("CsI .75", 60.0, 40_000, 0.726, 0.641),
     ],
 )
-def test_single_energies_are_absorbed_as_computed_elsewhere(layer, energy_keV, interaction, absorbed):
+def test_single_energies_are_absorbed_as_computed_elsewhere(layer, energy_keV, histories, interaction, absorbed):
     name, thickness_mm = LAYERS[layer]
-    quanta, energy, _ = frame_weights(trace(name, thickness_mm, [energy_keV], 40_000), [energy_keV])[:, 0]
+    quanta, energy, _ = frame_weights(trace(name, thickness_mm, [energy_keV], histories), [energy_keV])[:, 0]
     # the semi-analytic reference counts photons by photoelectric and Compton attenuation alone and is up to 2 % high
-    # in absorbed energy where much K radiation is absorbed again
+    # in absorbed energy where much K radiation is absorbed again; above the K edge of CsI by 2.02 %, which leaves
+    # 0.0006 to the limit: 4 standard errors of 6,000,000 histories (one of 40,000 is 0.0018)
     assert quanta == pytest.approx(interaction, abs=0.008)
     assert energy / energy_keV == pytest.approx(absorbed, rel=0.021)
 
