@@ -11,10 +11,17 @@ from .dicom.write import export_dx
 from .files.formats import FrameSource, RawLayout
 from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
 from .jobs.calibrate import calibrate_panel
+from .jobs.check import check_scene
+from .jobs.defects import report_defects
 from .jobs.demo import run_demo
 from .jobs.export import export_image
+from .jobs.fit import fit_scintillator
+from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
-from .jobs.reconstruct import reconstruct_frames
+from .jobs.qc import report_quality
+from .jobs.reconstruct import Wanted, reconstruct_frames
+from .jobs.residual import report_residual
+from .jobs.scintillator import report_scintillators
 from .jobs.simulate import simulate_scene
 from .jobs.undo import undo_frames
 from .light.layer_light import LayerLight, layer_light
@@ -79,18 +86,21 @@ __all__ = [
     "Spectrum",
     "Steps",
     "Vary",
+    "Wanted",
     "__version__",
     "acquire_frame",
     "acquire_sequence",
     "beam_spectrum",
     "build_phantom",
     "calibrate_panel",
+    "check_scene",
     "correct_frame",
     "correct_step_by_step",
     "export_dx",
     "export_image",
     "expose",
     "fit_layer",
+    "fit_scintillator",
     "iterate_frames",
     "layer_light",
     "learn_panel",
@@ -112,7 +122,12 @@ __all__ = [
     "read_dx",
     "read_image",
     "reconstruct_frames",
+    "report_defects",
+    "report_lag",
     "report_layer",
+    "report_quality",
+    "report_residual",
+    "report_scintillators",
     "run_demo",
     "save_calibration_set",
     "scene_folder",
