@@ -45,7 +45,9 @@ def _words(seed: int) -> list[int]:
 def test_the_files_with_random_words_are_those_that_we_know() -> None:
     assert {module.__name__.removeprefix("radiography.") for module in MODULES} == {
         "noise",
+        "interaction.electron_kernels",
         "interaction.photon_transport",
+        "interaction.stack_kernels",
         "light.column_kernels",
         "light.film_kernels",
         "truth.event_kernels",
