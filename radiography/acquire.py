@@ -21,10 +21,11 @@ from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.decay import emit_light
-from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, layer_transmission
+from radiography.light.layer_light import BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
 from radiography.noise import draw_portions
+from radiography.panel.direct_detection import PORTIONS, DiodeMeans, LitLayer, diode_portions, draw_diode_energy
 from radiography.panel.maps import PanelMaps, draw_panel_maps
 from radiography.panel.panel import (
     Panel,
@@ -33,7 +34,7 @@ from radiography.panel.panel import (
     dark_current_factor,
     emission_weighted_quantum_efficiency,
 )
-from radiography.panel.photodiode import collect_charge, dark_charge, diode_portions
+from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import steady_trapped_charge, trap_charge
 from radiography.projection.geometry import Geometry
@@ -64,9 +65,9 @@ class Acquisition:
         What each energy bin gives a sample of the layer, object absent: quanta that the layer absorbs, their light at
         the diodes, the sum of its squares over the quanta, and the light that spreads as the departure from the mean
         spread. [1]
-    coated_diode_weights, bare_diode_weights : (3, E) float64
+    coated_diode_weights, bare_diode_weights : (4, E) float64
         What each energy bin gives the photodiode of a pixel itself, below the layer and where there is none: electron
-        tracks [1], their energy [keV] and the sum of its squares. [keV2]
+        tracks [1], their energy [keV], the sum of its squares [keV2], and that of its products with the light. [keV]
     quantum_efficiency : float
         Of the photodiodes for this light. [1]
     mean_spread, departure_spread, noise_spread : LightSpread
@@ -104,8 +105,8 @@ class Exposure:
         Light where it arrives at the pixels. [1]
     quanta, light, light_square : (H * S, W * S) float32
         By sample of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
-    diode_tracks, diode_energy_keV, diode_energy_square_keV2 : (H, W) float32
-        X-rays in the photodiodes themselves: electron tracks, their energy, and the sum of its squares. [1, keV, keV2]
+    diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV : (H, W) float32
+        X-rays in the photodiodes themselves, as in `DiodeMeans`. [1, keV, keV2, keV]
     """
 
     spread_light: Array
@@ -115,6 +116,14 @@ class Exposure:
     diode_tracks: Array
     diode_energy_keV: Array
     diode_energy_square_keV2: Array
+    diode_light_energy_keV: Array
+
+    @property
+    def diode_means(self) -> DiodeMeans:
+        """What it leaves in the diodes."""
+        return DiodeMeans(
+            self.diode_tracks, self.diode_energy_keV, self.diode_energy_square_keV2, self.diode_light_energy_keV
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +177,18 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     energy_keV = spectrum.energy_keV
     incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
     # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
-    report = None if progress is None else lambda done, total: progress(done / total)
+    report = None if progress is None else lambda done, total: progress(0.5 * done / total)
     light = layer_light(scintillator, energy_keV, progress=report)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
     spread = spread_of_beam(light, lit)
     mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread)
-    # Photodiodes: X-rays that they absorb themselves.
-    in_bare_diode = diode_portions(panel.photodiode, energy_keV, HISTORIES) * incident
+    # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
+    on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
+    later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
+    layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
+    in_coated_diode = on_pixel * diode_portions(panel, layer, energy_keV, progress=later)
+    bare = not coated(panel).all()
+    in_bare_diode = on_pixel * diode_portions(panel, None, energy_keV) if bare else np.zeros_like(in_coated_diode)
     return Acquisition(
         scene=scene,
         panel=panel,
@@ -186,7 +200,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         spectrum=spectrum,
         light=light,
         layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),
-        coated_diode_weights=in_bare_diode * layer_transmission(scintillator, energy_keV),
+        coated_diode_weights=in_coated_diode,
         bare_diode_weights=in_bare_diode,
         quantum_efficiency=emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission),
         mean_spread=mean_spread,
@@ -244,13 +258,13 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     # Where the panel has no layer, there is no light and nothing shields the diodes.
     if partly:
         in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
-        in_diodes = np.where(bare, in_diodes[3:], in_diodes[:3])
+        in_diodes = np.where(bare, in_diodes[PORTIONS:], in_diodes[:PORTIONS])
     # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
     arriving = spread_light(in_layer[1], acquisition.mean_spread)
     if acquisition.layer_weights[3].any():
         arriving += spread_light(in_layer[3], acquisition.departure_spread)
     quanta, light, light_square = (np.array(plane) for plane in in_layer[:3])  # copies, so that the fourth is freed
-    diode_tracks, diode_energy_keV, diode_energy_square_keV2 = in_diodes
+    diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV = in_diodes
     return Exposure(
         spread_light=arriving,
         quanta=quanta,
@@ -259,6 +273,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         diode_tracks=diode_tracks,
         diode_energy_keV=diode_energy_keV,
         diode_energy_square_keV2=diode_energy_square_keV2,
+        diode_light_energy_keV=diode_light_energy_keV,
     )
 
 
@@ -290,7 +305,8 @@ def acquire_frame(
     """
     panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
     # X-rays: a Poisson number of quanta in each sample of the layer and each diode, each with its own energy and light.
-    # The mean spreads as the signal does; the noise less, since one quantum's light is more compact than the mean.
+    # The mean spreads as the signal does; the noise less, since one quantum's light is more compact than the mean. What
+    # a quantum leaves in a diode goes with its light.
     if exposure is None:
         light = np.zeros(maps.response.shape, dtype=np.float32)
         direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
@@ -298,11 +314,9 @@ def acquire_frame(
         noise = draw_portions(exposure.quanta, exposure.light, exposure.light_square, rng)
         noise -= exposure.light
         light = spread_light(noise, acquisition.noise_spread)
-        del noise
         light += exposure.spread_light
-        direct_keV = draw_portions(
-            exposure.diode_tracks, exposure.diode_energy_keV, exposure.diode_energy_square_keV2, rng
-        )
+        direct_keV = draw_diode_energy(exposure.diode_means, exposure.light_square, noise, rng)
+        del noise
     # Light in time: the afterglow of earlier frames comes in, this frame's goes to the next.
     light, afterglow = emit_light(
         light,
@@ -389,7 +403,8 @@ def mean_electrons(acquisition: Acquisition) -> float:
     samples = acquisition.scene.sampling.samples_per_pixel**2
     photons = acquisition.layer_weights[1].sum() * samples
     diode = acquisition.panel.photodiode
-    return float(photons * diode.fill_factor * acquisition.quantum_efficiency)
+    direct = acquisition.coated_diode_weights[1].sum() * 1000.0 / diode.energy_per_electron_eV
+    return float(photons * diode.fill_factor * acquisition.quantum_efficiency + direct)
 
 
 def _geometry(panel: Panel, scene: Scene) -> Geometry:

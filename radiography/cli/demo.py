@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from radiography.cli.options import progress_bars
+from radiography.cli.options import banded, progress_bars
 from radiography.jobs.demo import FITTED, run_demo
 
 TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
@@ -26,17 +26,19 @@ def show_demo(out: Path, frames: int, seed: int) -> None:
 
 def _print_table(panels: Mapping[str, dict[str, Any]]) -> None:
     frequencies = "".join(f"{f'MTF({f:g}/mm)':>16}" for f in TABLE_FREQUENCIES_PER_MM)
-    print(f"\n{'panel':<16}{frequencies}{'paper at 2/mm':>16}{'electrons':>12}{'SNR/pixel':>11}")
+    print(f"\n{'panel':<16}{frequencies}{'paper at 2/mm':>16}{'electrons':>12}{'SNR/pixel':>11}{'DQE(0)':>22}")
     for name, panel in panels.items():
         cells = ""
         for frequency in TABLE_FREQUENCIES_PER_MM:
             value = np.interp(frequency, panel["mtf"]["frequency_per_mm"], panel["mtf"]["value"])
             error = np.interp(frequency, panel["mtf"]["frequency_per_mm"], panel["mtf"]["standard_error"])
             cells += f"{f'{value:.3f} +- {error:.3f}':>16}"
+        efficiency = banded(panel["dqe0"], panel["dqe0_band"])
         print(
             f"{name:<16}{cells}{panel['mtf_at_2_per_mm']['paper']:>16.2f}{panel['signal_electrons']:>12.3g}"
-            f"{panel['signal_to_noise']:>11.1f}"
+            f"{panel['signal_to_noise']:>11.1f}{efficiency:>22}"
         )
     for name in panels:
         print(f"{name}: fitted was {FITTED[name]}.")
-    print("The MTF at other frequencies, signal and noise follow from X-ray and light transport.\n")
+    print("The MTF at other frequencies, signal and noise follow from X-ray and light transport. In brackets, DQE(0)")
+    print("over what panel and layer declare as ranges: slabs under the layer, energy per electron, light yield.\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from radiography.files.frames import RawLayout
@@ -72,3 +72,24 @@ def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
     """One such bar; the caller hands in the fraction done, 0 to 1."""
     with progress_bars() as report:
         yield lambda done: report(title, done)
+
+
+def banded(value: float, band: Sequence[float]) -> str:
+    """A number with its band in brackets, or alone where the band has no width.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    band : sequence of float
+        Lowest and highest.
+
+    Returns
+    -------
+    text : str
+    """
+    low, high = band
+    if high - low < 1e-6:
+        return f"{value:.3f}"
+    digits = 3 if low < 0.1 else 2
+    return f"{value:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from radiography.cli.options import progress_bars
+from radiography.cli.options import banded, progress_bars
 from radiography.jobs.scintillator import (
     PAPER_MTF_AT_2,
     TABLE_PER_MM,
@@ -108,15 +108,20 @@ def _print_report(by_beam: Mapping[str, LayerReport], description: str, panel: s
     numbers("quantum efficiency of the diodes", "quantum_efficiency")
     numbers("electrons per absorbed quantum", "electrons_per_absorbed_quantum", ".1f")
     numbers("electrons per uGy", "electrons_per_uGy", ".4g")
-    numbers("  of it X-rays in the diode itself [%]", "direct_signal_fraction", ".2f", 100.0)
+    numbers("  of it X-rays in the diode itself [%]", "direct_signal_fraction", ".1f", 100.0)
+    numbers("  energy of an X-ray in the diode [keV]", "direct_energy_per_photon_keV", ".4f")
     numbers("quantum = electronic noise at [uGy]", "crossover_uGy", ".2g")
     numbers("diode full at [uGy]", "saturation_uGy", ".3g")
-    numbers("DQE(0)", "dqe0")
+    line("DQE(0), its band in brackets", [banded(r.dqe0, r.dqe0_band) for r in reports])
     numbers("  without X-rays in the diode itself", "dqe0_light_only")
     for index, dose in enumerate(first.dose_uGy):
-        line(f"  DQE(0) at {dose:g} uGy", [f"{report.dqe0_at_dose[index]:.3f}" for report in reports])
+        texts = [banded(r.dqe0_at_dose[index], r.dqe0_at_dose_band[:, index].tolist()) for r in reports]
+        line(f"  DQE(0) at {dose:g} uGy", texts)
     for frequency in TABLE_PER_MM:
-        line(f"DQE at {frequency:g} /mm", [f"{at_frequency(report, report.dqe, frequency):.3f}" for report in reports])
+        values = [[at_frequency(r, curve, frequency) for curve in (r.dqe, *r.dqe_band)] for r in reports]
+        line(f"DQE at {frequency:g} /mm", [banded(value, band) for value, *band in values])
+    print("  Bands are over the ranges that panel and layer declare: slabs between layer and glass, energy per")
+    print("  electron, light yield.")
     paper = PAPER_MTF_AT_2.get(first.scintillator)
     if paper is not None:
         print(f"  The paper (Chen et al. 2018) measured an MTF of {paper:g} at 2 /mm.")

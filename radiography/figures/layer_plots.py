@@ -66,9 +66,12 @@ def layer_figure(
         mtf.plot(frequency, report.optical_mtf[shown], color=colour, linewidth=1.0, linestyle="-.")
         if paper_mtf_at_2 is not None and paper_mtf_at_2[index] is not None:
             mtf.plot(2.0, paper_mtf_at_2[index], "o", color=colour, markersize=7, fillstyle="none", markeredgewidth=1.5)
-        dqe.plot(report.frequency_per_mm[within], report.dqe[within], color=colour, linewidth=1.8, label=label)
+        below = report.frequency_per_mm[within]
+        dqe.plot(below, report.dqe[within], color=colour, linewidth=1.8, label=label)
+        dqe.fill_between(below, *report.dqe_band[:, within], color=colour, alpha=0.2, linewidth=0)
         text = f"{label}: {report.crossover_uGy:.2g} µGy"
         dose.plot(report.dose_uGy, report.dqe0_at_dose, color=colour, marker=".", linewidth=1.6, label=text)
+        dose.fill_between(report.dose_uGy, *report.dqe0_at_dose_band, color=colour, alpha=0.2, linewidth=0)
         if report.crossover_uGy >= report.dose_uGy[0]:
             dose.axvline(report.crossover_uGy, color=colour, linestyle=":", linewidth=1.2)
         _noise(noise, report, colour, label)
@@ -84,7 +87,7 @@ def layer_figure(
     mtf.set_title(f"Sharpness, {beam}", fontsize=10, loc="left")
     dqe.set(xlabel="spatial frequency (1/mm)", ylabel="DQE", xlim=(0, HIGHEST_PER_MM), ylim=(0, None))
     dqe.set_title(f"Detective quantum efficiency, {beam}, {kerma:g} µGy", fontsize=10, loc="left")
-    dqe.legend(fontsize=8, loc="upper right")
+    dqe.legend(fontsize=8, loc="upper right", title="shaded: declared ranges of panel and layer", title_fontsize=8)
     dose.set(xscale="log", xlabel="air kerma (µGy)", ylabel="DQE(0)", ylim=(0, None))
     dose.set_title(f"DQE(0) against dose, {beam}", fontsize=10, loc="left")
     dose.legend(fontsize=8, title="electronic noise = quantum noise at (dotted)", title_fontsize=8)

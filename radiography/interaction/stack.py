@@ -8,13 +8,15 @@ part of the stack and the mean products of every two parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from radiography.beam.attenuation import linear_attenuation_per_mm
+from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.electron_kernels import add_moments
 from radiography.interaction.electron_tables import electron_tables
 from radiography.interaction.electrons import MAX_ELECTRON_KEV, Slab, slab_geometry
@@ -26,6 +28,7 @@ _HISTORIES_PER_BLOCK = 256  # with one seed
 _BIRTHS_PER_HISTORY = 32  # room on average over a block; a history has about 5
 _BLOCKS = 32  # at a time
 _UM_PER_MM = 1e3
+_METHOD = 1  # to be raised with every change of the physics or the random numbers below: cached results depend on it
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -199,3 +202,64 @@ def stack_response(
         front_keV=hit * escaped_keV[:, 0],
         back_keV=hit * escaped_keV[:, 1],
     )
+
+
+def cached_stack_response(
+    slabs: Sequence[Slab],
+    energy_keV: npt.ArrayLike,
+    histories: int,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    cache_folder: Path | None = None,
+) -> StackResponse:
+    """`stack_response` of a fixed seed at normal incidence, from the cache where it is there already.
+
+    Parameters
+    ----------
+    slabs, energy_keV, histories, progress
+        As for `stack_response`.
+    seed : int
+        Seed of the generator that the histories are drawn from.
+    cache_folder : Path, optional
+        Folder of the cache; by default the user's cache folder of the platform.
+
+    Returns
+    -------
+    response : StackResponse
+        Bit for bit the same, found or computed.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    energies = np.array(energy_keV, dtype=np.float64, ndmin=1)
+    key = {
+        "what": "response of a stack to single photons, electrons followed",
+        "holds": list(_ARRAY_FIELDS),
+        "method": _METHOD,
+        "xraylib": version("xraylib"),
+        "slabs": [
+            {
+                "composition": [list(part) for part in slab.material.mass_fractions],
+                "density_g_per_cm3": float(slab.material.density_g_per_cm3),
+                "thickness_um": float(slab.thickness_um),
+                "parts": slab.parts,
+            }
+            for slab in slabs
+        ],
+        "energy_keV": energies,
+        "histories": histories,
+        "seed": seed,
+    }
+
+    def compute() -> Arrays:
+        rng = np.random.default_rng(seed)
+        response = stack_response(slabs, energies, histories, rng, cache_folder=cache_folder, progress=progress)
+        return {name: getattr(response, name) for name in _ARRAY_FIELDS}
+
+    return StackResponse(tuple(slabs), histories=histories, **cached_arrays(key, compute, cache_folder))
+
+
+_ARRAY_FIELDS = tuple(field.name for field in fields(StackResponse) if field.type == "FloatArray")

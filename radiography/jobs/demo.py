@@ -27,6 +27,7 @@ from radiography.jobs.inputs import Report, check_at_least, no_report
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
+from radiography.study.layer_report import report_layer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -143,6 +144,8 @@ def _run_panel(
     edge = read_image(inside / "edge.tif")
     curve = slanted_edge_mtf(edge.pixels, acquisition.geometry.pitch_mm, _edge_region(acquisition))
     value, error = mtf_at(curve, 2.0)
+    layer, beam = acquisition.scintillator, acquisition.scene.beam
+    efficiency = report_layer(layer, acquisition.panel, acquisition.spectrum, beam.air_kerma_uGy)
     files = sorted(str(path.relative_to(folder)) for path in inside.iterdir())
     return {
         "scintillator": acquisition.scintillator.description,
@@ -157,6 +160,9 @@ def _run_panel(
         },
         "mtf_at_2_per_mm": {"value": value, "standard_error": error, "paper": PAPER_MTF_AT_2[name]},
         "edge_angle_deg": float(curve.angle_deg),
+        "dqe0": efficiency.dqe0,
+        "dqe0_band": list(efficiency.dqe0_band),
+        "direct_signal_fraction": efficiency.direct_signal_fraction,
         "signal_electrons": mean_electrons(acquisition),
         "signal_dn": float(calibration.level_dn),
         "signal_to_noise": 1.0 / calibration.typical_flat_noise,

@@ -53,6 +53,8 @@ class LayerLight:
     light, light_square : (E,) float64
         Mean number of photons at the diodes for one incident photon, and mean of its square but for the counting
         noise of the light photons themselves. [1]
+    light_per_keV : (K,) float64
+        Photons at the diodes for 1 keV left in each of the K layers. [1/keV]
     frequency_per_mm : (F,) float64
         Spatial frequencies of the next four. [1/mm]
     signal_transfer : (E, F) float64
@@ -79,6 +81,7 @@ class LayerLight:
     depth_fraction: FloatArray
     light: FloatArray
     light_square: FloatArray
+    light_per_keV: FloatArray
     frequency_per_mm: FloatArray
     signal_transfer: FloatArray
     noise_transfer: FloatArray
@@ -262,6 +265,7 @@ def _light_of_transport(scintillator: Scintillator, transport: LightTransport, a
         depth_fraction=by_depth,
         light=yield_per_keV * absorbed.absorbed_keV * collected_fraction(transport, by_depth)[0],
         light_square=yield_per_keV**2 * absorbed.absorbed_square_keV2 * collected_square(transport, by_depth),
+        light_per_keV=yield_per_keV * transport.collected,
         frequency_per_mm=np.array(FREQUENCY_PER_MM),
         signal_transfer=absorbed.signal_transfer * optical,
         noise_transfer=absorbed.noise_transfer * noise_transfer(transport, by_depth),
@@ -289,6 +293,7 @@ def _light_of_spread(scintillator: Scintillator, spread: Spread, absorbed: _Abso
         depth_fraction=absorbed.depth_fraction,
         light=per_keV * absorbed.absorbed_keV,
         light_square=per_keV**2 * absorbed.absorbed_square_keV2 / spread.swank_optical,
+        light_per_keV=np.full(absorbed.depth_fraction.shape[1], per_keV),
         frequency_per_mm=frequency,
         signal_transfer=transfer,
         noise_transfer=transfer**2,

@@ -30,9 +30,18 @@ class Part:
 
 @dataclass(frozen=True, config=STRICT)
 class Light:
-    """Light that the layer makes: photons per absorbed keV, before any of them is lost. [1/keV]"""
+    """Light that the layer makes: photons per absorbed keV before any of them is lost, and its range. [1/keV]"""
 
     yield_per_keV: Positive
+    yield_range_per_keV: tuple[Positive, Positive] | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.yield_range_per_keV
+        if limits is not None and not limits[0] <= self.yield_per_keV <= limits[1]:
+            raise ValueError(
+                f"yield_range_per_keV must be two rising numbers that hold {self.yield_per_keV:g}, got {limits[0]:g} "
+                f"and {limits[1]:g}"
+            )
 
 
 @dataclass(frozen=True, config=STRICT)

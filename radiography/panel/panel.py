@@ -7,6 +7,7 @@ response and defect maps are drawn once from ``map_seed``: the same panel has th
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -69,9 +70,10 @@ class Cover:
 class Photodiode:
     """a-Si photodiode: fill factor [1], quantum efficiency against wavelength [nm, 1], dark current, direct detection.
 
-    ``layer_um``, ``energy_per_electron_eV`` and ``energy_per_track_keV`` describe X-rays absorbed in the diode itself:
-    its thickness [um], the energy that frees one electron [eV], and what one photoelectron leaves in it [keV]. The dark
-    current is that at ``dark_reference_C`` [deg C] and doubles every ``dark_doubling_K`` [K].
+    ``energy_per_electron_eV`` [eV] is what an X-ray's electrons spend in the diode to free one, and
+    ``energy_per_electron_range_eV`` the range that it may have. ``layer_um`` [um] and ``energy_per_track_keV`` [keV],
+    the thickness of the diode and what one photoelectron leaves in it, are for panels without a stack. The dark current
+    is that at ``dark_reference_C`` [deg C] and doubles every ``dark_doubling_K`` [K].
     """
 
     fill_factor: FractionAboveZero
@@ -79,9 +81,10 @@ class Photodiode:
     quantum_efficiency: tuple[FractionAboveZero, ...]
     dark_electrons_per_s: NotNegative
     full_well_electrons: Positive
-    layer_um: Positive
     energy_per_electron_eV: Positive
-    energy_per_track_keV: Positive
+    energy_per_electron_range_eV: tuple[Positive, Positive] | None = None
+    layer_um: Positive | None = None
+    energy_per_track_keV: Positive | None = None
     dark_reference_C: Celsius = 25.0  # assumed
     dark_doubling_K: Positive = (
         8.0  # assumed: an activation energy of 0.66 eV at 25 deg C; 0.9 eV, half a gap, is 5.9 K
@@ -95,6 +98,29 @@ class Photodiode:
             )
         if any(after <= before for before, after in zip(self.wavelength_nm, self.wavelength_nm[1:], strict=False)):
             raise ValueError("wavelength_nm must rise from entry to entry")
+        _check_range("energy_per_electron_range_eV", self.energy_per_electron_range_eV, self.energy_per_electron_eV)
+
+
+def _check_range(name: str, limits: tuple[float, float] | None, value: float) -> None:
+    """Refuse limits that do not hold the value that they belong to."""
+    if limits is not None and not limits[0] <= value <= limits[1]:
+        raise ValueError(f"{name} must be two rising numbers that hold {value:g}, got {limits[0]:g} and {limits[1]:g}")
+
+
+@dataclass(frozen=True, config=STRICT)
+class StackSlab:
+    """A slab between layer and glass, or the glass: material, thickness and the range that it may have. [um]
+
+    Charge that electrons free in the one that ``collects``, the i-layer of the photodiode, counts as signal.
+    """
+
+    material: str
+    thickness_um: Positive
+    range_um: tuple[NotNegative, NotNegative] | None = None
+    collects: bool = False
+
+    def __post_init__(self) -> None:
+        _check_range("range_um", self.range_um, self.thickness_um)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -176,7 +202,11 @@ class Uniformity:
 
 @dataclass(frozen=True, config=STRICT)
 class Panel:
-    """A flat panel; see the TOML files in ``data/panels`` for each number's source."""
+    """A flat panel; see the TOML files in ``data/panels`` for each number's source.
+
+    ``stack`` is what lies under the layer, from there to the glass; where it is empty, the photodiode is taken to be
+    silicon in silicon.
+    """
 
     name: str
     description: str
@@ -190,8 +220,10 @@ class Panel:
     readout: Readout
     uniformity: Uniformity
     lag_exposure: LagExposure | None = None
+    stack: tuple[StackSlab, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_stack()
         trapped = sum(term.fraction for term in self.lag)
         if trapped >= 1.0:
             raise ValueError(f"lag fractions of panel '{self.name}' must sum to less than 1, got {trapped:g}")
@@ -213,6 +245,25 @@ class Panel:
         ):
             raise ValueError(f"panel '{self.name}' has more defective lines than lines")
 
+    def _check_stack(self) -> None:
+        """The diode is described once: by the stack, or by two numbers of the photodiode."""
+        diode = {"layer_um": self.photodiode.layer_um, "energy_per_track_keV": self.photodiode.energy_per_track_keV}
+        given = [name for name, value in diode.items() if value is not None]
+        if self.stack:
+            collecting = sum(one.collects for one in self.stack)
+            if collecting != 1:
+                raise ValueError(f"one slab of the stack of panel '{self.name}' must collect, got {collecting}")
+            if given:
+                raise ValueError(
+                    f"photodiode.{given[0]} of panel '{self.name}' is for a panel without a stack; the stack says how "
+                    "thick the diode is"
+                )
+        elif len(given) < len(diode):
+            raise ValueError(
+                f"panel '{self.name}' needs a stack of slabs, or photodiode.layer_um and "
+                "photodiode.energy_per_track_keV"
+            )
+
     @property
     def saturation_dn(self) -> float:
         """Raw value from which a pixel may be saturated: full well less lag, on the offset, or the end of the ADC. [DN]
@@ -230,6 +281,27 @@ class Panel:
         margin_dn = 5.0 * float(np.hypot(np.sqrt(2.0) * readout.offset_spread_dn, noise_dn))
         full_dn = readout.offset_dn + delivered / readout.electrons_per_dn - margin_dn
         return float(min(np.floor(full_dn), 2**readout.bits - 1))
+
+
+def stack_extremes(panel: Panel) -> tuple[Panel, ...]:
+    """The panel with most and with least of an X-ray's energy in its diodes, within the declared ranges of its stack.
+
+    The diode as thick as it may be, and what else lies in the stack as thin, and the other way round. A panel without
+    such ranges is returned as it is, once.
+    """
+    if not any(slab.range_um for slab in panel.stack):
+        return (panel,)
+
+    def at_ends(thick_diode: bool) -> Panel:
+        slabs = []
+        for slab in panel.stack:
+            low, high = slab.range_um or (slab.thickness_um, slab.thickness_um)
+            thickness_um = high if slab.collects == thick_diode else low
+            if thickness_um > 0:
+                slabs.append(replace(slab, thickness_um=thickness_um))
+        return replace(panel, stack=tuple(slabs))
+
+    return at_ends(thick_diode=True), at_ends(thick_diode=False)
 
 
 def emission_weighted_quantum_efficiency(panel: Panel, wavelength_nm: FloatArray, emission: FloatArray) -> float:

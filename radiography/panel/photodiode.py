@@ -8,9 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.beam.attenuation import material
-from radiography.interaction.absorption import cached_layer_response, energy_grid_keV
-from radiography.interaction.beam_absorption import frame_weights
 from radiography.noise import standard_normal
 from radiography.panel.panel import Photodiode
 
@@ -95,36 +92,6 @@ def collect_charge(
     electrons = standard_normal(light.shape[0], light.shape[1], rng)
     _collect_charge(light, direct_keV, response, dark_electrons_per_s, conversion, bend, electrons)
     return electrons
-
-
-def diode_portions(photodiode: Photodiode, energy_keV: FloatArray, histories: int) -> FloatArray:
-    """What a diode absorbs of one X-ray photon on its pixel: electron tracks, their energy and its square.
-
-    Photoelectrons run farther than the diode is thick. As many enter from its surroundings, of like composition, as
-    leave it. So the mean energy is that of electrons that stop on the spot, but it comes in more and smaller portions:
-    each track leaves only a part of its energy in the diode.
-
-    Parameters
-    ----------
-    photodiode : Photodiode
-        Its i-layer of a-Si, fill factor and energy per track.
-    energy_keV : (E,) float64
-        Photon energies. [keV]
-    histories : int
-        X-rays per energy of the Monte Carlo. [1]
-
-    Returns
-    -------
-    portions : (3, E) float64
-        Tracks [1], energy [keV] and sum of the squared energies of the tracks. [keV2]
-    """
-    silicon = material("Si")
-    grid_keV = energy_grid_keV(silicon, float(energy_keV[0]), float(energy_keV[-1]) + 1e-6)
-    response = cached_layer_response(silicon, photodiode.layer_um * 1e-3, grid_keV, histories)
-    quanta, left_keV, _ = frame_weights(response, energy_keV)
-    portion_keV = np.minimum(photodiode.energy_per_track_keV, left_keV / np.maximum(quanta, 1e-300))
-    tracks = np.divide(left_keV, portion_keV, out=np.zeros_like(left_keV), where=portion_keV > 0)
-    return photodiode.fill_factor * np.stack([tracks, left_keV, left_keV * portion_keV])
 
 
 def dark_charge(

@@ -17,10 +17,18 @@ from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
 from radiography.light.by_depth import collected_fraction, emerging_spectrum, light_ends, optical_transfer
 from radiography.light.layer_light import HISTORIES, PHOTONS, BeamSpread, LayerLight, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, glare_transfer, layer_transmission
+from radiography.light.scintillator import Scintillator, glare_transfer, layer_material
 from radiography.light.transport import LightTransport
+from radiography.panel.direct_detection import LitLayer, diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
-from radiography.panel.photodiode import diode_portions
+from radiography.study.pixel_charge import (
+    BeamSums,
+    PixelCharge,
+    pixel_charge,
+    pixels_within_ranges,
+    stack_histories,
+    zero_frequency_dqe,
+)
 
 DOSES_UGY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # of DQE(0) against dose
 ALIASES = np.arange(-16, 17)  # orders of sampling; half of them leave out 1 % of a noise that the layer does not blur
@@ -67,21 +75,28 @@ class LayerReport:
         Mean charge that the light of one quantum frees. [electrons]
     electrons_per_uGy, direct_signal_fraction : float
         Signal of a pixel [electrons/uGy], and the fraction of it that X-rays free in the diode itself. [1]
+    direct_energy_per_photon_keV : float
+        Energy in a diode as large as its pixel for one X-ray of the beam, on average. [keV]
     electronic_noise_electrons : float
         Reset, amplifier and rounding to DN. [electrons rms]
     crossover_uGy, saturation_uGy : float
         Where electronic noise equals quantum noise in a pixel, and where its diode is full. [uGy]
     dose_uGy, dqe0_at_dose : (D,) float64
         DQE(0) at several doses. [uGy, 1]
+    dqe0_at_dose_band : (2, D) float64
+        Its band: see ``dqe0_band``. [1]
     dqe0, dqe0_light_only : float
         At ``air_kerma_uGy``, and if X-rays freed no charge in the diodes themselves. [1]
+    dqe0_band : tuple of float
+        Lowest and highest DQE(0) at ``air_kerma_uGy`` within what panel and layer declare as ranges: slabs between
+        layer and glass, energy per electron, light yield. Where nothing is declared both are ``dqe0``. [1]
     nyquist_per_mm : float
         [1/mm]
-    dqe : (F,) float64
-        DQE with the noise power of the sampled frame; beyond the Nyquist frequency it means nothing. [1]
+    dqe, dqe_band : (F,) and (2, F) float64
+        DQE with the noise power of the sampled frame, and its band; beyond the Nyquist frequency it means nothing. [1]
     nps_quantum, nps_light, nps_direct, nps_electronic : (F,) float64
         Noise power of the sampled frame over the squared signal: of X-ray quanta (aliased), of counting the light,
-        of direct detection and of the electronics. [mm2]
+        of direct detection, with what it shares with the light, and of the electronics. [mm2]
     """
 
     scintillator: str
@@ -109,15 +124,19 @@ class LayerReport:
     electrons_per_absorbed_quantum: float
     electrons_per_uGy: float
     direct_signal_fraction: float
+    direct_energy_per_photon_keV: float
     electronic_noise_electrons: float
     crossover_uGy: float
     saturation_uGy: float
     dose_uGy: FloatArray
     dqe0_at_dose: FloatArray
+    dqe0_at_dose_band: FloatArray
     dqe0: float
     dqe0_light_only: float
+    dqe0_band: tuple[float, float]
     nyquist_per_mm: float
     dqe: FloatArray
+    dqe_band: FloatArray
     nps_quantum: FloatArray
     nps_light: FloatArray
     nps_direct: FloatArray
@@ -164,8 +183,9 @@ def report_layer(
     With q incident quanta and, per incident quantum of the beam, mean light L and mean square L2, a pixel of area a^2
     that turns light into electrons with chance c has signal q a^2 c L and variance q a^2 (c^2 L2 + c L) + s^2. Hence
     DQE(0) = eta A / (1 + A / n + A s^2 / (N n^2)) with N absorbed quanta, n electrons each and Swank factor A [1]_,
-    here with direct detection added to signal and variance. The noise power of the quanta has its own transfer, which
-    falls less than the squared MTF [2]_, and is aliased; that of light and electronics is white.
+    here with direct detection added to signal and variance, and its covariance with the light of the same quanta. The
+    noise power of the quanta has its own transfer, which falls less than the squared MTF [2]_, and is aliased; that of
+    light and electronics is white.
 
     References
     ----------
@@ -185,18 +205,24 @@ def report_layer(
     beam = _beam_sums(light, at_panel, at_layer)
     quantum_efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
     charge = panel.photodiode.fill_factor * quantum_efficiency  # electrons for a light photon
-    behind_layer = at_layer * layer_transmission(scintillator, energy)
-    pixel = _pixel(panel, beam, charge, _direct_electrons(panel, energy, histories) @ behind_layer)
+    layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
+    direct = diode_portions(panel, layer, energy, histories=stack_histories(histories)) @ at_panel
+    pixel = pixel_charge(panel, beam, charge, direct)
     optics = _optics(scintillator, light, at_layer)
 
-    doses = np.array(DOSES_UGY)
-    dqe0_at = _dqe0(np.append(doses, air_kerma_uGy), pixel)
-    deaf = replace(pixel, from_diode=0.0, diode_variance=0.0)  # as if X-rays freed no charge in the diode itself
+    doses = np.append(DOSES_UGY, air_kerma_uGy)
+    within = pixels_within_ranges(scintillator, panel, spectrum, pixel, layer, histories)
+    dqe0_at = np.stack([zero_frequency_dqe(doses, each) for each in within])
+    dqe0_low, dqe0_high = dqe0_at.min(axis=0), dqe0_at.max(axis=0)
+    deaf = replace(
+        pixel, from_diode=0.0, diode_variance=0.0, covariance=0.0
+    )  # as if X-rays freed no charge in the diode itself
     spread = spread_of_beam(light, at_layer)
     factors = _mtf_factors(light, at_layer, spread, panel)
     direct_fraction = pixel.from_diode / pixel.signal
     mtf = _presampled_mtf(factors, direct_fraction, panel)
     nps = _noise_power(pixel, spread, factors.frequency_per_mm, panel, air_kerma_uGy)
+    dqe = np.stack([_dqe(each, factors, spread, panel, air_kerma_uGy) for each in within])
     swank = beam.light**2 / (beam.quanta * beam.light_square)
     swank_xray = beam.absorbed_keV**2 / (beam.quanta * beam.absorbed_square_keV2)
     return LayerReport(
@@ -225,15 +251,19 @@ def report_layer(
         electrons_per_absorbed_quantum=charge * beam.light / beam.quanta,
         electrons_per_uGy=pixel.signal,
         direct_signal_fraction=direct_fraction,
+        direct_energy_per_photon_keV=float(direct[1]) / panel.photodiode.fill_factor / beam.incident,
         electronic_noise_electrons=float(np.sqrt(pixel.electronic_variance)),
         crossover_uGy=pixel.electronic_variance / pixel.quantum_variance,
         saturation_uGy=panel.photodiode.full_well_electrons / pixel.signal,
-        dose_uGy=doses,
-        dqe0_at_dose=dqe0_at[:-1],
-        dqe0=float(dqe0_at[-1]),
-        dqe0_light_only=float(_dqe0(np.array([air_kerma_uGy]), deaf)[0]),
+        dose_uGy=doses[:-1],
+        dqe0_at_dose=dqe0_at[0, :-1],
+        dqe0_at_dose_band=np.stack([dqe0_low[:-1], dqe0_high[:-1]]),
+        dqe0=float(dqe0_at[0, -1]),
+        dqe0_light_only=float(zero_frequency_dqe(np.array([air_kerma_uGy]), deaf)[0]),
+        dqe0_band=(float(dqe0_low[-1]), float(dqe0_high[-1])),
         nyquist_per_mm=0.5 / panel.pixels.pitch_mm,
-        dqe=mtf**2 / (beam.incident * air_kerma_uGy * nps.total),
+        dqe=dqe[0],
+        dqe_band=np.stack([dqe.min(axis=0), dqe.max(axis=0)]),
         nps_quantum=nps.quantum,
         nps_light=nps.light,
         nps_direct=nps.direct,
@@ -241,21 +271,9 @@ def report_layer(
     )
 
 
-@dataclass(frozen=True)
-class _BeamSums:
-    """A beam of 1 uGy: quanta at the panel, and what they give the layer. [1/mm2, keV/mm2, keV2/mm2]"""
-
-    incident: float
-    quanta: float
-    absorbed_keV: float
-    absorbed_square_keV2: float
-    light: float
-    light_square: float
-
-
-def _beam_sums(light: LayerLight, at_panel: FloatArray, at_layer: FloatArray) -> _BeamSums:
+def _beam_sums(light: LayerLight, at_panel: FloatArray, at_layer: FloatArray) -> BeamSums:
     """Sums over the energies of a beam, from its photons at the panel and behind the cover, (E,) each. [1/mm2]"""
-    return _BeamSums(
+    return BeamSums(
         incident=float(np.ones_like(at_panel) @ at_panel),
         quanta=float(light.quanta @ at_layer),
         absorbed_keV=float(light.absorbed_keV @ at_layer),
@@ -263,61 +281,6 @@ def _beam_sums(light: LayerLight, at_panel: FloatArray, at_layer: FloatArray) ->
         light=float(light.light @ at_layer),
         light_square=float(light.light_square @ at_layer),
     )
-
-
-@dataclass(frozen=True)
-class _Pixel:
-    """One pixel at 1 uGy: its quanta [1], charge by origin [electrons], variance of that by cause. [electrons2]
-
-    Counting the light has a variance of as many electrons squared as ``from_light`` has electrons. The electronic
-    variance is that of a frame, at any dose.
-    """
-
-    quanta: float
-    from_light: float
-    from_diode: float
-    quantum_variance: float
-    diode_variance: float
-    electronic_variance: float
-
-    @property
-    def signal(self) -> float:
-        """Charge. [electrons]"""
-        return self.from_light + self.from_diode
-
-    @property
-    def variance(self) -> float:
-        """Variance but for the electronics. [electrons2]"""
-        return self.quantum_variance + self.from_light + self.diode_variance
-
-
-def _pixel(panel: Panel, beam: _BeamSums, charge: float, direct: FloatArray) -> _Pixel:
-    """A pixel in a beam, with electrons per light photon, and charge and variance of the diode's own X-rays. [1/mm2]"""
-    area, readout = panel.pixels.pitch_mm**2, panel.readout
-    from_diode, diode_variance = area * direct
-    return _Pixel(
-        quanta=beam.incident * area,
-        from_light=area * charge * beam.light,
-        from_diode=from_diode,
-        quantum_variance=area * charge**2 * beam.light_square,
-        diode_variance=diode_variance,
-        electronic_variance=readout.reset_noise_electrons**2
-        + readout.amplifier_noise_electrons**2
-        + readout.electrons_per_dn**2 / 12,
-    )
-
-
-def _direct_electrons(panel: Panel, energy_keV: FloatArray, histories: int) -> FloatArray:
-    """Electrons that one photon on the diode frees in it, and their variance over Poisson photons, (2, E). [1]"""
-    _, energy, square = diode_portions(panel.photodiode, energy_keV, histories)
-    per_keV = 1e3 / panel.photodiode.energy_per_electron_eV
-    return np.stack([energy * per_keV, square * per_keV**2])
-
-
-def _dqe0(dose_uGy: FloatArray, pixel: _Pixel) -> FloatArray:
-    """DQE(0) at doses (D,). [1]"""
-    noise = dose_uGy * pixel.variance + pixel.electronic_variance
-    return np.asarray((dose_uGy * pixel.signal) ** 2 / (dose_uGy * pixel.quanta * noise))
 
 
 class _MtfFactors(NamedTuple):
@@ -364,16 +327,29 @@ class _NoisePower(NamedTuple):
 
 
 def _noise_power(
-    pixel: _Pixel, spread: BeamSpread, frequency: FloatArray, panel: Panel, air_kerma_uGy: float
+    pixel: PixelCharge, spread: BeamSpread, frequency: FloatArray, panel: Panel, air_kerma_uGy: float
 ) -> _NoisePower:
     """Noise power of a sampled frame: that of the quanta is blurred and aliased, the rest is white."""
-    folded = _aliased(lambda f: spread.noise_at(f) ** 2, frequency, panel)
+    apertures = (panel.pixels.aperture_mm, panel.pixels.aperture_mm)
+    folded = _aliased(lambda f: spread.noise_at(f) ** 2, frequency, panel, apertures)
+    # a quantum's charge in the diode is of the whole pixel, its light of the aperture
+    together = _aliased(spread.noise_at, frequency, panel, (panel.pixels.aperture_mm, panel.pixels.pitch_mm))
     to_nps = panel.pixels.pitch_mm**2 / (pixel.signal**2 * air_kerma_uGy)
-    white = (pixel.from_light, pixel.diode_variance, pixel.electronic_variance / air_kerma_uGy)
     return _NoisePower(
         to_nps * (pixel.quantum_variance * folded),
-        *(np.full(frequency.shape, to_nps * variance) for variance in white),
+        np.full(frequency.shape, to_nps * pixel.from_light),
+        to_nps * (pixel.diode_variance + 2.0 * pixel.covariance * together),
+        np.full(frequency.shape, to_nps * pixel.electronic_variance / air_kerma_uGy),
     )
+
+
+def _dqe(
+    pixel: PixelCharge, factors: _MtfFactors, spread: BeamSpread, panel: Panel, air_kerma_uGy: float
+) -> FloatArray:
+    """DQE (F,) of the sampled frame of a pixel's charge. [1]"""
+    mtf = _presampled_mtf(factors, pixel.from_diode / pixel.signal, panel)
+    power = _noise_power(pixel, spread, factors.frequency_per_mm, panel, air_kerma_uGy).total
+    return np.asarray(mtf**2 * panel.pixels.pitch_mm**2 / (pixel.quanta * air_kerma_uGy * power))
 
 
 class _Optics(NamedTuple):
@@ -404,11 +380,18 @@ def _optics(scintillator: Scintillator, light: LayerLight, at_layer: FloatArray)
     )
 
 
-def _aliased(power_at: Callable[[FloatArray], FloatArray], frequency: FloatArray, panel: Panel) -> FloatArray:
-    """Noise power along a row of pixels, (F,): behind the aperture, summed over the orders of sampling both ways."""
-    aperture_mm, orders = panel.pixels.aperture_mm, ALIASES / panel.pixels.pitch_mm
+def _aliased(
+    power_at: Callable[[FloatArray], FloatArray],
+    frequency: FloatArray,
+    panel: Panel,
+    apertures_mm: tuple[float, float],
+) -> FloatArray:
+    """Power along a row of pixels, (F,): behind two square apertures, summed over the orders of sampling both ways."""
+    orders = ALIASES / panel.pixels.pitch_mm
     along, across = frequency[:, None, None] + orders[:, None], np.broadcast_to(orders, (1, 1, orders.size))
-    seen = power_at(np.hypot(along, across)) * (np.sinc(along * aperture_mm) * np.sinc(across * aperture_mm)) ** 2
+    seen = power_at(np.hypot(along, across))
+    for aperture_mm in apertures_mm:
+        seen = seen * np.sinc(along * aperture_mm) * np.sinc(across * aperture_mm)
     return np.asarray(seen.sum(axis=(1, 2)))
 
 

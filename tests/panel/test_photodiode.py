@@ -36,7 +36,7 @@ def _collect(diode, planes, time_s=0.5, seed=1):
 
 @pytest.fixture
 def diode(small_panel):
-    return small_panel.photodiode
+    return replace(small_panel.photodiode, energy_per_electron_eV=5.0, energy_per_electron_range_eV=None)
 
 
 @pytest.fixture
