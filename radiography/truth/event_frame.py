@@ -17,9 +17,11 @@ import numpy.typing as npt
 from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
 from radiography.interaction.photon_transport import DepositLists, Slab, trace_deposits
+from radiography.interaction.stack_deposits import StackTracer, draw_stack_deposits, stack_hit_fraction, stack_tracer
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.transport import LightTransport
-from radiography.panel.panel import Pixels
+from radiography.panel.direct_detection import LitLayer, stack_slabs
+from radiography.panel.panel import Panel, Pixels
 from radiography.truth.event_kernels import BETWEEN, FATES, IN_APERTURE, OUTSIDE, LightSources, PixelOptics, count_light
 
 _QUANTA_PER_SEED = 256  # X-rays traced with one seed
@@ -70,7 +72,10 @@ class EventFrame:
         Light photons between the apertures, and outside the region; with the sum of ``photons`` all that reached the
         plane of the diodes. [1]
     deposits : Deposits or None
-        What every quantum left, where that was asked for.
+        What every quantum left in the layer, where that was asked for.
+    diode_keV : (H, W) float64 or None
+        Energy that the same quanta, by their electrons and fluorescence, left in the diodes, where a panel's stack was
+        given. [keV]
     """
 
     photons: npt.NDArray[np.int32]
@@ -78,6 +83,7 @@ class EventFrame:
     between: int
     outside: int
     deposits: Deposits | None
+    diode_keV: FloatArray | None = None
 
 
 def tilted_edge(angle_deg: float, offset_mm: float = 0.0, transmission: float = 0.0) -> Passage:
@@ -166,13 +172,15 @@ def acquire_events(
     margin_mm: float | None = None,
     incidence_deg: float = 0.0,
     list_deposits: bool = False,
+    panel: Panel | None = None,
 ) -> EventFrame:
     """Light photons that reach the pixels of a small region, quantum by quantum and photon by photon.
 
     The number of quanta that interact is Poisson, their places uniform in each cell of the exposure; each history has
     its own fluorescence and scattering; each place of absorption sends a Poisson number of photons to the diodes, each
     at a distance drawn from the spread of its depth. Left out: efficiency and fill factor of the diodes, decay, and
-    X-rays that the diodes absorb. The time is that of the light: for a region of a few hundred pixels at low dose.
+    X-rays that the diodes absorb, unless a panel with a stack is given. The time is that of the light: for a region of
+    a few hundred pixels at low dose.
 
     Parameters
     ----------
@@ -199,6 +207,9 @@ def acquire_events(
         Angle of the beam to the normal; it moves to the right. [deg]
     list_deposits : bool
         Whether to return what every quantum left.
+    panel : Panel, optional
+        One with a stack: quanta meet its cover, electrons are followed, and the energy in the diodes is returned too,
+        of a quantum's with the chance of the fill factor.
 
     Returns
     -------
@@ -208,7 +219,7 @@ def acquire_events(
     Raises
     ------
     ValueError
-        If the transport is not of this layer's thickness, or an argument is out of range.
+        If the transport is not of this layer's thickness, the panel has no stack, or an argument is out of range.
 
     Notes
     -----
@@ -234,6 +245,11 @@ def acquire_events(
     rows, cols = (_cells(length, count, margin_mm) for length, count in zip(size_mm, fluence.shape[1:], strict=True))
     hit = hit_fraction(material, thickness_mm, incidence_deg, energy)
     tables = photon_tables(material, float(energy.max()))
+    stack = None
+    if panel is not None:
+        stack = _panel_tracer(panel, scintillator, transport, float(energy.max()), incidence_deg)
+        hit = stack_hit_fraction(stack.tracer, energy)
+        diode_keV = np.zeros((pixels.rows, pixels.cols))
     optics = _pixel_optics(scintillator, pixels, transport)
     counts = np.zeros((numba.get_num_threads(), pixels.rows, pixels.cols), dtype=np.int32)
     fates = np.zeros((counts.shape[0], FATES), dtype=np.int64)
@@ -243,10 +259,13 @@ def acquire_events(
         x_mm, y_mm = _places(bin_fluence, bin_hit, rows, cols, passage, rng)
         if x_mm.size == 0:
             continue
-        number, deposits = draw_deposits(tables, thickness_mm, bin_keV, x_mm.size, rng, incidence_deg)
-        quantum = np.repeat(np.arange(x_mm.size), number)
-        deposits[:, 0] += x_mm[quantum]
-        deposits[:, 1] += y_mm[quantum]
+        if stack is None:
+            number, deposits = draw_deposits(tables, thickness_mm, bin_keV, x_mm.size, rng, incidence_deg)
+            quantum = np.repeat(np.arange(x_mm.size), number)
+            deposits[:, 0] += x_mm[quantum]
+            deposits[:, 1] += y_mm[quantum]
+        else:
+            quantum, deposits = _draw_in_panel(stack, bin_keV, x_mm, y_mm, pixels, diode_keV, rng)
         depths = transport.depth_um.size
         depth_index = np.minimum((deposits[:, 2] / thickness_mm * depths).astype(np.int64), depths - 1)
         light = rng.poisson(scintillator.light.yield_per_keV * deposits[:, 3] * transport.collected[depth_index])
@@ -268,7 +287,58 @@ def acquire_events(
         listed = Deposits(*(np.concatenate(column) for column in zip(*(found or nothing), strict=True)))
     ended = fates.sum(axis=0)
     assert ended[IN_APERTURE] == counts.sum(dtype=np.int64)
-    return EventFrame(counts.sum(axis=0, dtype=np.int32), quanta, int(ended[BETWEEN]), int(ended[OUTSIDE]), listed)
+    photons = counts.sum(axis=0, dtype=np.int32)
+    in_diodes = None if stack is None else diode_keV
+    return EventFrame(photons, quanta, int(ended[BETWEEN]), int(ended[OUTSIDE]), listed, in_diodes)
+
+
+@dataclass(frozen=True, eq=False)
+class _PanelTracer:
+    """A panel with its layer, made ready for single quanta; which of its parts are the layer and the diode."""
+
+    tracer: StackTracer
+    in_layer: slice
+    in_diode: int
+    thickness_mm: float  # of the layer
+    fill_factor: float
+
+
+def _panel_tracer(
+    panel: Panel, scintillator: Scintillator, transport: LightTransport, highest_keV: float, incidence_deg: float
+) -> _PanelTracer:
+    if not panel.stack:
+        raise ValueError(f"energy in the diodes needs a panel with a stack, but '{panel.name}' has none")
+    layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, transport.collected)
+    slabs, in_layer, in_diode = stack_slabs(panel, layer)
+    tracer = stack_tracer(slabs, highest_keV, incidence_deg)
+    return _PanelTracer(tracer, in_layer, in_diode, scintillator.thickness_um * 1e-3, panel.photodiode.fill_factor)
+
+
+def _draw_in_panel(
+    stack: _PanelTracer,
+    energy_keV: float,
+    x_mm: FloatArray,
+    y_mm: FloatArray,
+    pixels: Pixels,
+    diode_keV: FloatArray,
+    rng: np.random.Generator,
+) -> tuple[IntArray, FloatArray]:
+    """What quanta of one energy that meet the cover at places (Q,) leave in the layer, as `draw_deposits` lists it.
+
+    Adds to ``diode_keV`` (H, W) what they leave in the diodes; depths are those of the middle of a part.
+    """
+    found = draw_stack_deposits(stack.tracer, energy_keV, x_mm.size, rng)
+    x, y = x_mm[found.quantum] + found.x_mm, y_mm[found.quantum] + found.y_mm
+    counted = rng.uniform(size=x_mm.size) < stack.fill_factor
+    own = (found.part == stack.in_diode) & counted[found.quantum]
+    col = np.floor(x[own] / pixels.pitch_mm + 0.5 * pixels.cols).astype(np.int64)
+    row = np.floor(y[own] / pixels.pitch_mm + 0.5 * pixels.rows).astype(np.int64)
+    inside = (row >= 0) & (row < pixels.rows) & (col >= 0) & (col < pixels.cols)
+    np.add.at(diode_keV, (row[inside], col[inside]), found.energy_keV[own][inside])
+    first, last = stack.in_layer.start, stack.in_layer.stop
+    lit = (found.part >= first) & (found.part < last)
+    depth_mm = (found.part[lit] - first + 0.5) * stack.thickness_mm / (last - first)
+    return found.quantum[lit], np.stack([x[lit], y[lit], depth_mm, found.energy_keV[lit]], axis=1)
 
 
 def _places(
