@@ -24,6 +24,7 @@ from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
 from .jobs.simulate import simulate_scene
 from .jobs.undo import undo_frames
+from .jobs.validate import Validation, validate_model
 from .light.layer_light import LayerLight, layer_light
 from .light.scintillator import Scintillator
 from .panel.panel import Panel
@@ -85,6 +86,7 @@ __all__ = [
     "Scintillator",
     "Spectrum",
     "Steps",
+    "Validation",
     "Vary",
     "Wanted",
     "__version__",
@@ -137,6 +139,7 @@ __all__ = [
     "study_residual",
     "undo_correction",
     "undo_frames",
+    "validate_model",
     "write_preview_png",
     "write_tiff",
 ]

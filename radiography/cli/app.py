@@ -381,6 +381,19 @@ def fit(
     )
 
 
+@app.command()
+def validate(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    table: Annotated[
+        Path | None, typer.Option("--table", metavar="FILE.toml", help="Published values; those that ship without.")
+    ] = None,
+) -> None:
+    """What the model predicts beside what was published: deviation and source of each number."""
+    from radiography.cli.validate import run_validate
+
+    run_validate(out, table)
+
+
 @app.command("list")
 def list_shipped(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],

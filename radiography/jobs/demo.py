@@ -23,7 +23,7 @@ from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
 from radiography.jobs.calibrate import describe
-from radiography.jobs.inputs import Report, check_at_least, no_report
+from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
@@ -95,10 +95,7 @@ def run_demo(
     out = Path(out)
     check_at_least("frames", frames, 2)
     check_at_least("seed", seed, 0)
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"cannot write into {out}: it is not a folder")
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {out}: the folder {out.parent} does not exist")
+    check_folder(out)
     with folder_for(out), staged(out) as folder:
         panels, curves = {}, {}
         for name in PAPER_MTF_AT_2:

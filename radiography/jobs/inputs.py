@@ -151,6 +151,20 @@ def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
 
 
+def check_folder(folder: Path) -> None:
+    """Complain before the work starts about a folder that results could not be written into.
+
+    Raises
+    ------
+    OSError
+        If it is a file, or it does not exist and neither does the folder that it would be in.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"cannot write into {folder}: it is not a folder")
+    if not folder.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {folder}: the folder {folder.parent} does not exist")
+
+
 def optional_path(path: str | Path | None) -> Path | None:
     """A path where a name is given."""
     return None if path is None else Path(path)
