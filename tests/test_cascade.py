@@ -54,5 +54,5 @@ def test_simulated_flats_have_the_predicted_noise_power(tmp_path: Path, scintill
     for low, high in ((0.1, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0), (2.0, 2.5), (2.5, 3.0), (3.0, 3.4)):
         band = (frequency > low) & (frequency < high)
         expected = np.interp(frequency[band], report.frequency_per_mm, predicted).mean()
-        # about 20 bins x 6 rows x 47 frames, each exponential: a standard error of 1.4 %; lag lowers the signal by 3 %
+        # about 20 bins x 6 rows x 47 frames, each exponential: a standard error of 1.4 %
         assert near_axis[band].mean() / expected == pytest.approx(1.0, abs=0.06), (low, high)

@@ -107,6 +107,8 @@ def _print_report(by_beam: Mapping[str, LayerReport], description: str, panel: s
     numbers("light photons per absorbed quantum", "light_per_quantum", ".0f")
     numbers("quantum efficiency of the diodes", "quantum_efficiency")
     numbers("electrons per absorbed quantum", "electrons_per_absorbed_quantum", ".1f")
+    numbers("light within the frame [%]", "light_in_frame", ".2f", 100.0)
+    numbers("charge that no trap takes [%]", "delivered_fraction", ".2f", 100.0)
     numbers("electrons per uGy", "electrons_per_uGy", ".4g")
     numbers("  of it X-rays in the diode itself [%]", "direct_signal_fraction", ".1f", 100.0)
     numbers("  energy of an X-ray in the diode [keV]", "direct_energy_per_photon_keV", ".4f")

@@ -21,9 +21,12 @@ from radiography.light.scintillator import Scintillator, glare_transfer, layer_m
 from radiography.light.transport import LightTransport
 from radiography.panel.direct_detection import LitLayer, diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
+from radiography.scene import Timing
+from radiography.study.frame_delivery import light_in_frame
 from radiography.study.pixel_charge import (
     BeamSums,
     PixelCharge,
+    crossover_uGy,
     pixel_charge,
     pixels_within_ranges,
     stack_histories,
@@ -41,7 +44,8 @@ class LayerReport:
     """A layer on a panel in one beam.
 
     Fractions and quanta are of the beam at the panel's surface: what its cover takes counts against it. Signal and
-    noise are those of a frame after offset correction, before lag; dark current, line noise, gain spread are left out.
+    noise are those of one frame of a rested panel, after offset correction: afterglow that comes too late and charge
+    in traps are missing. Noise of the dark current, non-linearity and spread of the gain are left out.
 
     Attributes
     ----------
@@ -72,15 +76,17 @@ class LayerReport:
     quantum_efficiency : float
         Of the diodes for that light. [1]
     electrons_per_absorbed_quantum : float
-        Mean charge that the light of one quantum frees. [electrons]
+        Mean charge that the light of one quantum frees within the integration. [electrons]
     electrons_per_uGy, direct_signal_fraction : float
         Signal of a pixel [electrons/uGy], and the fraction of it that X-rays free in the diode itself. [1]
     direct_energy_per_photon_keV : float
         Energy in a diode as large as its pixel for one X-ray of the beam, on average. [keV]
-    electronic_noise_electrons : float
-        Reset, amplifier and rounding to DN. [electrons rms]
+    light_in_frame, delivered_fraction : float
+        Fraction of the light that comes within the integration, and of the charge that no trap takes. [1]
+    electronic_noise_electrons, line_noise_electrons : float
+        Reset, amplifier and rounding to DN; noise that a whole row has in common. [electrons rms]
     crossover_uGy, saturation_uGy : float
-        Where electronic noise equals quantum noise in a pixel, and where its diode is full. [uGy]
+        Where electronic and line noise equal quantum noise in a pixel, and where its diode is full. [uGy]
     dose_uGy, dqe0_at_dose : (D,) float64
         DQE(0) at several doses. [uGy, 1]
     dqe0_at_dose_band : (2, D) float64
@@ -97,6 +103,9 @@ class LayerReport:
     nps_quantum, nps_light, nps_direct, nps_electronic : (F,) float64
         Noise power of the sampled frame over the squared signal: of X-ray quanta (aliased), of counting the light,
         of direct detection, with what it shares with the light, and of the electronics. [mm2]
+    line_power_mm : float
+        Noise power of the line noise over the squared signal. It lies on one line of the plane of frequencies, that of
+        zero frequency along the rows, where it is white; no other frequency and no DQE has a part of it. [mm]
     """
 
     scintillator: str
@@ -125,7 +134,10 @@ class LayerReport:
     electrons_per_uGy: float
     direct_signal_fraction: float
     direct_energy_per_photon_keV: float
+    light_in_frame: float
+    delivered_fraction: float
     electronic_noise_electrons: float
+    line_noise_electrons: float
     crossover_uGy: float
     saturation_uGy: float
     dose_uGy: FloatArray
@@ -141,6 +153,7 @@ class LayerReport:
     nps_light: FloatArray
     nps_direct: FloatArray
     nps_electronic: FloatArray
+    line_power_mm: float
 
 
 def report_layer(
@@ -149,6 +162,7 @@ def report_layer(
     spectrum: Spectrum,
     air_kerma_uGy: float,
     *,
+    timing: Timing | None = None,
     histories: int = HISTORIES,
     photons: int = PHOTONS,
     progress: Callable[[int, int], None] | None = None,
@@ -165,6 +179,8 @@ def report_layer(
         Beam at the panel, object absent, of any kerma above 0; more than one energy or a single one.
     air_kerma_uGy : float
         Kerma of a frame, that the spectrum is scaled to. [uGy]
+    timing : Timing, optional
+        Of a frame; by default that of a scene that says nothing of it.
     histories, photons, progress
         As for `layer_light`.
 
@@ -183,9 +199,10 @@ def report_layer(
     With q incident quanta and, per incident quantum of the beam, mean light L and mean square L2, a pixel of area a^2
     that turns light into electrons with chance c has signal q a^2 c L and variance q a^2 (c^2 L2 + c L) + s^2. Hence
     DQE(0) = eta A / (1 + A / n + A s^2 / (N n^2)) with N absorbed quanta, n electrons each and Swank factor A [1]_,
-    here with direct detection added to signal and variance, and its covariance with the light of the same quanta. The
-    noise power of the quanta has its own transfer, which falls less than the squared MTF [2]_, and is aliased; that of
-    light and electronics is white.
+    here with direct detection added to signal and variance, and its covariance with the light of the same quanta. Of
+    signal and noise of the charge, traps leave a fraction t to the frame: electronic noise, which comes later, counts
+    as s / t. The noise power of the quanta has its own transfer, which falls less than the squared MTF [2]_, and is
+    aliased; that of light and electronics is white.
 
     References
     ----------
@@ -204,7 +221,8 @@ def report_layer(
     light = layer_light(scintillator, energy, histories=histories, photons=photons, progress=progress)
     beam = _beam_sums(light, at_panel, at_layer)
     quantum_efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
-    charge = panel.photodiode.fill_factor * quantum_efficiency  # electrons for a light photon
+    in_frame = light_in_frame(scintillator, timing or Timing())
+    charge = panel.photodiode.fill_factor * quantum_efficiency * in_frame  # electrons for a light photon
     layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
     direct = diode_portions(panel, layer, energy, histories=stack_histories(histories)) @ at_panel
     pixel = pixel_charge(panel, beam, charge, direct)
@@ -221,6 +239,8 @@ def report_layer(
     factors = _mtf_factors(light, at_layer, spread, panel)
     direct_fraction = pixel.from_diode / pixel.signal
     mtf = _presampled_mtf(factors, direct_fraction, panel)
+    delivered, _ = pixel.delivered(np.array([air_kerma_uGy]))
+    signal = pixel.signal * float(delivered[0])
     nps = _noise_power(pixel, spread, factors.frequency_per_mm, panel, air_kerma_uGy)
     dqe = np.stack([_dqe(each, factors, spread, panel, air_kerma_uGy) for each in within])
     swank = beam.light**2 / (beam.quanta * beam.light_square)
@@ -249,11 +269,14 @@ def report_layer(
         emission_fwhm_nm=optics.fwhm_nm,
         quantum_efficiency=quantum_efficiency,
         electrons_per_absorbed_quantum=charge * beam.light / beam.quanta,
-        electrons_per_uGy=pixel.signal,
+        electrons_per_uGy=signal,
         direct_signal_fraction=direct_fraction,
         direct_energy_per_photon_keV=float(direct[1]) / panel.photodiode.fill_factor / beam.incident,
+        light_in_frame=in_frame,
+        delivered_fraction=float(delivered[0]),
         electronic_noise_electrons=float(np.sqrt(pixel.electronic_variance)),
-        crossover_uGy=pixel.electronic_variance / pixel.quantum_variance,
+        line_noise_electrons=panel.readout.line_noise_electrons,
+        crossover_uGy=crossover_uGy(pixel),
         saturation_uGy=panel.photodiode.full_well_electrons / pixel.signal,
         dose_uGy=doses[:-1],
         dqe0_at_dose=dqe0_at[0, :-1],
@@ -268,6 +291,7 @@ def report_layer(
         nps_light=nps.light,
         nps_direct=nps.direct,
         nps_electronic=nps.electronic,
+        line_power_mm=panel.pixels.pitch_mm * (panel.readout.line_noise_electrons / (signal * air_kerma_uGy)) ** 2,
     )
 
 
@@ -335,11 +359,12 @@ def _noise_power(
     # a quantum's charge in the diode is of the whole pixel, its light of the aperture
     together = _aliased(spread.noise_at, frequency, panel, (panel.pixels.aperture_mm, panel.pixels.pitch_mm))
     to_nps = panel.pixels.pitch_mm**2 / (pixel.signal**2 * air_kerma_uGy)
+    change = float(pixel.delivered(np.array([air_kerma_uGy]))[1][0])  # of a noise in the charge
     return _NoisePower(
         to_nps * (pixel.quantum_variance * folded),
         np.full(frequency.shape, to_nps * pixel.from_light),
         to_nps * (pixel.diode_variance + 2.0 * pixel.covariance * together),
-        np.full(frequency.shape, to_nps * pixel.electronic_variance / air_kerma_uGy),
+        np.full(frequency.shape, to_nps * pixel.electronic_variance / (air_kerma_uGy * change**2)),
     )
 
 

@@ -13,6 +13,7 @@ from radiography.light.layer_light import HISTORIES
 from radiography.light.scintillator import Scintillator
 from radiography.panel.direct_detection import STACK_HISTORIES, LitLayer, diode_portions
 from radiography.panel.panel import Panel, stack_extremes
+from radiography.study.frame_delivery import charge_delivered
 
 BAND_HISTORIES = 15_000  # X-rays per energy and stack of the band of DQE(0): 2 % standard error of the diode's energy
 
@@ -36,9 +37,11 @@ class PixelCharge:
     """One pixel at 1 uGy: quanta, electrons per light photon [1], charge by origin [electrons], variance [electrons2].
 
     ``covariance`` is that of light and diode. Counting the light has a variance of as many electrons squared as
-    ``from_light`` has electrons. The electronic variance is that of a frame, at any dose.
+    ``from_light`` has electrons. All of this is before the ``panel`` traps charge. The electronic variance is that of a
+    frame as it is read, at any dose.
     """
 
+    panel: Panel
     quanta: float
     electrons_per_photon: float
     from_light: float
@@ -57,6 +60,10 @@ class PixelCharge:
     def variance(self) -> float:
         """Variance but for the electronics. [electrons2]"""
         return self.quantum_variance + self.from_light + self.diode_variance + 2.0 * self.covariance
+
+    def delivered(self, dose_uGy: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Fractions of charge and of its small changes that traps leave at doses, (D,) each. [1]"""
+        return charge_delivered(self.panel, self.signal * dose_uGy)
 
 
 def pixel_charge(panel: Panel, beam: BeamSums, charge: float, direct: FloatArray) -> PixelCharge:
@@ -81,6 +88,7 @@ def pixel_charge(panel: Panel, beam: BeamSums, charge: float, direct: FloatArray
     per_keV = 1e3 / panel.photodiode.energy_per_electron_eV
     _, energy_keV, square_keV2, light_energy_keV = (area * direct).tolist()
     return PixelCharge(
+        panel=panel,
         quanta=beam.incident * area,
         electrons_per_photon=charge,
         from_light=area * charge * beam.light,
@@ -172,5 +180,13 @@ def zero_frequency_dqe(dose_uGy: FloatArray, pixel: PixelCharge) -> FloatArray:
     dqe0 : (D,) float64
         [1]
     """
-    noise = dose_uGy * pixel.variance + pixel.electronic_variance
+    noise = dose_uGy * pixel.variance + pixel.electronic_variance / pixel.delivered(dose_uGy)[1] ** 2
     return np.asarray((dose_uGy * pixel.signal) ** 2 / (dose_uGy * pixel.quanta * noise))
+
+
+def crossover_uGy(pixel: PixelCharge) -> float:
+    """Dose at which electronic and line noise of a pixel equal what traps leave of the quantum noise. [uGy]"""
+    dose, read = 1.0, pixel.electronic_variance + pixel.panel.readout.line_noise_electrons**2
+    for _ in range(20):  # the trapped fraction hardly depends on the dose, if at all
+        dose = read / (pixel.quantum_variance * float(pixel.delivered(np.array([dose]))[1][0]) ** 2)
+    return dose
