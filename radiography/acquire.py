@@ -36,7 +36,7 @@ from radiography.panel.panel import (
 )
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
-from radiography.panel.trapping import steady_trapped_charge, trap_charge
+from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
 from radiography.scene import Scene, relative_exposures, scene_materials, scene_phantom
@@ -340,8 +340,9 @@ def acquire_frame(
     )
     # Lag: traps take some of the charge and release some of earlier frames'.
     trapped = state.trapped if state else _traps_in_the_dark(acquisition)
+    times = FrameTimes(timing.integration_time_s, timing.exposure_time_s)
     electrons, trapped = trap_charge(
-        electrons, trapped, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor
+        electrons, trapped, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor, times=times
     )
     # Amplifiers and ADC: electronic noise, offset, whole numbers.
     raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
@@ -470,4 +471,7 @@ def _traps_in_the_dark(acquisition: Acquisition) -> Array:
     """Charge in each population of traps after many dark frames, (T, H, W). [electrons]"""
     panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
     charge = dark_charge(panel.photodiode, maps.dark_electrons_per_s, timing.integration_time_s, maps.nonlinearity)
-    return steady_trapped_charge(charge, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor)
+    times = FrameTimes(timing.integration_time_s, timing.exposure_time_s)
+    return steady_trapped_charge(
+        charge, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor, times=times
+    )

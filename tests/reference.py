@@ -129,17 +129,28 @@ def light_by_frame(
     return emitted
 
 
-def charge_by_frame(charges: Sequence[float], terms: Sequence[tuple[float, float]], interval_s: float) -> FloatArray:
-    """Charge that each frame delivers: at once, and what traps release between one frame and the next."""
+def charge_by_frame(
+    charges: Sequence[float],
+    terms: Sequence[tuple[float, float]],
+    interval_s: float,
+    integration_s: float | None = None,
+    exposure_s: float = 0.0,
+) -> FloatArray:
+    """Charge that each frame delivers: at once, and what traps release up to its readout since the one before.
+
+    Each exposure is cut into a thousand short ones; what one of them leaves in the traps is followed in real time.
+    """
+    integration_s = interval_s if integration_s is None else integration_s
     delivered = np.zeros(len(charges))
-    for frame in range(len(charges)):
-        for caught in range(frame + 1):
-            age = frame - caught
-            for fraction, time_s in terms:
-                if age > 0:
-                    released = math.exp(-(age - 1) * interval_s / time_s) - math.exp(-age * interval_s / time_s)
-                    delivered[frame] += charges[caught] * fraction * released
-        delivered[frame] += charges[frame] * (1.0 - sum(fraction for fraction, _ in terms))
+    pulses_s = [0.0] if exposure_s == 0 else [(n + 0.5) / 1000 * exposure_s for n in range(1000)]
+    for exposed, charge in enumerate(charges):
+        for fraction, time_s in terms:
+            left = [1.0]  # of what traps caught, before the exposed frame and at every readout from then on
+            for frame in range(exposed, len(charges)):
+                since_s = [(frame - exposed) * interval_s + integration_s - pulse_s for pulse_s in pulses_s]
+                left.append(sum(math.exp(-each / time_s) for each in since_s) / len(since_s))
+            delivered[exposed:] += charge * fraction * -np.diff(left)
+        delivered[exposed] += charge * (1.0 - sum(fraction for fraction, _ in terms))
     return delivered
 
 

@@ -87,7 +87,8 @@ def test_all_effects_together(tmp_path: Path) -> None:
         rig,
         doses=ALL_DOSES,
         dark_times_s=(0.05, 0.1, 0.5),
-        lag=[[0.0] * 4 + [strength] * 30 + [0.0] * 60 for strength in (0.15, 1.5, 7.0)],
+        # 30 s after the beam, longer than the slowest traps (25 s) take
+        lag=[[0.0] * 4 + [strength] * 40 + [0.0] * 150 for strength in (0.15, 1.5, 7.0)],
         check=stack_of(rig, [5.0] * 16, 31),
         distance_mm=60.0,
     )

@@ -7,7 +7,9 @@ real time; dt is the time since the previous frame, kappa_n = exp(-dt / tau_n):
     S_n <- S_n kappa_n + f_n x                            what is held afterwards
 
 The correction solves the first line for x and does the same second line. This is the recursion of [1]_ written in
-charge, so that nothing has to be rescaled when the frame interval changes. Nothing is clamped: after the beam is off
+charge, so that nothing has to be rescaled when the frame interval changes. The fractions f_n are what is still trapped
+when a frame is read: they hold for the time from exposure to readout at which they were learned, since traps already
+release within a frame, and so for one mode of the panel. Nothing is clamped: after the beam is off
 noise makes half of the values negative, and cutting there leaves a mean of +0.4 sigma.
 
 References

@@ -195,8 +195,8 @@ def claim(studies: Sequence[ResidualStudy], exposure: str) -> str:
 def _assumptions(panel: Panel, layers: Sequence[Scintillator]) -> list[str]:
     """What the study takes for granted, one sentence each."""
     told = [
-        "each frame's charge is caught by the same fractions at any frame rate; a panel's are measured at one rate "
-        "(the shipped panels': 5 frames/s), so far from it panel lag is an extrapolation",
+        "traps catch the same fractions of the charge at any frame rate and release it in real time; a panel's are "
+        "measured at one rate (the shipped panels': 5 frames/s), so lag faster than such a frame is an extrapolation",
         "the integration fills the frame",
     ]
     if panel.lag_exposure is not None:

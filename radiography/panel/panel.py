@@ -23,7 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 # Pixels whose drawn non-linearity departs from the mean by more spreads than this are put at this limit.  # chosen
 NONLINEARITY_SPREADS = 5.0
 LAGGING_FACTOR = 10.0  # assumed: a lagging defect traps as many times the charge that its panel's pixels trap
-LARGEST_TRAPPED = 0.8  # assumed: whatever its defect, a pixel traps no more of a frame's charge; E2597 asks for > 2 %
+LARGEST_TRAPPED = 0.85  # assumed: whatever its defect, a pixel traps no more of a frame's charge; E2597 asks for > 2 %
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -125,7 +125,7 @@ class StackSlab:
 
 @dataclass(frozen=True, config=STRICT)
 class LagTerm:
-    """One population of traps: fraction of a frame's charge that is trapped [1] and release time constant [s]."""
+    """One population of traps: fraction of the charge that it catches as it is freed [1], and time of release [s]."""
 
     fraction: FractionBelowOne
     time_s: Positive
@@ -268,8 +268,9 @@ class Panel:
     def saturation_dn(self) -> float:
         """Raw value from which a pixel may be saturated: full well less lag, on the offset, or the end of the ADC. [DN]
 
-        Five spreads of offset, noise and non-linearity below the nominal place, so that every full pixel reaches it;
-        lagging and non-linear defects may not.
+        The lag is that of a frame that is read at once; later readouts deliver more. Five spreads of offset, noise and
+        non-linearity below the nominal place, so that every full pixel reaches it; lagging and non-linear defects may
+        not.
         """
         uniformity = self.uniformity
         held = 1.0 - (uniformity.nonlinearity + NONLINEARITY_SPREADS * uniformity.nonlinearity_spread)

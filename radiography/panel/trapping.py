@@ -1,12 +1,15 @@
 """Panel lag: charge that traps in the a-Si diodes take from a frame and release into later ones.
 
-Each population of traps takes a fraction of a frame's charge and releases what it holds exponentially in real time; no
-charge is lost. This is the multi-exponential model of flat-panel lag [1]_, followed by the charge in the traps. The
-trapped fractions may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change of gain) and afterglow
-of the scintillator are other effects.
+Each population of traps takes a fraction of the charge as it is freed and releases what it holds exponentially in real
+time; no charge is lost. This is the multi-exponential model of flat-panel lag [1]_, followed by the charge in the
+traps. The trapped fractions may depend on the charge of the frame [2]_ and on the pixel. Ghosting (a change of gain)
+and afterglow of the scintillator are other effects.
 
-A trapped fraction is that of one frame's charge, taken when the frame is read, however long the frame is: this is
-assumed, since the fractions of a panel are measured at one frame rate.
+A frame misses what is still trapped when it is read. Of a fraction f caught at once, with a time constant tau, that is
+f exp(-t / tau) of charge freed a time t before the readout; of an exposure that lasts a time d from the start of an
+integration T on it is f (tau / d) (exp(-(T - d) / tau) - exp(-T / tau)). So the trapped fraction of a frame follows
+from its times, one set of f serves any frame rate, and five frames of 0.2 s deliver what one of 1 s does. Dark current
+and afterglow, which come all through the integration, count with the exposure: they are small.
 
 References
 ----------
@@ -46,6 +49,49 @@ class Traps(NamedTuple):
     charge_factor: FloatArray
 
 
+class FrameTimes(NamedTuple):
+    """Time from the start of a frame's exposure to its readout, and how long the exposure lasts; None if short. [s]"""
+
+    integration_s: float
+    exposure_s: float | None = None
+
+
+def trapped_fractions(terms: Sequence[LagTerm], times: FrameTimes) -> FloatArray:
+    """Fraction of a frame's charge that each population of traps still holds when the frame is read.
+
+    Parameters
+    ----------
+    terms : sequence of LagTerm
+        T populations.
+    times : FrameTimes
+        Of the frame.
+
+    Returns
+    -------
+    fraction : (T,) float64
+        [1]
+
+    Raises
+    ------
+    ValueError
+        If the integration is not positive, or the exposure is not within it.
+    """
+    integration_s, exposure_s = times
+    if not (math.isfinite(integration_s) and integration_s > 0):
+        raise ValueError(f"the integration time must be positive, got {integration_s:g} s")
+    if exposure_s is not None and not 0 < exposure_s <= integration_s:
+        raise ValueError(
+            f"the exposure must last above 0 and at most the integration time ({integration_s:g} s), "
+            f"got {exposure_s:g} s"
+        )
+    fraction = np.array([term.fraction for term in terms], dtype=np.float64)
+    time_s = np.array([term.time_s for term in terms], dtype=np.float64)
+    if exposure_s is None:
+        return np.asarray(fraction * np.exp(-integration_s / time_s))
+    left = np.exp(-(integration_s - exposure_s) / time_s) * -np.expm1(-exposure_s / time_s) * time_s / exposure_s
+    return np.asarray(fraction * left)
+
+
 def trap_charge(
     electrons: Array,
     trapped: Array | None,
@@ -53,6 +99,8 @@ def trap_charge(
     frame_interval_s: float,
     exposure: LagExposure | None = None,
     lag_factor: Array | None = None,
+    *,
+    times: FrameTimes | None = None,
 ) -> tuple[Array, Array]:
     """Charge that a frame delivers when part of it is trapped and earlier charge is released.
 
@@ -65,11 +113,13 @@ def trap_charge(
     terms : sequence of LagTerm
         Trapped fraction and time constant of each population.
     frame_interval_s : float
-        Time since the previous frame. [s]
+        Time from the previous readout to this one. [s]
     exposure : LagExposure, or None
         Factor on the fractions against this frame's charge; None for fractions that hold at any charge.
     lag_factor : (H, W) float32, or None
         Factor on the fractions of each pixel; None for equal pixels. [1]
+    times : FrameTimes, or None
+        When this frame was exposed; None for a short exposure a whole interval before the readout.
 
     Returns
     -------
@@ -91,7 +141,7 @@ def trap_charge(
     if not terms:
         return electrons.copy(), np.empty(shape, dtype=np.float32)
     traps = Traps(
-        trapped_fraction=np.array([term.fraction for term in terms]),
+        trapped_fraction=trapped_fractions(terms, times or FrameTimes(frame_interval_s)),
         retained_fraction=np.array([math.exp(-frame_interval_s / term.time_s) for term in terms]),
         log_charge=np.zeros(0) if exposure is None else np.log(exposure.charge_electrons),
         charge_factor=np.zeros(0) if exposure is None else np.array(exposure.factor),
@@ -109,6 +159,8 @@ def steady_trapped_charge(
     frame_interval_s: float,
     exposure: LagExposure | None = None,
     lag_factor: Array | None = None,
+    *,
+    times: FrameTimes | None = None,
 ) -> Array:
     """Charge in the traps after so many equal frames that as much is released as is trapped.
 
@@ -116,7 +168,7 @@ def steady_trapped_charge(
     ----------
     electrons : (H, W) float32
         Charge generated in each frame. [electrons]
-    terms, frame_interval_s, exposure, lag_factor
+    terms, frame_interval_s, exposure, lag_factor, times
         As for `trap_charge`.
 
     Returns
@@ -129,8 +181,9 @@ def steady_trapped_charge(
         effective *= lag_exposure_factor(exposure, effective).astype(np.float32)
     if lag_factor is not None:
         effective *= lag_factor
-    fractions = [-term.fraction / np.expm1(-frame_interval_s / term.time_s) for term in terms]
-    return np.asarray(fractions, dtype=np.float32)[:, None, None] * effective
+    caught = trapped_fractions(terms, times or FrameTimes(frame_interval_s))
+    kept = -np.expm1([-frame_interval_s / term.time_s for term in terms])  # fraction of a store that a frame releases
+    return np.asarray(caught / kept, dtype=np.float32)[:, None, None] * effective
 
 
 @njit(inline="always")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from radiography.light.decay import emit_light
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel, lag_exposure_factor
+from radiography.panel.trapping import FrameTimes, trapped_fractions
 from radiography.scene import Timing
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,7 +38,7 @@ def light_in_frame(scintillator: Scintillator, timing: Timing) -> float:
     return float(emit_light(one, None, scintillator, *times_s)[0][0, 0])
 
 
-def charge_delivered(panel: Panel, electrons: FloatArray) -> tuple[FloatArray, FloatArray]:
+def charge_delivered(panel: Panel, electrons: FloatArray, timing: Timing) -> tuple[FloatArray, FloatArray]:
     """Fraction of a frame's charge that the traps of the diodes leave to it, and of a small change of that charge.
 
     The two differ where the trapped fractions depend on the charge: a frame of x electrons delivers
@@ -49,13 +50,15 @@ def charge_delivered(panel: Panel, electrons: FloatArray) -> tuple[FloatArray, F
         With its lag; empty traps hold nothing of earlier frames.
     electrons : (D,) float64
         Charge that frames free, above 0. [electrons]
+    timing : Timing
+        Of a frame.
 
     Returns
     -------
     mean, change : (D,) float64
         Delivered fraction of the charge [1], and of its small changes, such as noise. [1]
     """
-    trapped = sum(term.fraction for term in panel.lag)
+    trapped = float(trapped_fractions(panel.lag, FrameTimes(timing.integration_time_s, timing.exposure_time_s)).sum())
     factor, slope = np.ones_like(electrons), np.zeros_like(electrons)
     if panel.lag_exposure is not None:
         factor = lag_exposure_factor(panel.lag_exposure, electrons)

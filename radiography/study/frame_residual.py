@@ -4,9 +4,9 @@ A noiseless pixel goes through the stages that make frames, `emit_light` and `tr
 time and together: exposed frames, then a dark one. This is the test of the paper's claim that a decay of 44.6 ns
 instead of about 1 us makes a detector ideal for dynamic imaging [1]_.
 
-The integration is taken to fill the frame. The panel's trapped fractions are taken to hold at any frame rate: a part of
-each frame's charge is trapped when it is read, however long the frame is. Those of the shipped panel were fitted at
-5 frames/s, so at other rates this is an assumption.
+The integration is taken to fill the frame. Traps catch charge as it is freed and release it in real time, so that what
+a frame misses depends on its length; the terms of the shipped panel were fitted at 5 frames/s, and what is faster than
+such a frame is an extrapolation.
 
 References
 ----------
@@ -25,7 +25,7 @@ import numpy.typing as npt
 from radiography.light.decay import emit_light, lasting_prompt_light
 from radiography.light.scintillator import DecayComponent, Scintillator, effective_decay_ns
 from radiography.panel.panel import Panel
-from radiography.panel.trapping import trap_charge
+from radiography.panel.trapping import FrameTimes, trap_charge
 
 EXPOSED_FRACTION = (
     0.1  # chosen: exposed frames at a tenth of the full well; matters only where lag depends on the exposure
@@ -149,7 +149,8 @@ def _residual(
         return emit_light(light, glow, scintillator, interval_s, interval_s, exposure_time_s)
 
     def deliver(charge: Array, traps: Array | None) -> tuple[Array, Array]:
-        return trap_charge(charge, traps, panel.lag, interval_s, panel.lag_exposure)
+        times = FrameTimes(interval_s, exposure_time_s)
+        return trap_charge(charge, traps, panel.lag, interval_s, panel.lag_exposure, times=times)
 
     exposed = np.full((1, 1), EXPOSED_FRACTION * panel.photodiode.full_well_electrons, dtype=np.float32)
     glow: tuple[Array, ...] | None = None

@@ -221,11 +221,12 @@ def report_layer(
     light = layer_light(scintillator, energy, histories=histories, photons=photons, progress=progress)
     beam = _beam_sums(light, at_panel, at_layer)
     quantum_efficiency = emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission)
-    in_frame = light_in_frame(scintillator, timing or Timing())
+    timing = timing or Timing()
+    in_frame = light_in_frame(scintillator, timing)
     charge = panel.photodiode.fill_factor * quantum_efficiency * in_frame  # electrons for a light photon
     layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
     direct = diode_portions(panel, layer, energy, histories=stack_histories(histories)) @ at_panel
-    pixel = pixel_charge(panel, beam, charge, direct)
+    pixel = pixel_charge(panel, timing, beam, charge, direct)
     optics = _optics(scintillator, light, at_layer)
 
     doses = np.append(DOSES_UGY, air_kerma_uGy)

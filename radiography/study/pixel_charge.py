@@ -13,6 +13,7 @@ from radiography.light.layer_light import HISTORIES
 from radiography.light.scintillator import Scintillator
 from radiography.panel.direct_detection import STACK_HISTORIES, LitLayer, diode_portions
 from radiography.panel.panel import Panel, stack_extremes
+from radiography.scene import Timing
 from radiography.study.frame_delivery import charge_delivered
 
 BAND_HISTORIES = 15_000  # X-rays per energy and stack of the band of DQE(0): 2 % standard error of the diode's energy
@@ -42,6 +43,7 @@ class PixelCharge:
     """
 
     panel: Panel
+    timing: Timing
     quanta: float
     electrons_per_photon: float
     from_light: float
@@ -63,16 +65,18 @@ class PixelCharge:
 
     def delivered(self, dose_uGy: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Fractions of charge and of its small changes that traps leave at doses, (D,) each. [1]"""
-        return charge_delivered(self.panel, self.signal * dose_uGy)
+        return charge_delivered(self.panel, self.signal * dose_uGy, self.timing)
 
 
-def pixel_charge(panel: Panel, beam: BeamSums, charge: float, direct: FloatArray) -> PixelCharge:
+def pixel_charge(panel: Panel, timing: Timing, beam: BeamSums, charge: float, direct: FloatArray) -> PixelCharge:
     """Charge of a pixel in a beam.
 
     Parameters
     ----------
     panel : Panel
         Pixels, photodiode and electronic noise.
+    timing : Timing
+        Of a frame, that traps catch charge in.
     beam : BeamSums
         What the beam gives the layer.
     charge : float
@@ -89,6 +93,7 @@ def pixel_charge(panel: Panel, beam: BeamSums, charge: float, direct: FloatArray
     _, energy_keV, square_keV2, light_energy_keV = (area * direct).tolist()
     return PixelCharge(
         panel=panel,
+        timing=timing,
         quanta=beam.incident * area,
         electrons_per_photon=charge,
         from_light=area * charge * beam.light,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.lag.model import LagModel
 from calibration.lag.sequence import StepCurve
 
-# Of the shipped panel: 3 % in the first frame at 0.2 s per frame, then 0.7, 0.4, 0.3 %
+# Four populations at one frame time: 3 % in the first frame at 0.2 s per frame, then 0.7, 0.4, 0.3 %
 TIME_S = np.array([0.080, 0.286, 1.75, 9.4])
 FRACTION = np.array([0.022, 0.005, 0.0022, 0.0006])
 LEVELS_DN = np.array([1000.0, 5000.0, 15000.0, 45000.0])

@@ -258,7 +258,7 @@ def test_lagging_pixels_trap_no_more_than_the_limit_at_any_charge(small_panel):
     table = LagExposure((1e4, 1e6), (4.0, 1.0))
     uniformity = replace(small_panel.uniformity, lagging_fraction=0.01)
     maps = draw_panel_maps(replace(small_panel, uniformity=uniformity, lag_exposure=table))
-    assert maps.lag_factor.max() == pytest.approx(LARGEST_TRAPPED / (4.0 * 0.0298), rel=1e-6)
+    assert maps.lag_factor.max() == pytest.approx(LARGEST_TRAPPED / (4.0 * 0.0809), rel=1e-6)
 
 
 def test_shielded_columns_do_not_respond_and_keep_all_else(small_panel):

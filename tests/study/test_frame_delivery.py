@@ -41,6 +41,10 @@ name = "paper_70kV"
 air_kerma_uGy = {kerma}
 [geometry]
 source_to_detector_mm = 20000.0
+[timing]
+integration_time_s = 0.06
+frame_interval_s = 5.0
+exposure_time_s = 0.01
 """
 PITCH_MM = 0.139
 PAIRS = 40
@@ -110,14 +114,14 @@ def test_a_rested_layer_keeps_what_glows_on_for_later_frames(csi, film) -> None:
 
 
 def test_a_panel_without_traps_delivers_everything(small_panel: Panel) -> None:
-    mean, change = charge_delivered(replace(small_panel, lag=()), np.array([1e3, 1e6]))
+    mean, change = charge_delivered(replace(small_panel, lag=()), np.array([1e3, 1e6]), Timing())
     assert (mean == 1.0).all() and (change == 1.0).all()
 
 
 def test_traps_that_depend_on_the_charge_take_what_frames_lose(small_panel: Panel) -> None:
     panel = replace(small_panel, lag_exposure=LagExposure((1e4, 1e5, 1e6), (1.6, 1.0, 0.75)))
     charge = np.array([2e3, 3e4, 3e5, 5e6])
-    mean, change = charge_delivered(panel, charge)
+    mean, change = charge_delivered(panel, charge, Timing(integration_time_s=0.2, frame_interval_s=0.2))
     near = np.stack([charge, charge * 1.01]).astype(np.float32)
     delivered, _ = trap_charge(near, None, panel.lag, 0.2, panel.lag_exposure)
     assert mean == pytest.approx(delivered[0] / charge, rel=1e-6)

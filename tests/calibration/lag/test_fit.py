@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from calibration.lag.fit import LagEstimate, StepSequence, estimate_lag, fit_lag
 from calibration.lag.model import LagModel, subtract_lag
+from calibration.lag.sequence import StepCurve
 from radiography.light.decay import emit_light
-from radiography.panel.panel import LagTerm
-from radiography.panel.trapping import trap_charge
+from radiography.panel.panel import LagTerm, Panel
+from radiography.panel.trapping import FrameTimes, trap_charge, trapped_fractions
 from tests.calibration.lag_truth import (
     FACTORS,
     FRACTION,
@@ -135,6 +136,32 @@ def test_frames_of_the_forward_model_are_corrected(small_panel) -> None:  # type
         found.append(signal.mean())
     assert abs(found[100]) / 20000 < 5e-4 and abs(found[149]) / 20000 < 5e-5
     assert abs(np.array(found[:100]) / 20000 - 1).max() < 5e-4
+
+
+@pytest.mark.parametrize(("integration_s", "exposure_s"), [(0.2, None), (0.15, 0.05), (0.2, 0.2)])
+def test_the_shipped_panel_is_learned_as_it_is(
+    small_panel: Panel, integration_s: float, exposure_s: float | None
+) -> None:
+    # what a panel traps by the time it is read, and how long: from the mean of frames, 0.08 DN of noise
+    rng, stores, signal_dn = np.random.default_rng(3), None, []
+    charge_dn = step(5, 200, 300)
+    for charge in charge_dn:
+        frame = np.full((1, 1), charge, np.float32)
+        times = FrameTimes(integration_s, exposure_s)
+        delivered_dn, stores = trap_charge(frame, stores, small_panel.lag, 0.2, times=times)
+        signal_dn.append(float(delivered_dn[0, 0]))
+    noisy_dn = np.array(signal_dn) + rng.normal(0, 0.08, charge_dn.size)
+    curve = StepCurve(
+        "step", np.full(charge_dn.size, 0.2), noisy_dn, charge_dn > 0, 0.08, noisy_dn[204], 64, 0, None, 0, 5.0
+    )
+    model = fit_lag([curve], 64)
+    time_s = np.array([term.time_s for term in small_panel.lag])
+    fraction = trapped_fractions(small_panel.lag, FrameTimes(integration_s, exposure_s))
+    assert model.time_s.size == 2
+    assert (np.abs(model.time_s - time_s) < 4 * model.time_error_s).all()
+    assert (np.abs(model.fraction[0] - fraction) < 4 * model.fraction_error[0]).all()
+    assert model.time_s == pytest.approx(time_s, rel=0.01) and model.fraction[0] == pytest.approx(fraction, rel=0.01)
+    assert abs(model.curves[0].residual["frame 50"].value) < 5e-5
 
 
 def test_quoted_lag_is_that_of_the_truth() -> None:
