@@ -20,6 +20,7 @@ from radiography.beam.attenuation import Material, material
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.dose_history import DoseScale, age_gain, diode_gain, layer_gain, remembers
 from radiography.light.decay import emit_light
 from radiography.light.layer_light import BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light.scintillator import Scintillator, layer_material
@@ -136,10 +137,13 @@ class PanelState:
         Charge in each population of traps. [electrons]
     afterglow : tuple of (H, W) float32
         Light still to come, of each component that outlasts a frame, in the order of `emit_light`. [1]
+    gain_change : (G, H, W) float32, or None
+        Gain that exposures have added, in the order of `age_gain`; None where none does or all has rested. [1]
     """
 
     trapped: Array
     afterglow: tuple[Array, ...]
+    gain_change: Array | None = None
 
 
 def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], None] | None = None) -> Acquisition:
@@ -317,6 +321,15 @@ def acquire_frame(
         light += exposure.spread_light
         direct_keV = draw_diode_energy(exposure.diode_means, exposure.light_square, noise, rng)
         del noise
+    # Dose history: earlier exposures have changed the yield of the layer and the sensitivity of the diodes.
+    response, change = maps.response, state.gain_change if state else None
+    if change is not None:
+        light *= layer_gain(acquisition.scintillator, change)
+        response = response * diode_gain(acquisition.scintillator, change)
+    if remembers(acquisition.scintillator, panel):
+        burning = None if exposure is None else exposure.spread_light
+        scale = dose_scale(acquisition)
+        change = age_gain(acquisition.scintillator, panel, change, burning, scale, timing.frame_interval_s)
     # Light in time: the afterglow of earlier frames comes in, this frame's goes to the next.
     light, afterglow = emit_light(
         light,
@@ -332,7 +345,7 @@ def acquire_frame(
         direct_keV,
         panel.photodiode,
         quantum_efficiency=acquisition.quantum_efficiency,
-        response=maps.response,
+        response=response,
         dark_electrons_per_s=maps.dark_electrons_per_s,
         integration_time_s=timing.integration_time_s,
         rng=rng,
@@ -346,7 +359,7 @@ def acquire_frame(
     )
     # Amplifiers and ADC: electronic noise, offset, whole numbers.
     raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
-    return raw_dn, PanelState(trapped=trapped, afterglow=afterglow)
+    return raw_dn, PanelState(trapped=trapped, afterglow=afterglow, gain_change=change)
 
 
 def acquire_sequence(
@@ -406,6 +419,14 @@ def mean_electrons(acquisition: Acquisition) -> float:
     diode = acquisition.panel.photodiode
     direct = acquisition.coated_diode_weights[1].sum() * 1000.0 / diode.energy_per_electron_eV
     return float(photons * diode.fill_factor * acquisition.quantum_efficiency + direct)
+
+
+def dose_scale(acquisition: Acquisition) -> DoseScale:
+    """What the light of a pixel means as a dose and as charge."""
+    samples, kerma_uGy = acquisition.scene.sampling.samples_per_pixel**2, acquisition.scene.beam.air_kerma_uGy
+    open_field = float(acquisition.layer_weights[1].sum()) * samples
+    electrons_per_photon = acquisition.panel.photodiode.fill_factor * acquisition.quantum_efficiency
+    return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
 
 
 def _geometry(panel: Panel, scene: Scene) -> Geometry:

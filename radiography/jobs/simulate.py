@@ -20,11 +20,13 @@ from radiography.acquire import (
     Acquisition,
     Exposure,
     acquire_sequence,
+    dose_scale,
     expose,
     plan_acquisition,
 )
 from radiography.beam.spectrum import mean_energy_keV
 from radiography.config import load_scene, scene_folder
+from radiography.dose_history import dose_terms, gains_of_sequence, remembers
 from radiography.files.frames import write_tiff
 from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
 from radiography.panel.panel import shielded_columns
@@ -183,6 +185,8 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
     """
     scene, spectrum = acquisition.scene, acquisition.spectrum
     dark = scene.beam.air_kerma_uGy == 0
+    layer, panel = acquisition.scintillator, acquisition.panel
+    remembered = {name: terms for name, terms in dose_terms(layer, panel).items() if terms}
     beam_on = ((not dark) and on for on in beam_pattern(scene.sequence, frames))
     return {
         "kind": "raw",
@@ -194,6 +198,7 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
         "mean_energy_keV": None if dark else mean_energy_keV(spectrum),
         "seed": seed,
         "frames": frames,
+        **({"dose_history": remembered} if remembered else {}),
     }
 
 
@@ -240,5 +245,10 @@ def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None
         planes["quanta"] = exposure.quanta.reshape(shape).sum(axis=(1, 3))
         planes["light"] = exposure.light.reshape(shape).sum(axis=(1, 3))
         planes["light_spread"] = exposure.spread_light
+    layer, panel, interval_s = acquisition.scintillator, acquisition.panel, acquisition.scene.timing.frame_interval_s
+    if remembers(layer, panel):
+        light = None if exposure is None else exposure.spread_light
+        gain, means = gains_of_sequence(layer, panel, light, dose_scale(acquisition), interval_s, pattern)
+        planes["gain_of_last_frame"], planes["mean_gain"] = gain, means
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **planes)

@@ -86,6 +86,18 @@ class AfterglowComponent:
 
 
 @dataclass(frozen=True, config=STRICT)
+class BrightBurn:
+    """One term of the light that irradiation adds: rise per air kerma at the layer, and its limit [1/Gy, 1], decay. [s]
+
+    Relative to the light of a rested layer.
+    """
+
+    gain_per_Gy: Positive
+    largest_gain: Positive
+    time_s: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
 class Scintillator:
     """A scintillating layer; see the TOML files in ``data/scintillators`` for each number's source."""
 
@@ -99,6 +111,7 @@ class Scintillator:
     spread: Spread | None = None
     glare: Glare | None = None
     afterglow: tuple[AfterglowComponent, ...] = ()
+    bright_burn: tuple[BrightBurn, ...] = ()
 
     def __post_init__(self) -> None:
         filled = sum(part.volume_fraction for part in self.parts)

@@ -154,6 +154,18 @@ class LagExposure:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Ghosting:
+    """One term of the sensitivity that filled traps add: rise per full well of charge, and its limit [1, 1], decay. [s]
+
+    Relative to the sensitivity of a rested diode.
+    """
+
+    gain_per_full_well: Positive
+    largest_gain: Positive
+    time_s: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
 class Readout:
     """Charge amplifiers and ADC: noise [electrons rms], conversion [electrons/DN], offset [DN], bits, column groups.
 
@@ -221,6 +233,7 @@ class Panel:
     uniformity: Uniformity
     lag_exposure: LagExposure | None = None
     stack: tuple[StackSlab, ...] = ()
+    ghosting: tuple[Ghosting, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_stack()
