@@ -169,7 +169,8 @@ class Ghosting:
 class Readout:
     """Charge amplifiers and ADC: noise [electrons rms], conversion [electrons/DN], offset [DN], bits, column groups.
 
-    ``gain_mode`` names the setting of the amplifiers that these numbers are for.
+    Line noise is common to a row, column noise to a column of one frame; flicker noise wanders down each column with a
+    power of 1/f, its rms that of a pixel. ``gain_mode`` names the setting of the amplifiers that these numbers are for.
     """
 
     reset_noise_electrons: NotNegative
@@ -181,6 +182,8 @@ class Readout:
     bits: Annotated[int, Field(ge=8, le=16)]
     columns_per_amplifier: Annotated[int, Field(ge=1)]
     gain_mode: str = "standard"
+    column_noise_electrons: NotNegative = 0.0
+    flicker_noise_electrons: NotNegative = 0.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -291,7 +294,9 @@ class Panel:
         factor = 1.0 if self.lag_exposure is None else float(lag_exposure_factor(self.lag_exposure, full))
         delivered = full * (1.0 - factor * sum(term.fraction for term in self.lag))
         readout = self.readout
-        noise_dn = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons) / readout.electrons_per_dn
+        of_lines = np.hypot(readout.column_noise_electrons, readout.flicker_noise_electrons)
+        of_pixel = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons)
+        noise_dn = np.hypot(of_pixel, of_lines) / readout.electrons_per_dn
         margin_dn = 5.0 * float(np.hypot(np.sqrt(2.0) * readout.offset_spread_dn, noise_dn))
         full_dn = readout.offset_dn + delivered / readout.electrons_per_dn - margin_dn
         return float(min(np.floor(full_dn), 2**readout.bits - 1))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from radiography.noise import standard_normal
+from radiography.panel.data_lines import data_line_noise
 from radiography.panel.panel import Readout
 
 Array = npt.NDArray[np.float32]
@@ -29,8 +30,9 @@ def digitise(
     """Raw frame that the ADC delivers.
 
     Reset (kTC) and amplifier noise are independent in every pixel; line noise is one draw for a whole row, as all its
-    pixels are read at once. Noise is added after the light has spread, so it is white. What lies outside the range of
-    the ADC sticks to its ends: that is physics, and the chain behind flags it.
+    pixels are read at once; data lines add theirs where a panel has it. Noise is added after the light has spread, so
+    that of pixels is white. What lies outside the range of the ADC sticks to its ends: that is physics, and the chain
+    behind flags it.
 
     Parameters
     ----------
@@ -64,6 +66,8 @@ def digitise(
     line_dn = rng.normal(0.0, readout.line_noise_electrons / readout.electrons_per_dn, rows)
     deviates = standard_normal(rows, cols, rng)
     pixel_noise_electrons = float(np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons))
+    if readout.column_noise_electrons > 0 or readout.flicker_noise_electrons > 0:
+        electrons = electrons + data_line_noise(rows, cols, readout, rng)
     conversion = DigitalConversion(
         dn_per_electron=1.0 / readout.electrons_per_dn,
         pixel_noise_dn=pixel_noise_electrons / readout.electrons_per_dn,

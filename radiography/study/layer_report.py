@@ -45,7 +45,7 @@ class LayerReport:
 
     Fractions and quanta are of the beam at the panel's surface: what its cover takes counts against it. Signal and
     noise are those of one frame of a rested panel, after offset correction: afterglow that comes too late and charge
-    in traps are missing. Noise of the dark current, non-linearity and spread of the gain are left out.
+    in traps are missing. Noise of dark current and data lines, non-linearity and spread of the gain are left out.
 
     Attributes
     ----------
