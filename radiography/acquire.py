@@ -40,6 +40,7 @@ from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
+from radiography.projection.spot_image import load_spot_image
 from radiography.scene import Scene, relative_exposures, scene_materials, scene_phantom
 
 BIN_KEV = 1.0  # width of the energy bins of a spectrum
@@ -198,7 +199,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         panel=panel,
         scintillator=scintillator,
         beam=beam,
-        geometry=_geometry(panel, scene),
+        geometry=_geometry(panel, scene, folder),
         phantom=phantom,
         materials=materials,
         spectrum=spectrum,
@@ -429,9 +430,12 @@ def dose_scale(acquisition: Acquisition) -> DoseScale:
     return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
 
 
-def _geometry(panel: Panel, scene: Scene) -> Geometry:
+def _geometry(panel: Panel, scene: Scene, folder: Path) -> Geometry:
     """Source, focal spot and pixels."""
     pixels, setup = panel.pixels, scene.geometry
+    image = None
+    if setup.focal_spot_image is not None and setup.focal_spot_pitch_mm is not None:
+        image = load_spot_image(folder / setup.focal_spot_image, setup.focal_spot_pitch_mm)
     return Geometry(
         source_to_detector_mm=setup.source_to_detector_mm,
         rows=pixels.rows,
@@ -440,6 +444,9 @@ def _geometry(panel: Panel, scene: Scene) -> Geometry:
         panel_shift_mm=setup.panel_shift_mm,
         focal_spot_mm=setup.focal_spot_mm,
         focal_spot_samples=setup.focal_spot_samples,
+        focal_spot_shape=setup.focal_spot_shape,
+        focal_spot_height_mm=setup.focal_spot_height_mm,
+        focal_spot_image=image,
     )
 
 

@@ -32,6 +32,7 @@ from phantoms.solids import (
     place,
 )
 from radiography.beam.attenuation import Material, material, mixture
+from radiography.projection.geometry import check_focal_spot
 
 Vector = tuple[float, float, float]
 
@@ -101,12 +102,28 @@ class BeamSequence:
 
 @dataclass(frozen=True, config=STRICT)
 class Setup:
-    """Source and panel: distance, shift of the panel (rows, columns), and focal spot. [mm]"""
+    """Source and panel: distance, shift of the panel (rows, columns), and focal spot. [mm]
+
+    The focal spot is a square, a rectangle, a disc (diameter) or a Gaussian (full width at half maximum), or an image
+    of it with its pitch, a TIFF or NPY file beside the scene. Its points are chosen from its blur; ``samples`` puts
+    that many regular points per axis on every ray instead.
+    """
 
     source_to_detector_mm: Positive
     panel_shift_mm: tuple[float, float] = (0.0, 0.0)
     focal_spot_mm: NotNegative = 0.0
-    focal_spot_samples: Annotated[int, Field(ge=1, le=15)] = 1
+    focal_spot_samples: Annotated[int, Field(ge=1, le=15)] | None = None
+    focal_spot_shape: Literal["square", "rectangle", "disc", "gaussian", "image"] = "square"
+    focal_spot_height_mm: Positive | None = None
+    focal_spot_image: str | None = None
+    focal_spot_pitch_mm: Positive | None = None
+
+    def __post_init__(self) -> None:
+        has_image = self.focal_spot_image is not None
+        if has_image != (self.focal_spot_pitch_mm is not None):
+            given, missing = ("image", "pitch_mm") if has_image else ("pitch_mm", "image")
+            raise ValueError(f"focal_spot_{given} is given without focal_spot_{missing}, a measured spot needs both")
+        check_focal_spot(self.focal_spot_shape, self.focal_spot_mm, self.focal_spot_height_mm, has_image=has_image)
 
 
 @dataclass(frozen=True, config=STRICT)

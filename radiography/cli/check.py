@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from radiography.cli.options import progress_bars
-from radiography.jobs.check import OpenField, SceneCheck, check_scene
+from radiography.jobs.check import OpenField, SceneCheck, SpotBlur, check_scene
 from radiography.jobs.simulate import light_origin
+from radiography.projection.focal_spot import spot_size_mm
+from radiography.projection.geometry import Geometry
 from radiography.scene import beam_pattern
 
 
@@ -38,7 +40,8 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
         rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
     return [
         *rows,
-        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {setup.focal_spot_mm:g} mm"),
+        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {_spot(acquisition.geometry)}"),
+        *_of_blur(found.focal_spot),
         ("object", f"{found.solids} solids" if found.solids else "none"),
         (
             "sampling",
@@ -50,6 +53,28 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
             f"about {found.frame_s:.1f} s per frame; the object once, at most "
             f"{found.object_s:.0f} s if it covers the whole panel (2 cores)",
         ),
+    ]
+
+
+def _spot(geometry: Geometry) -> str:
+    width_mm, height_mm = spot_size_mm(geometry)
+    if width_mm == 0:
+        return "0 mm (a point)"
+    size = f"{width_mm:.3g} mm" if width_mm == height_mm else f"{width_mm:.3g} x {height_mm:.3g} mm"
+    return f"{size} ({geometry.focal_spot_shape})"
+
+
+def _of_blur(seen: SpotBlur | None) -> list[tuple[str, str]]:
+    if seen is None:
+        return []
+    points = "1 point" if seen.points == 1 else f"{seen.points} points in a sample, {seen.points_per_ray:g} for a ray"
+    return [
+        (
+            "",
+            f"blur at most {1e3 * seen.blur_mm:.3g} um, at the object's top {seen.top_mm:.4g} mm above the panel "
+            f"(magnification {seen.magnification:.3f})",
+        ),
+        ("", f"{points}; transfer within {seen.deviation:.1g} of the spot's up to {seen.up_to_per_mm:.3g} /mm"),
     ]
 
 

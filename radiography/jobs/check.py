@@ -9,6 +9,8 @@ from radiography.acquire import Acquisition, mean_electrons, plan_acquisition
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.config import load_scene, scene_folder
 from radiography.jobs.inputs import Report, no_report
+from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
+from radiography.projection.surfaces import highest_mm, solid_surfaces
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel; other machines differ.
 _SECONDS_PER_MEGASAMPLE = 0.035
@@ -40,6 +42,38 @@ class OpenField:
     signal_dn: float
 
 
+@dataclass(frozen=True)
+class SpotBlur:
+    """What the focal spot does to the object.
+
+    Attributes
+    ----------
+    shape : str
+        Of the spot.
+    width_mm, height_mm : float
+        Of the spot, of a measured image at 15 % of its line spread's maximum. [mm]
+    top_mm, magnification : float
+        Height of the object's top above the panel, and its magnification, the largest of the scene. [mm, 1]
+    blur_mm : float
+        Largest shadow of the spot on the panel: its larger size times magnification less one. [mm]
+    points, points_per_ray : int, float
+        Points that stand for the spot in a sample, and for each of its rays. [1]
+    deviation, up_to_per_mm : float
+        Largest departure of the blur's transfer from the spot's own, and up to which frequency. [1, 1/mm]
+    """
+
+    shape: str
+    width_mm: float
+    height_mm: float
+    top_mm: float
+    magnification: float
+    blur_mm: float
+    points: int
+    points_per_ray: float
+    deviation: float
+    up_to_per_mm: float
+
+
 @dataclass(frozen=True, eq=False)
 class SceneCheck:
     """A valid scene, and what it will take.
@@ -50,6 +84,8 @@ class SceneCheck:
         Scene, panel, scintillator and beam as they will run.
     open_field : OpenField or None
         None where the beam is off.
+    focal_spot : SpotBlur or None
+        None where the spot is a point or there is no object.
     solids : int
         Bodies of the object. [1]
     memory_bytes : float
@@ -60,6 +96,7 @@ class SceneCheck:
 
     acquisition: Acquisition
     open_field: OpenField | None
+    focal_spot: SpotBlur | None
     solids: int
     memory_bytes: float
     frame_s: float
@@ -90,14 +127,39 @@ def check_scene(scene: str | Path, *, report: Report = no_report) -> SceneCheck:
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
     samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6
-    rays = samples * sampling.rays_per_sample**2 * described.geometry.focal_spot_samples**2 if solids else 0.0
+    spot = _spot_blur(acquisition)
+    rays = samples * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
     return SceneCheck(
         acquisition=acquisition,
         open_field=_open_field(acquisition) if described.beam.air_kerma_uGy > 0 else None,
+        focal_spot=spot,
         solids=solids,
         memory_bytes=samples * 1e6 * _BYTES_PER_SAMPLE,
         frame_s=samples * _SECONDS_PER_MEGASAMPLE,
         object_s=rays * _SECONDS_PER_MEGARAY,
+    )
+
+
+def _spot_blur(acquisition: Acquisition) -> SpotBlur | None:
+    geometry, phantom, sampling = acquisition.geometry, acquisition.phantom, acquisition.scene.sampling
+    width_mm, height_mm = spot_size_mm(geometry)
+    if phantom is None or max(width_mm, height_mm) == 0:
+        return None
+    top_mm = highest_mm(phantom, solid_surfaces(phantom, geometry.source_to_detector_mm))
+    rays_per_pixel = sampling.samples_per_pixel * sampling.rays_per_sample
+    points = spot_points(geometry, rays_per_pixel, sampling.rays_per_sample, top_mm)
+    blur = blur_per_spot(top_mm, geometry.source_to_detector_mm)
+    return SpotBlur(
+        shape=geometry.focal_spot_shape,
+        width_mm=width_mm,
+        height_mm=height_mm,
+        top_mm=top_mm,
+        magnification=1.0 + blur,
+        blur_mm=blur * max(width_mm, height_mm),
+        points=len(points.points_mm),
+        points_per_ray=points.points_per_ray,
+        deviation=points.deviation,
+        up_to_per_mm=points.up_to_per_mm,
     )
 
 

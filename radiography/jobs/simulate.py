@@ -30,6 +30,7 @@ from radiography.dose_history import dose_terms, gains_of_sequence, remembers
 from radiography.files.frames import write_tiff
 from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
 from radiography.panel.panel import shielded_columns
+from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
 
 
@@ -132,9 +133,15 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     rng : numpy.random.Generator
     """
     table = asdict(scene)
-    for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s")):
+    geometry = table["geometry"]
+    spot = [(geometry, f"focal_spot_{key}") for key in ("height_mm", "image", "pitch_mm")]
+    for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s"), *spot):
         if place[key] is None:
             del place[key]
+    if geometry["focal_spot_samples"] is None:
+        geometry["focal_spot_samples"] = 1  # the default that it had when it was a number
+    if geometry["focal_spot_shape"] == "square":
+        del geometry["focal_spot_shape"]
     resolved = json.dumps(table, sort_keys=True, default=str)
     return np.random.default_rng([seed, zlib.crc32(resolved.encode())])
 
@@ -157,7 +164,7 @@ def frame_conditions(acquisition: Acquisition) -> Conditions:
         kvp=acquisition.beam.kvp,
         anode=acquisition.beam.anode,
         source_to_detector_mm=scene.geometry.source_to_detector_mm,
-        focal_spot_mm=scene.geometry.focal_spot_mm,
+        focal_spot_mm=max(spot_size_mm(acquisition.geometry)),
         saturation_dn=panel.saturation_dn,
         pitch_mm=acquisition.geometry.pitch_mm,
         shielded_cols=shielded_columns(panel),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.projection.rays import BandItems, BeamSums, Crossings, RayChunk, RayFan, RayGrid, Shadow
+from radiography.projection.rays import BandItems, BeamSums, Crossings, FanGrid, RayChunk, RayFan, RayGrid, Shadow
 from radiography.projection.surfaces import HULL_SIDES, SolidSurfaces
 
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
@@ -414,7 +414,7 @@ def _write_samples(
 ) -> None:
     """Writes the rows of a band: the open beam, and means of `sums` (N, K, W) where `hits` (N, W) rays met a solid."""
     rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
-    total = rays * rays * len(grid.sources_mm)
+    total = (rays // grid.stride) ** 2 * len(grid.sources_mm)
     to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
     for row in range(sums.shape[0]):
         y_mm = grid.first_y_mm + (first_sample + row) * rays * grid.step_mm + to_centre_mm
@@ -445,12 +445,12 @@ def _project_band(
 ) -> None:
     """Writes every sample of one band of `out` (K, rows, cols)."""
     quantities, sample_rows, _ = out.shape
-    rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
+    rays, stride, distance_mm = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm
     first_sample = band * bands.samples_per_band
     stop_sample = min(sample_rows, first_sample + bands.samples_per_band)
-    first_row, stop_row = first_sample * rays, stop_sample * rays
     first_col, stop_col = bands.first_ray_col[band], bands.stop_ray_col[band]
     first_sample_col, stop_sample_col = first_col // rays, (stop_col + rays - 1) // rays
+    own_rays, first_own_col, stop_own_col = rays // stride, first_col // stride, (stop_col + stride - 1) // stride
     items = bands.item[bands.start[band] : bands.start[band + 1]]
     sums = np.zeros((stop_sample - first_sample, quantities, stop_sample_col - first_sample_col))
     hits = np.zeros((stop_sample - first_sample, stop_sample_col - first_sample_col), np.int64)
@@ -463,21 +463,23 @@ def _project_band(
     source_count = len(grid.sources_mm) if len(items) else 0
     for source in range(source_count):
         source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
-        fan = RayFan(grid, source_mm, first_row, stop_row, first_col, stop_col)
+        x_mm = grid.first_x_mm + grid.first_ray[source, 1] * grid.step_mm
+        own = FanGrid(x_mm, grid.first_y_mm + grid.first_ray[source, 0] * grid.step_mm, stride * grid.step_mm)
+        fan = RayFan(own, source_mm, first_sample * own_rays, stop_sample * own_rays, first_own_col, stop_own_col)
         t, solid, begin, stop = _collect_crossings(surfaces, fan, items)
-        for row in range(stop_row - first_row):
-            sample = row // rays
-            y_mm = grid.first_y_mm + (first_row + row) * grid.step_mm - source_mm[1]
+        for row in range(fan.stop_row - fan.first_row):
+            sample = row // own_rays
+            y_mm = own.first_y_mm + (fan.first_row + row) * own.step_mm - source_mm[1]
             count = 0
-            for col in range(stop_col - first_col):
+            for col in range(stop_own_col - first_own_col):
                 a, b = begin[row, col], stop[row, col]
                 if b > a:
-                    x_mm = grid.first_x_mm + (first_col + col) * grid.step_mm - source_mm[0]
+                    x_mm = own.first_x_mm + (first_own_col + col) * own.step_mm - source_mm[0]
                     length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
                     _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, active)
-                    sample_col[count] = (first_col + col) // rays - first_sample_col
+                    sample_col[count] = (first_own_col + col) // own_rays - first_sample_col
                     count += 1
-                if count == RAYS_PER_CHUNK or (count > 0 and col == stop_col - first_col - 1):
+                if count == RAYS_PER_CHUNK or (count > 0 and col == stop_own_col - first_own_col - 1):
                     _add_chunk(chunk, count, beam, sums[sample], hits[sample])
                     count = 0
     _write_samples(out, grid, beam, first_sample, first_sample_col, sums, hits)

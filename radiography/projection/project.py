@@ -17,7 +17,7 @@ from radiography.beam.attenuation import Material, linear_attenuation_per_mm, ma
 from radiography.projection.geometry import Geometry
 from radiography.projection.kernels import _project_bands
 from radiography.projection.rays import BeamSums, band_items, describe_miss, no_items, ray_grid
-from radiography.projection.surfaces import solid_surfaces
+from radiography.projection.surfaces import highest_mm, solid_surfaces
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -188,12 +188,13 @@ def _project(
     """Sums, or mean paths, (K, rows, cols) at every sample of the panel."""
     _check_count("samples_per_pixel", samples_per_pixel)
     _check_count("rays_per_sample", rays_per_sample)
-    grid = ray_grid(geometry, samples_per_pixel, rays_per_sample)
     sample_rows, sample_cols = geometry.rows * samples_per_pixel, geometry.cols * samples_per_pixel
     ray_rows, ray_cols = sample_rows * rays_per_sample, sample_cols * rays_per_sample
     samples_per_band = max(1, RAY_ROWS_PER_BAND // rays_per_sample)
     solids = () if phantom is None else phantom.solids
-    surfaces = solid_surfaces(phantom or Phantom("open beam", ()), geometry.source_to_detector_mm)
+    held = phantom or Phantom("open beam", ())
+    surfaces = solid_surfaces(held, geometry.source_to_detector_mm)
+    grid = ray_grid(geometry, samples_per_pixel, rays_per_sample, highest_mm(held, surfaces))
     bands = no_items(ray_rows, samples_per_band, rays_per_sample)
     if phantom is not None:
         if not solids:

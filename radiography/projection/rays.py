@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from radiography.projection.focal_spot import spot_points
 from radiography.projection.geometry import Geometry
 from radiography.projection.surfaces import SolidSurfaces
 
@@ -28,12 +29,22 @@ class RayGrid(NamedTuple):
     step_mm: float  # between rays [mm]
     rays_per_sample: int
     sources_mm: FloatArray  # (P, 2) points (x, y) of the focal spot [mm]
+    first_ray: IntArray  # (P, 2) row and column of the first ray that starts from each point, below `stride`
+    stride: int  # from one ray of a point to its next; divides rays_per_sample
+
+
+class FanGrid(NamedTuple):
+    """Those rays of a grid that start at one point of the focal spot."""
+
+    first_x_mm: float  # of column 0 [mm]
+    first_y_mm: float  # of row 0 [mm]
+    step_mm: float  # between rays [mm]
 
 
 class RayFan(NamedTuple):
     """Rays of one band that start at one point of the focal spot; rows and columns up to, but without, the stop."""
 
-    grid: RayGrid
+    grid: FanGrid
     source_mm: FloatArray  # (3,) x, y and height above the panel [mm]
     first_row: int
     stop_row: int
@@ -92,8 +103,8 @@ class RayChunk(NamedTuple):
     fraction: FloatArray  # (R,) scratch
 
 
-def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -> RayGrid:
-    """Regular rays of the whole panel, and regular points of the focal spot.
+def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int, highest_mm: float = 0.0) -> RayGrid:
+    """Regular rays of the whole panel, and the points of the focal spot that they start from.
 
     Parameters
     ----------
@@ -101,6 +112,8 @@ def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -
         Source, panel and focal spot. [mm]
     samples_per_pixel, rays_per_sample : int
         Samples per pixel, and rays per sample, along each axis. [1]
+    highest_mm : float
+        Top of the object above the panel, which the points are chosen for. [mm]
 
     Returns
     -------
@@ -110,16 +123,16 @@ def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int) -
     rays_per_pixel = samples_per_pixel * rays_per_sample
     step_mm = geometry.pitch_mm / rays_per_pixel
     shift_y_mm, shift_x_mm = geometry.panel_shift_mm
-    side = geometry.focal_spot_samples if geometry.focal_spot_mm > 0 else 1
-    along_mm = ((np.arange(side) + 0.5) / side - 0.5) * geometry.focal_spot_mm
-    y_mm, x_mm = np.meshgrid(along_mm, along_mm, indexing="ij")
+    spot = spot_points(geometry, rays_per_pixel, rays_per_sample, highest_mm)
     return RayGrid(
         source_to_detector_mm=float(geometry.source_to_detector_mm),
         first_x_mm=float(shift_x_mm - 0.5 * (geometry.cols * rays_per_pixel - 1) * step_mm),
         first_y_mm=float(shift_y_mm - 0.5 * (geometry.rows * rays_per_pixel - 1) * step_mm),
         step_mm=float(step_mm),
         rays_per_sample=int(rays_per_sample),
-        sources_mm=np.ascontiguousarray(np.column_stack([x_mm.ravel(), y_mm.ravel()])),
+        sources_mm=np.ascontiguousarray(spot.points_mm),
+        first_ray=np.ascontiguousarray(spot.first_ray),
+        stride=spot.stride,
     )
 
 

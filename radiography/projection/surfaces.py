@@ -86,6 +86,26 @@ def _quadric_depth_mm(solid: PlacedSolid) -> tuple[float, float]:
     return lowest, highest
 
 
+def highest_mm(phantom: Phantom, surfaces: SolidSurfaces) -> float:
+    """Top of a phantom above the panel; 0 where it holds nothing.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Placed solids. [mm]
+    surfaces : SolidSurfaces
+        Of the phantom. [mm]
+
+    Returns
+    -------
+    highest_mm : float
+        [mm]
+    """
+    quadrics = [solid for solid in phantom.solids if isinstance(solid.shape, Sphere | Cylinder | Cone)]
+    tops_mm = [_quadric_depth_mm(solid)[1] for solid in quadrics]
+    return max([0.0, *tops_mm, *([float(surfaces.corner_mm[:, 2].max())] if len(surfaces.corner_mm) else [])])
+
+
 def _check_depth(what: str, lowest_mm: float, highest_mm: float, source_to_detector_mm: float) -> None:
     if lowest_mm < -DEPTH_TOLERANCE_MM or highest_mm >= source_to_detector_mm:
         raise ValueError(

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiography.acquire import expose, plan_acquisition
 from radiography.cli.check import run_check
 from radiography.cli.simulate import run_simulate
 from radiography.config import load_scene
 from radiography.files.frames import iterate_frames, open_frames
-from radiography.jobs.simulate import scene_rng
+from radiography.jobs.simulate import frame_conditions, scene_rng
 
 PANEL = """
 based_on = "worn"
@@ -123,6 +124,8 @@ def test_a_scene_keeps_its_noise_when_scenes_learn_something_new(tmp_path: Path)
              "sampling")  # fmt: skip
     table = {key: table[key] for key in known}
     table["timing"] = {key: table["timing"][key] for key in ("integration_time_s", "frame_interval_s")}
+    spot = {"focal_spot_mm": 0.0, "focal_spot_samples": 1}  # its number of points was 1 where it was not given
+    table["geometry"] = {key: table["geometry"][key] for key in ("source_to_detector_mm", "panel_shift_mm")} | spot
     earlier = np.random.default_rng([7, zlib.crc32(json.dumps(table, sort_keys=True, default=str).encode())])
     assert scene_rng(scene, 7).random() == earlier.random()
     assert scene_rng(load_scene(scene_file(tmp_path)), 7).random() != earlier.random()
@@ -133,6 +136,33 @@ def test_check_tells_of_the_sequence_and_the_temperature(tmp_path: Path, capsys:
     printed = capsys.readouterr().out
     assert "10 frames, 6 of them with the beam on, at 15 frames/s" in printed
     assert "31.5 deg C" in printed
+
+
+def test_a_measured_focal_spot_is_read_checked_and_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "spot.npy", np.ones((50, 100)))  # 0.5 x 1 mm
+    spot = 'focal_spot_shape = "image"\nfocal_spot_image = "spot.npy"\nfocal_spot_pitch_mm = 0.01\n'
+    ball = '[[solids]]\nshape = "sphere"\nmaterial = "W"\nradius_mm = 1.0\nposition_mm = [0.0, 0.0, 199.0]\n'
+    path = scene_file(tmp_path, extra=spot + ball)
+    run_check(path)
+    printed = capsys.readouterr().out
+    assert "focal spot 1.01 x 0.507 mm (image)" in printed
+    assert "blur at most 252 um, at the object's top 200 mm above the panel (magnification 1.250)" in printed
+    assert "16 points in a sample, 1 for a ray; transfer within 0.00" in printed
+    sharp = scene_file(tmp_path, extra=ball).replace("scene.toml", "sharp.toml")
+    Path(path).rename(sharp)
+    scene_file(tmp_path, extra=spot + ball)
+    spread = []
+    for name in (path, sharp):
+        plan = plan_acquisition(load_scene(name), tmp_path)
+        exposure = expose(plan)
+        assert exposure is not None
+        shadow = exposure.quanta.max() - exposure.quanta.astype(np.float64)
+        columns = np.arange(shadow.shape[1])
+        middle = (shadow.sum(axis=0) @ columns) / shadow.sum()
+        spread.append((shadow.sum(axis=0) @ (columns - middle) ** 2) / shadow.sum() * (0.139 / 2) ** 2)
+    # variances add: that of 1 mm times the magnification less one; the ball's own is that of its shadow
+    assert spread[0] - spread[1] == pytest.approx(0.25**2 / 12.0, rel=0.05)
+    assert frame_conditions(plan_acquisition(load_scene(path), tmp_path)).focal_spot_mm == pytest.approx(1.007)
 
 
 def test_the_shipped_fluoroscopy_passes_the_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,24 @@ def test_a_check_tells_what_a_scene_takes(line: Path) -> None:
     assert check_scene(line / "dark.toml").open_field is None
 
 
+def test_a_check_tells_how_the_focal_spot_blurs(line: Path, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_bytes((line / "small.toml").read_bytes())
+    near, high = tmp_path / "near.toml", tmp_path / "high.toml"
+    text = (line / "edge.toml").read_text().replace("= 1000.0", "= 1000.0\nfocal_spot_mm = 1.0")
+    near.write_text(text)
+    high.write_text(text.replace("[0.0, 0.0, 1.0]", "[0.0, 0.0, 199.0]"))
+    close = check_scene(near).focal_spot
+    assert close is not None and close.points == 1
+    assert check_scene(line / "edge.toml").focal_spot is None  # its spot is a point
+    far = check_scene(high).focal_spot
+    assert far is not None
+    assert (far.shape, far.width_mm, far.height_mm, far.top_mm) == ("square", 1.0, 1.0, pytest.approx(200.0))
+    assert (far.magnification, far.blur_mm) == (pytest.approx(1.25), pytest.approx(0.25))
+    assert (far.points, far.points_per_ray) == (16, 1.0)
+    assert far.deviation <= 0.004 and far.up_to_per_mm == pytest.approx(2.0)
+    assert check_scene(line / "flat.toml").focal_spot is None
+
+
 def test_frames_become_a_calibration_set(line: Path, tmp_path: Path, followed: Any) -> None:
     made = calibrate_panel([line / "dark.tif"], [str(line / "flat.tif")], tmp_path / "set.cal", report=followed)
     assert made.out == tmp_path / "set.cal" and made.out.exists()

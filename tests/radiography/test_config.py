@@ -128,6 +128,24 @@ def test_a_whole_number_may_stand_for_a_decimal_one(load_changed):
             "geometry.focal_spot_samples must be less than or equal to 15, got 16",
         ),
         ("scene", "integration_time_s = 0.5", "integration_time_s = 6.0", r"timing: frame_interval_s.*\(6\), got 5"),
+        (
+            "scene",
+            "focal_spot_samples = 3",
+            'focal_spot_shape = "star"',
+            "focal_spot_shape must be 'square', .* or 'image', got 'star'",
+        ),
+        (
+            "scene",
+            "focal_spot_samples = 3",
+            "focal_spot_mm = 0.6\nfocal_spot_height_mm = 0.8",
+            "geometry: a focal spot of shape 'square' has no focal_spot_height_mm, got 0.8",
+        ),
+        (
+            "scene",
+            "focal_spot_samples = 3",
+            'focal_spot_shape = "image"\nfocal_spot_image = "spot.tif"',
+            "geometry: focal_spot_image is given without focal_spot_pitch_mm",
+        ),
         ("scene", '"box"', '"bix"', "solids.0.shape must be 'box', .* or 'mesh', got 'bix'"),
         ("scene", 'formula = "Fe"', "", "materials.steel: a material needs either a formula or mass_fractions"),
         (
