@@ -124,7 +124,7 @@ def run_radiography(folder: Path, bins: int, repeats: int) -> dict[str, Any]:
     from radiography.projection.project import project
 
     phantom = write_scene(folder, bins)
-    panel = Geometry(SOURCE_TO_DETECTOR_MM, PIXELS, PIXELS, PITCH_MM)
+    panel = Geometry(SOURCE_TO_DETECTOR_MM, PIXELS, PIXELS, PITCH_MM, medium="vacuum")  # as gVirtualXray has it
     beam = np.load(folder / "beam.npz")
     weights = (beam["fluence"] * beam["energy_keV"])[None, :]
     seconds, image = timed(lambda: project(phantom, panel, beam["energy_keV"], weights), repeats)

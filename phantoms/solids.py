@@ -2,7 +2,7 @@
 
 World coordinates are millimetres with the origin at the centre of the unshifted panel: x to the right (columns
 increase), y downwards (rows increase), z from the detector plane towards the source. Where solids overlap, the one
-that comes later in a phantom replaces what came before: a void is a later solid of material ``"vacuum"``.
+that comes later in a phantom replaces what came before: a void is a later solid of ``"air"``.
 """
 
 from __future__ import annotations

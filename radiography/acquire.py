@@ -199,7 +199,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         panel=panel,
         scintillator=scintillator,
         beam=beam,
-        geometry=_geometry(panel, scene, folder),
+        geometry=_geometry(panel, scene, beam, folder),
         phantom=phantom,
         materials=materials,
         spectrum=spectrum,
@@ -430,8 +430,8 @@ def dose_scale(acquisition: Acquisition) -> DoseScale:
     return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
 
 
-def _geometry(panel: Panel, scene: Scene, folder: Path) -> Geometry:
-    """Source, focal spot and pixels."""
+def _geometry(panel: Panel, scene: Scene, beam: Beam, folder: Path) -> Geometry:
+    """Source, focal spot and pixels, in the air that the beam has passed."""
     pixels, setup = panel.pixels, scene.geometry
     image = None
     if setup.focal_spot_image is not None and setup.focal_spot_pitch_mm is not None:
@@ -447,6 +447,7 @@ def _geometry(panel: Panel, scene: Scene, folder: Path) -> Geometry:
         focal_spot_shape=setup.focal_spot_shape,
         focal_spot_height_mm=setup.focal_spot_height_mm,
         focal_spot_image=image,
+        medium="air" if beam.air_path_mm > 0 else "vacuum",
     )
 
 

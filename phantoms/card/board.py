@@ -52,8 +52,8 @@ def laminate() -> list[PlacedSolid]:
     for first in KEYED_FINGERS[::2]:
         x = finger_x(first) + 0.5 * FINGER_PITCH_MM
         slot = (x, HEIGHT_MM - 3.4)
-        solids.append(box("vacuum", slot, (1.9, 7.0), -LAMINATE_MM - 0.1, 0.1))
-        solids.append(post("vacuum", (x, HEIGHT_MM - 6.9), 1.9, -LAMINATE_MM - 0.1, 0.1))
+        solids.append(box("air", slot, (1.9, 7.0), -LAMINATE_MM - 0.1, 0.1))
+        solids.append(post("air", (x, HEIGHT_MM - 6.9), 1.9, -LAMINATE_MM - 0.1, 0.1))
     return solids
 
 

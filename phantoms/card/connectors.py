@@ -44,9 +44,9 @@ def modular_jack(solder: str) -> Phantom:
     metal = "brass"
     solids = [
         box("polyamide", (0.5 * depth, 0.0), (depth - 0.6, width - 0.6), low, low + height - 0.4),
-        box("vacuum", (6.4, 0.0), (12.6, 11.8), low + 2.6, low + 9.4),
-        box("vacuum", (6.4, 0.0), (12.6, 6.0), low + 1.2, low + 2.6),
-        box("vacuum", (16.6, 0.0), (5.8, 9.6), low + 0.6, low + 5.0),
+        box("air", (6.4, 0.0), (12.6, 11.8), low + 2.6, low + 9.4),
+        box("air", (6.4, 0.0), (12.6, 6.0), low + 1.2, low + 2.6),
+        box("air", (16.6, 0.0), (5.8, 9.6), low + 0.6, low + 5.0),
         box(metal, (0.5 * depth, 0.0), (depth, width), low + height - sheet, low + height),
         box(metal, (depth - 0.5 * sheet, 0.0), (sheet, width), low + 1.0, low + height),
     ]
@@ -59,7 +59,7 @@ def modular_jack(solder: str) -> Phantom:
             solids.append(rod(metal, (1.2, y, low + z), (4.2, y + side * 0.8, low + z), 0.35))
         solids += soldered_pin((8.9, side * 7.9), 1.2, 1.6, solder, metal, low + 1.0, thermal_relief=True)
         peg = (6.3, side * 5.72)
-        solids.append(post("vacuum", peg, 3.3, -LAMINATE_MM - 0.2, TOP_MM))
+        solids.append(post("air", peg, 3.3, -LAMINATE_MM - 0.2, TOP_MM))
         solids.append(post("polyamide", peg, 3.1, -LAMINATE_MM - 1.2, low))
         solids += _lamp(side, low, solder)
     for index in range(8):
@@ -106,7 +106,7 @@ def transformer_module(rng: np.random.Generator, solder: str) -> Phantom:
     z = low + 1.6
     solids = [
         box("epoxy", (0.0, 0.0), (body[0], body[1]), low, low + body[2]),
-        box("vacuum", (0.0, 0.0), (body[0] - 1.6, body[1] - 1.4), low + 0.9, low + body[2] - 0.8),
+        box("air", (0.0, 0.0), (body[0] - 1.6, body[1] - 1.4), low + 0.9, low + body[2] - 0.8),
     ]
     terminals = [(side * 0.5 * body[0], (index - 3.5) * 1.27) for side in (-1.0, 1.0) for index in range(8)]
     for x, y in terminals:
@@ -119,7 +119,7 @@ def transformer_module(rng: np.random.Generator, solder: str) -> Phantom:
         turns = 15 if size > 3 else 9
         turn = float(rng.uniform(0.0, 360.0))
         middle = np.array([x, y]) + rng.uniform(-0.15, 0.15, 2)
-        ring = wound_toroid(rng, size, 0.48 * size, 0.5 * size, turns, 0.15, inside="vacuum", arc_deg=(10.0, 350.0))
+        ring = wound_toroid(rng, size, 0.48 * size, 0.5 * size, turns, 0.15, inside="air", arc_deg=(10.0, 350.0))
         solids += put(phantom_of("ring", ring), (float(middle[0]), float(middle[1])), turn, z)
         # ends of the windings, led to the four nearest terminals
         nearest = np.argsort(np.linalg.norm(np.subtract(terminals, middle), axis=1), kind="stable")[:4]
@@ -150,7 +150,7 @@ def pin_header(solder: str, pins: int = 3, pitch_mm: float = 2.0) -> Phantom:
     length = pins * pitch_mm + 2.0
     solids = [
         box("polyamide", (0.0, 0.0), (length, 4.6), low, low + 6.0),
-        box("vacuum", (0.0, 0.0), (length - 1.2, 3.4), low + 1.4, low + 6.0),
+        box("air", (0.0, 0.0), (length - 1.2, 3.4), low + 1.4, low + 6.0),
     ]
     for index in range(pins):
         x = (index - 0.5 * (pins - 1)) * pitch_mm
@@ -182,11 +182,11 @@ def bracket(tabs_y: tuple[float, float], window_y: tuple[float, float], low: flo
     x = -0.5 * BRACKET_MM
     middle = 0.5 * (low + high)
     solids = [box("steel", (x, 0.5 * (top + bottom)), (BRACKET_MM, bottom - top), low, high)]
-    solids.append(box("vacuum", (x, sum(window_y) / 2), (2 * BRACKET_MM, window_y[1] - window_y[0]), 0.0, 13.6))
+    solids.append(box("air", (x, sum(window_y) / 2), (2 * BRACKET_MM, window_y[1] - window_y[0]), 0.0, 13.6))
     solids.append(box("steel", (x, bottom + 3.5), (BRACKET_MM, 7.0), middle - 5.0, middle + 5.0))
     solids.append(box("steel", (x - 5.7, top - 0.5 * BRACKET_MM), (11.4 + BRACKET_MM, BRACKET_MM), low, high))
     # slot for the chassis screw, open to one side
-    solids.append(box("vacuum", (-7.6, top - 0.5 * BRACKET_MM), (4.4, BRACKET_MM), low, low + 5.4))
+    solids.append(box("air", (-7.6, top - 0.5 * BRACKET_MM), (4.4, BRACKET_MM), low, low + 5.4))
     for y in tabs_y:
         inner = [(7.0, y - 3.6), (8.6, y - 2.0), (8.6, y + 2.0), (7.0, y + 3.6)]
         tab = [(-BRACKET_MM, y - 3.6), *inner, (-BRACKET_MM, y + 3.6)]
@@ -198,10 +198,10 @@ def screw(low: float) -> Phantom:
     """M3 pan-head steel screw on x = y = 0 with a cross recess; its head rests at z = ``low``, 7 mm of thread below."""
     head = low + 1.9
     solids = [
-        post("vacuum", (0.0, 0.0), 3.3, -LAMINATE_MM - 0.1, low),
+        post("air", (0.0, 0.0), 3.3, -LAMINATE_MM - 0.1, low),
         post("steel", (0.0, 0.0), 5.6, low, head),
         post("steel", (0.0, 0.0), 2.75, -LAMINATE_MM - 0.8, low),
     ]
     for angle in (20.0, 110.0):
-        solids.append(box("vacuum", (0.0, 0.0), (2.9, 0.6), head - 1.1, head + 0.1, angle))
+        solids.append(box("air", (0.0, 0.0), (2.9, 0.6), head - 1.1, head + 0.1, angle))
     return phantom_of("screw", solids)

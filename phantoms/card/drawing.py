@@ -316,7 +316,7 @@ def via(centre: Point, in_plane: bool = False, drill: float = 0.3, pad: float = 
     solids.append(post("Cu", centre, pad, 0.0, TOP_MM))
     solids.append(post("Cu", centre, pad, BOTTOM_MM, -LAMINATE_MM))
     solids.append(post("Cu", centre, drill + 0.05, -LAMINATE_MM, 0.0))
-    solids.append(post("vacuum", centre, drill, BOTTOM_MM, TOP_MM))
+    solids.append(post("air", centre, drill, BOTTOM_MM, TOP_MM))
     return solids
 
 

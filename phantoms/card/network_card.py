@@ -74,7 +74,7 @@ def network_card(seed: int = 1, small_parts: int = 110, solder: str = "solder_SA
     Notes
     -----
     Inside parts of one kind, solids may overlap; a later solid replaces an earlier one, so that holes, cavities and
-    voids are solids of "vacuum". The paper shows the radiograph of such a card but does not name it.
+    voids are solids of "air". The paper shows the radiograph of such a card but does not name it.
     """
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")

@@ -230,7 +230,7 @@ def ball_grid_array(
     Returns
     -------
     part : Phantom
-        Body first; the voids (material "vacuum") come last.
+        Body first; the voids (material "air") come last.
     """
     low = TOP_MM + 0.85 * ball_diameter_mm
     cap = low + 0.36
@@ -262,7 +262,7 @@ def ball_grid_array(
         x, y = centres[index]
         radius = 0.5 * ball_diameter_mm * float(rng.uniform(0.25, 0.5))
         shift = 0.4 * (0.5 * ball_diameter_mm - radius) * rng.uniform(-1.0, 1.0, 2)
-        solids.append(place(Sphere(radius), "vacuum", (x + float(shift[0]), y + float(shift[1]), z)))
+        solids.append(place(Sphere(radius), "air", (x + float(shift[0]), y + float(shift[1]), z)))
     return phantom_of("ball grid array", solids)
 
 

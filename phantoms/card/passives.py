@@ -194,7 +194,7 @@ def crystal_can(solder: str, length: float = 11.0, width: float = 4.6, height: f
     for material, grow, z_low, z_high in (
         ("brass", 0.35, low, low + 0.5),
         ("brass", 0.0, low + 0.5, low + height),
-        ("vacuum", -wall, low + 0.5, low + height - wall),
+        ("air", -wall, low + 0.5, low + height - wall),
     ):
         half = 0.5 * (length - width)
         across = width + 2 * grow
@@ -286,7 +286,7 @@ def toroid_choke(rng: np.random.Generator, solder: str, turns: int = 24) -> Phan
     -------
     phantom : Phantom
     """
-    ring = phantom_of("ring", wound_toroid(rng, 11.5, 6.2, 4.8, turns, 0.6, "vacuum"))
+    ring = phantom_of("ring", wound_toroid(rng, 11.5, 6.2, 4.8, turns, 0.6, "air"))
     low = TOP_MM + 0.3
     solids = list(put(ring, (0.0, 0.0), 0.0, low))
     for side in (-1.0, 1.0):

@@ -151,7 +151,7 @@ def spot_points(geometry: Geometry, rays_per_pixel: int, rays_per_sample: int, h
     """
     blur = blur_per_spot(max(highest_mm, 0.0), geometry.source_to_detector_mm)
     # What does not change the points is left out, so that the layer's and the diodes' points are searched once each.
-    spot = replace(geometry, rows=1, cols=1, panel_shift_mm=(0.0, 0.0))
+    spot = replace(geometry, rows=1, cols=1, panel_shift_mm=(0.0, 0.0), medium="vacuum")
     return _spot_points(spot, rays_per_pixel, rays_per_sample, round(blur, 6))
 
 

@@ -18,7 +18,7 @@ SPOT_SHAPES = ("square", "rectangle", "disc", "gaussian", "image")
 
 @dataclass(frozen=True)
 class Geometry:
-    """Source, panel and their distance.
+    """Source, panel and their distance, and what fills the space between them.
 
     Attributes
     ----------
@@ -41,6 +41,8 @@ class Geometry:
         Along y, of a rectangle or a Gaussian; None for a Gaussian that is as high as wide. [mm]
     focal_spot_image : SpotImage or None
         Measured distribution, of the shape "image".
+    medium : str
+        Material between source and panel, which objects displace; the beam is what it is behind this medium.
     """
 
     source_to_detector_mm: float
@@ -53,6 +55,7 @@ class Geometry:
     focal_spot_shape: str = "square"
     focal_spot_height_mm: float | None = None
     focal_spot_image: SpotImage | None = None
+    medium: str = "air"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.source_to_detector_mm) and self.source_to_detector_mm > 0):

@@ -22,7 +22,7 @@ from radiography.projection.surfaces import highest_mm, solid_surfaces
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-VACUUM = "vacuum"  # material of a void: it replaces what it overlaps and attenuates nothing
+VACUUM = "vacuum"  # where nothing attenuates: weaker than the air that it displaces
 RAY_ROWS_PER_BAND = 16  # crossings of one band stay in the second-level cache
 BANDS_PER_REPORT = 16  # of progress, at least
 
@@ -40,17 +40,19 @@ def project(
 ) -> npt.NDArray[np.float32]:
     """Weighted sums over the beam behind a phantom, at every sample of the panel.
 
-    Sample k is flux * sum over energies of weights[k] * exp(-sum over materials of mu * path), averaged over the rays
-    of the sample and the points of the focal spot. The flux of a point source on a flat panel falls as the cube of
-    source_to_detector / r: inverse square times obliquity; it is 1 where the central ray meets the panel and taken
-    from the middle of the focal spot. Quanta, energy and air kerma are different weights in the same sum.
+    Sample k is flux * sum over energies of weights[k] * exp(-sum over materials of (mu - mu of the medium) * path),
+    averaged over the rays of the sample and the points of the focal spot: the beam has passed the medium, air as a
+    rule, and where a solid stands there is none of it. A void of that medium changes nothing. The flux of a point
+    source on a flat panel falls as the cube of source_to_detector / r: inverse square times obliquity; it is 1 where
+    the central ray meets the panel and taken from the middle of the focal spot. Quanta, energy and air kerma are
+    different weights in the same sum.
 
     Parameters
     ----------
     phantom : Phantom or None
         What stands in the beam; None for the open beam. Where solids overlap the later one counts. [mm]
     geometry : Geometry
-        Source, panel and focal spot. [mm]
+        Source, panel, focal spot, and the medium between them. [mm]
     energy_keV : (E,) float64
         Energies of the beam. [keV]
     weights : (K, E) float64
@@ -81,10 +83,13 @@ def project(
     `benchmarks/bench_projection.py` measures speed against gVirtualXray.
     """
     energies, checked_weights = _checked_beam(energy_keV, weights)
-    names = _material_names(phantom)
-    mu_per_mm = np.zeros((len(names), len(energies)))
-    for number, name in enumerate(names):
-        mu_per_mm[number] = linear_attenuation_per_mm(material(name, materials), energies)
+    displaced_per_mm = linear_attenuation_per_mm(material(geometry.medium), energies)
+    found = {}
+    for name in _material_names(phantom):
+        excess_per_mm = linear_attenuation_per_mm(material(name, materials), energies) - displaced_per_mm
+        if excess_per_mm.any():
+            found[name] = excess_per_mm
+    names, mu_per_mm = list(found), np.array(list(found.values())).reshape(len(found), len(energies))
     # The kernel raises 2, not e, to a power.
     mu_log2 = mu_per_mm * np.log2(np.e)
     beam = BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, paths_only=False)
@@ -127,7 +132,7 @@ def path_lengths(
     ValueError
         If a material is not in the phantom, or for the reasons of `project`.
     """
-    held = _material_names(phantom)
+    held = [name for name in _material_names(phantom) if name != VACUUM]
     for name in material_names:
         if name not in held:
             raise ValueError(f"phantom '{phantom.name}' holds no '{name}'; it holds: {', '.join(sorted(held))}")
@@ -158,9 +163,8 @@ def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[Fl
 
 
 def _material_names(phantom: Phantom | None) -> list[str]:
-    """Materials in the order of their first solid, without vacuum."""
-    solids = () if phantom is None else phantom.solids
-    return [name for name in dict.fromkeys(solid.material for solid in solids) if name != VACUUM]
+    """Materials in the order of their first solid."""
+    return list(dict.fromkeys(solid.material for solid in (() if phantom is None else phantom.solids)))
 
 
 def _solid_material(phantom: Phantom | None, names: Sequence[str]) -> IntArray:

@@ -19,7 +19,7 @@ from radiography.projection.rays import ray_grid
 from radiography.projection.spot_image import SpotImage, image_size_mm, image_transfer, load_spot_image
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 
-PANEL = Geometry(source_to_detector_mm=1000.0, rows=200, cols=240, pitch_mm=0.139)
+PANEL = Geometry(source_to_detector_mm=1000.0, rows=200, cols=240, pitch_mm=0.139, medium="vacuum")
 STEP_MM = 0.139 / 2  # of the samples
 TILT_DEG = 2.5
 FREQUENCIES = np.array([0.5, 1.0, 1.5, 2.0])
@@ -172,7 +172,7 @@ def test_the_mean_of_a_small_shadow_is_that_of_a_point_source() -> None:
 
 def test_rays_of_each_point_are_those_of_a_panel_of_their_own() -> None:
     """The kernel's rays, one point of the spot after the other, on a panel that holds no other rays."""
-    geometry = Geometry(1000.0, 12, 16, 2.0, focal_spot_mm=8.0)
+    geometry = Geometry(1000.0, 12, 16, 2.0, focal_spot_mm=8.0, medium="vacuum")
     block = place(Box((5.0, 9.0, 4.0)), "Fe", (-6.0, -3.0, 140.0), (20, 30, 40))
     phantom = phantom_of("heap", [place(Sphere(6.0), "Al", (1.0, 2.0, 100.0)), block])
     grid = ray_grid(geometry, 2, 4, highest_mm(phantom, solid_surfaces(phantom, 1000.0)))
@@ -182,7 +182,7 @@ def test_rays_of_each_point_are_those_of_a_panel_of_their_own() -> None:
     for (x_mm, y_mm), (row, col) in zip(grid.sources_mm, grid.first_ray, strict=True):
         # A source moved by (x, y) sees what a central source sees of object and panel moved by (-x, -y).
         shift_mm = ((row - 1.5) * grid.step_mm - y_mm, (col - 1.5) * grid.step_mm - x_mm)
-        own = Geometry(1000.0, 24, 32, 1.0, panel_shift_mm=shift_mm)
+        own = Geometry(1000.0, 24, 32, 1.0, panel_shift_mm=shift_mm, medium="vacuum")
         moved = move_phantom(phantom, (-x_mm, -y_mm, 0.0))
         summed += project(moved, own, [40.0], [[1.0]])[0] / project(None, own, [40.0], [[1.0]])[0]
     ours = project(phantom, geometry, [40.0], [[1.0]], samples_per_pixel=2, rays_per_sample=4)[0]

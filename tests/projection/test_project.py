@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from radiography.projection.project import path_lengths, project
 from radiography.projection.rays import BeamSums, RayChunk
 from tests.projection.projection_reference import rays_to_pixels, reference_paths
 
-PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=2.5)
+PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=2.5, medium="vacuum")
 L_SHAPE = ((-20.0, -20.0), (20.0, -20.0), (20.0, -5.0), (-5.0, -5.0), (-5.0, 20.0), (-20.0, 20.0))
 # float32 holds paths up to 256 mm to 256 * 2**-24 = 1.5e-5 mm; float64 arithmetic adds less than 1e-9 mm
 STORAGE_MM = 1.6e-5
@@ -263,6 +265,55 @@ def test_void_leaves_the_open_beam_bit_for_bit():
     )
 
 
+# ---- the air that objects displace ---------------------------------------------------------------------------------
+
+IN_AIR = replace(PANEL, medium="air")
+
+
+@pytest.mark.parametrize("as_mesh", [False, True])
+def test_air_in_air_leaves_the_open_beam_bit_for_bit(as_mesh):
+    energy_keV, fluence = bell_spectrum()
+    box = Box((80.0, 60.0, 50.0))
+    shape = box_mesh(box.size_mm) if as_mesh else box
+    air = phantom_of("air", [place(shape, "air", (0, 0, 100), (5, 10, 15)), place(Sphere(9.0), "air", (0, 0, 200))])
+    np.testing.assert_array_equal(
+        project(air, IN_AIR, energy_keV, [fluence]), project(None, IN_AIR, energy_keV, [fluence])
+    )
+
+
+@pytest.mark.parametrize("as_mesh", [False, True])
+@pytest.mark.parametrize(("name", "formula"), [("PMMA", "C5H8O2"), ("Al", "Al"), ("vacuum", None)])
+def test_50_mm_darken_by_what_they_attenuate_more_than_air(name, formula, as_mesh):
+    energy_keV = 40.0
+    size_mm = (400.0, 400.0, 50.0)
+    slab = phantom_of("slab", [place(box_mesh(size_mm) if as_mesh else Box(size_mm), name, (0, 0, 100))])
+    ratio = project(slab, IN_AIR, [energy_keV], [[1.0]])[0] / project(None, IN_AIR, [energy_keV], [[1.0]])[0]
+    mu_per_mm = xraylib.CS_Total_CP(formula, energy_keV) if formula else 0.0
+    mu_per_mm *= material(name).density_g_per_cm3 / 10.0
+    parts = {7: 0.755268, 8: 0.231781, 18: 0.012827, 6: 0.000124}  # NIST, dry air, 1.205 kg/m3
+    air_per_mm = 0.1 * 0.001205 * sum(share * xraylib.CS_Total(z, energy_keV) for z, share in parts.items())
+    assert 50.0 * air_per_mm == pytest.approx(0.0015, abs=2e-4)
+    expected = np.exp(-(mu_per_mm - air_per_mm) * 50.0 / cosine(PANEL))
+    np.testing.assert_allclose(ratio, expected, rtol=5e-6)
+
+
+def test_a_hole_of_air_is_where_the_solid_is_not():
+    energy_keV, fluence = bell_spectrum()
+    block, ring = Box((100.0, 100.0, 30.0)), [place(Box((100.0, 35.0, 30.0)), "Al", (0, y, 100)) for y in (-32.5, 32.5)]
+    ring += [place(Box((35.0, 30.0, 30.0)), "Al", (x, 0, 100)) for x in (-32.5, 32.5)]
+    drilled = phantom_of("drilled", [place(block, "Al", (0, 0, 100)), place(Box((30.0,) * 3), "air", (0, 0, 100))])
+    np.testing.assert_allclose(
+        project(drilled, IN_AIR, energy_keV, [fluence]),
+        project(phantom_of("ring", ring), IN_AIR, energy_keV, [fluence]),
+        rtol=2e-6,
+    )
+
+
+def test_an_unknown_medium_is_named():
+    with pytest.raises(ValueError, match="no attenuation data for 'aether'"):
+        project(None, replace(PANEL, medium="aether"), [40.0], [[1.0]])
+
+
 def test_twice_the_thickness_squares_the_transmission():
     logs = []
     for thickness_mm in (5.0, 10.0):
@@ -282,9 +333,9 @@ def test_extra_material_is_used_under_its_name():
 
 def test_shifted_panel_sees_the_same_rays_without_tilting():
     phantom = random_phantom(2)
-    large = project(phantom, Geometry(1000.0, 96, 128, 2.5), [40.0], [[1.0]])[0]
+    large = project(phantom, replace(PANEL, rows=96, cols=128), [40.0], [[1.0]])[0]
     # 48 x 64 pixels out of 96 x 128, 12 rows up and 16 columns to the right of the middle
-    part = Geometry(1000.0, 48, 64, 2.5, panel_shift_mm=(-12 * 2.5, 16 * 2.5))
+    part = replace(PANEL, panel_shift_mm=(-12 * 2.5, 16 * 2.5))
     np.testing.assert_allclose(project(phantom, part, [40.0], [[1.0]])[0], large[12:60, 48:112], rtol=1e-6)
 
 
@@ -310,7 +361,7 @@ def test_focal_spot_is_the_mean_of_its_points(phantom):
 def test_rays_of_a_sample_average_intensity_not_path():
     phantom = random_phantom(5)
     energy_keV, fluence = bell_spectrum()
-    fine = Geometry(1000.0, 144, 192, 2.5 / 3.0)
+    fine = replace(PANEL, rows=144, cols=192, pitch_mm=2.5 / 3.0)
     rays = project(phantom, fine, energy_keV, [fluence])[0] / cosine(fine) ** 3
     coarse = project(phantom, PANEL, energy_keV, [fluence], rays_per_sample=3)[0] / cosine(PANEL) ** 3
     np.testing.assert_allclose(coarse, rays.reshape(48, 3, 64, 3).mean(axis=(1, 3)), rtol=1e-6)

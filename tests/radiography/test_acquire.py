@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numba
@@ -12,6 +12,7 @@ import pytest
 from radiography import acquire
 from radiography.acquire import (
     Acquisition,
+    Exposure,
     acquire_frame,
     acquire_sequence,
     expose,
@@ -165,16 +166,43 @@ def test_open_field_falls_with_the_cube_of_the_distance(tmp_path: Path) -> None:
     np.testing.assert_allclose(exposure.quanta / acquisition.layer_weights[0].sum(), expected, rtol=2e-4)
 
 
+def transmission_in_air(name: str, thickness_mm: float, energy_keV: np.ndarray) -> np.ndarray:
+    """Of a plate, over that of the air that it displaces, which the beam has passed."""
+    mu_per_mm, air_per_mm = (linear_attenuation_per_mm(material(part), energy_keV) for part in (name, "air"))
+    return np.exp(-(mu_per_mm - air_per_mm) * thickness_mm)
+
+
 def test_beer_lambert_behind_aluminium(tmp_path: Path) -> None:
     plate = '[[solids]]\nshape = "box"\nmaterial = "Al"\nsize_mm = [400.0, 400.0, 10.0]\nposition_mm = [0.0, 0.0, 50.0]'
     open_beam, acquisition = planned(tmp_path), planned(tmp_path, extra=plate)
     exposure = expose(acquisition)
     assert exposure is not None
-    through = np.exp(-linear_attenuation_per_mm(material("Al"), acquisition.spectrum.energy_keV) * 10.0)
+    through = transmission_in_air("Al", 10.0, acquisition.spectrum.energy_keV)
     for plane, weights in zip((exposure.quanta, exposure.light), open_beam.layer_weights[:2], strict=True):
         expected = np.sum(weights * through)
         # the rays nearest the axis are 0.05 mm off it: obliquity below 1e-8
         assert plane[48, 64] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_box_of_air_changes_no_byte_and_one_without_air_brightens(tmp_path: Path) -> None:
+    box = '[[solids]]\nshape = "box"\nmaterial = "{}"\nsize_mm = [400.0, 400.0, 50.0]\nposition_mm = [0.0, 0.0, 50.0]'
+    exposures = [expose(planned(tmp_path, extra=extra)) for extra in ("", box.format("air"), box.format("vacuum"))]
+    open_beam = planned(tmp_path)
+    bare, air, vacuum = (exposure for exposure in exposures if exposure is not None)
+    for plane in fields(Exposure):
+        np.testing.assert_array_equal(getattr(bare, plane.name), getattr(air, plane.name))
+    brighter = np.sum(open_beam.layer_weights[0] * transmission_in_air("vacuum", 50.0, open_beam.spectrum.energy_keV))
+    assert brighter / np.sum(open_beam.layer_weights[0]) - 1.0 == pytest.approx(0.0023, abs=1e-4)
+    assert vacuum.quanta[48, 64] == pytest.approx(brighter, rel=1e-6)
+
+
+def test_a_beam_without_air_has_nothing_to_displace(tmp_path: Path) -> None:
+    acquisition = planned(tmp_path)
+    assert acquisition.geometry.medium == "air"
+    text = 'kvp = 70\nfilters = [{ material = "Al", thickness_mm = 2.5 }]\nair_path_mm = 0.0\nsource = "test"\n'
+    (tmp_path / "bare.toml").write_text(text)
+    bare = replace(acquisition.scene, beam=replace(acquisition.scene.beam, name="bare.toml"))
+    assert plan_acquisition(bare, tmp_path).geometry.medium == "vacuum"
 
 
 def test_quantum_noise_behind_aluminium_follows_the_hardened_beam(tmp_path: Path) -> None:
@@ -182,7 +210,7 @@ def test_quantum_noise_behind_aluminium_follows_the_hardened_beam(tmp_path: Path
     acquisition = planned(tmp_path, extra=plate)
     exposure = expose(acquisition)
     assert exposure is not None
-    through = np.exp(-linear_attenuation_per_mm(material("Al"), acquisition.spectrum.energy_keV) * 20.0)
+    through = transmission_in_air("Al", 20.0, acquisition.spectrum.energy_keV)
     expected = np.sum(acquisition.layer_weights[2] * through)  # sum of N L^2 over the energies that are left
     np.testing.assert_allclose(exposure.light_square[48, 64], expected, rtol=1e-4)
 

@@ -19,7 +19,7 @@ from phantoms.solids import Box, Cone, Cylinder, Phantom, PlacedSolid, Prism, Sp
 Vectors = npt.NDArray[np.float64]
 
 MATERIALS = {
-    *("vacuum", "Al", "Cu", "Au", "Sn", "Ni", "Fe", "Ta", "Si", "Ag", "steel", "brass", "phosphor_bronze", "FR4"),
+    *("air", "Al", "Cu", "Au", "Sn", "Ni", "Fe", "Ta", "Si", "Ag", "steel", "brass", "phosphor_bronze", "FR4"),
     *("epoxy", "mould_compound", "solder_SAC305", "alumina", "barium_titanate", "PMMA", "polyethylene", "polyamide"),
     *("glass", "kovar", "copper_alloy_194", "manganese_dioxide", "ferrite"),
 }
@@ -136,8 +136,8 @@ def test_wrong_input_names_itself(arguments: dict[str, int], message: str) -> No
 def test_voids_lie_inside_their_balls() -> None:
     part = ball_grid_array(np.random.default_rng(5), balls_per_side=6, voided_fraction=0.25)
     spheres = [solid for solid in part.solids if isinstance(solid.shape, Sphere)]
-    voids = [solid for solid in spheres if solid.material == "vacuum"]
-    balls = [solid for solid in spheres if solid.material != "vacuum"]
+    voids = [solid for solid in spheres if solid.material == "air"]
+    balls = [solid for solid in spheres if solid.material != "air"]
     assert (len(balls), len(voids)) == (36, 9)
     for void in voids:
         ball = min(balls, key=lambda b, v=void: float(np.linalg.norm(np.subtract(b.position_mm, v.position_mm))))  # type: ignore[misc]
