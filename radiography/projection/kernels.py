@@ -340,17 +340,26 @@ def _resolve_ray(
 
 # "contract" lets the compiler fuse multiply and add, which rounds once, not twice; NaN and infinity keep their meaning.
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _sum_energies(chunk: RayChunk, count: int, beam: BeamSums) -> None:
+def _sum_energies(chunk: RayChunk, count: int, beam: BeamSums, row_place: float, node: int) -> None:
     """Sums of the first `count` rays: sum over energies of weights * 2**-(path through each material * mu_log2).
+
+    The rays lie between two columns of nodes, `node` and the next; weights follow a straight line between the two.
 
     2**x is 2**whole * 2**rest with |rest| <= 1/2: the first is built from its bits, the second is the Taylor series of
     exp(rest ln 2) to the ninth power, whose first neglected term is below 1e-11.
     """
-    path_mm, met, _, sums, power, fraction = chunk
+    path_mm, met, _, sums, along, scratch, line = chunk
     mu_log2, weights = beam.mu_log2, beam.weights
-    power_bits = power.view(np.int64)
-    ln2 = math.log(2.0)
-    for quantity in range(weights.shape[0]):
+    power, fraction, left, rise = scratch[0], scratch[1], line[0], line[1]
+    power_bits, ln2 = power.view(np.int64), math.log(2.0)
+    row_node, down = int(row_place), row_place - int(row_place)
+    for quantity in range(left.shape[0]):
+        for energy in range(left.shape[1]):
+            here = weights[row_node, node, quantity, energy]
+            here += down * (weights[row_node + 1, node, quantity, energy] - here)
+            there = weights[row_node, node + 1, quantity, energy]
+            there += down * (weights[row_node + 1, node + 1, quantity, energy] - there)
+            left[quantity, energy], rise[quantity, energy] = here, there - here
         for ray in range(count):
             sums[quantity, ray] = 0.0
     for energy in range(mu_log2.shape[1]):
@@ -379,17 +388,19 @@ def _sum_energies(chunk: RayChunk, count: int, beam: BeamSums) -> None:
             power_bits[ray] = (power_bits[ray] << 52) + (1023 << 52)
         for ray in range(count):
             fraction[ray] *= power[ray]
-        for quantity in range(weights.shape[0]):
-            weight = weights[quantity, energy]
+        for quantity in range(left.shape[0]):
+            weight, change = left[quantity, energy], rise[quantity, energy]
             for ray in range(count):
-                sums[quantity, ray] += weight * fraction[ray]
+                sums[quantity, ray] += (weight + change * along[ray]) * fraction[ray]
 
 
 @njit(cache=True, error_model="numpy")
-def _add_chunk(chunk: RayChunk, count: int, beam: BeamSums, sums: FloatArray, hits: IntArray) -> None:
+def _add_chunk(
+    chunk: RayChunk, count: int, beam: BeamSums, row_place: float, node: int, sums: FloatArray, hits: IntArray
+) -> None:
     """Add the first `count` rays to the samples that hold them, `sums` (K, W) and `hits` (W,), and clear the paths."""
     if not beam.paths_only:
-        _sum_energies(chunk, count, beam)
+        _sum_energies(chunk, count, beam, row_place, node)
     for quantity in range(sums.shape[0]):
         for ray in range(count):
             sums[quantity, chunk.sample_col[ray]] += chunk.sums[quantity, ray]
@@ -403,98 +414,85 @@ def _add_chunk(chunk: RayChunk, count: int, beam: BeamSums, sums: FloatArray, hi
 
 
 @njit(cache=True, error_model="numpy")
-def _cosine(x_mm: float, y_mm: float, distance_mm: float) -> float:
-    """Of the angle between the ray to a point of the panel and the central ray."""
-    return distance_mm / math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-
-
-@njit(cache=True, error_model="numpy")
 def _write_samples(
-    out: Picture, grid: RayGrid, beam: BeamSums, first_sample: int, first_col: int, sums: FloatArray, hits: IntArray
+    out: Picture, grid: RayGrid, paths_only: bool, first_sample: int, first_col: int, sums: FloatArray, hits: IntArray
 ) -> None:
-    """Writes the rows of a band: the open beam, and means of `sums` (N, K, W) where `hits` (N, W) rays met a solid."""
+    """In the rows of a band, where `hits` (N, W) rays met a solid, their `sums` (N, K, W) replace the open beam."""
     rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
     total = (rays // grid.stride) ** 2 * len(grid.sources_mm)
     to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
     for row in range(sums.shape[0]):
         y_mm = grid.first_y_mm + (first_sample + row) * rays * grid.step_mm + to_centre_mm
-        for quantity in range(sums.shape[1]):
-            white = 0.0
-            if not beam.paths_only:
-                for energy in range(beam.weights.shape[1]):
-                    white += beam.weights[quantity, energy]
-            row_out = out[quantity, first_sample + row]
-            for col in range(len(row_out)):
-                x_mm = grid.first_x_mm + col * rays * grid.step_mm + to_centre_mm
-                cosine = _cosine(x_mm, y_mm, distance_mm)
-                row_out[col] = white if beam.paths_only else white * cosine * cosine * cosine
-            for inside in range(sums.shape[2]):
-                hit = hits[row, inside]
-                if hit:
-                    mean = (sums[row, quantity, inside] + white * (total - hit)) / total
-                    if not beam.paths_only:
-                        x_mm = grid.first_x_mm + (first_col + inside) * rays * grid.step_mm + to_centre_mm
-                        cosine = _cosine(x_mm, y_mm, distance_mm)
-                        mean *= cosine * cosine * cosine
-                    row_out[first_col + inside] = mean
+        for col in range(sums.shape[2]):
+            hit = hits[row, col]
+            if hit:
+                x_mm = grid.first_x_mm + (first_col + col) * rays * grid.step_mm + to_centre_mm
+                length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
+                flux = 1.0 if paths_only else (distance_mm / length_mm) ** 3
+                place = out[:, first_sample + row, first_col + col]
+                for quantity in range(len(place)):
+                    place[quantity] = (place[quantity] * (total - hit) + flux * sums[row, quantity, col]) / total
 
 
 @njit(cache=True, error_model="numpy")
 def _project_band(
     band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
 ) -> None:
-    """Writes every sample of one band of `out` (K, rows, cols)."""
-    quantities, sample_rows, _ = out.shape
+    """Writes the samples of one band of `out` (K, rows, cols) behind a solid; it holds the open beam before."""
+    quantities, sample_rows, sample_cols = out.shape
     rays, stride, distance_mm = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm
     first_sample = band * bands.samples_per_band
     stop_sample = min(sample_rows, first_sample + bands.samples_per_band)
-    first_col, stop_col = bands.first_ray_col[band], bands.stop_ray_col[band]
-    first_sample_col, stop_sample_col = first_col // rays, (stop_col + rays - 1) // rays
-    own_rays, first_own_col, stop_own_col = rays // stride, first_col // stride, (stop_col + stride - 1) // stride
+    begin_col, stop_col = bands.first_ray_col[band], bands.stop_ray_col[band]
+    first_sample_col, stop_sample_col = begin_col // rays, (stop_col + rays - 1) // rays
+    own_rays, first_own_col, stop_own_col = rays // stride, begin_col // stride, (stop_col + stride - 1) // stride
     items = bands.item[bands.start[band] : bands.start[band + 1]]
     sums = np.zeros((stop_sample - first_sample, quantities, stop_sample_col - first_sample_col))
     hits = np.zeros((stop_sample - first_sample, stop_sample_col - first_sample_col), np.int64)
     path_mm = np.zeros((max(1, beam.mu_log2.shape[0]), RAYS_PER_CHUNK))
     met, sample_col = np.zeros(beam.mu_log2.shape[0], np.bool_), np.empty(RAYS_PER_CHUNK, np.int64)
     chunk_sums = path_mm if beam.paths_only else np.empty((quantities, RAYS_PER_CHUNK))
-    chunk = RayChunk(path_mm, met, sample_col, chunk_sums, np.empty(RAYS_PER_CHUNK), np.empty(RAYS_PER_CHUNK))
-    solid_material = beam.solid_material
-    active = np.empty(len(solid_material), np.int64)
-    source_count = len(grid.sources_mm) if len(items) else 0
-    for source in range(source_count):
+    along, scratch, line = np.empty(RAYS_PER_CHUNK), np.empty((2, RAYS_PER_CHUNK)), np.empty_like(beam.weights[0, :2])
+    chunk = RayChunk(path_mm, met, sample_col, chunk_sums, along, scratch, line)
+    nodes_per_row = (beam.weights.shape[0] - 1) / (sample_rows * rays)
+    nodes_per_col = (beam.weights.shape[1] - 1) / (sample_cols * rays)
+    solid_material, active = beam.solid_material, np.empty(len(beam.solid_material), np.int64)
+    for source in range(len(grid.sources_mm) if len(items) else 0):
         source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
-        x_mm = grid.first_x_mm + grid.first_ray[source, 1] * grid.step_mm
-        own = FanGrid(x_mm, grid.first_y_mm + grid.first_ray[source, 0] * grid.step_mm, stride * grid.step_mm)
+        first_row, first_col = grid.first_ray[source]
+        x_mm, y_mm = grid.first_x_mm + first_col * grid.step_mm, grid.first_y_mm + first_row * grid.step_mm
+        own = FanGrid(x_mm, y_mm, stride * grid.step_mm)
         fan = RayFan(own, source_mm, first_sample * own_rays, stop_sample * own_rays, first_own_col, stop_own_col)
         t, solid, begin, stop = _collect_crossings(surfaces, fan, items)
         for row in range(fan.stop_row - fan.first_row):
             sample = row // own_rays
             y_mm = own.first_y_mm + (fan.first_row + row) * own.step_mm - source_mm[1]
-            count = 0
+            row_place = ((fan.first_row + row) * stride + first_row + 0.5) * nodes_per_row
+            count, node = 0, 0
             for col in range(stop_own_col - first_own_col):
                 a, b = begin[row, col], stop[row, col]
                 if b > a:
+                    place = ((first_own_col + col) * stride + first_col + 0.5) * nodes_per_col
+                    if place >= node + 1:
+                        if count:
+                            _add_chunk(chunk, count, beam, row_place, node, sums[sample], hits[sample])
+                        count, node = 0, int(place)
+                    along[count] = place - node
                     x_mm = own.first_x_mm + (first_own_col + col) * own.step_mm - source_mm[0]
                     length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
                     _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, active)
                     sample_col[count] = (first_own_col + col) // own_rays - first_sample_col
                     count += 1
                 if count == RAYS_PER_CHUNK or (count > 0 and col == stop_own_col - first_own_col - 1):
-                    _add_chunk(chunk, count, beam, sums[sample], hits[sample])
+                    _add_chunk(chunk, count, beam, row_place, node, sums[sample], hits[sample])
                     count = 0
-    _write_samples(out, grid, beam, first_sample, first_sample_col, sums, hits)
+    _write_samples(out, grid, beam.paths_only, first_sample, first_sample_col, sums, hits)
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
 def _project_bands(
-    first_band: int,
-    stop_band: int,
-    surfaces: SolidSurfaces,
-    grid: RayGrid,
-    bands: BandItems,
-    beam: BeamSums,
-    out: Picture,
+    first: int, stop: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
 ) -> None:
-    """Writes every sample of the bands from first_band up to stop_band; each band belongs to one thread."""
-    for band in prange(first_band, stop_band):
+    """Writes the samples behind solids of the bands from `first` to before `stop`; a band has one thread."""
+    for band in prange(first, stop):
         _project_band(band, surfaces, grid, bands, beam, out)

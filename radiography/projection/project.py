@@ -16,6 +16,7 @@ from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.projection.geometry import Geometry
 from radiography.projection.kernels import _project_bands
+from radiography.projection.open_beam import write_open_beam
 from radiography.projection.rays import BeamSums, band_items, describe_miss, no_items, ray_grid
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 
@@ -55,8 +56,9 @@ def project(
         Source, panel, focal spot, and the medium between them. [mm]
     energy_keV : (E,) float64
         Energies of the beam. [keV]
-    weights : (K, E) float64
-        Weight of each energy in each of K sums. [any]
+    weights : (K, E) or (R, C, K, E) float64
+        Weight of each energy in each of K sums: one for the whole panel, or at R x C nodes in even steps from border
+        to border of the panel, bilinear between them (`geometry.field_nodes_mm`). [any]
     samples_per_pixel : int
         Samples per pixel and axis; their centres are regular. [1]
     rays_per_sample : int
@@ -140,26 +142,33 @@ def path_lengths(
         raise ValueError("path_lengths needs at least 1 material name, got 0")
     if len(set(material_names)) != len(material_names):
         raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
-    nothing = np.zeros((len(material_names), 1))
-    beam = BeamSums(_solid_material(phantom, material_names), nothing, nothing, paths_only=True)
+    nothing = np.zeros((2, 2, len(material_names), 1))
+    beam = BeamSums(_solid_material(phantom, material_names), nothing[0, 0], nothing, paths_only=True)
     return _project(phantom, geometry, beam, samples_per_pixel, rays_per_sample, progress)
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Own copies of energies (E,) and weights (K, E), without the energies that no sum needs."""
+    """Own copies of energies (E,) and weights (R, C, K, E), without the energies that no sum needs."""
     energies = np.array(energy_keV, dtype=np.float64)
     checked_weights = np.array(weights, dtype=np.float64)
     if energies.ndim != 1 or len(energies) == 0:
         raise ValueError(f"energy_keV must be (E,) with at least 1 energy, got {energies.shape}")
-    if checked_weights.ndim != 2 or checked_weights.shape[1] != len(energies) or len(checked_weights) == 0:
-        raise ValueError(f"weights must be (K, {len(energies)}), one for each energy, got {checked_weights.shape}")
+    if checked_weights.ndim not in (2, 4) or checked_weights.shape[-1] != len(energies) or checked_weights.size == 0:
+        raise ValueError(
+            f"weights must be (K, {len(energies)}), one for each energy, or that at nodes of the panel, got "
+            f"{checked_weights.shape}"
+        )
+    if checked_weights.ndim == 2:
+        checked_weights = np.tile(checked_weights, (2, 2, 1, 1))
+    if min(checked_weights.shape[:2]) < 2:
+        raise ValueError(f"weights need 2 x 2 nodes of the panel or more, got {checked_weights.shape}")
     if not (np.isfinite(energies).all() and (energies > 0).all()):
         raise ValueError(f"energy_keV must be finite and positive, got {energies.min()} as the lowest")
     if not np.isfinite(checked_weights).all():
         raise ValueError("weights must be finite, got NaN or infinity")
-    needed = (checked_weights != 0).any(axis=0)
+    needed = (checked_weights != 0).any(axis=(0, 1, 2))
     needed[0] |= not needed.any()
-    return np.ascontiguousarray(energies[needed]), np.ascontiguousarray(checked_weights[:, needed])
+    return np.ascontiguousarray(energies[needed]), np.ascontiguousarray(checked_weights[..., needed])
 
 
 def _material_names(phantom: Phantom | None) -> list[str]:
@@ -206,7 +215,10 @@ def _project(
         bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
         if len(bands.item) == 0:
             raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
-    out = np.empty((len(beam.weights), sample_rows, sample_cols), dtype=np.float32)
+    out = np.zeros((beam.weights.shape[2], sample_rows, sample_cols), dtype=np.float32)
+    if not beam.paths_only:
+        # Summed one after the other, as behind a solid: a void then leaves the open beam bit for bit.
+        write_open_beam(grid, np.cumsum(beam.weights, axis=3)[..., -1], out)
     band_count = len(bands.start) - 1
     step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
     for first in range(0, band_count, step):

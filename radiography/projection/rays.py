@@ -57,7 +57,7 @@ class BeamSums(NamedTuple):
 
     solid_material: IntArray  # (S,) row of each solid in `mu_log2`, or -1 where its path is not wanted
     mu_log2: FloatArray  # (M, E) attenuation coefficient of powers of 2 [1/mm]
-    weights: FloatArray  # (K, E) weight of each energy [any]
+    weights: FloatArray  # (R, C, K, E) weight of each energy at R x C nodes, see `geometry.field_nodes_mm` [any]
     paths_only: bool  # paths through the materials are wanted [mm], not sums over the energies
 
 
@@ -99,8 +99,9 @@ class RayChunk(NamedTuple):
     met: npt.NDArray[np.bool_]  # (M,) whether a ray of the chunk meets the material
     sample_col: IntArray  # (R,) sample of each ray, from the first of the band
     sums: FloatArray  # (K, R) weighted sums, or the paths [unit of weights, mm]
-    power: FloatArray  # (R,) scratch
-    fraction: FloatArray  # (R,) scratch
+    along: FloatArray  # (R,) place of each ray from one column of nodes, 0, to the next, 1
+    scratch: FloatArray  # (2, R)
+    line: FloatArray  # (2, K, E) weights at the first of the two columns of nodes, and how much more at the second
 
 
 def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int, highest_mm: float = 0.0) -> RayGrid:
