@@ -21,9 +21,12 @@ from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.dose_history import DoseScale, age_gain, diode_gain, layer_gain, remembers
+from radiography.field import depth_nodes, field_gains, largest_path_ratio
 from radiography.light.decay import emit_light
-from radiography.light.layer_light import BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.magnify import magnify
 from radiography.light.scintillator import Scintillator, layer_material
+from radiography.light.slant import SLANTED_DEG, DepthSpread, depth_spread
 from radiography.light.spread import LightSpread, plan_light_spread, spread_light
 from radiography.noise import draw_portions
 from radiography.panel.direct_detection import PORTIONS, DiodeMeans, LitLayer, diode_portions, draw_diode_energy
@@ -38,7 +41,7 @@ from radiography.panel.panel import (
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
-from radiography.projection.geometry import Geometry
+from radiography.projection.geometry import Geometry, at_depth, axis_sample
 from radiography.projection.project import project
 from radiography.projection.spot_image import load_spot_image
 from radiography.scene import Scene, relative_exposures, scene_materials, scene_phantom
@@ -62,18 +65,27 @@ class Acquisition:
     spectrum : Spectrum
         At the panel's centre, object absent, in E bins.
     light : LayerLight
-        Light of the layer at the energies of the spectrum.
+        Light of the layer at the energies of the spectrum, for X-rays at normal incidence.
+    slanted_light : LayerLight
+        The same at `SLANTED_DEG`.
     layer_weights : (4, E) float64
-        What each energy bin gives a sample of the layer, object absent: quanta that the layer absorbs, their light at
-        the diodes, the sum of its squares over the quanta, and the light that spreads as the departure from the mean
-        spread. [1]
+        What each energy bin gives a sample of the layer at the central ray, object absent: quanta that the layer
+        absorbs, their light at the diodes, the sum of its squares over the quanta, and the light that spreads as the
+        departure from the mean spread. [1]
     coated_diode_weights, bare_diode_weights : (4, E) float64
         What each energy bin gives the photodiode of a pixel itself, below the layer and where there is none: electron
         tracks [1], their energy [keV], the sum of its squares [keV2], and that of its products with the light. [keV]
     quantum_efficiency : float
         Of the photodiodes for this light. [1]
-    mean_spread, departure_spread, noise_spread : LightSpread
-        Plans for the mean light, for what departs with the X-ray energy, and for its noise.
+    light_depth_mm : float
+        Mean depth below the entrance of the layer where quanta meet it. [mm]
+    depth_offset_mm : tuple of float
+        Depths from there that stand for all that the light comes from; only one where no blur by slanted X-rays would
+        be seen: near the axis, or in the open beam. [mm]
+    mean_spread : tuple of LightSpread
+        Plans for the mean light, one for each of these depths.
+    departure_spread, noise_spread : LightSpread
+        Plans for what departs with the X-ray energy, and for the noise.
     maps : PanelMaps
         With the dark current at the scene's temperature.
     """
@@ -87,11 +99,14 @@ class Acquisition:
     materials: Mapping[str, Material]
     spectrum: Spectrum
     light: LayerLight
+    slanted_light: LayerLight
     layer_weights: FloatArray
     coated_diode_weights: FloatArray
     bare_diode_weights: FloatArray
     quantum_efficiency: float
-    mean_spread: LightSpread
+    light_depth_mm: float
+    depth_offset_mm: tuple[float, ...]
+    mean_spread: tuple[LightSpread, ...]
     departure_spread: LightSpread
     noise_spread: LightSpread
     maps: PanelMaps
@@ -184,9 +199,15 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
     report = None if progress is None else lambda done, total: progress(0.5 * done / total)
     light = layer_light(scintillator, energy_keV, progress=report)
+    slanted_light = layer_light(scintillator, energy_keV, histories=HISTORIES // 4, incidence_deg=SLANTED_DEG)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
+    geometry = _geometry(panel, scene, beam, folder)
     spread = spread_of_beam(light, lit)
-    mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread)
+    by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry))
+    if (nodes := depth_nodes(geometry, by_depth.rms_depth_mm)) > 3:
+        by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry), nodes)
+    blurred = nodes > 1 and (phantom is not None or not coated(panel).all())
+    mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread, by_depth if blurred else None)
     # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
     on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
     later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
@@ -199,15 +220,18 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         panel=panel,
         scintillator=scintillator,
         beam=beam,
-        geometry=_geometry(panel, scene, beam, folder),
+        geometry=geometry,
         phantom=phantom,
         materials=materials,
         spectrum=spectrum,
         light=light,
+        slanted_light=slanted_light,
         layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),
         coated_diode_weights=in_coated_diode,
         bare_diode_weights=in_bare_diode,
         quantum_efficiency=emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission),
+        light_depth_mm=by_depth.mean_depth_mm,
+        depth_offset_mm=tuple(by_depth.offset_mm[: len(mean_spread)].tolist()),
         mean_spread=mean_spread,
         departure_spread=departure_spread,
         noise_spread=noise_spread,
@@ -238,12 +262,16 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         return None
     phantom, geometry, energy_keV = acquisition.phantom, acquisition.geometry, acquisition.spectrum.energy_keV
     samples, rays = acquisition.scene.sampling.samples_per_pixel, acquisition.scene.sampling.rays_per_sample
-    # X-rays behind the object, summed over their energies with what each gives layer and photodiodes.
+    # Slant: what an X-ray gives layer and photodiodes, from place to place.
+    gains = field_gains(
+        acquisition.panel, acquisition.scintillator, geometry, acquisition.light, acquisition.slanted_light
+    )
+    # X-rays behind the object, summed over their energies with what each gives, at the depth where that becomes light.
     in_layer = project(
         phantom,
-        geometry,
+        at_depth(geometry, acquisition.light_depth_mm),
         energy_keV,
-        acquisition.layer_weights,
+        acquisition.layer_weights * gains.layer[..., (0, 1, 2, 1), :],
         samples_per_pixel=samples,
         rays_per_sample=rays,
         materials=acquisition.materials,
@@ -251,12 +279,13 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     )
     bare = ~coated(acquisition.panel)
     partly = bool(bare.any())
-    diode_weights = [acquisition.coated_diode_weights] + [acquisition.bare_diode_weights] * partly
+    diode_weights = [acquisition.coated_diode_weights * gains.coated_diode]
+    diode_weights += [acquisition.bare_diode_weights * gains.bare_diode] * partly
     in_diodes = project(
         phantom,
-        geometry,
+        at_depth(geometry, acquisition.scintillator.thickness_um * 1e-3),
         energy_keV,
-        np.concatenate(diode_weights),
+        np.concatenate(diode_weights, axis=2),
         rays_per_sample=samples * rays,
         materials=acquisition.materials,
     )
@@ -264,8 +293,12 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     if partly:
         in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
         in_diodes = np.where(bare, in_diodes[PORTIONS:], in_diodes[:PORTIONS])
-    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
-    arriving = spread_light(in_layer[1], acquisition.mean_spread)
+    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy. Light from
+    # deeper than the mean starts farther from the axis, its picture is larger.
+    arriving = spread_light(in_layer[1], acquisition.mean_spread[0])
+    for offset_mm, plan in zip(acquisition.depth_offset_mm[1:], acquisition.mean_spread[1:], strict=True):
+        magnification = 1.0 + offset_mm / (geometry.source_to_detector_mm + acquisition.light_depth_mm)
+        arriving += spread_light(magnify(in_layer[1], axis_sample(geometry, samples), magnification), plan)
     if acquisition.layer_weights[3].any():
         arriving += spread_light(in_layer[3], acquisition.departure_spread)
     quanta, light, light_square = (np.array(plane) for plane in in_layer[:3])  # copies, so that the fourth is freed
@@ -451,7 +484,9 @@ def _geometry(panel: Panel, scene: Scene, beam: Beam, folder: Path) -> Geometry:
     )
 
 
-def _plan_spreads(panel: Panel, scene: Scene, spread: BeamSpread) -> tuple[LightSpread, LightSpread, LightSpread]:
+def _plan_spreads(
+    panel: Panel, scene: Scene, spread: BeamSpread, by_depth: DepthSpread | None
+) -> tuple[tuple[LightSpread, ...], LightSpread, LightSpread]:
     """Plans for mean, departure and noise: see `Acquisition`.
 
     The mean exposure was averaged over the rays of each sample, which its plans undo; the noise was not.
@@ -470,7 +505,9 @@ def _plan_spreads(panel: Panel, scene: Scene, spread: BeamSpread) -> tuple[Light
         )
 
     rays = scene.sampling.rays_per_sample
-    return plan(spread.mean_at, rays), plan(spread.departure_at, rays), plan(spread.noise_at, 1, white_noise=True)
+    means = (spread.mean_at,) if by_depth is None else by_depth.transfer_at
+    mean = tuple(plan(transfer_at, rays) for transfer_at in means)
+    return mean, plan(spread.departure_at, rays), plan(spread.noise_at, 1, white_noise=True)
 
 
 def _layer_portions(light: LayerLight, spread: BeamSpread) -> FloatArray:

@@ -18,7 +18,7 @@ STOREYS: list[set[str]] = [
     {"radiography.beam"},
     {"radiography.projection", "radiography.interaction"},
     {"radiography.light", "radiography.panel", "radiography.scene"},
-    {"radiography.config", "radiography.truth", "radiography.dose_history"},
+    {"radiography.config", "radiography.dose_history", "radiography.field", "radiography.truth"},
     {"radiography.acquire", "radiography.study", "radiography.presentation"},
     {"radiography.dicom", "radiography.figures"},
     {"radiography.files"},

@@ -124,6 +124,7 @@ def layer_light(
     *,
     histories: int = HISTORIES,
     photons: int = PHOTONS,
+    incidence_deg: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
     light_cache: Path | None = None,
 ) -> LayerLight:
@@ -137,6 +138,8 @@ def layer_light(
         Energies, such as the bins of a spectrum. [keV]
     histories, photons : int
         X-rays per energy, and light photons, of the Monte Carlo. [1]
+    incidence_deg : float
+        Angle between the X-rays and the normal, 0 to 85. [deg]
     progress : callable, optional
         Called with light photons done and to do.
     light_cache : Path, optional
@@ -168,6 +171,7 @@ def layer_light(
         thickness_mm,
         energy_grid_keV(material, float(energies[0]), float(energies[-1]) + 1e-6),
         histories,
+        incidence_deg=incidence_deg,
         depths=DEPTHS,
         frequency_per_mm=np.array(FREQUENCY_PER_MM),
     )
@@ -220,9 +224,9 @@ def spread_of_beam(light: LayerLight, fluence: npt.ArrayLike) -> BeamSpread:
     noise = np.sqrt(np.maximum(power @ light.noise_transfer / power.sum(), 0.0))
     return BeamSpread(
         departure_weight=departure_weight,
-        mean_at=_at(light.frequency_per_mm, mean, light.glare),
-        departure_at=_at(light.frequency_per_mm, departure, light.glare),
-        noise_at=_at(light.frequency_per_mm, noise, light.glare),
+        mean_at=transfer_between(light.frequency_per_mm, mean, light.glare),
+        departure_at=transfer_between(light.frequency_per_mm, departure, light.glare),
+        noise_at=transfer_between(light.frequency_per_mm, noise, light.glare),
         largest_error=float(error[weight > 0.01].max(initial=0.0)),
     )
 
@@ -312,8 +316,25 @@ def _between(known_keV: FloatArray, rows: FloatArray, energy_keV: FloatArray) ->
     return np.stack([np.interp(energy_keV, known_keV, column) for column in rows.T], axis=1)
 
 
-def _at(frequency: FloatArray, transfer: FloatArray, glare: Glare | None) -> Callable[[FloatArray], FloatArray]:
-    """A transfer between its frequencies (cubic), even about zero and held at its last value, times the glare's."""
+def transfer_between(
+    frequency: FloatArray, transfer: FloatArray, glare: Glare | None
+) -> Callable[[FloatArray], FloatArray]:
+    """A transfer between its frequencies (cubic), even about zero and held at its last value, times the glare's.
+
+    Parameters
+    ----------
+    frequency : (F,) float64
+        Rising from 0. [1/mm]
+    transfer : (F,) float64
+        At these frequencies. [1]
+    glare : Glare or None
+        Of the layer.
+
+    Returns
+    -------
+    transfer_at : callable
+        Frequencies (N,) [1/mm] to the transfer there (N,). [1]
+    """
     both = np.concatenate([-frequency[:0:-1], frequency])
     spline = CubicSpline(both, np.concatenate([transfer[:0:-1], transfer]))
     return lambda f: np.asarray(spline(np.minimum(np.abs(f), frequency[-1])) * glare_transfer(glare, f))

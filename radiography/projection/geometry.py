@@ -174,3 +174,25 @@ def at_depth(geometry: Geometry, depth_mm: float) -> Geometry:
     shrink = geometry.source_to_detector_mm / (geometry.source_to_detector_mm + depth_mm)
     down_mm, right_mm = geometry.panel_shift_mm
     return replace(geometry, pitch_mm=geometry.pitch_mm * shrink, panel_shift_mm=(down_mm * shrink, right_mm * shrink))
+
+
+def axis_sample(geometry: Geometry, samples_per_pixel: int) -> tuple[float, float]:
+    """Row and column of samples where the central ray meets the panel.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Source and panel. [mm]
+    samples_per_pixel : int
+        Samples per pixel and axis. [1]
+
+    Returns
+    -------
+    row, col : float
+        0 is the centre of the first sample; they may lie outside the panel. [1]
+    """
+    row, col = (
+        (0.5 * pixels - shift_mm / geometry.pitch_mm) * samples_per_pixel - 0.5
+        for pixels, shift_mm in zip((geometry.rows, geometry.cols), geometry.panel_shift_mm, strict=True)
+    )
+    return row, col

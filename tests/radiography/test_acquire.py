@@ -22,6 +22,8 @@ from radiography.acquire import (
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.spectrum import air_kerma_uGy, quanta_per_pixel
 from radiography.config import load_scene
+from radiography.light.scintillator import layer_transmission
+from radiography.panel.panel import cover_transmission
 from radiography.panel.trapping import FrameTimes, trap_charge
 
 SMALL_PANEL = """
@@ -155,15 +157,40 @@ def test_mean_signal_is_the_product_of_the_chain(tmp_path: Path) -> None:
     assert mean_frame(acquisition).mean() == pytest.approx(whole, abs=140 + 0.001 * whole)
 
 
-def test_open_field_falls_with_the_cube_of_the_distance(tmp_path: Path) -> None:
-    acquisition = planned(tmp_path, distance=8.0)
+def test_open_field_is_the_cube_of_the_cosine_times_the_absorption_along_the_slant(tmp_path: Path) -> None:
+    for scintillator in ("CsPbBr3_75um", "CsI_Tl_500um"):
+        acquisition = planned(tmp_path, distance=8.0, scintillator=scintillator)
+        exposure = expose(acquisition)
+        assert exposure is not None
+        y = (np.arange(96) + 0.5 - 48) * 0.139 / 2
+        x = (np.arange(128) + 0.5 - 64) * 0.139 / 2
+        longer = np.sqrt(1.0 + (y[:, None] ** 2 + x[None, :] ** 2) / 64.0)[..., None]  # up to 25 % at the corners
+        energy_keV = acquisition.spectrum.energy_keV
+        absorbed = layer_transmission(acquisition.scintillator, energy_keV) ** longer - 1.0
+        absorbed *= cover_transmission(acquisition.panel, energy_keV) ** (longer - 1.0)
+        absorbed /= layer_transmission(acquisition.scintillator, energy_keV) - 1.0
+        expected = absorbed @ acquisition.layer_weights[0] / acquisition.layer_weights[0].sum() * longer[..., 0] ** -3
+        # 2 x 2 rays per sample see the mean over the sample, this is its middle: second order in 0.07 / 8; the layer
+        # is a hundredth of the distance away, so that its pixels see rays that entered nearer to the axis
+        depth_mm = acquisition.light_depth_mm
+        assert depth_mm == pytest.approx(0.04 if scintillator == "CsPbBr3_75um" else 0.15, rel=0.1)
+        shrunk = 8.0 / (8.0 + depth_mm)
+        flux = (1.0 + shrunk**2 * (y[:, None] ** 2 + x[None, :] ** 2) / 64.0) ** -1.5 * longer[..., 0] ** 3
+        # 0.3 %: what the chance to leave energy changes with the angle
+        np.testing.assert_allclose(exposure.quanta / acquisition.layer_weights[0].sum(), expected * flux, rtol=5e-3)
+
+
+def test_photodiodes_see_the_slant_of_layer_and_cover(tmp_path: Path) -> None:
+    acquisition = planned(tmp_path, extra="panel_shift_mm = [0.0, 500.0]")
     exposure = expose(acquisition)
     assert exposure is not None
-    y = (np.arange(96) + 0.5 - 48) * 0.139 / 2
-    x = (np.arange(128) + 0.5 - 64) * 0.139 / 2
-    expected = (1.0 + (y[:, None] ** 2 + x[None, :] ** 2) / 64.0) ** -1.5
-    # 2 x 2 rays per sample see the mean over the sample, this is its middle: second order in 0.07 / 8
-    np.testing.assert_allclose(exposure.quanta / acquisition.layer_weights[0].sum(), expected, rtol=2e-4)
+    energy_keV, longer = acquisition.spectrum.energy_keV, np.sqrt(1.25)
+    passed = layer_transmission(acquisition.scintillator, energy_keV) * cover_transmission(
+        acquisition.panel, energy_keV
+    )
+    expected = acquisition.coated_diode_weights[1] @ passed ** (longer - 1.0) * longer**-2
+    # 48 x 64 pixels are 9 mm wide: the middle four of them
+    assert exposure.diode_energy_keV[23:25, 31:33].mean() == pytest.approx(expected, rel=2e-4)
 
 
 def transmission_in_air(name: str, thickness_mm: float, energy_keV: np.ndarray) -> np.ndarray:
