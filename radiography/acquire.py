@@ -8,108 +8,33 @@ draws one frame of it, and `acquire_sequence` one frame after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
-from phantoms.solids import Phantom
-from radiography.beam.attenuation import Material, material
-from radiography.beam.spectrum import Spectrum, beam_spectrum
-from radiography.beam.tube import Beam
-from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.dose_history import DoseScale, age_gain, diode_gain, layer_gain, remembers
-from radiography.field import depth_nodes, field_gains, largest_path_ratio
+from radiography.field import field_gains
 from radiography.light.decay import emit_light
-from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light.magnify import magnify
-from radiography.light.scintillator import Scintillator, layer_material
-from radiography.light.slant import SLANTED_DEG, DepthSpread, depth_spread
-from radiography.light.spread import LightSpread, plan_light_spread, spread_light
+from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
-from radiography.panel.direct_detection import PORTIONS, DiodeMeans, LitLayer, diode_portions, draw_diode_energy
-from radiography.panel.maps import PanelMaps, draw_panel_maps
+from radiography.panel.direct_detection import PORTIONS, DiodeMeans, draw_diode_energy
 from radiography.panel.panel import (
-    Panel,
     coated,
-    cover_transmission,
-    dark_current_factor,
-    emission_weighted_quantum_efficiency,
 )
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
-from radiography.projection.geometry import Geometry, at_depth, axis_sample
+from radiography.plan import Acquisition as Acquisition
+from radiography.plan import plan_acquisition as plan_acquisition
+from radiography.projection.geometry import at_depth, axis_sample
 from radiography.projection.project import project
-from radiography.projection.spot_image import load_spot_image
-from radiography.scene import Scene, relative_exposures, scene_materials, scene_phantom
-
-BIN_KEV = 1.0  # width of the energy bins of a spectrum
+from radiography.scene import relative_exposures
 
 Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Acquisition:
-    """What a scene fixes before the first frame.
-
-    Attributes
-    ----------
-    scene, panel, scintillator, beam, geometry : Scene, Panel, Scintillator, Beam, Geometry
-        Descriptions.
-    phantom, materials : Phantom or None, mapping of str to Material
-        What stands in the beam, and the scene's own materials.
-    spectrum : Spectrum
-        At the panel's centre, object absent, in E bins.
-    light : LayerLight
-        Light of the layer at the energies of the spectrum, for X-rays at normal incidence.
-    slanted_light : LayerLight
-        The same at `SLANTED_DEG`.
-    layer_weights : (4, E) float64
-        What each energy bin gives a sample of the layer at the central ray, object absent: quanta that the layer
-        absorbs, their light at the diodes, the sum of its squares over the quanta, and the light that spreads as the
-        departure from the mean spread. [1]
-    coated_diode_weights, bare_diode_weights : (4, E) float64
-        What each energy bin gives the photodiode of a pixel itself, below the layer and where there is none: electron
-        tracks [1], their energy [keV], the sum of its squares [keV2], and that of its products with the light. [keV]
-    quantum_efficiency : float
-        Of the photodiodes for this light. [1]
-    light_depth_mm : float
-        Mean depth below the entrance of the layer where quanta meet it. [mm]
-    depth_offset_mm : tuple of float
-        Depths from there that stand for all that the light comes from; only one where no blur by slanted X-rays would
-        be seen: near the axis, or in the open beam. [mm]
-    mean_spread : tuple of LightSpread
-        Plans for the mean light, one for each of these depths.
-    departure_spread, noise_spread : LightSpread
-        Plans for what departs with the X-ray energy, and for the noise.
-    maps : PanelMaps
-        With the dark current at the scene's temperature.
-    """
-
-    scene: Scene
-    panel: Panel
-    scintillator: Scintillator
-    beam: Beam
-    geometry: Geometry
-    phantom: Phantom | None
-    materials: Mapping[str, Material]
-    spectrum: Spectrum
-    light: LayerLight
-    slanted_light: LayerLight
-    layer_weights: FloatArray
-    coated_diode_weights: FloatArray
-    bare_diode_weights: FloatArray
-    quantum_efficiency: float
-    light_depth_mm: float
-    depth_offset_mm: tuple[float, ...]
-    mean_spread: tuple[LightSpread, ...]
-    departure_spread: LightSpread
-    noise_spread: LightSpread
-    maps: PanelMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,83 +85,6 @@ class PanelState:
     trapped: Array
     afterglow: tuple[Array, ...]
     gain_change: Array | None = None
-
-
-def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], None] | None = None) -> Acquisition:
-    """Everything that all frames of a scene share.
-
-    Parameters
-    ----------
-    scene : Scene
-        What to simulate.
-    folder : Path
-        Where the scene's relative paths start.
-    progress : callable, optional
-        Called with the fraction of the light transport done, 0 to 1, where it is not in the cache yet.
-
-    Returns
-    -------
-    acquisition : Acquisition
-
-    Raises
-    ------
-    ValueError
-        If a description contradicts itself or names something unknown.
-    OSError
-        If a file that the scene names cannot be read.
-    """
-    # Descriptions: panel, layer, tube, and what stands in the beam.
-    panel = load_panel(scene.panel, folder)
-    scintillator = load_scintillator(scene.scintillator, folder)
-    beam = load_beam(scene.beam.name, folder)
-    phantom, materials = scene_phantom(scene, folder), scene_materials(scene)
-    for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
-        material(name, materials)  # an unknown material is an error before anything is computed
-    # Beam: photons of each energy on a pixel behind the cover.
-    spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
-    energy_keV = spectrum.energy_keV
-    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
-    # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
-    report = None if progress is None else lambda done, total: progress(0.5 * done / total)
-    light = layer_light(scintillator, energy_keV, progress=report)
-    slanted_light = layer_light(scintillator, energy_keV, histories=HISTORIES // 4, incidence_deg=SLANTED_DEG)
-    lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
-    geometry = _geometry(panel, scene, beam, folder)
-    spread = spread_of_beam(light, lit)
-    by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry))
-    if (nodes := depth_nodes(geometry, by_depth.rms_depth_mm)) > 3:
-        by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry), nodes)
-    blurred = nodes > 1 and (phantom is not None or not coated(panel).all())
-    mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread, by_depth if blurred else None)
-    # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
-    on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
-    later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
-    layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
-    in_coated_diode = on_pixel * diode_portions(panel, layer, energy_keV, progress=later)
-    bare = not coated(panel).all()
-    in_bare_diode = on_pixel * diode_portions(panel, None, energy_keV) if bare else np.zeros_like(in_coated_diode)
-    return Acquisition(
-        scene=scene,
-        panel=panel,
-        scintillator=scintillator,
-        beam=beam,
-        geometry=geometry,
-        phantom=phantom,
-        materials=materials,
-        spectrum=spectrum,
-        light=light,
-        slanted_light=slanted_light,
-        layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),
-        coated_diode_weights=in_coated_diode,
-        bare_diode_weights=in_bare_diode,
-        quantum_efficiency=emission_weighted_quantum_efficiency(panel, light.wavelength_nm, light.emission),
-        light_depth_mm=by_depth.mean_depth_mm,
-        depth_offset_mm=tuple(by_depth.offset_mm[: len(mean_spread)].tolist()),
-        mean_spread=mean_spread,
-        departure_spread=departure_spread,
-        noise_spread=noise_spread,
-        maps=_maps_at(panel, scene.temperature_C),
-    )
 
 
 def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = None) -> Exposure | None:
@@ -461,67 +309,6 @@ def dose_scale(acquisition: Acquisition) -> DoseScale:
     open_field = float(acquisition.layer_weights[1].sum()) * samples
     electrons_per_photon = acquisition.panel.photodiode.fill_factor * acquisition.quantum_efficiency
     return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
-
-
-def _geometry(panel: Panel, scene: Scene, beam: Beam, folder: Path) -> Geometry:
-    """Source, focal spot and pixels, in the air that the beam has passed."""
-    pixels, setup = panel.pixels, scene.geometry
-    image = None
-    if setup.focal_spot_image is not None and setup.focal_spot_pitch_mm is not None:
-        image = load_spot_image(folder / setup.focal_spot_image, setup.focal_spot_pitch_mm)
-    return Geometry(
-        source_to_detector_mm=setup.source_to_detector_mm,
-        rows=pixels.rows,
-        cols=pixels.cols,
-        pitch_mm=pixels.pitch_mm,
-        panel_shift_mm=setup.panel_shift_mm,
-        focal_spot_mm=setup.focal_spot_mm,
-        focal_spot_samples=setup.focal_spot_samples,
-        focal_spot_shape=setup.focal_spot_shape,
-        focal_spot_height_mm=setup.focal_spot_height_mm,
-        focal_spot_image=image,
-        medium="air" if beam.air_path_mm > 0 else "vacuum",
-    )
-
-
-def _plan_spreads(
-    panel: Panel, scene: Scene, spread: BeamSpread, by_depth: DepthSpread | None
-) -> tuple[tuple[LightSpread, ...], LightSpread, LightSpread]:
-    """Plans for mean, departure and noise: see `Acquisition`.
-
-    The mean exposure was averaged over the rays of each sample, which its plans undo; the noise was not.
-    """
-
-    def plan(transfer_at: Callable[[FloatArray], FloatArray], rays: int, *, white_noise: bool = False) -> LightSpread:
-        return plan_light_spread(
-            panel.pixels.rows,
-            panel.pixels.cols,
-            panel.pixels.pitch_mm,
-            panel.pixels.aperture_mm,
-            transfer_at=transfer_at,
-            samples_per_pixel=scene.sampling.samples_per_pixel,
-            rays_per_sample=rays,
-            white_noise=white_noise,
-        )
-
-    rays = scene.sampling.rays_per_sample
-    means = (spread.mean_at,) if by_depth is None else by_depth.transfer_at
-    mean = tuple(plan(transfer_at, rays) for transfer_at in means)
-    return mean, plan(spread.departure_at, rays), plan(spread.noise_at, 1, white_noise=True)
-
-
-def _layer_portions(light: LayerLight, spread: BeamSpread) -> FloatArray:
-    """What the layer makes of one photon of each energy, (4, E), in the order of `Acquisition.layer_weights`."""
-    return np.stack([light.quanta, light.light, light.light_square, light.light * spread.departure_weight])
-
-
-def _maps_at(panel: Panel, temperature_C: float | None) -> PanelMaps:
-    """The panel's maps with the dark current of a temperature; None for the panel's reference temperature."""
-    maps = draw_panel_maps(panel)
-    if temperature_C is None:
-        return maps
-    factor = np.float32(dark_current_factor(panel, temperature_C))
-    return replace(maps, dark_electrons_per_s=maps.dark_electrons_per_s * factor)
 
 
 def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:

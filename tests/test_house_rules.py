@@ -19,6 +19,7 @@ STOREYS: list[set[str]] = [
     {"radiography.projection", "radiography.interaction"},
     {"radiography.light", "radiography.panel", "radiography.scene"},
     {"radiography.config", "radiography.dose_history", "radiography.field", "radiography.truth"},
+    {"radiography.plan"},
     {"radiography.acquire", "radiography.study", "radiography.presentation"},
     {"radiography.dicom", "radiography.figures"},
     {"radiography.files"},
