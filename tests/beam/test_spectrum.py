@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xraylib
+from scipy.optimize import brentq
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
 from radiography.beam.spectrum import (
@@ -107,10 +110,10 @@ def test_energy_outside_the_kerma_table_names_itself():
 @pytest.mark.parametrize(
     ("name", "half_value_layer", "mean_energy", "photons_per_kerma"),
     [
-        ("RQA3", 3.72, 39.0, 20548),
-        ("RQA5", 6.70, 52.2, 29488),
-        ("RQA7", 9.14, 63.3, 32372),
-        ("RQA9", 11.55, 76.7, 30983),
+        ("RQA3", 3.80, 39.3, 20814),
+        ("RQA5", 6.80, 52.5, 29716),
+        ("RQA7", 9.20, 63.5, 32432),
+        ("RQA9", 11.60, 77.0, 30963),
         ("paper_70kV", 2.43, 39.6, 16946),
     ],
 )
@@ -120,6 +123,21 @@ def test_beams_have_the_expected_quality(spectra, name, half_value_layer, mean_e
     assert half_value_layer_mm_al(spectrum) == pytest.approx(half_value_layer, abs=0.01)
     assert mean_energy_keV(spectrum) == pytest.approx(mean_energy, abs=0.06)
     assert fluence_per_mm2_uGy(spectrum) == pytest.approx(photons_per_kerma, rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "standard_mm_al"), [("RQA3", 3.8), ("RQA5", 6.8), ("RQA7", 9.2), ("RQA9", 11.6)])
+def test_inherent_filters_are_the_roots_that_give_the_half_value_layers_of_iec_61267(
+    name: str, standard_mm_al: float, tmp_path: Path
+) -> None:
+    beam = load_beam(name)
+    (_, inherent_mm), added = beam.filters
+
+    def excess_mm_al(thickness_mm: float) -> float:
+        changed = replace(beam, filters=(("Al", thickness_mm), added))
+        return half_value_layer_mm_al(beam_spectrum(changed, 1.0, cache_folder=tmp_path)) - standard_mm_al
+
+    assert inherent_mm == pytest.approx(brentq(excess_mm_al, 1.0, 6.0, xtol=1e-5), rel=1e-3)
+    assert excess_mm_al(inherent_mm) == pytest.approx(0.0, abs=1e-3 * standard_mm_al)
 
 
 @pytest.mark.parametrize(("name", "edition_2015"), [("RQA3", 20673), ("RQA5", 29653), ("RQA7", 32490), ("RQA9", 31007)])
