@@ -150,15 +150,15 @@ def spot_points(geometry: Geometry, rays_per_pixel: int, rays_per_sample: int, h
     points : SpotPoints
     """
     blur = blur_per_spot(max(highest_mm, 0.0), geometry.source_to_detector_mm)
-    # What does not change the points is left out, so that the layer's and the diodes' points are searched once each.
+    stride = next(side for side in _STRIDES if rays_per_sample % side == 0)
+    # What does not change the points is left out, so that one search serves layer and diodes, and other panels.
     spot = replace(geometry, rows=1, cols=1, panel_shift_mm=(0.0, 0.0), medium="vacuum")
-    return _spot_points(spot, rays_per_pixel, rays_per_sample, round(blur, 6))
+    return _spot_points(spot, rays_per_pixel, stride, round(blur, 6))
 
 
 @functools.lru_cache(maxsize=32)
-def _spot_points(geometry: Geometry, rays_per_pixel: int, rays_per_sample: int, blur: float) -> SpotPoints:
+def _spot_points(geometry: Geometry, rays_per_pixel: int, stride: int, blur: float) -> SpotPoints:
     step_mm = geometry.pitch_mm / rays_per_pixel
-    stride = next(side for side in _STRIDES if rays_per_sample % side == 0)
     wanted_per_mm = max(HIGHEST_PER_MM, HIGHEST_PER_PIXEL / geometry.pitch_mm)
     highest_per_mm = min(wanted_per_mm, 0.5 / (stride * step_mm))  # beyond, the square of rays itself transfers little
     middle = SpotPoints(np.zeros((1, 2)), np.zeros((1, 2), np.int64), 1, 0.0, highest_per_mm)

@@ -147,6 +147,11 @@ def test_a_blur_too_small_to_matter_stays_one_point_and_a_larger_one_does_not() 
     assert len(far.points_mm) == 16
 
 
+def test_layer_and_diodes_share_their_points() -> None:
+    geometry = replace(PANEL, focal_spot_mm=1.0)
+    assert spot_points(geometry, 8, 4, 200.0) is spot_points(replace(geometry, rows=7), 8, 8, 200.0)
+
+
 def test_a_point_gives_the_same_bits_whatever_its_shape() -> None:
     phantom = edge(200.0, TILT_DEG)
     point = project(phantom, PANEL, [40.0], [[1.0]], rays_per_sample=4)
