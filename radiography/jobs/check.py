@@ -10,12 +10,14 @@ from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, q
 from radiography.config import load_scene, scene_folder
 from radiography.jobs.inputs import Report, no_report
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
+from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel; other machines differ.
 _SECONDS_PER_MEGASAMPLE = 0.035
 _SECONDS_PER_MEGARAY = 0.25
 _BYTES_PER_SAMPLE = 32
+TOLD_SCATTER = 0.05  # chosen: scatter of less than this of the primary is not worth a word
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class SceneCheck:
         None where the spot is a point or there is no object.
     solids : int
         Bodies of the object. [1]
+    scatter_to_primary : float
+        What the object would scatter onto the panel at its most, relative to the primary energy, roughly; no frame has
+        it. 0 in the dark. [1]
     memory_bytes : float
         At the most. [byte]
     frame_s, object_s : float
@@ -98,6 +103,7 @@ class SceneCheck:
     open_field: OpenField | None
     focal_spot: SpotBlur | None
     solids: int
+    scatter_to_primary: float
     memory_bytes: float
     frame_s: float
     object_s: float
@@ -129,11 +135,16 @@ def check_scene(scene: str | Path, *, report: Report = no_report) -> SceneCheck:
     samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6
     spot = _spot_blur(acquisition)
     rays = samples * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
+    lit, scatter = described.beam.air_kerma_uGy > 0, 0.0
+    if lit and solids:
+        mean_keV = mean_energy_keV(acquisition.spectrum)
+        scatter = scatter_to_primary(acquisition.phantom, acquisition.geometry, mean_keV, acquisition.materials)
     return SceneCheck(
         acquisition=acquisition,
-        open_field=_open_field(acquisition) if described.beam.air_kerma_uGy > 0 else None,
+        open_field=_open_field(acquisition) if lit else None,
         focal_spot=spot,
         solids=solids,
+        scatter_to_primary=scatter,
         memory_bytes=samples * 1e6 * _BYTES_PER_SAMPLE,
         frame_s=samples * _SECONDS_PER_MEGASAMPLE,
         object_s=rays * _SECONDS_PER_MEGARAY,
