@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.dose_history import DoseScale, age_gain, diode_gain, layer_gain, remembers
-from radiography.field import field_gains
+from radiography.field import field_gains, spread_from_depths
 from radiography.light.decay import emit_light
-from radiography.light.magnify import magnify
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
 from radiography.panel.direct_detection import PORTIONS, DiodeMeans, draw_diode_energy
@@ -29,7 +28,7 @@ from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
 from radiography.plan import Acquisition as Acquisition
 from radiography.plan import plan_acquisition as plan_acquisition
-from radiography.projection.geometry import at_depth, axis_sample
+from radiography.projection.geometry import at_depth
 from radiography.projection.project import project
 from radiography.scene import relative_exposures
 
@@ -110,10 +109,9 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         return None
     phantom, geometry, energy_keV = acquisition.phantom, acquisition.geometry, acquisition.spectrum.energy_keV
     samples, rays = acquisition.scene.sampling.samples_per_pixel, acquisition.scene.sampling.rays_per_sample
-    # Slant: what an X-ray gives layer and photodiodes, from place to place.
-    gains = field_gains(
-        acquisition.panel, acquisition.scintillator, geometry, acquisition.light, acquisition.slanted_light
-    )
+    # Slant and heel effect: what the X-rays give layer and photodiodes, from place to place.
+    layer, lights = acquisition.scintillator, (acquisition.light, acquisition.slanted_light)
+    gains = field_gains(acquisition.panel, layer, geometry, *lights, acquisition.heel)
     # X-rays behind the object, summed over their energies with what each gives, at the depth where that becomes light.
     in_layer = project(
         phantom,
@@ -131,7 +129,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     diode_weights += [acquisition.bare_diode_weights * gains.bare_diode] * partly
     in_diodes = project(
         phantom,
-        at_depth(geometry, acquisition.scintillator.thickness_um * 1e-3),
+        at_depth(geometry, layer.thickness_um * 1e-3),
         energy_keV,
         np.concatenate(diode_weights, axis=2),
         rays_per_sample=samples * rays,
@@ -141,12 +139,9 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     if partly:
         in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
         in_diodes = np.where(bare, in_diodes[PORTIONS:], in_diodes[:PORTIONS])
-    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy. Light from
-    # deeper than the mean starts farther from the axis, its picture is larger.
-    arriving = spread_light(in_layer[1], acquisition.mean_spread[0])
-    for offset_mm, plan in zip(acquisition.depth_offset_mm[1:], acquisition.mean_spread[1:], strict=True):
-        magnification = 1.0 + offset_mm / (geometry.source_to_detector_mm + acquisition.light_depth_mm)
-        arriving += spread_light(magnify(in_layer[1], axis_sample(geometry, samples), magnification), plan)
+    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
+    depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
+    arriving = spread_from_depths(in_layer[1], geometry, samples, depths_mm, acquisition.mean_spread)
     if acquisition.layer_weights[3].any():
         arriving += spread_light(in_layer[3], acquisition.departure_spread)
     quanta, light, light_square = (np.array(plane) for plane in in_layer[:3])  # copies, so that the fourth is freed

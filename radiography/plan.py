@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, material
+from radiography.beam.heel import HeelEffect, heel_effect
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
@@ -48,7 +49,9 @@ class Acquisition:
     phantom, materials : Phantom or None, mapping of str to Material
         What stands in the beam, and the scene's own materials.
     spectrum : Spectrum
-        At the panel's centre, object absent, in E bins.
+        Where the central ray meets the panel, object absent, in E bins.
+    heel : HeelEffect or None
+        How that changes over the panel; None for a beam that is the same in all directions.
     light : LayerLight
         Light of the layer at the energies of the spectrum, for X-rays at normal incidence.
     slanted_light : LayerLight
@@ -83,6 +86,7 @@ class Acquisition:
     phantom: Phantom | None
     materials: Mapping[str, Material]
     spectrum: Spectrum
+    heel: HeelEffect | None
     light: LayerLight
     slanted_light: LayerLight
     layer_weights: FloatArray
@@ -124,11 +128,15 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     panel = load_panel(scene.panel, folder)
     scintillator = load_scintillator(scene.scintillator, folder)
     beam = load_beam(scene.beam.name, folder)
+    if scene.beam.anode_angle_deg is not None:
+        beam = replace(beam, anode_angle_deg=scene.beam.anode_angle_deg)
     phantom, materials = scene_phantom(scene, folder), scene_materials(scene)
     for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
         material(name, materials)  # an unknown material is an error before anything is computed
     # Beam: photons of each energy on a pixel behind the cover.
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
+    direction = scene.beam.anode_direction
+    heel = None if direction is None else heel_effect(beam, spectrum, BIN_KEV, direction)
     energy_keV = spectrum.energy_keV
     incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
     # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
@@ -159,6 +167,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         phantom=phantom,
         materials=materials,
         spectrum=spectrum,
+        heel=heel,
         light=light,
         slanted_light=slanted_light,
         layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),

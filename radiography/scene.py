@@ -46,10 +46,17 @@ PHANTOMS = {  # name in a scene -> the function that builds it
 
 @dataclass(frozen=True, config=STRICT)
 class BeamChoice:
-    """Beam by name or file, and its air kerma at the panel's centre without object. [uGy]"""
+    """Beam by name or file, and its air kerma where the central ray meets the panel, without object. [uGy]
+
+    With ``anode_direction``, the side of the panel where the tube's anode is, the beam has its heel effect: + is where
+    the numbers of rows or columns rise. Without it the beam is the same in all directions. ``anode_angle_deg`` takes
+    the place of the beam's own. [deg]
+    """
 
     name: str
     air_kerma_uGy: NotNegative
+    anode_direction: Literal["+rows", "-rows", "+cols", "-cols"] | None = None
+    anode_angle_deg: Annotated[float, Field(ge=1, le=45)] | None = None
 
 
 @dataclass(frozen=True, config=STRICT)

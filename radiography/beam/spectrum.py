@@ -219,13 +219,29 @@ def _lit_kerma_uGy(spectrum: Spectrum, quantity: str) -> float:
     return kerma
 
 
-def _bare_tube(beam: Beam, bin_keV: float) -> Arrays:
-    """SpekPy's spectrum of the target alone: self-filtration of the target, no window, no filter, no air."""
+def bare_tube(beam: Beam, bin_keV: float, off_axis_deg: float = 0.0) -> Arrays:
+    """SpekPy's spectrum of the target alone: self-filtration of the target, no window, no filter, no air.
+
+    Parameters
+    ----------
+    beam : Beam
+        Voltage, target and its angle.
+    bin_keV : float
+        Width of the energy bins. [keV]
+    off_axis_deg : float
+        Angle from the central ray towards the cathode. [deg]
+
+    Returns
+    -------
+    arrays : mapping
+        ``energy_keV`` and ``fluence`` (E,), photons per bin and cm2 across the ray, in the plane 100 cm away.
+    """
     import spekpy  # takes seconds
 
     target = {} if beam.target_thickness_um is None else {"trans": True, "thick": beam.target_thickness_um}
     angle = {} if beam.target_thickness_um is not None else {"th": beam.anode_angle_deg}
-    tube = spekpy.Spek(kvp=beam.kvp, dk=bin_keV, z=_TUBE_DISTANCE_CM, targ=beam.anode, **target, **angle)
+    place = {} if off_axis_deg == 0.0 else {"x": _TUBE_DISTANCE_CM * float(np.tan(np.deg2rad(off_axis_deg)))}
+    tube = spekpy.Spek(kvp=beam.kvp, dk=bin_keV, z=_TUBE_DISTANCE_CM, targ=beam.anode, **target, **angle, **place)
     energy_keV, fluence = tube.get_spectrum(edges=False, flu=True, diff=False)
     return {"energy_keV": np.asarray(energy_keV, np.float64), "fluence": np.asarray(fluence, np.float64)}
 
@@ -257,7 +273,7 @@ def beam_spectrum(beam: Beam, air_kerma_uGy: float, bin_keV: float = 0.5, cache_
     Notes
     -----
     Reflection targets use the model "casim" of [1]_, end-window targets its model "kqp". Filters are taken off with
-    xraylib coefficients, not with SpekPy's. The heel effect and off-focal radiation are left out.
+    xraylib coefficients, not with SpekPy's. Off-focal radiation is left out; for other directions see `heel`.
 
     References
     ----------
@@ -277,7 +293,7 @@ def beam_spectrum(beam: Beam, air_kerma_uGy: float, bin_keV: float = 0.5, cache_
         "target_thickness_um": beam.target_thickness_um,
         "bin_keV": float(bin_keV),
     }
-    bare = cached_arrays(key, lambda: _bare_tube(beam, bin_keV), cache_folder)
+    bare = cached_arrays(key, lambda: bare_tube(beam, bin_keV), cache_folder)
     spectrum = Spectrum(bare["energy_keV"], bare["fluence"])
     for name, thickness_mm in (*beam.filters, ("air", beam.air_path_mm)):
         spectrum = filtered(spectrum, name, thickness_mm)

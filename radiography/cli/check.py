@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from radiography.acquire import Acquisition
 from radiography.cli.options import progress_bars
 from radiography.jobs.check import TOLD_SCATTER, OpenField, SceneCheck, SpotBlur, check_scene
 from radiography.jobs.simulate import light_origin
@@ -32,6 +33,7 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
     ]
     if found.open_field is not None:
         rows += _of_open_field(found.open_field)
+        rows.append(("", _over_the_panel(acquisition, *found.open_field.kerma_range)))
     if scene.temperature_C is not None:
         rows.append(("temperature", f"{scene.temperature_C:g} deg C"))
     if scene.sequence is not None:
@@ -81,6 +83,15 @@ def _of_blur(seen: SpotBlur | None) -> list[tuple[str, str]]:
         ),
         ("", f"{points}; transfer within {seen.deviation:.1g} of the spot's up to {seen.up_to_per_mm:.3g} /mm"),
     ]
+
+
+def _over_the_panel(acquisition: Acquisition, lowest: float, highest: float) -> str:
+    """Range of the air kerma, and what makes it."""
+    why = "no heel effect: no anode_direction"
+    if acquisition.heel is not None:
+        direction = acquisition.scene.beam.anode_direction
+        why = f"heel effect of an anode at {acquisition.heel.anode_angle_deg:g} deg, towards {direction}"
+    return f"air kerma {lowest:.2f} to {highest:.2f} of the central ray's; {why}"
 
 
 def _of_open_field(seen: OpenField) -> list[tuple[str, str]]:

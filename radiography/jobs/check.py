@@ -8,6 +8,7 @@ from pathlib import Path
 from radiography.acquire import Acquisition, mean_electrons, plan_acquisition
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.config import load_scene, scene_folder
+from radiography.field import kerma_range
 from radiography.jobs.inputs import Report, no_report
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
 from radiography.projection.scatter_estimate import scatter_to_primary
@@ -34,6 +35,8 @@ class OpenField:
         Photons per pixel and frame that arrive, and that interact in the layer. [1]
     electrons, signal_dn : float
         Charge on the pixel, and what it adds to the offset. [1, DN]
+    kerma_range : (float, float)
+        Lowest and highest air kerma over the panel, over that where the central ray meets it. [1]
     """
 
     half_value_layer_mm_al: float
@@ -42,6 +45,7 @@ class OpenField:
     absorbed: float
     electrons: float
     signal_dn: float
+    kerma_range: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -184,4 +188,5 @@ def _open_field(acquisition: Acquisition) -> OpenField:
         absorbed=acquisition.layer_weights[0].sum() * acquisition.scene.sampling.samples_per_pixel**2,
         electrons=electrons,
         signal_dn=electrons / panel.readout.electrons_per_dn,
+        kerma_range=kerma_range(spectrum, acquisition.heel, acquisition.geometry),
     )
