@@ -80,7 +80,7 @@ def beam_at(
         Photons per area of the panel's plane, before the cover. Per area across the ray, for air kerma, there are
         1 / cos of that.
     incidence_deg : float
-        Angle to the normal. [deg]
+        Angle to the normal, away from the foot of the central ray; the event mode counts it to the right. [deg]
     """
     ratio = float(path_ratio(geometry, y_mm, x_mm))
     tangents = (y_mm / geometry.source_to_detector_mm, x_mm / geometry.source_to_detector_mm)

@@ -91,6 +91,8 @@ def _over_the_panel(acquisition: Acquisition, lowest: float, highest: float) -> 
     if acquisition.heel is not None:
         direction = acquisition.scene.beam.anode_direction
         why = f"heel effect of an anode at {acquisition.heel.anode_angle_deg:g} deg, towards {direction}"
+        if lowest == 0.0:
+            why += ", whose surface shades a part of the panel"
     return f"air kerma {lowest:.2f} to {highest:.2f} of the central ray's; {why}"
 
 

@@ -127,6 +127,7 @@ def test_kerma_range_follows_the_inverse_square_and_the_heel(tmp_path: Path) -> 
     assert highest == pytest.approx(1.0, abs=1e-5)
     heeled = kerma_range(acquisition.spectrum, acquisition.heel, wide)
     assert heeled[0] < 0.5 * lowest and 1.0 < heeled[1] < 1.05
+    assert kerma_range(acquisition.spectrum, acquisition.heel, Geometry(1000.0, 500, 300, 1.0))[0] == 0.0
 
 
 def test_check_says_where_the_anode_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
