@@ -50,7 +50,9 @@ class ColumnOptics(NamedTuple):
     """What the kernel knows of a columnar layer: lengths in um, the rest without unit.
 
     ``gap_index`` is the refractive index of the gaps and ``gap_um`` the mean way across them, measured along the
-    layer; ``crosstalk`` (C,) is the chance to pass a wall unchanged, at even steps of depth.
+    layer. By even steps of depth: ``roughness`` (C,) of the walls, ``crosstalk`` (C,), the chance to pass a wall
+    unchanged, and ``absorption_per_um`` (C,); ``absorbed_to`` (C + 1,) is the integral of the last from the top to the
+    borders of the steps.
     """
 
     thickness_um: float
@@ -58,12 +60,13 @@ class ColumnOptics(NamedTuple):
     refractive_index: float
     gap_index: float
     gap_um: float
-    absorption_length_um: float
-    roughness: float
     top_reflectivity: float
     sensor_reflectivity: float
     radius_limit_um: float
+    roughness: FloatArray
     crosstalk: FloatArray
+    absorption_per_um: FloatArray
+    absorbed_to: FloatArray
 
 
 @njit(cache=True, error_model="numpy")
@@ -205,6 +208,30 @@ def _cross_wall(
 
 
 @njit(cache=True, error_model="numpy")
+def _step_at(z: float, layer: ColumnOptics) -> int:
+    """Index of the step of depth that holds ``z`` [um]; places on the faces count to the first and last."""
+    steps = layer.crosstalk.size
+    return min(max(int(z / layer.thickness_um * steps), 0), steps - 1)
+
+
+@njit(cache=True, error_model="numpy")
+def _absorption_to(z: float, layer: ColumnOptics) -> float:
+    """Integral of the absorption from the top to a depth. [1]"""
+    step = _step_at(z, layer)
+    border = step * layer.thickness_um / layer.crosstalk.size
+    return float(layer.absorbed_to[step] + (z - border) * layer.absorption_per_um[step])
+
+
+@njit(cache=True, error_model="numpy")
+def _absorption_along(z: float, w: float, step_um: float, layer: ColumnOptics) -> float:
+    """Integral of the absorption along a straight way from depth ``z`` with slope ``w``. [1]"""
+    first, last = _step_at(z, layer), _step_at(z + step_um * w, layer)
+    if first == last:
+        return float(step_um * layer.absorption_per_um[first])
+    return float((_absorption_to(z + step_um * w, layer) - _absorption_to(z, layer)) / w)
+
+
+@njit(cache=True, error_model="numpy")
 def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tuple[int, float]:
     """One photon from its birth: how it ends, and its distance from there along the layer [um].
 
@@ -217,7 +244,7 @@ def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tup
     p, q = _azimuth(state)
     p, q = p * from_axis, q * from_axis
     u, v, w = _isotropic(state)
-    left_um = -math.log(_uniform(state)) * layer.absorption_length_um
+    left = -math.log(_uniform(state))  # mean free paths of absorption still to go
     inside = True
     for _ in range(_MOST_EVENTS):
         reach = (thickness_um - z) / w if w > 0.0 else -z / w
@@ -225,9 +252,9 @@ def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tup
             across, b = u * u + v * v, p * u + q * v
             wall = (math.sqrt(max(0.0, b * b + across * (radius_um * radius_um - p * p - q * q))) - b) / across
             step = min(wall, reach)
-            if step >= left_um:
+            left -= _absorption_along(z, w, step, layer)
+            if left <= 0.0:
                 return ABSORBED, math.sqrt(x * x + y * y)
-            left_um -= step
         else:
             wall = -math.log(_uniform(state)) * layer.gap_um / math.sqrt(u * u + v * v)
             step = min(wall, reach)
@@ -248,18 +275,19 @@ def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tup
                 u, v = u * math.sqrt(1.0 - w * w), v * math.sqrt(1.0 - w * w)
             continue
         z += step * w
+        at = _step_at(z, layer)
         if inside:
-            if _uniform(state) < layer.crosstalk[int(z / thickness_um * layer.crosstalk.size)]:
+            if _uniform(state) < layer.crosstalk[at]:
                 p, q = _met_wall(u, v, state)
                 p, q = p * radius_um, q * radius_um
                 continue
             length = math.sqrt(p * p + q * q)
             normal_x, normal_y = -p / length, -q / length
-            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), outward, layer.roughness, state)
+            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), outward, layer.roughness[at], state)
             p, q, inside = -normal_x * radius_um, -normal_y * radius_um, not passes
         else:
             normal_x, normal_y = _met_wall(u, v, state)
-            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), inward, layer.roughness, state)
+            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), inward, layer.roughness[at], state)
             p, q, inside = normal_x * radius_um, normal_y * radius_um, passes
     return STRAYED, math.sqrt(x * x + y * y)
 

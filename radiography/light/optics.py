@@ -7,14 +7,29 @@ infinite transport length, a clear one an infinite absorption length.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from calibration.limits import Finite, Fraction, Positive, RefractiveIndex
 
 _STRICT = ConfigDict(extra="forbid")
+
+Pairs = tuple[tuple[float, float], ...]  # of depth fraction or energy, and value
+BY_DEPTH = ("absorption_length_um", "roughness", "crosstalk")  # of a columnar layer: one number, or pairs with depth
+
+
+def as_pairs(given: Any) -> Any:
+    """One number for everywhere as the pair that says so, and lists of a file as tuples. For pydantic."""
+    if isinstance(given, float | int):
+        return ((1.0, given),)
+    if not isinstance(given, list | tuple) or not all(isinstance(pair, list | tuple) for pair in given):
+        raise ValueError(f"must be a number or a list of pairs of numbers, got {given!r}")
+    return tuple(tuple(pair) for pair in given)
+
+
+_NumberOrPairs = BeforeValidator(as_pairs)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -79,24 +94,28 @@ class ColumnarLayer:
 
     ``gap_um`` is the mean way between columns along the layer, in a medium of ``gap_index``; columns of radius R that
     fill a fraction s of the layer leave (pi / 2) R (1 - s) / s. ``roughness`` tilts a wall's normal, by that much of a
-    random unit vector. ``crosstalk`` is the chance that light at a wall passes into a touching column unchanged: pairs
-    of depth, as a fraction of the thickness from the top, and probability, linear between them. The top reflects by
-    Lambert's law, the sensor like a mirror.
+    random unit vector. ``crosstalk`` is the chance that light at a wall passes into a touching column unchanged. The
+    top reflects by Lambert's law, the sensor like a mirror.
+
+    Absorption length, roughness and crosstalk are one number for all depths, or pairs of depth, as a fraction of the
+    thickness from the top, and value: constant above the first and below the last, linear between them. Of the
+    absorption length, its inverse is linear.
     """
 
     column_radius_um: Finite
     refractive_index: RefractiveIndex
     gap_index: RefractiveIndex
     gap_um: Finite
-    absorption_length_um: Positive
-    roughness: Annotated[float, Field(ge=0, le=0.8)]
-    crosstalk: tuple[tuple[Fraction, Fraction], ...]
+    absorption_length_um: Annotated[tuple[tuple[Fraction, Positive], ...], _NumberOrPairs]
+    roughness: Annotated[tuple[tuple[Fraction, Annotated[float, Field(ge=0, le=0.8)]], ...], _NumberOrPairs]
+    crosstalk: Annotated[tuple[tuple[Fraction, Fraction], ...], _NumberOrPairs]
     top_reflectivity: Fraction
     sensor_reflectivity: Fraction
     emission: EmissionLine
     model: Literal["columnar"] = "columnar"
 
     def __post_init__(self) -> None:
-        depths = [depth for depth, _ in self.crosstalk]
-        if not depths or any(deeper <= depth for depth, deeper in pairwise(depths)):
-            raise ValueError(f"crosstalk of a columnar layer needs pairs at rising depths, got depths {depths}")
+        for name in BY_DEPTH:
+            depths = [depth for depth, _ in getattr(self, name)]
+            if not depths or any(deeper <= depth for depth, deeper in pairwise(depths)):
+                raise ValueError(f"{name} of a columnar layer needs pairs at rising depths, got depths {depths}")

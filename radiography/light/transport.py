@@ -29,17 +29,17 @@ from radiography.light.film_kernels import (
     RadiusTables,
     trace_film,
 )
-from radiography.light.optics import ColumnarLayer, EmissionLine, Face, TurbidLayer
+from radiography.light.optics import ColumnarLayer, EmissionLine, Face, Pairs, TurbidLayer
 
 EV_NM = 1239.841984  # photon energy times wavelength, CODATA 2018 [eV nm]
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 FREQUENCY_PER_MM = tuple(np.concatenate([np.arange(0.0, 4.0, 0.125), np.arange(4.0, 16.1, 0.5)]).tolist())
 EMISSION_LINES = 2048  # equally likely wavelengths that stand for a line
 
-_METHOD = 1  # to be raised with every change of the physics or the random numbers: cached results depend on it
+_METHOD = 2  # to be raised with every change of the physics or the random numbers: cached results depend on it
 _BLOCK = 2048  # photons of one seed
 _BLOCKS_AT_ONCE = 64  # between two reports of progress
-_CROSSTALK_STEPS = 1024
+_DEPTH_STEPS = 1024  # in which the properties of columns are constant
 _BESSEL_PER_UNIT, _BESSEL_END = 128.0, 25.6  # J0 table: linear interpolation errs by 4e-6
 _FIRST_RADIUS_UM, _BINS_PER_OCTAVE, _OCTAVES = 0.01, 16, 24  # radius bins 4.4 % wide, to 168 mm
 _QUANTILES = 257
@@ -297,19 +297,26 @@ def _film(layer: TurbidLayer, thickness_um: float, wavelength: FloatArray, radiu
 
 def _columns(layer: ColumnarLayer, thickness_um: float, radius_limit_mm: float) -> ColumnOptics:
     """A columnar layer as its kernel wants it."""
-    depth, chance = np.array(layer.crosstalk).T
+    middle = (np.arange(_DEPTH_STEPS) + 0.5) / _DEPTH_STEPS
+
+    def by_depth(pairs: Pairs, power: int = 1) -> FloatArray:
+        depth, value = np.array(pairs, dtype=np.float64).T
+        return np.asarray(np.interp(middle, depth, value**power))
+
+    absorption = by_depth(layer.absorption_length_um, -1)
     return ColumnOptics(
         thickness_um=float(thickness_um),
         column_radius_um=float(layer.column_radius_um),
         refractive_index=float(layer.refractive_index),
         gap_index=float(layer.gap_index),
         gap_um=float(layer.gap_um),
-        absorption_length_um=float(layer.absorption_length_um),
-        roughness=float(layer.roughness),
         top_reflectivity=float(layer.top_reflectivity),
         sensor_reflectivity=float(layer.sensor_reflectivity),
         radius_limit_um=1e3 * radius_limit_mm,
-        crosstalk=np.interp((np.arange(_CROSSTALK_STEPS) + 0.5) / _CROSSTALK_STEPS, depth, chance),
+        roughness=by_depth(layer.roughness),
+        crosstalk=by_depth(layer.crosstalk),
+        absorption_per_um=absorption,
+        absorbed_to=np.append(0.0, np.cumsum(absorption)) * (thickness_um / _DEPTH_STEPS),
     )
 
 

@@ -121,7 +121,7 @@ class _Job:
 
 
 def with_values(scintillator: Scintillator, values: Sequence[tuple[str, float]]) -> Scintillator:
-    """The scintillator with other numbers at dotted paths; ``transport.crosstalk`` takes one for all depths.
+    """The scintillator with other numbers at dotted paths; one number replaces pairs with depth or with energy.
 
     Parameters
     ----------
@@ -147,13 +147,20 @@ def with_values(scintillator: Scintillator, values: Sequence[tuple[str, float]])
             if not isinstance(place.get(name), dict):
                 raise ValueError(_no_number(scintillator, key, [k for k, v in place.items() if isinstance(v, dict)]))
             place = place[name]
-        numbers = [k for k, v in place.items() if type(v) in (int, float) or k == "crosstalk"]
+        numbers = [k for k, v in place.items() if type(v) in (int, float) or _is_pairs(v)]
         if last not in numbers:
             raise ValueError(_no_number(scintillator, key, numbers))
-        place[last] = [[0.0, value]] if last == "crosstalk" else value
+        place[last] = [[place[last][0][0], value]] if _is_pairs(place[last]) else value
         if tables == ["spread"]:
             place["origin"] = "fitted"
     return build(Scintillator, table, ", ".join(f"{key} = {value:g}" for key, value in values))
+
+
+def _is_pairs(value: object) -> bool:
+    """Whether a value of a file is a list of pairs of numbers."""
+    return (
+        isinstance(value, tuple) and value != () and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+    )
 
 
 def _no_number(scintillator: Scintillator, key: str, known: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.special import expn, j0
 
 from radiography.light import column_kernels
 from radiography.light import transport as light_transport
@@ -15,6 +16,7 @@ from radiography.light.by_depth import collected_fraction, emerging_spectrum, op
 from radiography.light.film_kernels import PhotonBlocks
 from radiography.light.optics import ColumnarLayer, EmissionLine
 from radiography.light.transport import cached_light_transport, trace_light
+from tests.light.column_reference import trace_reference
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 CSI = ColumnarLayer(
@@ -87,6 +89,19 @@ def test_smooth_column_guides_what_it_reflects_totally():
     assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 5000) + 0.003
 
 
+def test_absorption_by_depth_weakens_a_clear_slab():
+    # Light that goes straight down from depth z, at cosine w, keeps exp(-tau / w), tau the absorption below z: half of
+    # E2(tau) of it arrives. 1/length falls linearly from 1/20 at the top to 1/200 at the middle, and stays there.
+    layer = replace(BLACK, gap_index=1.79, gap_um=1e-6, absorption_length_um=((0.0, 20.0), (0.5, 200.0)))
+    transport = trace(layer, 20_000, depths=10)
+    inside = np.linspace(0.0, 100.0, 100_001)
+    per_um = np.interp(inside, [0.0, 50.0], [1 / 20, 1 / 200])
+    below = np.cumsum(per_um[::-1])[::-1] * 1e-3
+    expected = (0.5 * expn(2, below[:-1])).reshape(10, -1).mean(axis=1)
+    assert expected[-1] > 5 * expected[0]
+    assert np.all(np.abs(transport.collected - expected) < 4 * np.sqrt(expected * (1 - expected) / 2000))
+
+
 def test_isotropic_light_stays_isotropic_in_closed_rough_columns():
     # Columns that nearly nothing leaves, a sensor that takes 1 in 50: in isotropic light the flux on the sensor is a
     # quarter of what the absorption sees, so detected to absorbed is (1 - R) / (4 mu T) = 0.25.
@@ -122,6 +137,41 @@ def test_every_photon_ends_somewhere():
     assert all(end.sum() > 0 for end in ends)
 
 
+# --- an independent, slow Monte Carlo ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"crosstalk": ((0.0, 0.9), (1.0, 0.1))},
+        {"roughness": ((0.2, 0.5), (0.6, 0.05))},
+        {
+            "crosstalk": ((0.3, 0.8), (0.5, 0.0)),
+            "roughness": ((0.0, 0.0), (1.0, 0.5)),
+            "absorption_length_um": ((0.0, 100.0), (0.7, 3000.0)),
+        },
+    ],
+    ids=["the same at all depths", "crosstalk", "roughness", "all three"],
+)
+def test_depths_agree_with_a_slow_plain_monte_carlo(changes):
+    layer, thickness_um, each = replace(CSI, **{"absorption_length_um": 300.0, **changes}), 150.0, 3000
+    transport = trace(layer, 20_000, thickness_um)  # 4,000 from each of 5 depths
+    rng = np.random.default_rng(21)
+    k = 2e-3 * np.pi * np.array(FREQUENCY_PER_MM[1:])
+    for index in range(5):
+        depth_um = rng.uniform(index, index + 1, each) * thickness_um / 5
+        radii, absorbed, lost = trace_reference(layer, thickness_um, depth_um, rng)
+        assert radii.size + absorbed + lost == each
+        for count, other in ((transport.detected, radii.size), (transport.absorbed, absorbed)):
+            mean = (count[index] + other) / (4000 + each)
+            error = np.sqrt(mean * (1 - mean) * (1 / 4000 + 1 / each))
+            assert abs(count[index] / 4000 - other / each) < 4 * error + 1e-9
+        value = j0(k[:, None] * radii)
+        error = np.hypot(value.std(axis=1) / np.sqrt(radii.size), transport.transfer_error[index, 1:])
+        assert np.all(np.abs(value.mean(axis=1) - transport.transfer[index, 1:]) < 4 * error)
+
+
 # --- directions of the effects ------------------------------------------------------------------------------------
 
 
@@ -138,6 +188,23 @@ def test_crosstalk_applies_at_its_own_depth():
     slab = trace(replace(smooth, crosstalk=((0.0, 1.0),)), 40_000).transfer[-1, 3]
     assert open_below == pytest.approx(slab, abs=0.02)  # light from the lowest fifth comes down through open walls
     assert abs(guided - slab) > 0.03
+
+
+def test_roughness_applies_at_its_own_depth():
+    smooth, rough, upper, lower = (
+        fraction_in_the_column(replace(BLACK, roughness=given, gap_um=1e6))
+        for given in (0.0, 0.2, ((0.45, 0.2), (0.451, 0.0)), ((0.55, 0.0), (0.551, 0.2)))
+    )  # of light from the upper half: all of it passes the lower, half of it little of the upper
+    assert rough < 0.5 * smooth
+    assert rough < upper < smooth - 0.02
+    assert rough - 0.01 < lower < upper
+
+
+def test_one_number_is_the_same_at_all_depths():
+    pairs = replace(CSI, roughness=((0.0, 0.2),), crosstalk=((0.5, 0.4),), absorption_length_um=((1.0, 1e4),))
+    number, even = trace(replace(CSI, crosstalk=0.4), 2000), trace(pairs, 2000)
+    for name in light_transport._ARRAY_FIELDS:
+        np.testing.assert_array_equal(getattr(number, name), getattr(even, name), err_msg=name)
 
 
 def test_roughness_lets_light_out_of_the_columns():
@@ -165,9 +232,9 @@ def test_columns_keep_the_emission_spectrum():
 
 
 @pytest.mark.slow
-def test_commercial_panel_of_the_paper():
+def test_commercial_panel_of_the_paper(csi):
     # 0.36 at 2/mm with the X-ray part of 0.826 (70 kV) and the sinc of a 139 um pixel
-    transport = trace(CSI, 200_000, 500.0, depths=20)
+    transport = trace(csi.transport, 200_000, 500.0, depths=20)
     fraction = np.exp(-transport.depth_um / 150.0)
     mean, error = optical_transfer(transport, fraction / fraction.sum())
     assert error.max() < 0.003
@@ -212,7 +279,11 @@ def test_compiled_and_plain_kernel_agree():
     [
         ({"crosstalk": ((0.5, 0.1), (0.2, 0.3))}, r"pairs at rising depths, got depths \[0.5, 0.2\]"),
         ({"crosstalk": ()}, "crosstalk of a columnar layer needs pairs"),
+        ({"roughness": ((0.5, 0.1), (0.5, 0.3))}, r"roughness of a columnar layer needs pairs at rising depths"),
+        ({"absorption_length_um": ()}, "absorption_length_um of a columnar layer needs pairs"),
+        ({"absorption_length_um": ((0.0, -1.0),)}, "absorption_length_um"),
         ({"roughness": 1.5}, "roughness"),
+        ({"roughness": ((0.0, 1.5),)}, "roughness"),
         ({"gap_um": 0.0}, "gap_um"),
         ({"column_radius_um": -4.0}, "column_radius_um"),
     ],
