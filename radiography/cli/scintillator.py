@@ -97,6 +97,7 @@ def _print_report(by_beam: Mapping[str, LayerReport], description: str, panel: s
     numbers("absorbed fraction of the energy", "absorbed_energy_fraction")
     numbers("Swank factor of X-rays", "swank_xray")
     numbers("Swank factor of light", "swank_optical")
+    numbers("Swank factor of the light yield", "swank_yield")
     line(
         "light reaching the diodes",
         [f"{r.light_to_diode_fraction:.4f} +- {r.light_to_diode_error:.4f}" for r in reports],

@@ -333,6 +333,7 @@ def _quantities(report: LayerReport) -> dict[str, Any]:
         "cover_transmission": report.cover_transmission,
         "swank_xray": report.swank_xray,
         "swank_optical": report.swank_optical,
+        "swank_yield": report.swank_yield,
         "light_per_absorbed_quantum": report.light_per_quantum,
         "light_to_diode_fraction": report.light_to_diode_fraction,
         "light_to_diode_standard_error": report.light_to_diode_error,

@@ -25,7 +25,15 @@ from radiography.light.by_depth import (
     noise_transfer,
     optical_transfer,
 )
-from radiography.light.scintillator import Glare, Scintillator, Spread, glare_transfer, layer_material, spread_transfer
+from radiography.light.scintillator import (
+    Glare,
+    Scintillator,
+    Spread,
+    glare_transfer,
+    layer_material,
+    spread_transfer,
+    yield_variance,
+)
 from radiography.light.transport import FREQUENCY_PER_MM, FWHM_PER_SIGMA, LightTransport, cached_light_transport
 
 HISTORIES = 100_000  # X-rays per energy: standard error of the mean absorbed energy below 0.2 %
@@ -51,8 +59,8 @@ class LayerLight:
     depth_fraction : (E, K) float64
         Fraction of that energy left in K layers of equal thickness, the first where the X-rays enter. [1]
     light, light_square : (E,) float64
-        Mean number of photons at the diodes for one incident photon, and mean of its square but for the counting
-        noise of the light photons themselves. [1]
+        Mean number of photons at the diodes for one incident photon, and mean of its square, with the spread of the
+        light yield but without the counting noise of the light photons themselves. [1]
     light_per_keV : (K,) float64
         Photons at the diodes for 1 keV left in each of the K layers. [1/keV]
     frequency_per_mm : (F,) float64
@@ -158,7 +166,8 @@ def layer_light(
     -----
     The sums over depth are those of `by_depth`: signal goes as sum w g T and noise power as sum w g^2 T^2 [1]_, with
     energy fraction w, collection g and transfer T, each times the transfer of the absorbed energy. A quantum that
-    leaves its energy at several places is taken to leave it at one depth.
+    leaves its energy at several places is taken to leave it at one depth, and to be bright or dim by ``yield_spread``
+    as a whole, which raises the noise power of all frequencies alike.
 
     References
     ----------
@@ -261,6 +270,7 @@ def _light_of_transport(scintillator: Scintillator, transport: LightTransport, a
     """Light of a layer whose optics are followed: X-rays and light meet at each depth."""
     yield_per_keV, by_depth = scintillator.light.yield_per_keV, absorbed.depth_fraction
     optical = optical_transfer(transport, by_depth)[0]
+    square_per_keV2 = yield_per_keV**2 * (1.0 + yield_variance(scintillator.light, absorbed.energy_keV))
     return LayerLight(
         energy_keV=absorbed.energy_keV,
         quanta=absorbed.quanta,
@@ -268,7 +278,7 @@ def _light_of_transport(scintillator: Scintillator, transport: LightTransport, a
         absorbed_square_keV2=absorbed.absorbed_square_keV2,
         depth_fraction=by_depth,
         light=yield_per_keV * absorbed.absorbed_keV * collected_fraction(transport, by_depth)[0],
-        light_square=yield_per_keV**2 * absorbed.absorbed_square_keV2 * collected_square(transport, by_depth),
+        light_square=square_per_keV2 * absorbed.absorbed_square_keV2 * collected_square(transport, by_depth),
         light_per_keV=yield_per_keV * transport.collected,
         frequency_per_mm=np.array(FREQUENCY_PER_MM),
         signal_transfer=absorbed.signal_transfer * optical,
@@ -288,6 +298,7 @@ def _light_of_spread(scintillator: Scintillator, spread: Spread, absorbed: _Abso
     frequency = np.array(FREQUENCY_PER_MM)
     transfer = np.broadcast_to(spread_transfer(spread, frequency), (absorbed.energy_keV.size, frequency.size))
     per_keV = scintillator.light.yield_per_keV * spread.collection_fraction
+    square_per_keV2 = per_keV**2 * (1.0 + yield_variance(scintillator.light, absorbed.energy_keV))
     fraction = (np.arange(SPREAD_LINES) + 0.5) / SPREAD_LINES
     return LayerLight(
         energy_keV=absorbed.energy_keV,
@@ -296,7 +307,7 @@ def _light_of_spread(scintillator: Scintillator, spread: Spread, absorbed: _Abso
         absorbed_square_keV2=absorbed.absorbed_square_keV2,
         depth_fraction=absorbed.depth_fraction,
         light=per_keV * absorbed.absorbed_keV,
-        light_square=per_keV**2 * absorbed.absorbed_square_keV2 / spread.swank_optical,
+        light_square=square_per_keV2 * absorbed.absorbed_square_keV2 / spread.swank_optical,
         light_per_keV=np.full(absorbed.depth_fraction.shape[1], per_keV),
         frequency_per_mm=frequency,
         signal_transfer=transfer,

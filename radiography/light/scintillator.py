@@ -6,16 +6,17 @@ adds a scintillator by writing such a file; no code changes.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from calibration.limits import STRICT, FractionAboveZero, Positive
+from calibration.limits import STRICT, Fraction, FractionAboveZero, Positive
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material, mixture
-from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer
+from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer, as_pairs
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -30,10 +31,16 @@ class Part:
 
 @dataclass(frozen=True, config=STRICT)
 class Light:
-    """Light that the layer makes: photons per absorbed keV before any of them is lost, and its range. [1/keV]"""
+    """Light that the layer makes: photons per absorbed keV before any of them is lost, and its range. [1/keV]
+
+    ``yield_spread`` is the standard deviation over the mean of the light of quanta that are alike in energy, deposits
+    and depth: what they differ by from crystal to crystal and by chance, less the counting of the light photons. [1]
+    One number for all X-ray energies, or pairs of energy [keV] and spread: linear between them, constant beyond.
+    """
 
     yield_per_keV: Positive
     yield_range_per_keV: tuple[Positive, Positive] | None = None
+    yield_spread: Annotated[tuple[tuple[Positive, Fraction], ...], BeforeValidator(as_pairs)] = ((1.0, 0.0),)
 
     def __post_init__(self) -> None:
         limits = self.yield_range_per_keV
@@ -42,6 +49,9 @@ class Light:
                 f"yield_range_per_keV must be two rising numbers that hold {self.yield_per_keV:g}, got {limits[0]:g} "
                 f"and {limits[1]:g}"
             )
+        energies = [energy for energy, _ in self.yield_spread]
+        if not energies or any(higher <= energy for energy, higher in pairwise(energies)):
+            raise ValueError(f"yield_spread needs a number, or pairs at rising energies, got energies {energies} keV")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -125,6 +135,27 @@ class Scintillator:
         late = sum(component.fraction for component in self.afterglow)
         if late >= 1.0:
             raise ValueError(f"afterglow of scintillator '{self.name}' must sum to less than 1, got {late:g}")
+
+
+def yield_variance(light: Light, energy_keV: FloatArray) -> FloatArray:
+    """Variance over squared mean of the light of quanta of one energy that leave it alike.
+
+    The mean square of a quantum's light is larger by one plus this, in frames and reports as in event mode.
+
+    Parameters
+    ----------
+    light : Light
+        With its spread.
+    energy_keV : (E,) float64
+        Energies of the X-rays, before any of it is lost. [keV]
+
+    Returns
+    -------
+    variance : (E,) float64
+        [1]
+    """
+    known_keV, spread = np.array(light.yield_spread, dtype=np.float64).T
+    return np.asarray(np.interp(energy_keV, known_keV, spread) ** 2)
 
 
 def layer_material(scintillator: Scintillator) -> Material:

@@ -17,7 +17,7 @@ from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
 from radiography.light.by_depth import collected_fraction, emerging_spectrum, light_ends, optical_transfer
 from radiography.light.layer_light import HISTORIES, PHOTONS, BeamSpread, LayerLight, layer_light, spread_of_beam
-from radiography.light.scintillator import Scintillator, glare_transfer, layer_material
+from radiography.light.scintillator import Scintillator, glare_transfer, layer_material, yield_variance
 from radiography.light.transport import LightTransport
 from radiography.panel.direct_detection import LitLayer, diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
@@ -63,8 +63,9 @@ class LayerReport:
         Fraction of the quanta that leave energy in the layer, and of the energy that they leave. [1]
     cover_transmission : float
         Fraction of the quanta that pass the cover. [1]
-    swank_xray, swank_optical : float
-        Squared mean over mean square of the energy that a quantum leaves; the same of its light over the former. [1]
+    swank_xray, swank_optical, swank_yield : float
+        Factors of the squared mean over mean square of a quantum's light: by the energy that it leaves, by the depth
+        where it does, and by the spread of the light yield. [1]
     light_per_quantum : float
         Light photons at the diodes for one absorbed quantum. [1]
     light_to_diode_fraction, light_to_diode_error : float
@@ -123,6 +124,7 @@ class LayerReport:
     cover_transmission: float
     swank_xray: float
     swank_optical: float
+    swank_yield: float
     light_per_quantum: float
     light_to_diode_fraction: float
     light_to_diode_error: float
@@ -245,6 +247,8 @@ def report_layer(
     nps = _noise_power(pixel, spread, factors.frequency_per_mm, panel, air_kerma_uGy)
     dqe = np.stack([_dqe(each, factors, spread, panel, air_kerma_uGy) for each in within])
     swank = beam.light**2 / (beam.quanta * beam.light_square)
+    swank_yield = float(light.light_square / (1.0 + yield_variance(scintillator.light, energy)) @ at_layer)
+    swank_yield /= beam.light_square
     swank_xray = beam.absorbed_keV**2 / (beam.quanta * beam.absorbed_square_keV2)
     return LayerReport(
         scintillator=scintillator.name,
@@ -261,7 +265,8 @@ def report_layer(
         absorbed_energy_fraction=beam.absorbed_keV / float(at_panel @ energy),
         cover_transmission=float(at_layer.sum()) / beam.incident,
         swank_xray=swank_xray,
-        swank_optical=swank / swank_xray,
+        swank_optical=swank / (swank_xray * swank_yield),
+        swank_yield=swank_yield,
         light_per_quantum=beam.light / beam.quanta,
         light_to_diode_fraction=beam.light / (scintillator.light.yield_per_keV * beam.absorbed_keV),
         light_to_diode_error=optics.collection_error,

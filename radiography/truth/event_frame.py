@@ -18,7 +18,7 @@ from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
 from radiography.interaction.photon_transport import DepositLists, Slab, trace_deposits
 from radiography.interaction.stack_deposits import StackTracer, draw_stack_deposits, stack_hit_fraction, stack_tracer
-from radiography.light.scintillator import Scintillator, layer_material
+from radiography.light.scintillator import Scintillator, layer_material, yield_variance
 from radiography.light.transport import LightTransport
 from radiography.panel.direct_detection import LitLayer, stack_slabs
 from radiography.panel.panel import Panel, Pixels
@@ -177,10 +177,11 @@ def acquire_events(
     """Light photons that reach the pixels of a small region, quantum by quantum and photon by photon.
 
     The number of quanta that interact is Poisson, their places uniform in each cell of the exposure; each history has
-    its own fluorescence and scattering; each place of absorption sends a Poisson number of photons to the diodes, each
-    at a distance drawn from the spread of its depth. Left out: efficiency and fill factor of the diodes, decay, and
-    X-rays that the diodes absorb, unless a panel with a stack is given. The time is that of the light: for a region of
-    a few hundred pixels at low dose.
+    its own fluorescence and scattering, and a light yield drawn for it from a gamma distribution with the spread of the
+    scintillator; each place of absorption sends a Poisson number of photons to the diodes, each at a distance drawn
+    from the spread of its depth. Left out: efficiency and fill factor of the diodes, decay, and X-rays that the diodes
+    absorb, unless a panel with a stack is given. The time is that of the light: for a region of a few hundred pixels at
+    low dose.
 
     Parameters
     ----------
@@ -269,7 +270,11 @@ def acquire_events(
             quantum, deposits = _draw_in_panel(stack, bin_keV, x_mm, y_mm, pixels, diode_keV, rng)
         depths = transport.depth_um.size
         depth_index = np.minimum((deposits[:, 2] / thickness_mm * depths).astype(np.int64), depths - 1)
-        light = rng.poisson(scintillator.light.yield_per_keV * deposits[:, 3] * transport.collected[depth_index])
+        mean_light = scintillator.light.yield_per_keV * deposits[:, 3] * transport.collected[depth_index]
+        spread_square = float(yield_variance(scintillator.light, np.array([bin_keV]))[0])
+        if spread_square > 0.0:  # a quantum is bright or dim as a whole
+            mean_light *= rng.gamma(1.0 / spread_square, spread_square, x_mm.size)[quantum]
+        light = rng.poisson(mean_light)
         blocks = -(-light.size // _DEPOSITS_PER_SEED)
         sources = LightSources(
             place=(deposits[:, 1::-1] + 0.5 * size_mm) / pixels.pitch_mm,

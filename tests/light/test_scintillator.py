@@ -12,12 +12,14 @@ from radiography.light.scintillator import (
     AfterglowComponent,
     DecayComponent,
     Glare,
+    Light,
     Part,
     Spread,
     effective_decay_ns,
     glare_transfer,
     layer_material,
     spread_transfer,
+    yield_variance,
 )
 
 
@@ -99,6 +101,20 @@ def test_a_part_of_unknown_material_names_itself(film):
 def test_a_layer_that_contradicts_itself_is_refused(film, changes, message):
     with pytest.raises(ValueError, match=rf"(?s){message}"):
         replace(film, **changes)
+
+
+def test_yield_variance_is_the_square_of_the_spread_between_and_beyond_its_energies():
+    energy_keV = np.array([10.0, 20.0, 30.0, 100.0])
+    np.testing.assert_array_equal(yield_variance(Light(54.0), energy_keV), 0.0)
+    np.testing.assert_allclose(yield_variance(Light(54.0, 0.2), energy_keV), 0.04)
+    pairs = Light(54.0, ((20.0, 0.1), (40.0, 0.3)))
+    np.testing.assert_allclose(yield_variance(pairs, energy_keV), [0.01, 0.01, 0.04, 0.09])
+
+
+@pytest.mark.parametrize("spread", [-0.1, 1.1, float("nan"), (), ((30.0, 0.1), (20.0, 0.2)), ((0.0, 0.1),)])
+def test_an_impossible_spread_of_the_yield_is_refused(spread):
+    with pytest.raises(ValueError, match="yield_spread"):
+        Light(54.0, yield_spread=spread)
 
 
 @pytest.mark.parametrize(
