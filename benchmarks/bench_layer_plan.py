@@ -29,7 +29,7 @@ from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.layer_light import layer_light
 from radiography.study.layer_report import report_layer
 
-LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
+LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um", "CsI_Tl_published")
 HEADER = ("layer", "what", "threads", "seconds", "lowest", "highest", "mtf_2_per_mm", "error", "machine")
 
 

@@ -25,7 +25,7 @@ from radiography.panel.maps import PanelMaps, draw_panel_maps
 from radiography.panel.panel import Panel, dark_current_factor, shielded_columns
 from radiography.scene import Timing
 
-KERMA_UGY = 9.0  # of strength 1: CsI then delivers 6,455 DN, about a tenth of full scale (60,000 DN)
+KERMA_UGY = 10.73  # of strength 1: CsI then delivers 6,455 DN, about a tenth of full scale (60,000 DN)
 CALIBRATION_C = 25.0
 PIXEL_NOISE_ELECTRONS = float(np.hypot(400.0, 1445.0))  # reset and amplifier noise of the shipped panels
 INTEGRATION_S, INTERVAL_S = 0.1, 0.2

@@ -207,7 +207,7 @@ def test_saturation_is_flagged_where_the_well_is_full_and_nowhere_else(clean: Ri
         frame = correct_frame(raw_dn, plan)
         saturated = (frame.flags & bits.SATURATED) != 0
         charge = strength * mean * picture
-        five_sigma = 5 * np.sqrt(charge * 0.42 * 250.0 + PIXEL_NOISE_ELECTRONS**2)  # 0.42 DN of variance per DN
+        five_sigma = 5 * np.sqrt(charge * 0.38 * 250.0 + PIXEL_NOISE_ELECTRONS**2)  # 0.38 DN of variance per DN
         assert saturated[charge - five_sigma > full_well].all()
         assert not saturated[charge + five_sigma < (panel.saturation_dn - 2000.0) * 250.0].any()
         assert saturated.sum() == frame.saturated

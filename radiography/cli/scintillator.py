@@ -10,6 +10,7 @@ import numpy as np
 
 from radiography.cli.options import banded, progress_bars
 from radiography.jobs.scintillator import (
+    MEASURED_MTF,
     PAPER_MTF_AT_2,
     TABLE_PER_MM,
     Effort,
@@ -128,6 +129,9 @@ def _print_report(by_beam: Mapping[str, LayerReport], description: str, panel: s
     paper = PAPER_MTF_AT_2.get(first.scintillator)
     if paper is not None:
         print(f"  The paper (Chen et al. 2018) measured an MTF of {paper:g} at 2 /mm.")
+    elif first.scintillator in MEASURED_MTF:
+        frequency, value = MEASURED_MTF[first.scintillator]
+        print(f"  Six panels (Marshall et al. 2011, 70 kV and 1 mm Cu) have an MTF of {value:g} at {frequency:g} /mm.")
 
 
 def _print_study(study: Sequence[LayerReport], beam: str) -> None:

@@ -24,7 +24,7 @@ def layer_figure(
     reports: Sequence[LayerReport],
     labels: Sequence[str],
     beam: str,
-    paper_mtf_at_2: Sequence[float | None] | None = None,
+    measured_mtf: Sequence[tuple[float, float] | None] | None = None,
 ) -> Figure:
     """MTF with its factors, DQE over frequency and over dose, and noise power by cause, of one or more layers.
 
@@ -36,8 +36,8 @@ def layer_figure(
         One for each.
     beam : str
         For the titles.
-    paper_mtf_at_2 : sequence of float or None, optional
-        Measured MTF at 2 /mm of each layer, drawn as a circle. [1]
+    measured_mtf : sequence of (float, float) or None, optional
+        A frequency [1/mm] and the MTF measured there [1] of each layer, drawn as a circle.
 
     Returns
     -------
@@ -64,8 +64,9 @@ def layer_figure(
         mtf.plot(frequency, value, color=colour, linewidth=1.8, label=label)
         mtf.plot(frequency, report.xray_mtf[shown], color=colour, linewidth=1.0, linestyle="--")
         mtf.plot(frequency, report.optical_mtf[shown], color=colour, linewidth=1.0, linestyle="-.")
-        if paper_mtf_at_2 is not None and paper_mtf_at_2[index] is not None:
-            mtf.plot(2.0, paper_mtf_at_2[index], "o", color=colour, markersize=7, fillstyle="none", markeredgewidth=1.5)
+        known = measured_mtf[index] if measured_mtf is not None else None
+        if known is not None:
+            mtf.plot(*known, "o", color=colour, markersize=7, fillstyle="none", markeredgewidth=1.5)
         below = report.frequency_per_mm[within]
         dqe.plot(below, report.dqe[within], color=colour, linewidth=1.8, label=label)
         dqe.fill_between(below, *report.dqe_band[:, within], color=colour, alpha=0.2, linewidth=0)
@@ -79,10 +80,10 @@ def layer_figure(
     mtf.plot(frequency, reports[0].aperture_mtf[: frequency.size], color="0.5", linewidth=1.0, linestyle=":")
     styles = {"presampled MTF, band 95 %": "-", "X-rays": "--", "light": "-.", "pixel aperture": ":"}
     entries = [_key(linestyle=style, color="0.3", label=text) for text, style in styles.items()]
-    if paper_mtf_at_2 is not None and any(value is not None for value in paper_mtf_at_2):
-        entries.append(_key(linestyle="none", marker="o", fillstyle="none", color="0.2", label="paper, at 2 /mm"))
+    if measured_mtf is not None and any(known is not None for known in measured_mtf):
+        entries.append(_key(linestyle="none", marker="o", fillstyle="none", color="0.2", label="measured, published"))
     named = mtf.get_legend_handles_labels()[0]
-    mtf.legend(handles=[*named, *entries], fontsize=8, loc="lower left")
+    mtf.legend(handles=[*named, *entries], fontsize=7, loc="lower left")
     mtf.set(xlabel="spatial frequency (1/mm)", ylabel="MTF", xlim=(0, HIGHEST_PER_MM), ylim=(0, 1.03))
     mtf.set_title(f"Sharpness, {beam}", fontsize=10, loc="left")
     dqe.set(xlabel="spatial frequency (1/mm)", ylabel="DQE", xlim=(0, HIGHEST_PER_MM), ylim=(0, None))

@@ -231,7 +231,7 @@ def acquire_events(
     Departures of the fast mode from this one, for the film and CsI at 70 kV. It gives all places of one quantum one
     depth, and energy and depth are independent there: mean light within 0.1 %, squared light of a quantum +1.2 and
     -0.1 %, shape of the noise power up to 3 /mm within 0.5 %, signal transfer at 2 and 3 /mm +0.0004 and +0.0008,
-    +0.0034 and +0.0041. It has one shape of the noise for the whole beam: behind 20 mm Al the power at 2 /mm is wrong
+    +0.006 and +0.007. It has one shape of the noise for the whole beam: behind 20 mm Al the power at 2 /mm is wrong
     by 0.1 and 3 %. It drops noise from beyond its samples' own limit, samples / (2 pitch): with 2 samples per pixel
     of 0.139 mm, 2.7 and 0.2 % of the power at 2 /mm, 8 and 1.5 % at 3.5 /mm; with 4, 2.8 and 0.4 % at 3.5 /mm.
     Oblique beams: at 15.8 degrees the transfer of CsI along x at 2 /mm falls by a factor of 0.895 here and 0.894 there,

@@ -14,13 +14,14 @@ from radiography.config import DATA_FOLDER
 from radiography.jobs.scintillator import Effort
 
 FEW = Effort(histories=500, photons=20_000, map_size=2)
-FILM, CSI = "CsPbBr3_75um", "CsI_Tl_500um"
+FILM, CSI, PANELS = "CsPbBr3_75um", "CsI_Tl_500um", "CsI_Tl_published"
 QUANTITIES = {
     "mtf",
     "quantum_detection_efficiency",
     "absorbed_energy_fraction",
     "swank_xray",
     "swank_optical",
+    "swank_yield",
     "light_to_diode_fraction",
     "emission_peak_nm",
     "electrons_per_absorbed_quantum",
@@ -59,14 +60,15 @@ def test_one_layer_has_its_quantities_at_the_top(tmp_path: Path, capsys: pytest.
 
 
 def test_several_layers_stand_under_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = report([FILM, CSI], tmp_path, beam="RQA5", plot=tmp_path / "plot.png")
-    assert list(found["scintillators"]) == [FILM, CSI]
+    found = report([FILM, CSI, PANELS], tmp_path, beam="RQA5", plot=tmp_path / "plot.png")
+    assert list(found["scintillators"]) == [FILM, CSI, PANELS]
     assert found["scintillators"][CSI].keys() >= QUANTITIES
     assert found["scintillators"][CSI]["dqe0"] > 5 * found["scintillators"][FILM]["dqe0"]
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
     printed = capsys.readouterr().out
     assert "MTF of 0.36 at 2 /mm" in printed
-    assert printed.count("RQA5, 15 uGy") == 2  # once for each layer, not twice
+    assert "MTF of 0.5 at 1.29 /mm" in printed
+    assert printed.count("RQA5, 15 uGy") == 3  # once for each layer, not twice
 
 
 def test_thickness_gives_a_list_for_each_quantity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def test_every_shipped_file_loads(kind, name):
     ("kind", "expected"),
     [
         ("panel", {"fully_coated", "paper_prototype"}),
-        ("scintillator", {"CsI_Tl_500um", "CsPbBr3_75um"}),
+        ("scintillator", {"CsI_Tl_500um", "CsI_Tl_published", "CsPbBr3_75um"}),
         ("beam", {"paper_70kV", "RQA3", "RQA5", "RQA7", "RQA9"}),
         ("scene", {"flat", "dark", "edge", "card"}),
     ],

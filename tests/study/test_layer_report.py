@@ -112,18 +112,21 @@ def test_standard_error_is_that_of_more_photons(
     assert few.light_to_diode_error == pytest.approx(np.sqrt(15.0) * many.light_to_diode_error, rel=0.15)
 
 
+@pytest.mark.parametrize("yield_spread", [0.0, 0.3])
 def test_factors_make_the_mtf_where_the_diodes_detect_nothing_themselves(
-    film: Scintillator, panel: Panel, spectra: dict[str, Spectrum]
+    film: Scintillator, panel: Panel, spectra: dict[str, Spectrum], yield_spread: float
 ) -> None:
+    film = replace(film, light=replace(film.light, yield_spread=yield_spread))
     diode = replace(panel.photodiode, energy_per_electron_eV=1e12, energy_per_electron_range_eV=None)
     deaf = replace(panel, photodiode=diode)
     report = report_layer(film, deaf, spectra["paper_70kV"], 15.0, histories=HISTORIES, photons=PHOTONS)
     product = report.xray_mtf * report.optical_mtf * report.aperture_mtf
     assert report.mtf == pytest.approx(product, abs=1e-6)
     assert report.aperture_mtf == pytest.approx(np.sinc(0.139 * report.frequency_per_mm))
+    assert report.swank_yield == pytest.approx(1 / (1 + yield_spread**2), rel=1e-12)
     # DQE(0) = eta A / (1 + A / n + A s^2 / (N n^2)), with 15 uGy x 16,936 photons / (mm2 uGy) on the pixel
     eta, n = report.quantum_detection_efficiency, report.electrons_per_absorbed_quantum
-    swank = report.swank_xray * report.swank_optical
+    swank = report.swank_xray * report.swank_optical * report.swank_yield
     spectrum = spectra["paper_70kV"]
     absorbed = 15.0 * spectrum.fluence_per_mm2.sum() * 0.139**2 * eta
     # of signal and noise of the charge traps leave a fraction, and the electronic noise comes after them
