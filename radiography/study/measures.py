@@ -17,10 +17,13 @@ from scipy.optimize import brentq
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
 from radiography.beam.spectrum import Spectrum, air_kerma_uGy, beam_spectrum, filtered, half_value_layer_mm_al
 from radiography.config import load_panel
+from radiography.interaction.electron_tables import csda_range_um
+from radiography.interaction.electrons import Slab, electron_response
+from radiography.interaction.stack import StackResponse, parts_of, stack_response
 from radiography.light.by_depth import collected_fraction, collected_square, noise_transfer, optical_transfer
 from radiography.light.layer_light import HISTORIES, PHOTONS, layer_light
 from radiography.light.optics import EmissionLine, Face, TurbidLayer
-from radiography.light.scintillator import Scintillator
+from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.transport import LightTransport, cached_light_transport
 from radiography.panel.panel import Panel
 from radiography.panel.trapping import trap_charge
@@ -30,6 +33,9 @@ from radiography.study.published import Setting, beam_named, first_scintillator
 
 BIN_KEV = 1.0  # of the spectra behind reports on layers, as for `radiography scintillator`
 LOWEST_KEV, HIGHEST_KEV = 5.5, 69.5  # bins that these spectra hold at least, empty ones too: see `report_beam`
+STACK_BIN_KEV = 2.0
+STACK_UM = {"ITO": 0.1, "amorphous_silicon": 1.5, "glass": 100.0}  # below the nitride, as in the reference
+ELECTRONS = 20_000  # standard error of a backscatter coefficient of 0.16: 1.6 %
 THICKEST_FILTER_MM = 50.0  # no half-value layer of a beam below 150 kV is thicker
 
 FloatArray = npt.NDArray[np.float64]
@@ -44,6 +50,7 @@ class Bench:
     photons: int = PHOTONS
     progress: Callable[[float, float], None] = lambda done, to_do: None
     reports: dict[tuple[object, ...], LayerReport] = field(default_factory=dict)
+    stacks: dict[tuple[object, ...], tuple[StackResponse, FloatArray]] = field(default_factory=dict)
 
 
 # --- beams and attenuation ----------------------------------------------------------------------------------------
@@ -255,6 +262,57 @@ def _diffusing_film_mtf(setting: Setting, bench: Bench) -> float:
     return light.at(optical_transfer(*light)[0], setting.frequency_per_mm)
 
 
+# --- electrons ----------------------------------------------------------------------------------------------------
+
+
+def _electron_range_g_per_cm2(setting: Setting, bench: Bench) -> float:
+    """Range by continuous slowing down, times the density."""
+    medium = material(setting.material)
+    return 1e-4 * medium.density_g_per_cm3 * float(csda_range_um(medium, _numbers(setting.energy_keV))[0])
+
+
+def _backscatter(setting: Setting, bench: Bench) -> float:
+    """Fraction of the electrons that fall straight on a thick slab and come back."""
+    medium, energy_keV = material(setting.material), _number(setting.energy_keV)
+    slab = Slab(medium, 2.0 * float(csda_range_um(medium, [energy_keV])[0]))
+    electrons = min(bench.histories, ELECTRONS)
+    return electron_response([slab], energy_keV, electrons, np.random.default_rng(0)).front_fraction
+
+
+def _diode_keV(setting: Setting, bench: Bench) -> float:
+    """Mean energy that one photon on the layer leaves in the diode below it."""
+    response, weight = _stack(setting, bench)
+    return float(weight @ response.mean_keV[:, _diode(response)])
+
+
+def _diode_square_over_mean_keV(setting: Setting, bench: Bench) -> float:
+    """Mean square of that energy over its mean: what a track leaves."""
+    response, weight = _stack(setting, bench)
+    part = _diode(response)
+    return float(weight @ response.product_keV2[:, part, part] / (weight @ response.mean_keV[:, part]))
+
+
+def _stack(setting: Setting, bench: Bench) -> tuple[StackResponse, FloatArray]:
+    """A layer on nitride, ITO, diode and glass by X-ray energy, and the photons of the beam at each (E,). [1]"""
+    layer, nitride_um = _layer(setting), _number(setting.nitride_um)
+    key = (layer, nitride_um, setting.beam)
+    if key not in bench.stacks:
+        spectrum = _beam(setting, bench, STACK_BIN_KEV)
+        slabs = [Slab(layer_material(layer), layer.thickness_um)]
+        slabs += [Slab(material("silicon_nitride"), nitride_um)] if nitride_um > 0 else []
+        slabs += [Slab(material(name), thickness_um) for name, thickness_um in STACK_UM.items()]
+        found = stack_response(
+            slabs, spectrum.energy_keV, max(2, bench.histories // 4), np.random.default_rng(0), progress=bench.progress
+        )
+        bench.stacks[key] = (found, spectrum.fluence_per_mm2 / np.add.reduce(spectrum.fluence_per_mm2))
+    return bench.stacks[key]
+
+
+def _diode(response: StackResponse) -> int:
+    """Its part of the stack: the last slab but one."""
+    return int(parts_of(response.slabs, len(response.slabs) - 2).start)
+
+
 # --- frames -------------------------------------------------------------------------------------------------------
 
 
@@ -311,5 +369,9 @@ MEASURES: dict[str, Measure] = {
     "light_mtf": Measure(_light_mtf, (*_LIGHT, "frequency_per_mm")),
     "light_lubberts": Measure(_light_lubberts, (*_LIGHT, "frequency_per_mm")),
     "diffusing_film_mtf": Measure(_diffusing_film_mtf, ("thickness_um", "transport_length_um", "frequency_per_mm")),
+    "electron_range": Measure(_electron_range_g_per_cm2, ("material", "energy_keV")),
+    "backscatter": Measure(_backscatter, ("material", "energy_keV")),
+    "diode_energy": Measure(_diode_keV, (*_LAYER, "nitride_um")),
+    "diode_energy_of_a_track": Measure(_diode_square_over_mean_keV, (*_LAYER, "nitride_um")),
     "lag": Measure(_lag, ("frame", "frame_interval_s")),
 }

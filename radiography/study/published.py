@@ -54,6 +54,8 @@ class Setting:
         Of X-rays whose energy is left along exp(-z / length). [um]
     thicknesses_um : tuple of float
         Of a study. [um]
+    nitride_um : float
+        Of silicon nitride between layer and ITO of a diode. [um]
     frame, frames_on : int
         Number of a dark frame, from 1, and of exposed frames before it.
     frame_interval_s, filled_fraction : float
@@ -74,6 +76,7 @@ class Setting:
     transport_length_um: Positive | None = None
     mean_free_path_um: Positive | None = None
     thicknesses_um: tuple[Positive, ...] = ()
+    nitride_um: NotNegative | None = None
     frame: Annotated[int, Field(ge=1, le=10_000)] | None = None
     frames_on: Annotated[int, Field(ge=1, le=10_000)] = 200
     frame_interval_s: Positive | None = None

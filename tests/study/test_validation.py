@@ -130,6 +130,21 @@ def test_diffusion_under_a_mirror_follows_its_closed_form() -> None:
     assert found == pytest.approx(expected, abs=4 * 0.5 / np.sqrt(FEW["photons"]))  # of J0 with a spread of 0.5 at most
 
 
+def test_the_diode_gets_less_through_more_nitride() -> None:
+    setting = {"scintillator": FILM, "beam": "paper_70kV"}
+    near, far = (predicted("diode_energy", **setting, nitride_um=thickness) for thickness in (0.0, 30.0))
+    assert 0.0 < far < near < 0.2  # keV per photon
+    track = predicted("diode_energy_of_a_track", **setting, nitride_um=0.0)
+    assert 3.0 < track < 40.0
+
+
+def test_half_the_energy_is_a_shorter_range_and_more_comes_back_from_lead_than_from_silicon() -> None:
+    far, near = (predicted("electron_range", material="Si", energy_keV=energy) for energy in (20.0, 10.0))
+    assert 0.25 < near / far < 0.35  # as the energy to the power of 1.5 to 2
+    backscatter = [predicted("backscatter", material=name, energy_keV=20.0) for name in ("Si", "Pb")]
+    assert backscatter[0] < 0.25 < backscatter[1] < 0.6
+
+
 def test_lag_of_one_frame_is_what_its_traps_release() -> None:
     """One exposed frame on a rested panel: each trap releases 1 - exp(-t / tau) of what it caught."""
     lag = load_panel("fully_coated").lag
