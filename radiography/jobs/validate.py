@@ -15,7 +15,8 @@ from typing import Any
 
 from calibration.whole_file import folder_for, staged
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
-from radiography.light.layer_light import HISTORIES, PHOTONS
+from radiography.light.layer_light import PHOTONS
+from radiography.study.measures import VALIDATION_HISTORIES
 from radiography.study.published import load_published
 from radiography.study.validation import (
     LARGE_DEVIATION,
@@ -60,7 +61,7 @@ def validate_model(
     out: str | Path,
     *,
     table: str | Path | None = None,
-    histories: int = HISTORIES,
+    histories: int = VALIDATION_HISTORIES,
     photons: int = PHOTONS,
     report: Report = no_report,
 ) -> Validation:

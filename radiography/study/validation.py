@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiography.config import load_panel
-from radiography.light.layer_light import HISTORIES, PHOTONS
-from radiography.study.measures import MEASURES, Bench
+from radiography.light.layer_light import PHOTONS
+from radiography.study.measures import MEASURES, VALIDATION_HISTORIES, Bench
 from radiography.study.published import PublishedTable, PublishedValue, beam_named, first_scintillator
 
 LARGE_DEVIATION = 0.1  # beyond this a row must be explained
@@ -76,7 +76,7 @@ def check_table(table: PublishedTable) -> None:
 def validation_rows(
     table: PublishedTable,
     *,
-    histories: int = HISTORIES,
+    histories: int = VALIDATION_HISTORIES,
     photons: int = PHOTONS,
     progress: Callable[[str, float], None] | None = None,
 ) -> Iterator[ValidationRow]:
