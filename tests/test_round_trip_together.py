@@ -96,9 +96,9 @@ def test_all_effects_together(tmp_path: Path) -> None:
     warm = at(rig, warmer_K=6.0)
     scale = scale_by_reference(calibration, 0.1)
     per_strength_dn = dn_per_strength(calibration, ALL_DOSES)
-    # the shared curve is straight to 0.05 %
+    # the shared curve is straight to 0.05 %, and traps hold 4 % of a frame, known to one part in a hundred: 0.04 %
     assert_comes_back(
-        warm, plan, per_strength_dn, (0.1, 1.0, 3.0, 6.0), dark_scale=scale, truth=perfect, level_tolerance=5e-4
+        warm, plan, per_strength_dn, (0.1, 1.0, 3.0, 6.0), dark_scale=scale, truth=perfect, level_tolerance=8e-4
     )
     assert_lag_is_gone(warm, plan, (1.0, 3.0, 6.0), per_strength_dn, repeats=4, dark_scale=scale)
     assert missed_and_false(rig, calibration) == (0, 0)

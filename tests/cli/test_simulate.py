@@ -113,8 +113,8 @@ def test_the_truth_holds_what_a_worn_panel_is_and_each_exposure(tmp_path: Path) 
         strengths = truth["relative_exposure"]
     frames = np.load(tmp_path / "raw.npy")[:, :, 4:62].mean(axis=(1, 2))
     ratio = (frames[3] - frames[0]) / (frames[2] - frames[0])
-    # 600 DN above the dark; line noise 0.8 / sqrt(48) DN, quantum noise 0.03 %, and 2 % of lag between the two
-    assert ratio == pytest.approx(strengths[3] / strengths[2], abs=0.03)
+    # 600 DN above the dark; line noise 0.8 / sqrt(48) DN, quantum noise 0.03 %, and 4 % of lag between the two
+    assert ratio == pytest.approx(strengths[3] / strengths[2], abs=0.05)
 
 
 def test_a_scene_keeps_its_noise_when_scenes_learn_something_new(tmp_path: Path) -> None:
