@@ -13,11 +13,12 @@ from radiography.acquire import Acquisition, expose, plan_acquisition
 from radiography.analysis.mtf import mtf_at, slanted_edge_mtf
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scene
-from radiography.field import largest_path_ratio
+from radiography.field import beam_at, largest_path_ratio
 from radiography.light.layer_light import layer_light, spread_of_beam
 from radiography.light.slant import depth_spread
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
+from radiography.panel.direct_detection import draw_diode_energy
 from radiography.panel.panel import Pixels, cover_transmission
 from radiography.projection.geometry import Geometry
 from radiography.scene import MaterialChoice, SolidChoice
@@ -42,12 +43,20 @@ defective_cols = 0
 
 
 def planned(
-    folder: Path, scintillator: str, x_mm: float, y_mm: float = 0.0, *, edge: bool, kerma_uGy: float = 15.0
+    folder: Path,
+    scintillator: str,
+    x_mm: float,
+    y_mm: float = 0.0,
+    *,
+    edge: bool,
+    kerma_uGy: float = 15.0,
+    anode_direction: str | None = None,
 ) -> Acquisition:
     """A small panel off the axis; an edge of 10 um of something opaque, tilted by 3 degrees, shades its right half."""
     (folder / "small.toml").write_text(PANEL)
     scene = replace(load_scene("flat"), scintillator=scintillator, panel="small.toml")
-    scene = replace(scene, beam=replace(scene.beam, air_kerma_uGy=kerma_uGy))
+    beam = replace(scene.beam, air_kerma_uGy=kerma_uGy, anode_direction=anode_direction)
+    scene = replace(scene, beam=beam)
     plate = SolidChoice("box", "black", (x_mm + 100.0, y_mm, 0.01), (0.0, 0.0, 3.0), size_mm=(200.0, 200.0, 0.01))
     scene = replace(
         scene,
@@ -206,6 +215,53 @@ def test_frames_have_the_mean_and_the_noise_of_events_at_the_corner(
     shared = 4 / (3 * frames)
     tolerance = 4 * np.hypot(np.hypot(found_error, expected_error), np.sqrt(2.5 / per_frame * shared)) + 0.02
     assert (np.abs(found / expected - 1) < tolerance).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scintillator", "kerma_uGy", "frames"), [("CsPbBr3_75um", 0.2, 5), ("CsI_Tl_500um", 0.02, 4)])
+def test_charge_of_frames_is_that_of_events_with_slant_heel_stack_and_yield_spread(
+    tmp_path: Path, scintillator: str, kerma_uGy: float, frames: int
+) -> None:
+    """Light and diode energy together, as charge: mean, variance and noise power, with all that a frame can have."""
+    acquisition = planned(tmp_path, scintillator, CORNER_MM, edge=False, kerma_uGy=kerma_uGy, anode_direction="-cols")
+    exposure, panel, light = expose(acquisition), acquisition.panel, acquisition.light
+    assert exposure is not None and light.transport is not None and acquisition.heel is not None
+    beam, incidence_deg = beam_at(acquisition.spectrum, acquisition.heel, acquisition.geometry, 0.0, CORNER_MM)
+    per_photon = panel.photodiode.fill_factor * acquisition.quantum_efficiency
+    per_keV = 1000.0 / panel.photodiode.energy_per_electron_eV
+    rng, pixels = np.random.default_rng(9), replace(panel.pixels, aperture_mm=panel.pixels.pitch_mm)
+    counted = []
+    for _ in range(frames):
+        frame = acquire_events(
+            acquisition.scintillator,
+            pixels,
+            light.transport,
+            light.energy_keV,
+            beam.fluence_per_mm2,
+            rng,
+            incidence_deg=incidence_deg,
+            panel=panel,
+            margin_mm=2.0,
+        )
+        assert frame.diode_keV is not None
+        counted.append(per_photon * frame.photons + per_keV * frame.diode_keV)
+    fast = []
+    for _ in range(3 * frames):
+        noise = draw_portions(exposure.quanta, exposure.light, exposure.light_square, rng) - exposure.light
+        picture = spread_light(noise, acquisition.noise_spread) + exposure.spread_light
+        diode_keV = draw_diode_energy(exposure.diode_means, exposure.light_square, noise, rng)
+        fast.append(per_photon * rng.poisson(np.maximum(picture, 0.0)) + per_keV * diode_keV)
+    events, pictures = np.stack(counted), np.stack(fast)
+    trend = per_photon * exposure.spread_light + per_keV * exposure.diode_energy_keV
+    events, pictures = events - trend * (events.mean() / trend.mean()), pictures - trend
+    # portions that vary as much as here leave 1 % of the mean and 3 % of the variance
+    level = np.stack(counted).mean()
+    assert np.stack(fast).mean() == pytest.approx(level, rel=0.012)
+    assert pictures.var() == pytest.approx(events.var(), rel=4 * np.sqrt(8 / events.size * 4 / 3) + 0.04)
+    (found, found_error), (expected, expected_error) = (
+        noise_rings(noise, panel.pixels.pitch_mm) for noise in (pictures, events)
+    )
+    assert (np.abs(found / expected - 1) < 4 * np.hypot(found_error, expected_error) + 0.04).all()
 
 
 def test_farthest_corner_of_a_shifted_panel_has_the_longest_path() -> None:
