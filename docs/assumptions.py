@@ -97,7 +97,7 @@ def _walk(table: Any, prefix: str, file: str, found: list[Assumption]) -> None:
                 for inner, number_in_it in entry.items():
                     if not isinstance(number_in_it, str):
                         found.append(Assumption(f"{name}[{number}].{inner}", str(number_in_it), "", marks, what, file))
-        elif not isinstance(value, str):
+        elif not isinstance(value, str | bool):
             unit, marks, remark = _said(value.trivia.comment.lstrip("# ").strip())
             found.append(Assumption(name, _shown(value), unit, marks, remark, file))
 

@@ -27,6 +27,10 @@ from radiography.scene import Scene
 
 DATA_FOLDER = Path(__file__).parent / "data"
 _FOLDERS = {"panel": "panels", "scintillator": "scintillators", "beam": "beams", "scene": "scenes"}
+_RANGES = {  # of a number, as another file gives it: it does not outlive the number
+    "yield_per_keV": "yield_range_per_keV",
+    "energy_per_electron_eV": "energy_per_electron_range_eV",
+}
 _LARGEST_TOML_BYTES = 4 * 1024 * 1024
 _WORDING = {  # pydantic's words -> those of a TOML file
     "Input should be": "must be",
@@ -183,7 +187,7 @@ def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Pa
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(below)
+    result = {key: value for key, value in below.items() if key not in {_RANGES.get(changed) for changed in above}}
     for key, value in above.items():
         nested = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = _merged(result[key], value) if nested else value

@@ -115,7 +115,7 @@ def test_an_example_becomes_a_page(pages: Any) -> None:
 
 
 def _numbers(table: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted keys of every value of a TOML table that is no text."""
+    """Dotted keys of every value of a TOML table that is neither text nor true or false."""
     found = []
     for key, value in table.items():
         if isinstance(value, dict):
@@ -123,7 +123,7 @@ def _numbers(table: dict[str, Any], prefix: str = "") -> list[str]:
         elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
             for number, entry in enumerate(value):
                 found += [(f"{prefix}{key}[{number}].{inner}") for inner in _numbers(entry)]
-        elif not isinstance(value, str):
+        elif not isinstance(value, str | bool):
             found.append(f"{prefix}{key}")
     return found
 

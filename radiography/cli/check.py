@@ -34,6 +34,8 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
     if found.open_field is not None:
         rows += _of_open_field(found.open_field)
         rows.append(("", _over_the_panel(acquisition, *found.open_field.kerma_range)))
+    if not panel.stack:
+        rows.append(("photodiodes", "the panel file has no [[stack]]: X-rays in the diodes as in silicon, assumed"))
     if scene.temperature_C is not None:
         rows.append(("temperature", f"{scene.temperature_C:g} deg C"))
     if scene.sequence is not None:

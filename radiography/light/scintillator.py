@@ -39,8 +39,8 @@ class Light:
     """
 
     yield_per_keV: Positive
-    yield_range_per_keV: tuple[Positive, Positive] | None = None
     yield_spread: Annotated[tuple[tuple[Positive, Fraction], ...], BeforeValidator(as_pairs)] = ((1.0, 0.0),)
+    yield_range_per_keV: tuple[Positive, Positive] | None = None
 
     def __post_init__(self) -> None:
         limits = self.yield_range_per_keV

@@ -35,12 +35,10 @@ def at_2(layer: Scintillator, energy_keV: float) -> float:
     return float(np.interp(2.0, light.frequency_per_mm, light.signal_transfer[1]))
 
 
-def test_the_film_reaches_the_papers_mtf_with_5_per_cent_of_direct_detection(
-    film: Scintillator, beam: Spectrum
-) -> None:
+def test_the_film_reaches_the_papers_mtf_with_a_fifth_of_direct_detection(film: Scintillator, beam: Spectrum) -> None:
     light = layer_light(film, beam.energy_keV, histories=HISTORIES, photons=PHOTONS)
     transfer = spread_of_beam(light, beam.fluence_per_mm2).mean_at(np.array([2.0]))[0]
-    assert (0.95 * transfer + 0.05) * APERTURE == pytest.approx(0.72, abs=0.02)
+    assert (0.79 * transfer + 0.21) * APERTURE == pytest.approx(0.72, abs=0.02)
 
 
 def test_caesium_iodide_reaches_the_papers_mtf(csi: Scintillator, beam: Spectrum) -> None:

@@ -284,6 +284,15 @@ def test_a_chain_of_files_ends_at_the_shipped_one(tmp_path):
     assert (panel.serial, panel.map_seed, panel.pixels.rows) == ("2", 1, 3072)
 
 
+def test_the_range_of_a_number_does_not_outlive_the_number(tmp_path):
+    _write(tmp_path, "bright.toml", 'based_on = "CsPbBr3_75um"\nname = "bright"\n[light]\nyield_per_keV = 60.0\n')
+    light = load_scintillator("bright.toml", tmp_path).light
+    assert (light.yield_per_keV, light.yield_range_per_keV) == (60.0, None)
+    _write(tmp_path, "hot.toml", 'based_on = "fully_coated"\n[photodiode]\nenergy_per_electron_eV = 5.0\n')
+    assert load_panel("hot.toml", tmp_path).photodiode.energy_per_electron_range_eV is None
+    assert load_panel("fully_coated").photodiode.energy_per_electron_range_eV == (3.4, 4.4)
+
+
 def test_a_scintillator_may_be_based_on_another(tmp_path):
     _write(tmp_path, "thick.toml", 'based_on = "CsPbBr3_75um"\nname = "thick"\nthickness_um = 150.0\n')
     layer = load_scintillator("thick.toml", tmp_path)
