@@ -1,4 +1,5 @@
-# make demo: environment, install, the main job on the full panel.   make test: environment, install, whole test suite.
+# make demo: environment, install, the main job on the full panel.   make test: environment, install, test suite.
+# make long: the tests that take minutes each.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -6,16 +7,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-.PHONY: demo test quick lint docs install benchmark clean
+.PHONY: demo test long quick lint docs install benchmark clean
 
 demo: install
 	$(BIN)/radiography demo --out $(OUT)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+long: install
+	$(BIN)/python -m pytest -m long
 
 quick: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
 
 lint: install
 	$(BIN)/ruff check .

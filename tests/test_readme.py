@@ -30,7 +30,7 @@ def toml_with(text: str) -> str:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lines = [line for block in blocks("sh") for line in block.splitlines() if line]

@@ -128,7 +128,7 @@ def mend_full_panel() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_effects_on_the_full_panel() -> None:
     code = (
         "import json; from tests.test_round_trip_together import mend_full_panel; print(json.dumps(mend_full_panel()))"

@@ -97,7 +97,7 @@ def test_what_is_wrong_leaves_no_file(own: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_model_agrees_with_what_was_published(tmp_path: Path) -> None:
     found = validate_model(tmp_path / "out")
     assert len(found.rows) >= 35
