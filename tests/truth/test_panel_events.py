@@ -20,6 +20,9 @@ REGION = Pixels(rows=48, cols=64, pitch_mm=0.139, aperture_mm=0.139)
 ENERGY_KEV = np.array([34.0, 40.0, 52.0])
 FLUENCE = np.array([1500.0, 1000.0, 800.0])  # on the cover [1/mm2]
 FRAMES = 8
+# Of a sum of squared energies in the diodes, the same at all frequencies: 3,300 portions in all events leave 2.5 %, and
+# 700 at each energy of the Monte Carlo behind the portions 3 %.
+SHARED_ERROR = 0.04
 PER_PHOTON, PER_KEV = 0.5, 256.0  # electrons
 
 
@@ -59,7 +62,7 @@ def events(film, setup):
 def portions(film, setup):
     light, panel = setup
     layer = LitLayer(layer_material(film), film.thickness_um, light.light_per_keV)
-    return diode_portions(panel, layer, ENERGY_KEV, histories=150_000)
+    return diode_portions(panel, layer, ENERGY_KEV, histories=300_000)
 
 
 @pytest.mark.slow
@@ -67,9 +70,9 @@ def test_diodes_of_events_get_mean_and_square_of_the_portions(events, portions):
     _, energy, square, _ = portions @ FLUENCE * REGION.pitch_mm**2
     diode_keV = events[1]
     per_pixel = diode_keV.size
-    # quanta are independent; 2 %: standard error of the portions
-    assert abs(diode_keV.mean() - energy) < 4 * np.sqrt(square / per_pixel) + 0.02 * energy
-    assert diode_keV.var() == pytest.approx(square, rel=4 * np.sqrt(4 / per_pixel) + 0.03)
+    # quanta are independent; 2 %: standard error of the portions, see `SHARED_ERROR`
+    assert abs(diode_keV.mean() - energy) < 4 * np.hypot(np.sqrt(square / per_pixel), 0.02 * energy)
+    assert diode_keV.var() == pytest.approx(square, rel=4 * SHARED_ERROR)
 
 
 @pytest.mark.slow
@@ -80,7 +83,9 @@ def test_light_and_energy_of_events_go_together_as_the_portions_say(events, port
     product = (photons - photons.mean()) * (diode_keV - diode_keV.mean())
     found = product.mean() * product.size / (product.size - 1)
     # 4 % of a block's light leaves it
-    assert abs(found - expected) < 4 * product.std() / np.sqrt(product.size) + 0.06 * expected
+    assert (
+        abs(found - expected) < 4 * np.hypot(product.std() / np.sqrt(product.size), 0.03 * expected) + 0.04 * expected
+    )
 
 
 @pytest.mark.slow
@@ -111,8 +116,8 @@ def test_fast_frames_have_mean_variance_and_noise_power_of_events(setup, events,
     assert fast.mean() == pytest.approx(slow.mean(), rel=0.01)
     count = slow.size
     # the sum of rare large portions: its fourth moment is 6 times its squared variance
-    assert fast.var() == pytest.approx(slow.var(), rel=4 * np.sqrt(6 / count * (1 + 1 / 3)) + 0.03)
+    assert fast.var() == pytest.approx(slow.var(), rel=4 * np.hypot(np.sqrt(6 / count * (1 + 1 / 3)), SHARED_ERROR))
     edges = np.arange(0.1, 3.61, 0.7)
     (fast_power, fast_error), (slow_power, slow_error) = power(fast, edges), power(slow, edges)
-    tolerance = 4 * np.hypot(fast_error, slow_error) + 0.03
+    tolerance = 4 * np.hypot(np.hypot(fast_error, slow_error), SHARED_ERROR)
     assert (np.abs(fast_power / slow_power - 1) < tolerance).all()
