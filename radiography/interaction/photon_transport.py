@@ -164,7 +164,7 @@ def _turn(direction: FloatArray, cosine: float, state: WordArray) -> None:
 
 
 @njit(cache=True)
-def _compton_cosine(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> float:
+def _compton_cosine(incoherent: FloatArray, energy_keV: float, state: WordArray) -> float:
     """Cosine of the scattering angle by Klein-Nishina times incoherent scattering function, by rejection."""
     k = energy_keV / ELECTRON_KEV
     while True:
@@ -174,15 +174,14 @@ def _compton_cosine(tables: PhotonTables, element: int, energy_keV: float, state
         place = energy_keV / KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine)) / _MOMENTUM_STEP
         index = int(place)
         fraction = place - index
-        bound = tables.incoherent[element, index] * (1 - fraction) + tables.incoherent[element, index + 1] * fraction
+        bound = incoherent[index] * (1 - fraction) + incoherent[index + 1] * fraction
         if _uniform(state) < klein_nishina * bound:
             return float(cosine)
 
 
 @njit(cache=True)
-def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> float:
-    """Cosine of the scattering angle by Thomson times form factor squared."""
-    integral = tables.coherent_integral[element]
+def _rayleigh_cosine(integral: FloatArray, energy_keV: float, state: WordArray) -> float:
+    """Cosine of the scattering angle by Thomson times form factor squared, whose ``integral`` is given."""
     largest = energy_keV / KEV_ANGSTROM
     index = int(largest / _MOMENTUM_STEP)
     below, above = (index * _MOMENTUM_STEP) ** 2, ((index + 1) * _MOMENTUM_STEP) ** 2
@@ -199,10 +198,10 @@ def _rayleigh_cosine(tables: PhotonTables, element: int, energy_keV: float, stat
 
 
 @njit(cache=True)
-def _ionised_shell(tables: PhotonTables, element: int, energy_keV: float, state: WordArray) -> int:
+def _ionised_shell(edge_keV: FloatArray, probability: FloatArray, energy_keV: float, state: WordArray) -> int:
     """Shell (0 to 3: K, L1, L2, L3) that a photon of this energy ionises, -1 for a shell further out."""
     for shell in range(4):
-        if energy_keV > tables.edge_keV[element, shell] and _uniform(state) < tables.shell_probability[element, shell]:
+        if energy_keV > edge_keV[shell] and _uniform(state) < probability[shell]:
             return shell
     return -1
 
@@ -269,9 +268,9 @@ def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Sc
             process, element = channel // n_elements, channel % n_elements
             deposit = 0.0
             if process == 2:
-                _turn(direction, _rayleigh_cosine(tables, element, energy, state), state)
+                _turn(direction, _rayleigh_cosine(tables.coherent_integral[element], energy, state), state)
             elif process == 1:
-                scattered = _compton_cosine(tables, element, energy, state)
+                scattered = _compton_cosine(tables.incoherent[element], energy, state)
                 remaining = energy / (1.0 + energy / ELECTRON_KEV * (1.0 - scattered))
                 deposit = energy - remaining
                 if remaining < MIN_TRACKED_KEV:
@@ -280,7 +279,7 @@ def _trace_one(tables: PhotonTables, slab: Slab, energy_keV: float, scratch: _Sc
                 _turn(direction, scattered, state)
             else:
                 deposit, alive = energy, False
-                shell = _ionised_shell(tables, element, energy, state)
+                shell = _ionised_shell(tables.edge_keV[element], tables.shell_probability[element], energy, state)
                 while shell >= 0:
                     line_keV, shell = _relax(tables, element, shell, state)
                     if line_keV >= MIN_TRACKED_KEV and waiting < _STACK:

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from radiography.beam.attenuation import linear_attenuation_per_mm
 from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.electron_kernels import add_moments
-from radiography.interaction.electron_tables import electron_tables
+from radiography.interaction.electron_tables import ElectronTables, electron_tables
 from radiography.interaction.electrons import MAX_ELECTRON_KEV, Slab, slab_geometry
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV
 from radiography.interaction.stack_kernels import trace_births
-from radiography.interaction.stack_tables import BIRTH_COLUMNS, Births, Moments, stack_tables
+from radiography.interaction.stack_tables import BIRTH_COLUMNS, Births, Moments, Slabs, StackTables, stack_tables
 
 _HISTORIES_PER_BLOCK = 256  # with one seed
 _BIRTHS_PER_HISTORY = 32  # room on average over a block; a history has about 5
@@ -70,6 +70,78 @@ class StackResponse:
     square_error_keV2: FloatArray
     front_keV: FloatArray
     back_keV: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class StackTracer:
+    """A stack made ready for single quanta up to an energy, all at one angle of incidence.
+
+    Attributes
+    ----------
+    slabs : tuple of Slab
+        The first at the entrance.
+    geometry, photons, electrons : Slabs, StackTables, ElectronTables
+        Arrays of the Monte Carlo.
+    incidence : tuple of float
+        Sine and cosine of the angle between beam and normal; quanta move to the right. [1]
+    """
+
+    slabs: tuple[Slab, ...]
+    geometry: Slabs
+    photons: StackTables
+    electrons: ElectronTables
+    incidence: tuple[float, float]
+
+
+def stack_tracer(
+    slabs: Sequence[Slab], highest_keV: float, incidence_deg: float = 0.0, *, cache_folder: Path | None = None
+) -> StackTracer:
+    """Make a stack ready for single quanta.
+
+    Parameters
+    ----------
+    slabs : sequence of Slab
+        The first at the entrance.
+    highest_keV : float
+        Highest energy of the quanta. [keV]
+    incidence_deg : float
+        Angle between the beam and the normal. [deg]
+    cache_folder : Path, optional
+        Folder of the cache of elastic scattering; by default the user's.
+
+    Returns
+    -------
+    tracer : StackTracer
+
+    Raises
+    ------
+    ValueError
+        If a material holds no atom.
+    """
+    geometry, materials = slab_geometry(slabs)
+    photons, elements = stack_tables(materials, highest_keV)
+    electrons = electron_tables(materials, elements, highest_keV, cache_folder=cache_folder)
+    angle = np.deg2rad(incidence_deg)
+    return StackTracer(tuple(slabs), geometry, photons, electrons, (float(np.sin(angle)), float(np.cos(angle))))
+
+
+def stack_hit_fraction(tracer: StackTracer, energy_keV: npt.ArrayLike) -> FloatArray:
+    """Fraction of incident quanta that interact anywhere in a stack, in any way.
+
+    Parameters
+    ----------
+    tracer : StackTracer
+        The stack.
+    energy_keV : (E,) float64
+        Photon energies. [keV]
+
+    Returns
+    -------
+    fraction : (E,) float64
+        [1]
+    """
+    depth = sum(linear_attenuation_per_mm(one.material, energy_keV) * one.thickness_um for one in tracer.slabs)
+    return np.asarray(-np.expm1(-np.asarray(depth) / _UM_PER_MM / tracer.incidence[1]))
 
 
 def parts_of(slabs: Sequence[Slab], index: int) -> slice:
@@ -160,13 +232,8 @@ def stack_response(
     """
     energies = np.array(energy_keV, dtype=np.float64, ndmin=1)
     _check(energies, histories, incidence_deg)
-    geometry, materials = slab_geometry(slabs)
-    photons, elements = stack_tables(materials, float(energies[-1]))
-    electrons = electron_tables(materials, elements, float(energies[-1]), cache_folder=cache_folder)
-    angle = np.deg2rad(incidence_deg)
-    incidence = (float(np.sin(angle)), float(np.cos(angle)))
-    depth = sum(linear_attenuation_per_mm(one.material, energies) * one.thickness_um / _UM_PER_MM for one in slabs)
-    hit = -np.expm1(-np.asarray(depth) / incidence[1])
+    tracer = stack_tracer(slabs, float(energies[-1]), incidence_deg, cache_folder=cache_folder)
+    geometry, hit = tracer.geometry, stack_hit_fraction(tracer, energies)
 
     blocks = -(-histories // _HISTORIES_PER_BLOCK)  # of each energy
     parts, total = int(geometry.first_part[-1]), energies.size * blocks
@@ -178,9 +245,17 @@ def stack_response(
     for start in range(0, total, _BLOCKS):
         chunk = slice(start, min(start + _BLOCKS, total))
         births = Births(rows, np.zeros(_BLOCKS, np.int64), np.zeros((_BLOCKS, 2)))
-        trace_births(photons, geometry, incidence, block_energy[chunk], block_histories[chunk], seeds[0, chunk], births)
+        trace_births(
+            tracer.photons,
+            geometry,
+            tracer.incidence,
+            block_energy[chunk],
+            block_histories[chunk],
+            seeds[0, chunk],
+            births,
+        )
         of_chunk = _moments(chunk.stop - start, parts)
-        add_moments(electrons, geometry, births, seeds[1, chunk], of_chunk)
+        add_moments(tracer.electrons, geometry, births, seeds[1, chunk], of_chunk)
         of_chunk.escaped_keV[:] += births.escaped_keV[: chunk.stop - start]
         for tally, of_block in zip(sums, of_chunk, strict=True):
             np.add.at(tally, np.arange(start, chunk.stop) // blocks, of_block)
@@ -190,7 +265,7 @@ def stack_response(
     square = np.einsum("epp->ep", products)
     of_all = hit[:, None]
     return StackResponse(
-        slabs=tuple(slabs),
+        slabs=tracer.slabs,
         energy_keV=energies,
         histories=histories,
         hit_fraction=hit,

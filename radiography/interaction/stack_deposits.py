@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.attenuation import linear_attenuation_per_mm
 from radiography.interaction.electron_kernels import leave_energies
-from radiography.interaction.electron_tables import ElectronTables, electron_tables
-from radiography.interaction.electrons import Slab, slab_geometry
+from radiography.interaction.stack import StackTracer
 from radiography.interaction.stack_kernels import trace_births
-from radiography.interaction.stack_tables import BIRTH_COLUMNS, HISTORY, Births, Slabs, StackTables, X, Y, stack_tables
+from radiography.interaction.stack_tables import BIRTH_COLUMNS, HISTORY, Births, X, Y
 
 _QUANTA_PER_BLOCK = 64  # with one seed
 _BIRTHS_PER_QUANTUM = 32  # room on average over a block; a quantum has about 5
@@ -45,78 +41,6 @@ class StackDeposits:
     y_mm: FloatArray
     part: npt.NDArray[np.int64]
     energy_keV: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class StackTracer:
-    """A stack made ready for single quanta up to an energy, all at one angle of incidence.
-
-    Attributes
-    ----------
-    slabs : tuple of Slab
-        The first at the entrance.
-    geometry, photons, electrons : Slabs, StackTables, ElectronTables
-        Arrays of the Monte Carlo.
-    incidence : tuple of float
-        Sine and cosine of the angle between beam and normal; quanta move to the right. [1]
-    """
-
-    slabs: tuple[Slab, ...]
-    geometry: Slabs
-    photons: StackTables
-    electrons: ElectronTables
-    incidence: tuple[float, float]
-
-
-def stack_tracer(
-    slabs: Sequence[Slab], highest_keV: float, incidence_deg: float = 0.0, *, cache_folder: Path | None = None
-) -> StackTracer:
-    """Make a stack ready for single quanta.
-
-    Parameters
-    ----------
-    slabs : sequence of Slab
-        The first at the entrance.
-    highest_keV : float
-        Highest energy of the quanta. [keV]
-    incidence_deg : float
-        Angle between the beam and the normal. [deg]
-    cache_folder : Path, optional
-        Folder of the cache of elastic scattering; by default the user's.
-
-    Returns
-    -------
-    tracer : StackTracer
-
-    Raises
-    ------
-    ValueError
-        If a material holds no atom.
-    """
-    geometry, materials = slab_geometry(slabs)
-    photons, elements = stack_tables(materials, highest_keV)
-    electrons = electron_tables(materials, elements, highest_keV, cache_folder=cache_folder)
-    angle = np.deg2rad(incidence_deg)
-    return StackTracer(tuple(slabs), geometry, photons, electrons, (float(np.sin(angle)), float(np.cos(angle))))
-
-
-def stack_hit_fraction(tracer: StackTracer, energy_keV: npt.ArrayLike) -> FloatArray:
-    """Fraction of incident quanta that interact anywhere in a stack, in any way.
-
-    Parameters
-    ----------
-    tracer : StackTracer
-        The stack.
-    energy_keV : (E,) float64
-        Photon energies. [keV]
-
-    Returns
-    -------
-    fraction : (E,) float64
-        [1]
-    """
-    depth = sum(linear_attenuation_per_mm(one.material, energy_keV) * one.thickness_um for one in tracer.slabs)
-    return np.asarray(-np.expm1(-np.asarray(depth) / _UM_PER_MM / tracer.incidence[1]))
 
 
 def draw_stack_deposits(tracer: StackTracer, energy_keV: float, quanta: int, rng: np.random.Generator) -> StackDeposits:

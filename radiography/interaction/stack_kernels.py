@@ -187,31 +187,30 @@ def _drawn_channel(photons: StackTables, material: int, index: int, fraction: fl
     return int(below.size - 1)
 
 
-@njit(cache=True, error_model="numpy")
-def _drawn_compton(photons: StackTables, element: int, energy_keV: float, state: WordArray) -> float:
+@njit(cache=True)
+def _compton_cosine(incoherent: FloatArray, energy_keV: float, state: WordArray) -> float:
     """Cosine of the scattering angle by Klein-Nishina times incoherent scattering function, by rejection."""
     k = energy_keV / ELECTRON_KEV
     while True:
         cosine = 2.0 * _uniform(state) - 1.0
         ratio = 1.0 / (1.0 + k * (1.0 - cosine))
         klein_nishina = 0.5 * ratio * ratio * (ratio + 1.0 / ratio - (1.0 - cosine * cosine))
-        place = energy_keV / KEV_ANGSTROM * math.sqrt(0.5 * (1.0 - cosine)) / _MOMENTUM_STEP
+        place = energy_keV / KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine)) / _MOMENTUM_STEP
         index = int(place)
         fraction = place - index
-        function = photons.incoherent[element]
-        if _uniform(state) < klein_nishina * (function[index] * (1.0 - fraction) + function[index + 1] * fraction):
+        bound = incoherent[index] * (1 - fraction) + incoherent[index + 1] * fraction
+        if _uniform(state) < klein_nishina * bound:
             return float(cosine)
 
 
-@njit(cache=True, error_model="numpy")
-def _drawn_rayleigh(photons: StackTables, element: int, energy_keV: float, state: WordArray) -> float:
-    """Cosine of the scattering angle by Thomson times form factor squared."""
-    integral = photons.coherent_integral[element]
+@njit(cache=True)
+def _rayleigh_cosine(integral: FloatArray, energy_keV: float, state: WordArray) -> float:
+    """Cosine of the scattering angle by Thomson times form factor squared, whose ``integral`` is given."""
     largest = energy_keV / KEV_ANGSTROM
     index = int(largest / _MOMENTUM_STEP)
     below, above = (index * _MOMENTUM_STEP) ** 2, ((index + 1) * _MOMENTUM_STEP) ** 2
     fraction = (largest * largest - below) / (above - below)
-    total = integral[index] * (1.0 - fraction) + integral[index + 1] * fraction
+    total = integral[index] * (1 - fraction) + integral[index + 1] * fraction
     while True:
         wanted = _uniform(state) * total
         index = _locate(integral, wanted)
@@ -222,14 +221,11 @@ def _drawn_rayleigh(photons: StackTables, element: int, energy_keV: float, state
             return float(cosine)
 
 
-@njit(cache=True, error_model="numpy")
-def _drawn_shell(photons: StackTables, element: int, energy_keV: float, state: WordArray) -> int:
+@njit(cache=True)
+def _ionised_shell(edge_keV: FloatArray, probability: FloatArray, energy_keV: float, state: WordArray) -> int:
     """Shell (0 to 3: K, L1, L2, L3) that a photon of this energy ionises, -1 for a shell further out."""
     for shell in range(4):
-        if (
-            energy_keV > photons.edge_keV[element, shell]
-            and _uniform(state) < photons.shell_probability[element, shell]
-        ):
+        if energy_keV > edge_keV[shell] and _uniform(state) < probability[shell]:
             return shell
     return -1
 
@@ -390,10 +386,10 @@ def _trace_history(
             channel = _drawn_channel(photons, slabs.material[slab], index, fraction, state)
             process, element = channel // n_elements, channel % n_elements
             if process == 2:
-                u, v, w = _turn(u, v, w, _drawn_rayleigh(photons, element, energy, state), state)
+                u, v, w = _turn(u, v, w, _rayleigh_cosine(photons.coherent_integral[element], energy, state), state)
                 continue
             if process == 1:
-                cosine = _drawn_compton(photons, element, energy, state)
+                cosine = _compton_cosine(photons.incoherent[element], energy, state)
                 remaining = energy / (1.0 + energy / ELECTRON_KEV * (1.0 - cosine))
                 old_w = w
                 u, v, w = _turn(u, v, w, cosine, state)
@@ -408,7 +404,7 @@ def _trace_history(
                     break
                 energy = remaining
                 continue
-            shell = _drawn_shell(photons, element, energy, state)
+            shell = _ionised_shell(photons.edge_keV[element], photons.shell_probability[element], energy, state)
             bound = photons.edge_keV[element, shell] if shell >= 0 else photons.outer_keV[element]
             if bound > energy:
                 bound = 0.0

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from radiography.interaction.absorption import MAX_ENERGY_KEV, hit_fraction
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV, PhotonTables, photon_tables
 from radiography.interaction.photon_transport import DepositLists, Slab, trace_deposits
-from radiography.interaction.stack_deposits import StackTracer, draw_stack_deposits, stack_hit_fraction, stack_tracer
+from radiography.interaction.stack import StackTracer, stack_hit_fraction, stack_tracer
+from radiography.interaction.stack_deposits import draw_stack_deposits
 from radiography.light.scintillator import Scintillator, layer_material, yield_variance
 from radiography.light.transport import LightTransport
 from radiography.panel.direct_detection import LitLayer, stack_slabs
