@@ -16,3 +16,24 @@ FractionAboveZero = Annotated[float, Field(gt=0, le=1)]
 FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 RefractiveIndex = Annotated[float, Field(ge=1, le=4)]
 Celsius = Annotated[float, Field(ge=-50, le=100)]
+
+
+def check_range(name: str, limits: tuple[float, float] | None, value: float) -> None:
+    """Refuse the range of a number that does not hold it.
+
+    Parameters
+    ----------
+    name : str
+        Of the range, for the error.
+    limits : (float, float) or None
+        Lowest and highest; None where no range is declared.
+    value : float
+        The number.
+
+    Raises
+    ------
+    ValueError
+        In one sentence.
+    """
+    if limits is not None and not limits[0] <= value <= limits[1]:
+        raise ValueError(f"{name} must be two rising numbers that hold {value:g}, got {limits[0]:g} and {limits[1]:g}")

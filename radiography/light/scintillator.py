@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from calibration.limits import STRICT, Fraction, FractionAboveZero, Positive
+from calibration.limits import STRICT, Fraction, FractionAboveZero, Positive, check_range
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material, mixture
 from radiography.light.optics import ColumnarLayer, EmissionLine, TurbidLayer, as_pairs
 
@@ -43,12 +43,7 @@ class Light:
     yield_range_per_keV: tuple[Positive, Positive] | None = None
 
     def __post_init__(self) -> None:
-        limits = self.yield_range_per_keV
-        if limits is not None and not limits[0] <= self.yield_per_keV <= limits[1]:
-            raise ValueError(
-                f"yield_range_per_keV must be two rising numbers that hold {self.yield_per_keV:g}, got {limits[0]:g} "
-                f"and {limits[1]:g}"
-            )
+        check_range("yield_range_per_keV", self.yield_range_per_keV, self.yield_per_keV)
         energies = [energy for energy, _ in self.yield_spread]
         if not energies or any(higher <= energy for energy, higher in pairwise(energies)):
             raise ValueError(f"yield_spread needs a number, or pairs at rising energies, got energies {energies} keV")

@@ -15,7 +15,15 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from calibration.limits import STRICT, Celsius, FractionAboveZero, FractionBelowOne, NotNegative, Positive
+from calibration.limits import (
+    STRICT,
+    Celsius,
+    FractionAboveZero,
+    FractionBelowOne,
+    NotNegative,
+    Positive,
+    check_range,
+)
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 
 FloatArray = npt.NDArray[np.float64]
@@ -98,13 +106,7 @@ class Photodiode:
             )
         if any(after <= before for before, after in zip(self.wavelength_nm, self.wavelength_nm[1:], strict=False)):
             raise ValueError("wavelength_nm must rise from entry to entry")
-        _check_range("energy_per_electron_range_eV", self.energy_per_electron_range_eV, self.energy_per_electron_eV)
-
-
-def _check_range(name: str, limits: tuple[float, float] | None, value: float) -> None:
-    """Refuse limits that do not hold the value that they belong to."""
-    if limits is not None and not limits[0] <= value <= limits[1]:
-        raise ValueError(f"{name} must be two rising numbers that hold {value:g}, got {limits[0]:g} and {limits[1]:g}")
+        check_range("energy_per_electron_range_eV", self.energy_per_electron_range_eV, self.energy_per_electron_eV)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -120,7 +122,7 @@ class StackSlab:
     collects: bool = False
 
     def __post_init__(self) -> None:
-        _check_range("range_um", self.range_um, self.thickness_um)
+        check_range("range_um", self.range_um, self.thickness_um)
 
 
 @dataclass(frozen=True, config=STRICT)
