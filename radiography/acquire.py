@@ -20,9 +20,7 @@ from radiography.light.decay import emit_light
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
 from radiography.panel.direct_detection import PORTIONS, DiodeMeans, draw_diode_energy
-from radiography.panel.panel import (
-    coated,
-)
+from radiography.panel.panel import coated
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge

@@ -20,7 +20,7 @@ from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, lay
 from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.slant import SLANTED_DEG, DepthSpread, depth_spread
 from radiography.light.spread import LightSpread, plan_light_spread
-from radiography.panel.direct_detection import LitLayer, diode_portions
+from radiography.panel.direct_detection import PORTIONS, LitLayer, diode_portions
 from radiography.panel.maps import PanelMaps, draw_panel_maps
 from radiography.panel.panel import (
     Panel,
@@ -34,6 +34,7 @@ from radiography.projection.spot_image import load_spot_image
 from radiography.scene import Scene, scene_materials, scene_phantom
 
 BIN_KEV = 1.0  # width of the energy bins of a spectrum
+SLANTED_HISTORIES = HISTORIES // 4  # X-rays per energy at slanted incidence: only the ratio to normal incidence counts
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -111,7 +112,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     folder : Path
         Where the scene's relative paths start.
     progress : callable, optional
-        Called with the fraction of the light transport done, 0 to 1, where it is not in the cache yet.
+        Called with the fraction done of what is not in the cache yet, light transport and electrons, 0 to 1.
 
     Returns
     -------
@@ -142,7 +143,7 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
     report = None if progress is None else lambda done, total: progress(0.5 * done / total)
     light = layer_light(scintillator, energy_keV, progress=report)
-    slanted_light = layer_light(scintillator, energy_keV, histories=HISTORIES // 4, incidence_deg=SLANTED_DEG)
+    slanted_light = layer_light(scintillator, energy_keV, histories=SLANTED_HISTORIES, incidence_deg=SLANTED_DEG)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
     geometry = _geometry(panel, scene, beam, folder)
     spread = spread_of_beam(light, lit)
@@ -153,11 +154,13 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread, by_depth if blurred else None)
     # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
     on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
-    later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
-    layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
-    in_coated_diode = on_pixel * diode_portions(panel, layer, energy_keV, progress=later)
-    bare = not coated(panel).all()
-    in_bare_diode = on_pixel * diode_portions(panel, None, energy_keV) if bare else np.zeros_like(in_coated_diode)
+    in_coated_diode = in_bare_diode = np.zeros((PORTIONS, energy_keV.size))
+    if scene.beam.air_kerma_uGy > 0:
+        later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
+        layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
+        in_coated_diode = on_pixel * diode_portions(panel, layer, energy_keV, progress=later)
+        if not coated(panel).all():
+            in_bare_diode = on_pixel * diode_portions(panel, None, energy_keV)
     return Acquisition(
         scene=scene,
         panel=panel,
