@@ -15,9 +15,9 @@ from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 
 # Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel; other machines differ.
-_SECONDS_PER_MEGASAMPLE = 0.035
+_SECONDS_PER_MEGASAMPLE = 0.057
 _SECONDS_PER_MEGARAY = 0.25
-_BYTES_PER_SAMPLE = 32
+_BYTES_PER_SAMPLE = 47
 TOLD_SCATTER = 0.05  # chosen: scatter of less than this of the primary is not worth a word
 
 
