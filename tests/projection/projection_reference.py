@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import trimesh
 
 from phantoms.solids import (
     Box,
@@ -124,3 +125,21 @@ def reference_paths(phantom: Phantom, geometry: Geometry, names: list[str]) -> n
         if solid.material in names:
             paths[names.index(solid.material)] += np.where(owner == number, step, 0.0).sum(axis=0) * length
     return paths
+
+
+def as_mesh(surface: trimesh.Trimesh) -> Mesh:
+    return Mesh(np.array(surface.vertices, dtype=np.float64), np.array(surface.faces, dtype=np.int64))
+
+
+def box_mesh(size_mm: tuple[float, float, float]) -> Mesh:
+    return as_mesh(trimesh.creation.box(extents=size_mm))
+
+
+def bell_spectrum() -> tuple[np.ndarray, np.ndarray]:
+    energy_keV = np.arange(15.0, 71.0, 2.5)
+    return energy_keV, np.exp(-0.5 * ((energy_keV - 45.0) / 14.0) ** 2)
+
+
+def cosine(geometry: Geometry) -> np.ndarray:
+    direction = rays_to_pixels(geometry)[1]
+    return geometry.source_to_detector_mm / np.linalg.norm(direction, axis=-1)

@@ -28,21 +28,20 @@ from radiography.projection.geometry import Geometry, at_depth, field_nodes_mm
 from radiography.projection.kernels import _sum_energies
 from radiography.projection.project import path_lengths, project
 from radiography.projection.rays import BeamSums, RayChunk
-from tests.projection.projection_reference import rays_to_pixels, reference_paths
+from tests.projection.projection_reference import (
+    as_mesh,
+    bell_spectrum,
+    box_mesh,
+    cosine,
+    rays_to_pixels,
+    reference_paths,
+)
 
 PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=2.5, medium="vacuum")
 L_SHAPE = ((-20.0, -20.0), (20.0, -20.0), (20.0, -5.0), (-5.0, -5.0), (-5.0, 20.0), (-20.0, 20.0))
 # float32 holds paths up to 256 mm to 256 * 2**-24 = 1.5e-5 mm; float64 arithmetic adds less than 1e-9 mm
 STORAGE_MM = 1.6e-5
 TINY = 1e-38  # below this, float32 loses digits
-
-
-def as_mesh(surface: trimesh.Trimesh) -> Mesh:
-    return Mesh(np.array(surface.vertices, dtype=np.float64), np.array(surface.faces, dtype=np.int64))
-
-
-def box_mesh(size_mm: tuple[float, float, float]) -> Mesh:
-    return as_mesh(trimesh.creation.box(extents=size_mm))
 
 
 def random_phantom(seed: int) -> Phantom:
@@ -67,16 +66,6 @@ def random_phantom(seed: int) -> Phantom:
         for k, i in enumerate(order)
     ]
     return phantom_of(f"heap {seed}", solids)
-
-
-def bell_spectrum() -> tuple[np.ndarray, np.ndarray]:
-    energy_keV = np.arange(15.0, 71.0, 2.5)
-    return energy_keV, np.exp(-0.5 * ((energy_keV - 45.0) / 14.0) ** 2)
-
-
-def cosine(geometry: Geometry) -> np.ndarray:
-    direction = rays_to_pixels(geometry)[1]
-    return geometry.source_to_detector_mm / np.linalg.norm(direction, axis=-1)
 
 
 # ---- paths --------------------------------------------------------------------------------------------------------
@@ -301,55 +290,6 @@ def test_void_leaves_the_open_beam_bit_for_bit():
     np.testing.assert_array_equal(
         project(void, PANEL, energy_keV, [fluence]), project(None, PANEL, energy_keV, [fluence])
     )
-
-
-# ---- the air that objects displace ---------------------------------------------------------------------------------
-
-IN_AIR = replace(PANEL, medium="air")
-
-
-@pytest.mark.parametrize("as_mesh", [False, True])
-def test_air_in_air_leaves_the_open_beam_bit_for_bit(as_mesh):
-    energy_keV, fluence = bell_spectrum()
-    box = Box((80.0, 60.0, 50.0))
-    shape = box_mesh(box.size_mm) if as_mesh else box
-    air = phantom_of("air", [place(shape, "air", (0, 0, 100), (5, 10, 15)), place(Sphere(9.0), "air", (0, 0, 200))])
-    np.testing.assert_array_equal(
-        project(air, IN_AIR, energy_keV, [fluence]), project(None, IN_AIR, energy_keV, [fluence])
-    )
-
-
-@pytest.mark.parametrize("as_mesh", [False, True])
-@pytest.mark.parametrize(("name", "formula"), [("PMMA", "C5H8O2"), ("Al", "Al"), ("vacuum", None)])
-def test_50_mm_darken_by_what_they_attenuate_more_than_air(name, formula, as_mesh):
-    energy_keV = 40.0
-    size_mm = (400.0, 400.0, 50.0)
-    slab = phantom_of("slab", [place(box_mesh(size_mm) if as_mesh else Box(size_mm), name, (0, 0, 100))])
-    ratio = project(slab, IN_AIR, [energy_keV], [[1.0]])[0] / project(None, IN_AIR, [energy_keV], [[1.0]])[0]
-    mu_per_mm = xraylib.CS_Total_CP(formula, energy_keV) if formula else 0.0
-    mu_per_mm *= material(name).density_g_per_cm3 / 10.0
-    parts = {7: 0.755268, 8: 0.231781, 18: 0.012827, 6: 0.000124}  # NIST, dry air, 1.205 kg/m3
-    air_per_mm = 0.1 * 0.001205 * sum(share * xraylib.CS_Total(z, energy_keV) for z, share in parts.items())
-    assert 50.0 * air_per_mm == pytest.approx(0.0015, abs=2e-4)
-    expected = np.exp(-(mu_per_mm - air_per_mm) * 50.0 / cosine(PANEL))
-    np.testing.assert_allclose(ratio, expected, rtol=5e-6)
-
-
-def test_a_hole_of_air_is_where_the_solid_is_not():
-    energy_keV, fluence = bell_spectrum()
-    block, ring = Box((100.0, 100.0, 30.0)), [place(Box((100.0, 35.0, 30.0)), "Al", (0, y, 100)) for y in (-32.5, 32.5)]
-    ring += [place(Box((35.0, 30.0, 30.0)), "Al", (x, 0, 100)) for x in (-32.5, 32.5)]
-    drilled = phantom_of("drilled", [place(block, "Al", (0, 0, 100)), place(Box((30.0,) * 3), "air", (0, 0, 100))])
-    np.testing.assert_allclose(
-        project(drilled, IN_AIR, energy_keV, [fluence]),
-        project(phantom_of("ring", ring), IN_AIR, energy_keV, [fluence]),
-        rtol=2e-6,
-    )
-
-
-def test_an_unknown_medium_is_named():
-    with pytest.raises(ValueError, match="no attenuation data for 'aether'"):
-        project(None, replace(PANEL, medium="aether"), [40.0], [[1.0]])
 
 
 def test_twice_the_thickness_squares_the_transmission():

@@ -9,7 +9,6 @@ import numba
 import numpy as np
 import pytest
 
-from radiography import acquire
 from radiography.acquire import (
     Acquisition,
     Exposure,
@@ -24,91 +23,14 @@ from radiography.beam.spectrum import air_kerma_uGy, quanta_per_pixel
 from radiography.config import load_scene
 from radiography.light.scintillator import layer_transmission
 from radiography.panel.panel import cover_transmission
-from radiography.panel.trapping import FrameTimes, trap_charge
-
-SMALL_PANEL = """
-based_on = "fully_coated"
-name = "small"
-description = "48 x 64 pixels of the full panel"
-serial = "SMALL"
-map_seed = 3
-[pixels]
-rows = 48
-cols = 64
-[uniformity]
-response_spread = {spread}
-amplifier_spread = 0.0
-defective_fraction = 0.0
-defective_rows = 0
-defective_cols = 0
-"""
-
-WORN_PANEL = """
-based_on = "worn"
-name = "small"
-description = "48 x 64 pixels of the worn panel"
-serial = "SMALL"
-map_seed = 3
-[pixels]
-rows = 48
-cols = 64
-shielded_cols_left = {left}
-shielded_cols_right = {right}
-[uniformity]
-response_spread = 0.0
-amplifier_spread = 0.0
-defective_fraction = {defective}
-defective_rows = 0
-defective_cols = 0
-lagging_fraction = {defective}
-nonlinear_fraction = {defective}
-"""
-
-SCENE = """
-description = "small scene"
-panel = "small.toml"
-scintillator = "{scintillator}"
-[beam]
-name = "paper_70kV"
-air_kerma_uGy = {kerma}
-[geometry]
-source_to_detector_mm = {distance}
-{extra}
-"""
-
-
-def planned(
-    folder: Path,
-    kerma: float = 15.0,
-    scintillator: str = "CsPbBr3_75um",
-    extra: str = "",
-    distance: float = 1000.0,
-    temperature: float | None = None,
-) -> Acquisition:
-    """An acquisition of the 48 x 64 panel without defects or response spread."""
-    (folder / "small.toml").write_text(SMALL_PANEL.format(spread=0.0))
-    text = SCENE.format(scintillator=scintillator, kerma=kerma, extra=extra, distance=distance)
-    (folder / "scene.toml").write_text(("" if temperature is None else f"temperature_C = {temperature}\n") + text)
-    return plan_acquisition(load_scene(folder / "scene.toml"), folder)
-
-
-def worn(
-    folder: Path, kerma: float = 15.0, extra: str = "", left: int = 0, right: int = 0, defective: float = 0.0
-) -> Acquisition:
-    """An acquisition with CsI on 48 x 64 pixels of the worn panel."""
-    (folder / "small.toml").write_text(WORN_PANEL.format(left=left, right=right, defective=defective))
-    text = SCENE.format(scintillator="CsI_Tl_500um", kerma=kerma, extra=extra, distance=1000.0)
-    (folder / "scene.toml").write_text(text)
-    return plan_acquisition(load_scene(folder / "scene.toml"), folder)
-
-
-def mean_frame(acquisition: Acquisition, frames: int = 8) -> np.ndarray:
-    """Mean raw frame above the offset, first frame of a rested panel each time. [electrons]"""
-    exposure, rng = expose(acquisition), np.random.default_rng(5)
-    total = np.zeros(acquisition.maps.response.shape)
-    for _ in range(frames):
-        total += acquire_frame(acquisition, exposure, rng)[0]
-    return (total / frames - acquisition.maps.offset_dn) * acquisition.panel.readout.electrons_per_dn
+from tests.radiography.acquisitions import (
+    FLUOROSCOPY,
+    SMALL_PANEL,
+    mean_frame,
+    planned,
+    sequence_of,
+    trapped_after_half_a_second,
+)
 
 
 def test_kerma_and_fluence_of_the_papers_beam(tmp_path: Path) -> None:
@@ -134,11 +56,6 @@ def test_absorbed_energy_fraction(tmp_path: Path) -> None:
         energy_keV, fluence = acquisition.spectrum.energy_keV, acquisition.spectrum.fluence_per_mm2
         absorbed = fluence @ acquisition.light.absorbed_keV / (fluence @ energy_keV)
         assert absorbed == pytest.approx(fraction, rel=0.015)
-
-
-def trapped_after_half_a_second(acquisition: Acquisition) -> list[float]:
-    """Fraction of a short exposure that each population of traps holds at the readout."""
-    return [term.fraction * np.exp(-0.5 / term.time_s) for term in acquisition.panel.lag]
 
 
 def test_mean_signal_is_the_product_of_the_chain(tmp_path: Path) -> None:
@@ -324,22 +241,9 @@ def test_rays_per_sample_do_not_change_the_noise(tmp_path: Path) -> None:
     assert ratio == pytest.approx(1.0, abs=0.1)
 
 
-FLUOROSCOPY = """
-[timing]
-integration_time_s = 0.06
-frame_interval_s = 0.0667
-exposure_time_s = 0.06
-[sequence]
-dark_before = 2
-beam_on = 3
-beam_off = 4
-exposure_spread = {spread}
-"""
-
-
 def test_dark_frames_of_a_sequence_are_dark_and_lag_follows_the_beam(tmp_path: Path) -> None:
     acquisition = planned(tmp_path, extra=FLUOROSCOPY.format(spread=0.0), scintillator="CsI_Tl_500um")
-    frames = [frame.mean() for frame in _sequence(acquisition)]
+    frames = [frame.mean() for frame in sequence_of(acquisition)]
     assert len(frames) == 9
     # without lag frames differ by line noise only: 200 electrons / 250 / sqrt(48) = 0.12 DN
     assert abs(frames[1] - frames[0]) < 5 * 0.12 * np.sqrt(2)
@@ -350,21 +254,17 @@ def test_dark_frames_of_a_sequence_are_dark_and_lag_follows_the_beam(tmp_path: P
     assert 0.02 < tail[0] / exposed < 0.10  # first-frame lag as published, at 15 frames/s
 
 
-def _sequence(acquisition: Acquisition, frames: int | None = None, **more: object) -> list[np.ndarray]:
-    return list(acquire_sequence(acquisition, expose(acquisition), frames, np.random.default_rng(2), **more))
-
-
 def test_a_sequence_without_a_beam_pattern_is_exposed_in_every_frame(tmp_path: Path) -> None:
     acquisition = planned(tmp_path)
-    every = _sequence(acquisition, 2, pattern=(1.0, 1.0))
-    assert [frame.tobytes() for frame in _sequence(acquisition, 2)] == [frame.tobytes() for frame in every]
-    assert len(_sequence(acquisition)) == 1
+    every = sequence_of(acquisition, 2, pattern=(1.0, 1.0))
+    assert [frame.tobytes() for frame in sequence_of(acquisition, 2)] == [frame.tobytes() for frame in every]
+    assert len(sequence_of(acquisition)) == 1
 
 
 def test_a_pattern_of_zeros_gives_the_frames_of_a_dark_scene(tmp_path: Path) -> None:
     acquisition = planned(tmp_path)
     dark = list(acquire_sequence(acquisition, None, 2, np.random.default_rng(2)))
-    assert [f.tobytes() for f in _sequence(acquisition, pattern=(0, 0))] == [f.tobytes() for f in dark]
+    assert [f.tobytes() for f in sequence_of(acquisition, pattern=(0, 0))] == [f.tobytes() for f in dark]
 
 
 def test_twice_the_exposure_of_a_frame_is_twice_its_signal_and_its_noise_power(tmp_path: Path) -> None:
@@ -380,7 +280,7 @@ def test_twice_the_exposure_of_a_frame_is_twice_its_signal_and_its_noise_power(t
 
 
 def mean_frame_of(acquisition: Acquisition, strength: float) -> np.ndarray:
-    frame = _sequence(acquisition, pattern=(strength,))[0]
+    frame = sequence_of(acquisition, pattern=(strength,))[0]
     return np.asarray(frame - acquisition.maps.offset_dn, dtype=np.float64)
 
 
@@ -411,90 +311,6 @@ def test_dark_current_doubles_with_eight_degrees(tmp_path: Path) -> None:
     ]
     # 1,000 electrons more of 250 per DN; the same draws but for the dark current's own noise of 45 electrons
     assert frames[1] - frames[0] == pytest.approx(1000 * np.exp(0.02) / 250, abs=0.05)
-
-
-def test_shielded_columns_see_dark_current_and_noise_and_nothing_else(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path, left=6, right=4)
-    exposure = expose(acquisition)
-    rng = np.random.default_rng(3)
-    exposed, _ = acquire_frame(acquisition, exposure, rng)
-    above = (exposed - acquisition.maps.offset_dn) * 250.0
-    shielded = np.concatenate([above[:, :6], above[:, 60:]], axis=1)
-    # read noise 1,515 electrons in 480 pixels, and line noise 200 in 48 rows
-    error = np.hypot(1515 / np.sqrt(480), 200 / np.sqrt(48))
-    assert abs(shielded.mean() - 1000 * np.exp(0.02)) < 5 * error
-    assert shielded.std() == pytest.approx(1525, rel=5 / np.sqrt(2 * 480))
-    assert above[:, 6:60].min() > 1e6
-
-
-def test_a_worn_panel_bends_and_lags_its_signal_by_the_stated_numbers(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path)
-    state, frames = None, []
-    exposure, rng = expose(acquisition), np.random.default_rng(4)
-    for on in (True, False):
-        frame, state = acquire_frame(acquisition, exposure if on else None, rng, state)
-        frames.append((frame - acquisition.maps.offset_dn).mean() * 250.0)
-    generated = mean_electrons(acquisition) + 1000 * np.exp(0.02)
-    held = generated * (1 - 0.03 * generated / 15e6)
-    factor = np.interp(np.log(held), np.log([0.25e6, 2.5e6, 11.25e6]), [1.6, 1.0, 0.75])
-    caught = [fraction * factor for fraction in trapped_after_half_a_second(acquisition)]
-    released = [-np.expm1(-5.0 / term.time_s) for term in acquisition.panel.lag]
-    # quantum noise 3.9e4 electrons per pixel over 3,072 pixels, 1.5 times for what neighbours fraction
-    assert frames[0] == pytest.approx(held * (1 - sum(caught)), abs=5 * 1.5 * 3.9e4 / np.sqrt(3072))
-    after = held * sum(c * r for c, r in zip(caught, released, strict=True)) + 1000
-    assert frames[1] == pytest.approx(after, abs=5 * (200 / np.sqrt(48) + 1515 / np.sqrt(3072)) + 0.002 * after)
-
-
-def test_a_worn_panel_rests_in_the_dark(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path, kerma=0.0, defective=0.02)
-    maps = acquisition.maps
-    leaky = replace(maps, dark_electrons_per_s=np.full((48, 64), 2e6, dtype=np.float32))
-    frames = list(acquire_sequence(replace(acquisition, maps=leaky), None, 20, np.random.default_rng(4)))
-    drift = np.mean(frames[10:], axis=0, dtype=np.float64) - np.mean(frames[:10], axis=0, dtype=np.float64)
-    for lagging in (False, True):
-        there = ((maps.lag_factor > 1) == lagging) & (maps.noise_factor == 1)
-        # a million electrons of dark charge, 7 DN of noise in each pixel and 0.8 DN in each of 48 lines
-        error = np.sqrt(2 / 10) * np.hypot(7.0 / np.sqrt(there.sum()), 0.8 / np.sqrt(48))
-        assert abs(drift[there].mean()) < 5 * error
-
-
-def test_traps_of_a_worn_panel_are_as_full_as_the_dark_keeps_them(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path, kerma=0.0, defective=0.02)
-    dark = np.geomspace(1e3, 1e8, 48 * 64).reshape(48, 64).astype(np.float32)  # the last fill the well in 0.5 s
-    acquisition = replace(acquisition, maps=replace(acquisition.maps, dark_electrons_per_s=dark))
-    full, maps, panel = acquire._traps_in_the_dark(acquisition), acquisition.maps, acquisition.panel
-    charge = np.minimum(0.5 * dark, 15e6)
-    held = (charge * (1.0 - maps.nonlinearity * charge / 15e6)).astype(np.float32)
-    delivered, after = trap_charge(
-        held, full, panel.lag, 5.0, panel.lag_exposure, maps.lag_factor, times=FrameTimes(0.5)
-    )
-    np.testing.assert_allclose(after, full, rtol=2e-6)
-    np.testing.assert_allclose(delivered, held, rtol=2e-6)
-
-
-def test_lagging_pixels_leave_ten_times_as_much(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path, defective=0.02)
-    frames = [
-        np.asarray(frame - acquisition.maps.offset_dn, dtype=np.float64)
-        for frame in _sequence(acquisition, pattern=(0.0, 1.0, 0.0))
-    ]
-    left = frames[2] - frames[0]
-    lagging, sound = acquisition.maps.lag_factor > 1, acquisition.maps.defects == 0
-    # 260 DN in sound pixels, 8.5 DN of noise in each, 3 % of quantum noise in the exposure of each lagging one
-    factor = acquisition.maps.lag_factor.max()
-    assert left[lagging].mean() / left[sound].mean() == pytest.approx(float(factor), rel=5 * 0.03 / np.sqrt(40))
-
-
-def test_worn_frames_are_the_same_bytes_on_one_thread_and_on_two(tmp_path: Path) -> None:
-    acquisition = worn(tmp_path, extra=FLUOROSCOPY.format(spread=0.01), left=4, defective=0.02)
-    frames = {}
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        try:
-            frames[threads] = b"".join(frame.tobytes() for frame in _sequence(acquisition, 5))
-        finally:
-            numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    assert frames[1] == frames[2]
 
 
 def test_continuous_fluoroscopy_carries_prompt_light_in_the_state(tmp_path: Path) -> None:
