@@ -145,10 +145,10 @@ def depth_spread(
         common = light.xray_transfer
     by_depth = met * collected
     by_depth *= (weight / np.maximum(by_depth.sum(axis=1), 1e-300))[:, None]
-    share = np.einsum("ek,ef,kf->kf", by_depth, common, transfer)
-    share /= share.sum(axis=0)  # of the light at each frequency
-    mean_mm = float(share[:, 0] @ depth_mm)
-    rms_mm = float(np.sqrt(share[:, 0] @ (depth_mm - mean_mm) ** 2))
+    fraction = np.einsum("ek,ef,kf->kf", by_depth, common, transfer)
+    fraction /= fraction.sum(axis=0)  # of the light at each frequency
+    mean_mm = float(fraction[:, 0] @ depth_mm)
+    rms_mm = float(np.sqrt(fraction[:, 0] @ (depth_mm - mean_mm) ** 2))
     mean_transfer = (weight / weight.sum()) @ light.signal_transfer
     root = np.polynomial.hermite_e.hermegauss(nodes)[0]
     root = root[np.argsort(np.abs(root), kind="stable")]
@@ -162,7 +162,7 @@ def depth_spread(
         rms_depth_mm=rms_mm,
         offset_mm=root * rms_mm,
         transfer_at=tuple(
-            transfer_between(light.frequency_per_mm, mean_transfer * (node @ share), light.glare)
+            transfer_between(light.frequency_per_mm, mean_transfer * (node @ fraction), light.glare)
             for node in node_weights
         ),
     )

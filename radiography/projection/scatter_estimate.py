@@ -3,7 +3,7 @@
 An object is cut into columns along the rays. A column of low-Z matter with a scattering depth s and an absorption depth
 p (Compton and coherent scattering, and photoelectric absorption, at the beam's mean energy) scatters
 s (A + B s) / (1 + D p) of the primary energy behind it, from a height h = gap + C thickness over the panel, evenly into
-the half space below: a share of dA h / (2 pi (h2 + r2)^1.5) meets the panel at a distance r. Behind a wide slab that is
+the half space below: a fraction dA h / (2 pi (h2 + r2)^1.5) meets the panel at a distance r. Behind a wide slab that is
 s (A + B s) / (1 + D p) (1 - h / sqrt(h2 + R2)) within a field of radius R.
 
 The numbers are fitted to own Monte Carlos of PMMA slabs, 50-300 mm, 70-120 kV, gaps of 20-100 mm, fields of 100-430
@@ -91,9 +91,9 @@ def scatter_to_primary(
     largest = 0.0
     for number, place in enumerate(place_mm):
         square = np.sum((place_mm - place) ** 2, axis=1)
-        share = area_mm2 * height / (2.0 * np.pi * (height**2 + square) ** 1.5)
-        share[number] = own[number]
-        largest = max(largest, float(source[lit] @ share))
+        fraction = area_mm2 * height / (2.0 * np.pi * (height**2 + square) ** 1.5)
+        fraction[number] = own[number]
+        largest = max(largest, float(source[lit] @ fraction))
     return largest
 
 

@@ -1,4 +1,4 @@
-"""Share of an exposure that its own frame delivers, on a panel long read in the dark.
+"""Fraction of an exposure that its own frame delivers, on a panel long read in the dark.
 
 Light that glows on after the integration comes too late for the frame, and the traps of the diodes take some of its
 charge. `radiography.acquire` does both to every frame; a report on a layer takes its numbers from here.
