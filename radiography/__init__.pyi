@@ -8,8 +8,8 @@ from .config import load_beam, load_panel, load_scene, load_scintillator, load_s
 from .dicom.description import DxDescription
 from .dicom.read import DicomImage, read_dx
 from .dicom.write import export_dx
-from .files.formats import FrameSource, RawLayout
 from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
+from .files.source import FrameSource, RawLayout
 from .jobs.calibrate import calibrate_panel
 from .jobs.check import check_scene
 from .jobs.defects import report_defects

@@ -25,19 +25,12 @@ from numpy.typing import NDArray
 
 from calibration.conditions import Conditions
 from calibration.whole_file import whole_file
-from radiography.files.formats import (
-    FrameSource,
-    RawLayout,
-    describe_dicom,
-    describe_npy,
-    describe_raw,
-    describe_tiff,
-    dicom_frames,
-    magic,
-    npy_frames,
-    raw_frames,
-    tiff_frames,
-)
+from radiography.files.dicom import describe_dicom, dicom_frames
+from radiography.files.npy import describe_npy, npy_frames
+from radiography.files.raw import describe_raw, raw_frames
+from radiography.files.recognise import magic
+from radiography.files.source import FrameSource, RawLayout
+from radiography.files.tiff import describe_tiff, tiff_frames
 
 __all__ = [
     "FrameSource",

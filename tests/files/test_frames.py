@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from radiography.files.formats import LARGEST_FRAME_PIXELS
 from radiography.files.frames import (
     RawLayout,
     iterate_frames,
@@ -20,6 +19,7 @@ from radiography.files.frames import (
     write_preview_png,
     write_tiff,
 )
+from radiography.files.source import LARGEST_FRAME_PIXELS
 
 ROWS, COLS = 48, 64
 

@@ -1,0 +1,130 @@
+"""Description of one file of frames before a pixel is read, and the limits that its claims are held to.
+
+Whatever a file claims is checked against its length and against a limit before memory is asked for: a foreign file is
+never trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.conditions import UNKNOWN, Conditions
+
+# One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
+LARGEST_FRAME_PIXELS = 2**28
+PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+STAGES = ("raw", "corrected", "for presentation")  # what may be done to a frame before it came into its file
+
+
+@dataclass(frozen=True)
+class RawLayout:
+    """How the bytes of a headerless raw file are laid out.
+
+    Attributes
+    ----------
+    rows, cols : int
+        Pixels of one frame. [1]
+    dtype : str
+        One of uint8, int8, uint16, int16, uint32, int32, float32, float64.
+    byte_order : str
+        "little" or "big".
+    header_bytes : int
+        Bytes to leave out at the beginning of the file. [1]
+    """
+
+    rows: int
+    cols: int
+    dtype: str = "uint16"
+    byte_order: str = "little"
+    header_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.cols < 1:
+            raise ValueError(f"a raw frame needs at least 1 x 1 pixel, got {self.rows} x {self.cols}")
+        if self.rows * self.cols > LARGEST_FRAME_PIXELS:
+            raise ValueError(
+                f"a raw frame of {self.rows} x {self.cols} pixels is over the limit of {LARGEST_FRAME_PIXELS}"
+            )
+        if self.dtype not in PIXEL_TYPES:
+            raise ValueError(f"the type of a raw file must be one of {', '.join(PIXEL_TYPES)}, got {self.dtype!r}")
+        if self.byte_order not in ("little", "big"):
+            raise ValueError(f"byte_order must be 'little' or 'big', got {self.byte_order!r}")
+        if self.header_bytes < 0:
+            raise ValueError(f"header_bytes must be 0 or more, got {self.header_bytes}")
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """What one file of frames holds, known before a pixel is read.
+
+    Attributes
+    ----------
+    path : Path
+    format : str
+        "tiff", "npy", "dicom" or "raw", found from the content.
+    count, rows, cols : int
+        Frames, and pixels of each. [1]
+    dtype : str
+        Pixel type as stored.
+    conditions : Conditions
+        How the frames were taken, pixel pitch included, as far as the file says it.
+    metadata : dict
+        All that the file says about itself, as it says it.
+    layout : RawLayout or None
+        For headerless raw.
+    stage : str or None
+        One of `STAGES`, None where the file does not say it.
+    pitch_source : str or None
+        Where the file says the pixel pitch, None where it does not.
+    warnings : tuple of str
+        What the file says that should not be believed, a sentence each.
+    """
+
+    path: Path
+    format: str
+    count: int
+    rows: int
+    cols: int
+    dtype: str
+    conditions: Conditions = UNKNOWN
+    metadata: dict[str, Any] = field(default_factory=dict)
+    layout: RawLayout | None = None
+    stage: str | None = None
+    pitch_source: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def pitch_mm(self) -> float | None:
+        """Pixel pitch at the detector, None where nobody says it. [mm]"""
+        return self.conditions.pitch_mm
+
+
+def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError or TypeError unless a file's claim of shape and type can be a detector frame.
+
+    Parameters
+    ----------
+    path : Path
+        Named in errors.
+    rows, cols : int
+        Pixels of one frame. [1]
+    dtype : numpy.dtype
+        Of a pixel.
+    """
+    if rows < 1 or cols < 1:
+        raise ValueError(f"{path} holds frames of {rows} x {cols} pixels; at least 1 x 1 is needed")
+    if rows * cols > LARGEST_FRAME_PIXELS:
+        raise ValueError(
+            f"{path} claims {rows} x {cols} pixels, over the limit of {LARGEST_FRAME_PIXELS} for one frame"
+        )
+    if dtype.name not in PIXEL_TYPES:
+        raise TypeError(f"{path} holds {dtype.name} pixels; a frame is one of {', '.join(PIXEL_TYPES)}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, for use inside one sentence."""
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

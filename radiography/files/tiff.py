@@ -1,0 +1,202 @@
+"""Frames in TIFF and BigTIFF files: full-size grey pages of one shape and type."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from calibration.conditions import conditions_from
+from radiography.files.source import LARGEST_FRAME_PIXELS, FrameSource, check_frame_claim, first_line
+
+LARGEST_DESCRIPTION_BYTES = 4 * 2**20  # JSON of a TIFF; ours are a few kB   # assumed
+PLAUSIBLE_PITCH_MM = (0.005, 2.0)  # resolution tags outside this are no detector's   # assumed
+_MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 1e-3, "µm": 1e-3, "\\u00b5m": 1e-3, "micron": 1e-3, "inch": 25.4}
+_TIFF_DEFLATE = (8, 32946)  # TIFF 6.0 supplement 2 and its older private number
+_TIFF_COMPRESSIONS = (1, 5, 32773, *_TIFF_DEFLATE)  # none, LZW, PackBits, deflate: TIFF 6.0 and supplement 2
+
+
+def describe_tiff(path: Path) -> FrameSource:
+    """What a TIFF or BigTIFF holds: full-size grey pages, all of one shape and type."""
+    _walk_tiff_directories(path)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            numbers = _full_size_pages(tiff)
+            if not numbers:
+                raise ValueError(f"{path} holds no full-size page")
+            first = tiff.pages[numbers[0]]
+            for k in numbers:
+                page = tiff.pages[k]
+                _check_tiff_page(path, page, k)
+                if page.shape != first.shape or page.dtype != first.dtype:
+                    raise ValueError(
+                        f"{path} mixes pages: page 1 is {first.shape} {first.dtype}, page {k + 1} is {page.shape} "
+                        f"{page.dtype}"
+                    )
+            metadata = _tiff_metadata(first)
+            conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
+            if conditions.pitch_mm is None:
+                conditions = replace(conditions, pitch_mm=_tiff_pitch_mm(first, metadata))
+            rows, cols = first.shape
+            return FrameSource(
+                path,
+                "tiff",
+                len(numbers),
+                rows,
+                cols,
+                first.dtype.name,
+                conditions=conditions,
+                metadata=metadata,
+            )
+    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{path} is a damaged TIFF file: {first_line(error)}") from error
+
+
+def tiff_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
+    """Yield the full-size pages of a TIFF.
+
+    Parameters
+    ----------
+    source : FrameSource
+        What the file holds.
+    frames : range
+        Which frames, counted from 0. [1]
+
+    Yields
+    ------
+    frame : (H, W)
+        In the stored type.
+    """
+    try:
+        with tifffile.TiffFile(source.path) as tiff:
+            numbers = _full_size_pages(tiff)
+            for k in frames:
+                page = tiff.pages[numbers[k]]
+                if page.compression in _TIFF_DEFLATE:
+                    _check_inflated_length(source.path, tiff.filehandle, page)
+                yield np.ascontiguousarray(page.asarray(), dtype=source.dtype)
+    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, ValueError, zlib.error) as error:
+        raise ValueError(f"{source.path} is a damaged TIFF file: {first_line(error)}") from error
+
+
+def _walk_tiff_directories(path: Path) -> None:
+    """Follow the chain of directories to its end: tifffile silently drops the pages of a file that was cut."""
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")
+        count_format, entry_bytes, next_format = (
+            (f"{order}Q", 20, f"{order}Q") if big else (f"{order}H", 12, f"{order}I")
+        )
+        seen: set[int] = set()
+        try:
+            (offset,) = struct.unpack_from(next_format, head, 8 if big else 4)
+            while offset:
+                if offset in seen:
+                    raise ValueError(f"{path} is a damaged TIFF file: its pages form a ring")
+                seen.add(offset)
+                file.seek(offset)
+                (entries,) = struct.unpack(count_format, file.read(struct.calcsize(count_format)))
+                if entries * entry_bytes > length:
+                    raise ValueError(f"{path} is a damaged TIFF file: page {len(seen)} claims {entries} tags")
+                file.seek(entries * entry_bytes, 1)
+                (offset,) = struct.unpack(next_format, file.read(struct.calcsize(next_format)))
+        except (struct.error, OverflowError, OSError) as error:  # offsets of a damaged BigTIFF may exceed any file
+            raise ValueError(
+                f"{path} is a truncated TIFF file: its directory of page {len(seen)} lies beyond the last of "
+                f"{length} bytes"
+            ) from error
+    if not seen:
+        raise ValueError(f"{path} is a TIFF file without any page")
+
+
+def _full_size_pages(tiff: Any) -> list[int]:
+    """Numbers of the pages that are no thumbnails (bit 0 of NewSubfileType)."""
+    return [k for k, page in enumerate(tiff.pages) if not (page.subfiletype or 0) & 1]
+
+
+def _check_tiff_page(path: Path, page: Any, k: int) -> None:
+    """Refuse what is no grey detector frame, and what the file is too short to hold."""
+    if page.samplesperpixel != 1 or page.photometric not in (0, 1):
+        raise ValueError(
+            f"{path} page {k + 1} is a colour picture ({page.samplesperpixel} samples per pixel); a frame is grey"
+        )
+    if page.ndim != 2 or page.dtype is None:
+        raise ValueError(f"{path} page {k + 1} has shape {page.shape}; a frame is (rows, columns)")
+    check_frame_claim(path, page.shape[0], page.shape[1], np.dtype(page.dtype))
+    if page.bitspersample != 8 * np.dtype(page.dtype).itemsize:
+        raise ValueError(f"{path} page {k + 1} packs {page.bitspersample} bits per pixel; whole bytes are needed")
+    if page.is_tiled and page.tilewidth * page.tilelength > LARGEST_FRAME_PIXELS:
+        raise ValueError(f"{path} page {k + 1} claims tiles of {page.tilelength} x {page.tilewidth} pixels")
+    if page.compression not in _TIFF_COMPRESSIONS:
+        raise ValueError(
+            f"{path} page {k + 1} is compressed with TIFF scheme {int(page.compression)}; none, LZW, PackBits and "
+            f"deflate are read"
+        )
+    length = path.stat().st_size
+    ends = [begin + size for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    if not ends or max(ends) > length:
+        raise ValueError(
+            f"{path} is a truncated TIFF file: page {k + 1} needs {max(ends, default=0)} bytes, the file has {length}"
+        )
+    stored, needed = sum(page.databytecounts), page.shape[0] * page.shape[1] * page.dtype.itemsize
+    if page.compression == 1 and stored < needed:
+        raise ValueError(f"{path} is a damaged TIFF file: page {k + 1} stores {stored} of its {needed} bytes")
+
+
+def _check_inflated_length(path: Path, file: Any, page: Any) -> None:
+    """Refuse a deflated strip that would inflate beyond what the page can hold."""
+    if page.is_tiled:
+        limit = page.tilewidth * page.tilelength * page.dtype.itemsize
+    else:
+        limit = page.shape[0] * page.shape[1] * page.dtype.itemsize
+    for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(begin)
+        if len(zlib.decompressobj().decompress(file.read(size), limit + 1)) > limit:
+            raise ValueError(f"a strip of {size} bytes inflates beyond the {limit} bytes of its page")
+
+
+def _tiff_metadata(page: Any) -> dict[str, Any]:
+    """The JSON of the ImageDescription, or ImageJ's lines, or the text as it stands."""
+    text = page.description or ""
+    metadata: dict[str, Any] = {}
+    if len(text) > LARGEST_DESCRIPTION_BYTES:
+        return metadata
+    if text.lstrip().startswith("{"):
+        try:
+            parsed = json.loads(text)
+        except (ValueError, RecursionError):
+            parsed = None
+        if isinstance(parsed, dict):
+            metadata.update(parsed)
+    elif text.startswith("ImageJ="):
+        metadata.update(line.partition("=")[::2] for line in text.splitlines() if "=" in line)
+    elif text:
+        metadata["description"] = text
+    if page.photometric == 0:
+        metadata["photometric"] = "white is zero; the stored numbers are kept"
+    return metadata
+
+
+def _tiff_pitch_mm(page: Any, metadata: dict[str, Any]) -> float | None:
+    """Pitch from ImageJ's unit, or from resolution tags that a detector could have. [mm]"""
+    unit_tag = page.tags.get("ResolutionUnit")
+    unit = 1 if unit_tag is None else int(unit_tag.value)
+    unit_mm = {2: 25.4, 3: 10.0}.get(unit)  # TIFF 6.0 tag 296: inch, centimetre
+    if unit_mm is None and "ImageJ" in metadata:
+        unit_mm = _MM_PER_UNIT.get(str(metadata.get("unit", "")).strip())
+    tags = [page.tags.get(name) for name in ("XResolution", "YResolution")]
+    if unit_mm is None or any(tag is None or not all(tag.value) for tag in tags):
+        return None
+    across, down = (unit_mm * tag.value[1] / tag.value[0] for tag in tags if tag is not None)
+    square = abs(across - down) <= 1e-3 * across
+    return across if square and PLAUSIBLE_PITCH_MM[0] <= across <= PLAUSIBLE_PITCH_MM[1] else None
