@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from calibration.limits import STRICT, Celsius, NotNegative, Positive
 
 OF_ONE_PANEL = ("serial", "panel", "scintillator", "binning", "gain_mode")  # must agree where two frames both say it
+TOLD_OF_IT = ("manufacturer", "device_serial")  # is told where they agree: makers are spelt, and panels moved
 
 
 def _text(said: Any) -> Any:
@@ -39,8 +40,10 @@ class Conditions:
 
     Attributes
     ----------
-    serial, panel, scintillator : str or None
-        Serial number and model of the panel, and its layer.
+    manufacturer, panel, serial, scintillator : str or None
+        Maker, model and serial number of the panel, and its layer.
+    device_serial : str or None
+        Serial number of the X-ray unit that the panel belongs to.
     binning : int or None
         Pixels along each axis that are read as one. [1]
     gain_mode : str or None
@@ -63,6 +66,8 @@ class Conditions:
         Of the geometry. [mm]
     saturation_dn : float or None
         Raw value from which a pixel no longer responds. [DN]
+    saturation_source : str or None
+        What says so.
     pitch_mm : float or None
         Pixel pitch at the detector. [mm]
     date : str or None
@@ -71,8 +76,10 @@ class Conditions:
         Columns that see no X-rays, half-open ranges. [1]
     """
 
-    serial: Text = None
+    manufacturer: Text = None
     panel: Text = None
+    serial: Text = None
+    device_serial: Text = None
     scintillator: Text = None
     binning: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_square_binning)] = None
     gain_mode: Text = None
@@ -88,6 +95,7 @@ class Conditions:
     source_to_detector_mm: Positive | None = None
     focal_spot_mm: NotNegative | None = None
     saturation_dn: Positive | None = None
+    saturation_source: Text = None
     pitch_mm: Positive | None = None
     date: Text = None
     shielded_cols: tuple[tuple[Column, Column], ...] | None = None
@@ -156,7 +164,10 @@ def overlaid(below: Conditions, above: Conditions) -> Conditions:
     -------
     conditions : Conditions
     """
-    return replace(below, **{name: value for name in CONDITIONS if (value := getattr(above, name)) is not None})
+    said = {name: value for name in CONDITIONS if (value := getattr(above, name)) is not None}
+    if above.saturation_dn is not None:
+        said["saturation_source"] = above.saturation_source
+    return replace(below, **said)
 
 
 def of_one_panel(frames: Iterable[tuple[str, Conditions]]) -> Conditions:
@@ -170,21 +181,42 @@ def of_one_panel(frames: Iterable[tuple[str, Conditions]]) -> Conditions:
     Returns
     -------
     conditions : Conditions
-        Those of `OF_ONE_PANEL` alone.
+        Those of `OF_ONE_PANEL` alone, and of `TOLD_OF_IT` what no two of them say differently.
 
     Raises
     ------
     ValueError
         If two of them contradict each other.
+
+    Notes
+    -----
+    A serial number that is only that of the X-ray unit is no contradiction to a panel of the same unit.
     """
-    first: dict[str, tuple[str, Any]] = {}
-    for name, conditions in frames:
+    said = list(frames)
+    first: dict[str, tuple[str, Conditions]] = {}
+    for name, conditions in said:
         for key in OF_ONE_PANEL:
             value = getattr(conditions, key)
-            before, known = first.setdefault(key, (name, value)) if value is not None else (name, None)
-            if value != known:
-                raise ValueError(f"{name} was taken with {key} {value}, but {before} with {known}")
-    return Conditions(**{key: value for key, (_, value) in first.items()})
+            if value is None:
+                continue
+            before, other = first.setdefault(key, (name, conditions))
+            if value == getattr(other, key):
+                continue
+            if key != "serial" or not _same_unit(conditions, other):
+                raise ValueError(f"{name} was taken with {key} {value}, but {before} with {getattr(other, key)}")
+            if other.serial == other.device_serial:
+                first[key] = (name, conditions)
+    agreed = {key: getattr(conditions, key) for key, (_, conditions) in first.items()}
+    for key in TOLD_OF_IT:
+        values = {getattr(conditions, key) for _, conditions in said} - {None}
+        agreed[key] = values.pop() if len(values) == 1 else None
+    return Conditions(**agreed)
+
+
+def _same_unit(one: Conditions, other: Conditions) -> bool:
+    """Whether two frames are of one X-ray unit, of which at least one does not name its panel."""
+    unnamed = any(each.serial == each.device_serial for each in (one, other))
+    return unnamed and one.device_serial is not None and one.device_serial == other.device_serial
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -16,10 +16,12 @@ from calibration.conditions import (
 )
 
 EVERYTHING = {
-    "serial": "A-1", "panel": "small", "scintillator": "film", "binning": 2, "gain_mode": "high",
+    "manufacturer": "Maker", "panel": "small", "serial": "A-1", "device_serial": "7", "scintillator": "film",
+    "binning": 2, "gain_mode": "high",
     "integration_time_s": 0.5, "frame_interval_s": 1.0, "exposure_time_s": 0.1, "temperature_C": 25.0,
     "air_kerma_uGy": 2.5, "kvp": 70.0, "anode": "W", "tube_current_mA": 250.0, "exposure_mAs": 2.5,
-    "source_to_detector_mm": 1000.0, "focal_spot_mm": 0.6, "saturation_dn": 60000.0, "pitch_mm": 0.139,
+    "source_to_detector_mm": 1000.0, "focal_spot_mm": 0.6, "saturation_dn": 60000.0,
+    "saturation_source": "the maker", "pitch_mm": 0.139,
     "date": "2026-01-01T12:00:00+00:00", "shielded_cols": [[0, 4], [60, 64]],
 }  # fmt: skip
 
@@ -64,7 +66,7 @@ def test_a_wrong_value_names_file_and_key(key: str, value: object, message: str)
 
 def test_a_misspelt_key_is_refused_where_nothing_else_is_expected() -> None:
     with pytest.raises(
-        ValueError, match=r"^a\.toml: unknown key 'integration_time'; known: serial, .*integration_time_s"
+        ValueError, match=r"^a\.toml: unknown key 'integration_time'; known: manufacturer, .*integration_time_s"
     ):
         conditions_from({"integration_time": 0.1}, "a.toml", others_allowed=False)
 
@@ -75,9 +77,33 @@ def test_what_is_known_above_replaces_what_lies_below() -> None:
     assert overlaid(below, Conditions()) == below
 
 
+def test_a_saturation_said_above_is_not_that_of_the_file_below() -> None:
+    below = Conditions(saturation_dn=65535.0, saturation_source="BitsStored 16")
+    assert overlaid(below, Conditions(saturation_dn=16000.0)) == Conditions(saturation_dn=16000.0)
+    assert overlaid(below, Conditions(kvp=70.0)).saturation_source == "BitsStored 16"
+
+
 def test_frames_of_one_panel_tell_together_what_it_is() -> None:
     frames = [("a", Conditions(serial="A-1", kvp=70.0)), ("b", Conditions(panel="small")), ("c", Conditions())]
     assert of_one_panel(frames) == Conditions(serial="A-1", panel="small")
     other = replace(frames[0][1], serial="B-7")
     with pytest.raises(ValueError, match=r"^d was taken with serial B-7, but a with A-1$"):
         of_one_panel([*frames, ("d", other)])
+
+
+def test_a_unit_with_two_panels_or_a_panel_in_two_units_is_told_apart() -> None:
+    panel_a, panel_b = Conditions(serial="A", device_serial="7"), Conditions(serial="B", device_serial="7")
+    moved, unit = Conditions(serial="A", device_serial="8"), Conditions(serial="7", device_serial="7")
+    assert of_one_panel([("a", panel_a), ("moved", moved)]) == Conditions(serial="A")
+    for frames in ([("a", panel_a), ("unit", unit)], [("unit", unit), ("a", panel_a)]):
+        assert of_one_panel(frames) == panel_a  # one says its panel, the other only its unit: the same unit
+    with pytest.raises(ValueError, match="b was taken with serial B, but a with A"):
+        of_one_panel([("a", panel_a), ("b", panel_b)])
+    with pytest.raises(ValueError, match="moved was taken with serial A, but unit with 7"):
+        of_one_panel([("unit", unit), ("moved", moved)])
+
+
+def test_the_maker_of_a_panel_is_told_where_all_agree() -> None:
+    maker, other = Conditions(manufacturer="Maker", serial="A"), Conditions(manufacturer="MAKER Inc", serial="A")
+    assert of_one_panel([("a", maker), ("b", Conditions())]) == maker
+    assert of_one_panel([("a", maker), ("b", other)]) == Conditions(serial="A")
