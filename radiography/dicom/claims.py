@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -11,10 +11,10 @@ from pydicom.uid import ExplicitVRBigEndian
 
 from calibration.conditions import Conditions, conditions_from
 from radiography.dicom.description import ANODES
+from radiography.dicom.linear import saturation
+from radiography.dicom.spacing import detector_pitch
 
 LARGEST_FRAME_PIXELS = 2**28  # 16,384 x 16,384   # chosen: 512 MiB of uint16
-PLAUSIBLE_PITCH_MM = (0.001, 10.0)  # spacings outside this are no detector's   # assumed
-SQUARE = 1e-3  # relative difference of row and column spacing that is rounding   # chosen
 # What the metadata tell; nothing that names a person.
 METADATA = ("SOPClassUID", "Modality", "PresentationIntentType", "PhotometricInterpretation", "BitsStored",
             "PixelIntensityRelationship", "PixelIntensityRelationshipSign", "RescaleIntercept", "RescaleSlope",
@@ -52,23 +52,6 @@ def frame_claim(header: Dataset) -> tuple[int, int, int, str]:
     return count, rows, cols, f"{'int' if header.PixelRepresentation == 1 else 'uint'}{allocated}"
 
 
-def detector_pitch_mm(header: Dataset) -> float | None:
-    """Pitch at the detector [mm], from the attribute that says so or the uncalibrated Pixel Spacing, or None."""
-    for keyword in ("ImagerPixelSpacing", "DetectorElementSpacing", "NominalScannedPixelSpacing", "PixelSpacing"):
-        spacing = header.get(keyword)
-        calibrated = keyword == "PixelSpacing" and header.get("PixelSpacingCalibrationType")
-        if not spacing or calibrated:  # a calibrated spacing is that of the object, not of the detector
-            continue
-        numbers = [float(number) for number in ([spacing] if isinstance(spacing, str | float | int) else spacing)]
-        if len(numbers) != 2 or not np.isfinite(numbers).all() or min(numbers) <= 0:
-            raise ValueError(f"its {keyword} must be two positive lengths, got {numbers}")
-        if abs(numbers[0] - numbers[1]) > SQUARE * numbers[0]:
-            raise ValueError(f"its pixels are {numbers[0]:g} x {numbers[1]:g} mm; square pixels are needed")
-        if PLAUSIBLE_PITCH_MM[0] <= numbers[0] <= PLAUSIBLE_PITCH_MM[1]:
-            return numbers[0]
-    return None
-
-
 def stated_conditions(header: Dataset) -> Conditions:
     """How the frames were taken, as the header says it; zeros and oddities, which old files hold, say nothing."""
     binning = [_number(header, "DetectorBinning", 1.0, position) for position in (0, 1)]
@@ -81,8 +64,11 @@ def stated_conditions(header: Dataset) -> Conditions:
         )
     )
     temperature_C = _number(header, "DetectorTemperature")
+    saturation_dn, saturation_source = saturation(header) or (None, None)
     said = {
+        "manufacturer": _text(header, "Manufacturer"),
         "serial": _text(header, "DetectorID") or _text(header, "DeviceSerialNumber"),
+        "device_serial": _text(header, "DeviceSerialNumber"),
         "panel": _text(header, "ManufacturerModelName"),
         "binning": int(binning[0]) if binning[0] and binning[0] == binning[1] and binning[0] >= 1 else None,
         "temperature_C": temperature_C if temperature_C is not None and temperature_C <= 100.0 else None,
@@ -91,9 +77,11 @@ def stated_conditions(header: Dataset) -> Conditions:
         "tube_current_mA": current,
         "exposure_time_s": time,
         "exposure_mAs": charge,
-        "source_to_detector_mm": _number(header, "DistanceSourceToDetector"),
+        "source_to_detector_mm": _number(header, "DistanceSourceToDetector") or _number(header, "RTImageSID"),
         "focal_spot_mm": _number(header, "FocalSpots"),
-        "pitch_mm": detector_pitch_mm(header),
+        "saturation_dn": saturation_dn,
+        "saturation_source": saturation_source,
+        "pitch_mm": detector_pitch(header).pitch_mm,
         "date": _acquired(header),
     }
     return conditions_from(said, "its header")
@@ -115,14 +103,26 @@ def _number(header: Dataset, keyword: str, scale: float = 1.0, position: int = 0
 
 
 def _acquired(header: Dataset) -> str | None:
-    """Date and time of the acquisition in ISO 8601; None where there is no whole date."""
+    """Date and time of the acquisition in ISO 8601, with its zone where it is said; None without a whole date."""
     day, time = _text(header, "AcquisitionDate"), _text(header, "AcquisitionTime")
-    for text, form in ((day + time[:6], "%Y%m%d%H%M%S"), (day, "%Y%m%d")):
+    both = _text(header, "AcquisitionDateTime")
+    for text, form in (
+        (day + time[:6], "%Y%m%d%H%M%S"), (both[:14], "%Y%m%d%H%M%S"), (day, "%Y%m%d"), (both[:8], "%Y%m%d"),
+    ):  # fmt: skip
         try:
-            return datetime.strptime(text, form).isoformat()
+            return datetime.strptime(text, form).replace(tzinfo=_zone(header)).isoformat()
         except ValueError:
             continue
     return None
+
+
+def _zone(header: Dataset) -> timezone | None:
+    """Offset from UTC that the header says for all its times, as +HHMM."""
+    try:
+        offset = datetime.strptime(_text(header, "TimezoneOffsetFromUTC"), "%z").utcoffset()
+    except ValueError:
+        return None
+    return timezone(offset if offset is not None else timedelta(0))
 
 
 def plain_metadata(header: Dataset) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Detector frames from DICOM files of any maker, none of which is trusted.
 
-The stored numbers are handed over as they are: MONOCHROME1 is not inverted and no modality or display table is
-applied, because calibration needs what the detector delivered. Whatever a file claims is checked before memory is
-asked for, pictures are decoded one frame at a time, and every damaged or hostile file gives one sentence.
+`iterate_dicom` hands the stored numbers over as they are, `linear_frame` makes them linear in exposure; neither applies
+a display table, and MONOCHROME1, which only says how to show a picture, inverts nothing. Whatever a file claims is
+checked before memory is asked for, pictures are decoded one frame at a time, and every damaged or hostile file gives
+one sentence.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
-from pydicom.pixels import apply_modality_lut
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -35,6 +35,8 @@ from pydicom.uid import (
 from calibration.conditions import Conditions
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
+from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
+from radiography.dicom.spacing import detector_pitch
 
 LARGEST_STACK_BYTES = 4 * 2**30  # that `read_dx` takes into memory at once   # chosen
 LARGEST_HEADER_BYTES = 16 * 2**20  # everything before the pixels; ours are 3 kB   # chosen
@@ -63,6 +65,12 @@ class DicomFrames:
         What the file says, as text, under DICOM's keywords.
     header : Dataset
         Every attribute before the pixels.
+    stage : str or None
+        "raw", "corrected", "logarithmic" or "for presentation"; None where the file does not say it.
+    pitch_source : str or None
+        Where it says the pitch at the detector.
+    warnings : tuple of str
+        What it says that should not be believed, a sentence each.
     pixel_offset, pixel_bytes : int
         Where the pixel value begins, and its length; -1 where it is compressed. [1]
     """
@@ -74,6 +82,9 @@ class DicomFrames:
     dtype: str
     conditions: Conditions
     metadata: dict[str, str]
+    stage: str | None
+    pitch_source: str | None
+    warnings: tuple[str, ...]
     header: Dataset = field(repr=False)
     pixel_offset: int
     pixel_bytes: int
@@ -88,16 +99,15 @@ class DicomImage:
     metadata: dict[str, str]
 
 
-def read_dx(path: str | Path, *, modality: bool = False) -> DicomImage:
+def read_dx(path: str | Path, *, linear: bool = False) -> DicomImage:
     """All frames of a DICOM file.
 
     Parameters
     ----------
     path : str or Path
         DX, CR, RF, secondary capture or any other grey image.
-    modality : bool
-        False hands over the stored numbers; True applies the modality table or rescale slope and intercept and gives
-        float32. Neither inverts MONOCHROME1: see the metadata.
+    linear : bool
+        False hands over the stored numbers, True those that are linear in exposure, see `linear_frame`.
 
     Returns
     -------
@@ -115,7 +125,7 @@ def read_dx(path: str | Path, *, modality: bool = False) -> DicomImage:
     if needed > LARGEST_STACK_BYTES:
         raise ValueError(f"{source.path} holds {needed} bytes of pixels, over the limit of {LARGEST_STACK_BYTES}")
     pixels = np.stack(list(iterate_dicom(source)))
-    return DicomImage(apply_modality(source, pixels) if modality else pixels, source.conditions, source.metadata)
+    return DicomImage(linear_frame(source, pixels) if linear else pixels, source.conditions, source.metadata)
 
 
 def open_dicom(path: str | Path) -> DicomFrames:
@@ -166,6 +176,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
                 )
         elif syntax in NATIVE_SYNTAXES:
             raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
+        pitch = detector_pitch(header)
         return DicomFrames(
             path=path,
             count=count,
@@ -174,6 +185,9 @@ def open_dicom(path: str | Path) -> DicomFrames:
             dtype=dtype,
             conditions=stated_conditions(header),
             metadata=plain_metadata(header),
+            stage=stage_of(header),
+            pitch_source=pitch.source,
+            warnings=tuple(f"{path}: {doubt}" for doubt in (*pitch.warnings, *doubts_of(header))),
             header=header,
             pixel_offset=offset,
             pixel_bytes=pixel_bytes,
@@ -215,8 +229,8 @@ def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[
                 return
 
 
-def apply_modality(source: DicomFrames, stored: NDArray[Any]) -> NDArray[np.float32]:
-    """Values after the modality table or rescale of DICOM PS3.3 C.11.1.
+def linear_frame(source: DicomFrames, stored: NDArray[Any]) -> NDArray[Any]:
+    """Numbers that are linear in exposure, as `radiography.dicom.linear` finds them; the stored ones where they are.
 
     Parameters
     ----------
@@ -227,19 +241,18 @@ def apply_modality(source: DicomFrames, stored: NDArray[Any]) -> NDArray[np.floa
 
     Returns
     -------
-    values : (..., H, W) float32
-        In the unit that the file says.
+    linear : (..., H, W)
+        float32, or as stored.
 
     Raises
     ------
     ValueError
-        If the table or the rescale numbers are damaged.
+        If a table or the numbers of a scale are damaged.
     """
-    with _one_sentence(source.path, "has a damaged modality table"):
-        values = np.asarray(apply_modality_lut(stored, source.header), dtype=np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("its rescale gives NaN or infinite values")
-        return values
+    if stored_are_linear(source.header):
+        return stored
+    with _one_sentence(source.path, "has a damaged modality table or scale"):
+        return linear_numbers(source.header, stored)
 
 
 def _native_frames(source: DicomFrames, frames: range) -> Iterator[NDArray[Any]]:

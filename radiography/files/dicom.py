@@ -14,6 +14,7 @@ from radiography.files.source import FrameSource, check_frame_claim
 
 def describe_dicom(path: Path) -> FrameSource:
     """What a DICOM object holds, as `radiography.dicom.read` finds it."""
+    from radiography.dicom.linear import stored_are_linear
     from radiography.dicom.read import open_dicom  # pydicom is slow to load: only where a DICOM file comes
 
     found = open_dicom(path)
@@ -25,14 +26,17 @@ def describe_dicom(path: Path) -> FrameSource:
         found.count,
         found.rows,
         found.cols,
-        found.dtype,
+        found.dtype if stored_are_linear(found.header) else "float32",
         conditions=found.conditions,
         metadata=metadata,
+        stage=found.stage,
+        pitch_source=found.pitch_source,
+        warnings=found.warnings,
     )
 
 
 def dicom_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
-    """Yield the stored numbers of the frames of a DICOM object, before any modality or display table.
+    """Yield the frames of a DICOM object, linear in exposure: its modality table or scale is applied.
 
     Parameters
     ----------
@@ -44,8 +48,10 @@ def dicom_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
     Yields
     ------
     frame : (H, W)
-        In the stored type.
+        In the stored type, or float32 where a scale was applied.
     """
-    from radiography.dicom.read import iterate_dicom, open_dicom
+    from radiography.dicom.read import iterate_dicom, linear_frame, open_dicom
 
-    yield from iterate_dicom(open_dicom(source.path), frames)
+    found = open_dicom(source.path)
+    for stored in iterate_dicom(found, frames):
+        yield linear_frame(found, stored)

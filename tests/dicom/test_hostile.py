@@ -261,7 +261,7 @@ def read_damaged(content: bytes, path: Path, count: int, seed: int) -> int:
     for _ in range(count):
         path.write_bytes(damage(content, rng))
         try:
-            read_dx(path, modality=True)
+            read_dx(path, linear=True)
         except (ValueError, OSError) as error:
             refused += 1
             assert len(str(error)) < 800 and "\n" not in str(error)

@@ -9,48 +9,21 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from calibration.conditions import Conditions
 from radiography.dicom.description import DxDescription
-from radiography.dicom.read import apply_modality, iterate_dicom, open_dicom, read_dx
+from radiography.dicom.read import iterate_dicom, open_dicom, read_dx
 from radiography.dicom.write import export_dx
+from tests.dicom.dicom_frames import COLS, FRAMES, ROWS, write_frames
 
-ROWS, COLS = 48, 64
-FRAMES = np.random.default_rng(3).integers(0, 2**14, (3, ROWS, COLS)).astype(np.uint16)
 NAMES = {ImplicitVRLittleEndian: "implicit", ExplicitVRLittleEndian: "explicit", ExplicitVRBigEndian: "big endian"}
 
 KNOWN = Conditions(
     serial="panel 3", panel="small", scintillator="film", binning=2, exposure_time_s=0.01, air_kerma_uGy=2.5, kvp=70.0,
     anode="W", tube_current_mA=250.0, exposure_mAs=2.5, source_to_detector_mm=1500.0, focal_spot_mm=0.6, pitch_mm=0.139,
 )  # fmt: skip
-
-
-def write_frames(path: Path, frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, **changes: object) -> Path:
-    """A radiofluoroscopy run as a panel writes it; `changes` are attributes, None leaves one out."""
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.12.2", "1.2.3"
-    dataset.PatientName = "Secret^Person"
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
-    bits = 8 * frames.dtype.itemsize
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
-    dataset.PixelRepresentation = int(frames.dtype.kind == "i")
-    dataset.ImagerPixelSpacing = [0.139, 0.139]
-    for keyword, value in changes.items():
-        if value is None:
-            delattr(dataset, keyword)
-        else:
-            setattr(dataset, keyword, value)
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
-    stored = frames.astype(frames.dtype.newbyteorder(order)).tobytes()
-    dataset.add_new("PixelData", "OW", stored + b"\0" * (len(stored) % 2))
-    dataset.save_as(path, enforce_file_format=True)
-    return path
 
 
 @pytest.mark.parametrize("syntax", NAMES, ids=NAMES.values())
@@ -105,53 +78,6 @@ def test_bits_outside_the_stored_ones_are_removed(tmp_path: Path) -> None:
     assert np.array_equal(image.pixels, FRAMES.astype(np.int16) - 8192)
 
 
-def test_rescale_is_applied_only_when_asked(tmp_path: Path) -> None:
-    path = write_frames(tmp_path / "run.dcm", FRAMES, RescaleSlope="0.5", RescaleIntercept="-100", RescaleType="US")
-    assert np.array_equal(read_dx(path).pixels, FRAMES)
-    values = read_dx(path, modality=True)
-    assert values.pixels.dtype == np.float32
-    assert np.array_equal(values.pixels, FRAMES * np.float32(0.5) - 100)
-
-
-def test_a_modality_table_is_applied_only_when_asked(tmp_path: Path) -> None:
-    table = Dataset()
-    table.LUTDescriptor = [4, 10, 16]
-    table.ModalityLUTType = "US"
-    table.add_new("LUTData", "US", [7, 70, 700, 7000])
-    path = write_frames(tmp_path / "run.dcm", FRAMES, ModalityLUTSequence=[table])
-    assert np.array_equal(read_dx(path).pixels, FRAMES)
-    source = open_dicom(path)
-    looked_up = apply_modality(source, np.array([[0, 10, 11, 12, 13, 9999]], np.uint16))
-    assert looked_up.tolist() == [[7, 7, 70, 700, 7000, 7000]]
-
-
-def test_a_damaged_rescale_is_named(tmp_path: Path) -> None:
-    path = write_frames(tmp_path / "run.dcm", FRAMES, RescaleSlope="1e308", RescaleIntercept="0", RescaleType="US")
-    with pytest.raises(ValueError, match="damaged modality table"):
-        read_dx(path, modality=True)
-
-
-@pytest.mark.parametrize(
-    ("changes", "pitch_mm"),
-    [
-        ({}, 0.139),
-        ({"PixelSpacing": [0.1, 0.1], "PixelSpacingCalibrationType": "GEOMETRY"}, 0.139),
-        ({"ImagerPixelSpacing": None, "PixelSpacing": [0.2, 0.2]}, 0.2),
-        ({"ImagerPixelSpacing": None, "PixelSpacing": [0.1, 0.1], "PixelSpacingCalibrationType": "GEOMETRY"}, None),
-        ({"ImagerPixelSpacing": None, "PixelSpacing": [200.9, 200.9]}, None),
-        ({"ImagerPixelSpacing": None}, None),
-    ],
-)
-def test_the_pitch_is_that_of_the_detector(tmp_path: Path, changes: dict[str, object], pitch_mm: float | None) -> None:
-    assert read_dx(write_frames(tmp_path / "run.dcm", FRAMES, **changes)).conditions.pitch_mm == pitch_mm
-
-
-@pytest.mark.parametrize("spacing", [[0.139, 0.2], [0.0, 0.0], [-0.1, -0.1]])
-def test_a_pitch_that_cannot_be_is_refused(tmp_path: Path, spacing: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"square pixels|two positive lengths"):
-        read_dx(write_frames(tmp_path / "run.dcm", FRAMES, ImagerPixelSpacing=spacing))
-
-
 def test_metadata_name_no_person(tmp_path: Path) -> None:
     image = read_dx(write_frames(tmp_path / "run.dcm", FRAMES))
     assert "Secret" not in repr(image.metadata) and "Secret" not in repr(open_dicom(tmp_path / "run.dcm"))
@@ -159,14 +85,16 @@ def test_metadata_name_no_person(tmp_path: Path) -> None:
 
 def test_what_was_exported_comes_back(tmp_path: Path) -> None:
     corrected_dn = FRAMES[0].astype(np.float32)
-    about = DxDescription(acquired=datetime(2024, 3, 1), conditions=KNOWN)
+    about = DxDescription(acquired=datetime(2024, 3, 1), conditions=KNOWN, manufacturer="Maker")
     export_dx(corrected_dn, 0.139, tmp_path / "one.dcm", about, for_processing=True, counts_per_dn=2.0, pedestal=50)
     image = read_dx(tmp_path / "one.dcm")
     assert np.array_equal((image.pixels[0] - 50) / 2, corrected_dn)
     assert image.conditions.pitch_mm == 0.139
     assert image.metadata["ImageComments"].startswith("corrected DN = (stored - 50) / 2,")
     assert (image.metadata["KVP"], image.metadata["DetectorID"]) == ("70.0", "panel 3")
-    assert image.conditions == replace(KNOWN, date="2024-03-01T00:00:00", scintillator=None, air_kerma_uGy=None)
+    known = replace(KNOWN, manufacturer="Maker", device_serial="panel 3", date="2024-03-01T00:00:00")
+    known = replace(known, saturation_dn=65535.0, saturation_source="BitsStored 16")
+    assert image.conditions == replace(known, scintillator=None, air_kerma_uGy=None)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +110,18 @@ def test_what_was_exported_comes_back(tmp_path: Path) -> None:
         ({"DetectorBinning": ["1", "2"]}, "binning", None),
         ({"AnodeTargetMaterial": "TUNGSTEN"}, "anode", "W"),
         ({"DeviceSerialNumber": "17"}, "serial", "17"),
+        ({"DeviceSerialNumber": "17", "DetectorID": "A"}, "serial", "A"),
+        ({"DeviceSerialNumber": "17", "DetectorID": "A"}, "device_serial", "17"),
+        ({"Manufacturer": "Maker"}, "manufacturer", "Maker"),
         ({"AcquisitionDate": "20240301", "AcquisitionTime": "120005.5"}, "date", "2024-03-01T12:00:05"),
         ({"AcquisitionDate": "20240301"}, "date", "2024-03-01T00:00:00"),
+        ({"AcquisitionDateTime": "20240301120005.000"}, "date", "2024-03-01T12:00:05"),
+        (
+            {"AcquisitionDateTime": "20240301120005", "TimezoneOffsetFromUTC": "-0400"},
+            "date",
+            "2024-03-01T12:00:05-04:00",
+        ),
+        ({"StudyDate": "20240301", "ContentDate": "20240301"}, "date", None),
     ],
 )
 def test_a_header_tells_how_its_frames_were_taken(

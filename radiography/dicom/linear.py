@@ -1,0 +1,187 @@
+"""Linear numbers out of stored ones, and the stage at which an object was written.
+
+Correction and measurement need numbers that grow in proportion to exposure. A modality table or rescale is applied, an
+inverted linear scale is turned round, our own scale is undone; a logarithmic object is taken only where the standard
+gives its table back to linear numbers, and pictures for presentation are named as such.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_modality_lut
+
+PRESENTATION_CLASSES = {  # DICOM PS3.4 B.5: X-ray, mammography and intra-oral images For Presentation
+    "1.2.840.10008.5.1.4.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.2",
+    "1.2.840.10008.5.1.4.1.1.1.3",
+}
+ANGIOGRAPHY_CLASSES = {"1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2"}  # XA and XRF: C.8.7.1.1.2
+CR_CLASS = "1.2.840.10008.5.1.4.1.1.1"
+SCALE_LABELS = {"CORRECTED_DN": "corrected", "RAW_DN": "raw"}  # LUT Label of our own scale, and the stage it tells
+_CORRECTED = re.compile(
+    r"\b(gain|offset|flat.?field|dark|defect|shading)\b[^.;]*\bcorrect(ed|ion)|\bcorrected DN\b", re.I
+)
+_DESCRIPTIONS = ("AcquisitionDeviceProcessingDescription", "DerivationDescription")
+
+
+def stage_of(header: Dataset) -> str | None:
+    """The stage of an object's pixels as its header says it: one of `radiography.files.source.STAGES`, or None.
+
+    Parameters
+    ----------
+    header : Dataset
+        Every attribute before the pixels.
+
+    Returns
+    -------
+    stage : str or None
+        None where the header does not say it.
+    """
+    relationship = _word(header, "PixelIntensityRelationship")
+    intent = _word(header, "PresentationIntentType")
+    if str(header.get("SOPClassUID")) in PRESENTATION_CLASSES or intent == "FOR PRESENTATION" or relationship == "DISP":
+        return "for presentation"
+    if (relationship == "LOG" and not _linear_by_table(header)) or _scale_type(header) == "OD":
+        return "logarithmic"
+    if (scale := own_scale(header)) is not None:
+        return SCALE_LABELS[str(scale.LUTLabel)]
+    if any(_CORRECTED.search(str(header.get(keyword) or "")) for keyword in _DESCRIPTIONS):
+        return "corrected"
+    return None
+
+
+def doubts_of(header: Dataset) -> tuple[str, ...]:
+    """What should not be believed of an object's pixels, the rest of a sentence about the file each.
+
+    Parameters
+    ----------
+    header : Dataset
+        Every attribute before the pixels.
+
+    Returns
+    -------
+    doubts : tuple of str
+    """
+    said = bool(_word(header, "PixelIntensityRelationship")) or "ModalityLUTSequence" in header
+    if str(header.get("SOPClassUID")) == CR_CLASS and not said:
+        return ("it does not say whether its pixels are linear in exposure, and those of many CR objects are not",)
+    return ()
+
+
+def own_scale(header: Dataset) -> Dataset | None:
+    """The item of the Real World Value Mapping Sequence in which our own files say their scale, or None."""
+    for item in header.get("RealWorldValueMappingSequence") or []:
+        numbers = [item.get(keyword) for keyword in ("RealWorldValueSlope", "RealWorldValueIntercept")]
+        if item.get("LUTLabel") in SCALE_LABELS and all(isinstance(number, float) for number in numbers):
+            return item
+    return None
+
+
+def stored_are_linear(header: Dataset) -> bool:
+    """Whether the stored numbers are the linear ones already."""
+    return not (_has_modality(header) or _inverted(header)) and own_scale(header) is None
+
+
+def linear_numbers(header: Dataset, stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers that grow with exposure: modality table or rescale, inverted scale and own scale undone.
+
+    Parameters
+    ----------
+    header : Dataset
+        Every attribute before the pixels.
+    stored : (..., H, W)
+        [1]
+
+    Returns
+    -------
+    linear : (..., H, W) float32
+        NaN where our own files say that there is no number.
+
+    Raises
+    ------
+    ValueError
+        If the table or the numbers of a scale are damaged.
+    """
+    values = np.asarray(apply_modality_lut(stored, header) if _has_modality(header) else stored, dtype=np.float64)
+    if _inverted(header):
+        values = _of_largest(header) - values
+    if (scale := own_scale(header)) is not None:
+        slope, intercept = float(scale.RealWorldValueSlope), float(scale.RealWorldValueIntercept)
+        values = values * slope + intercept
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0.0) > np.finfo(np.float32).max:
+        raise ValueError("the scale gives infinite values")
+    linear = values.astype(np.float32)
+    padding = header.get("PixelPaddingValue")
+    if scale is not None and isinstance(padding, int):
+        linear[stored == padding] = np.nan
+    return linear
+
+
+def saturation(header: Dataset) -> tuple[float, str] | None:
+    """Linear number of the largest stored one, and what says it; None where it is not the limit of the detector.
+
+    Parameters
+    ----------
+    header : Dataset
+        Every attribute before the pixels.
+
+    Returns
+    -------
+    saturation_dn, source : (float, str) or None
+        [DN]
+    """
+    if stage_of(header) not in (None, "raw") or own_scale(header) is not None or _inverted(header):
+        return None
+    if _has_modality(header):
+        value = float(linear_numbers(header, np.array([[_largest(header)]], _stored_type(header)))[0, 0])
+        return (value, f"BitsStored {header.BitsStored} after the modality table") if value > 0 else None
+    return float(_largest(header)), f"BitsStored {header.BitsStored}"
+
+
+def _largest(header: Dataset) -> int:
+    bits = int(header.BitsStored)
+    return int(2 ** (bits - 1) - 1 if header.PixelRepresentation == 1 else 2**bits - 1)
+
+
+def _of_largest(header: Dataset) -> float:
+    largest = np.array([[_largest(header)]], _stored_type(header))
+    return float(apply_modality_lut(largest, header)[0, 0]) if _has_modality(header) else float(largest[0, 0])
+
+
+def _stored_type(header: Dataset) -> str:
+    return f"{'int' if header.PixelRepresentation == 1 else 'uint'}{header.BitsAllocated}"
+
+
+def _has_modality(header: Dataset) -> bool:
+    if header.get("ModalityLUTSequence"):
+        return True
+    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    return (slope is not None and float(slope) != 1.0) or (intercept is not None and float(intercept) != 0.0)
+
+
+def _inverted(header: Dataset) -> bool:
+    """A linear scale whose numbers fall with exposure."""
+    sign = header.get("PixelIntensityRelationshipSign")
+    return _word(header, "PixelIntensityRelationship") == "LIN" and sign == -1
+
+
+def _linear_by_table(header: Dataset) -> bool:
+    """Angiography: the modality table of a logarithmic image leads back to beam intensity."""
+    return str(header.get("SOPClassUID")) in ANGIOGRAPHY_CLASSES and bool(header.get("ModalityLUTSequence"))
+
+
+def _scale_type(header: Dataset) -> str:
+    """What the modality table or rescale leads to: US is not said, OD is optical density (DICOM PS3.3 C.11.1.1.2)."""
+    table = header.get("ModalityLUTSequence")
+    return (
+        _word(table[0], "ModalityLUTType") if table else _word(header, "RescaleType") if _has_modality(header) else ""
+    )
+
+
+def _word(header: Dataset, keyword: str) -> str:
+    return str(header.get(keyword) or "").strip().upper()
