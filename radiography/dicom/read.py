@@ -69,8 +69,8 @@ class DicomFrames:
         "raw", "corrected", "logarithmic" or "for presentation"; None where the file does not say it.
     pitch_source : str or None
         Where it says the pitch at the detector.
-    warnings : tuple of str
-        What it says that should not be believed, a sentence each.
+    warnings, pitch_warnings : tuple of str
+        What it says that should not be believed, a sentence each; the second about spacings, where the pitch is not known.
     pixel_offset, pixel_bytes : int
         Where the pixel value begins, and its length; -1 where it is compressed. [1]
     """
@@ -85,6 +85,7 @@ class DicomFrames:
     stage: str | None
     pitch_source: str | None
     warnings: tuple[str, ...]
+    pitch_warnings: tuple[str, ...]
     header: Dataset = field(repr=False)
     pixel_offset: int
     pixel_bytes: int
@@ -187,7 +188,8 @@ def open_dicom(path: str | Path) -> DicomFrames:
             metadata=plain_metadata(header),
             stage=stage_of(header),
             pitch_source=pitch.source,
-            warnings=tuple(f"{path}: {doubt}" for doubt in (*pitch.warnings, *doubts_of(header))),
+            warnings=tuple(f"{path}: {doubt}" for doubt in doubts_of(header)),
+            pitch_warnings=tuple(f"{path}: {doubt}" for doubt in pitch.warnings),
             header=header,
             pixel_offset=offset,
             pixel_bytes=pixel_bytes,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiography.files.source import FrameSource, check_frame_claim
+from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim
 
 
 def describe_dicom(path: Path) -> FrameSource:
@@ -31,7 +31,7 @@ def describe_dicom(path: Path) -> FrameSource:
         metadata=metadata,
         stage=found.stage,
         pitch_source=found.pitch_source,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *(f"{doubt}: {GIVE_PITCH}" for doubt in found.pitch_warnings)),
     )
 
 

@@ -51,11 +51,17 @@ PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """One picture from a file: pixels (H, W), how it was taken, and all that the file says about itself."""
+    """One picture from a file: pixels (H, W), how it was taken, and all that the file says about itself.
+
+    Stage, source of the pitch and warnings are those of `FrameSource`.
+    """
 
     pixels: NDArray[Any]
     conditions: Conditions
     metadata: dict[str, Any]
+    stage: str | None = None
+    pitch_source: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def pitch_mm(self) -> float | None:
@@ -161,7 +167,8 @@ def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | N
         raise ValueError(f"{source.path} holds {source.count} frames; say which one is wanted, from 0")
     k = frame or 0
     pixels = next(iterate_frames(source, range(k, k + 1)))
-    return Image(pixels, source.conditions, source.metadata)
+    about = (source.conditions, source.metadata, source.stage, source.pitch_source, source.warnings)
+    return Image(pixels, *about)
 
 
 def write_tiff(

@@ -17,6 +17,7 @@ from calibration.conditions import UNKNOWN, Conditions
 # One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
 LARGEST_FRAME_PIXELS = 2**28
 PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+GIVE_PITCH = "give --pitch in mm"  # how a warning about a pitch that is not believed ends
 # What was done to a frame before it came into its file; a plane holds flags, variances or a map, no exposure.
 STAGES = ("raw", "corrected", "logarithmic", "for presentation", "plane")
 

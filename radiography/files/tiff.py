@@ -15,11 +15,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from calibration.conditions import conditions_from
-from radiography.files.source import LARGEST_FRAME_PIXELS, FrameSource, check_frame_claim, first_line
+from radiography.files.pitch import TiffPitch, tiff_pitch
+from radiography.files.source import GIVE_PITCH, LARGEST_FRAME_PIXELS, FrameSource, check_frame_claim, first_line
 
 LARGEST_DESCRIPTION_BYTES = 4 * 2**20  # JSON of a TIFF; ours are a few kB   # assumed
-PLAUSIBLE_PITCH_MM = (0.005, 2.0)  # resolution tags outside this are no detector's   # assumed
-_MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 1e-3, "µm": 1e-3, "\\u00b5m": 1e-3, "micron": 1e-3, "inch": 25.4}
+# What our own TIFFs call themselves, and the stage that it is.
+STAGE_OF_KIND = {"raw": "raw", "corrected": "corrected", "flags": "plane", "variance_random": "plane",
+                 "variance_calibration": "plane", "defect map": "plane"}  # fmt: skip
 _TIFF_DEFLATE = (8, 32946)  # TIFF 6.0 supplement 2 and its older private number
 _TIFF_COMPRESSIONS = (1, 5, 32773, *_TIFF_DEFLATE)  # none, LZW, PackBits, deflate: TIFF 6.0 and supplement 2
 
@@ -43,8 +45,10 @@ def describe_tiff(path: Path) -> FrameSource:
                     )
             metadata = _tiff_metadata(first)
             conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
+            pitch = TiffPitch(conditions.pitch_mm, "pitch_mm of its metadata")
             if conditions.pitch_mm is None:
-                conditions = replace(conditions, pitch_mm=_tiff_pitch_mm(first, metadata))
+                pitch = tiff_pitch(first, metadata)
+                conditions = replace(conditions, pitch_mm=pitch.pitch_mm)
             rows, cols = first.shape
             return FrameSource(
                 path,
@@ -55,6 +59,9 @@ def describe_tiff(path: Path) -> FrameSource:
                 first.dtype.name,
                 conditions=conditions,
                 metadata=metadata,
+                stage=STAGE_OF_KIND.get(str(metadata.get("kind"))),
+                pitch_source=pitch.source,
+                warnings=() if pitch.doubt is None else (f"{path}: {pitch.doubt}: {GIVE_PITCH}",),
             )
     except (tifffile.TiffFileError, struct.error, IndexError, KeyError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} is a damaged TIFF file: {first_line(error)}") from error
@@ -185,18 +192,3 @@ def _tiff_metadata(page: Any) -> dict[str, Any]:
     if page.photometric == 0:
         metadata["photometric"] = "white is zero; the stored numbers are kept"
     return metadata
-
-
-def _tiff_pitch_mm(page: Any, metadata: dict[str, Any]) -> float | None:
-    """Pitch from ImageJ's unit, or from resolution tags that a detector could have. [mm]"""
-    unit_tag = page.tags.get("ResolutionUnit")
-    unit = 1 if unit_tag is None else int(unit_tag.value)
-    unit_mm = {2: 25.4, 3: 10.0}.get(unit)  # TIFF 6.0 tag 296: inch, centimetre
-    if unit_mm is None and "ImageJ" in metadata:
-        unit_mm = _MM_PER_UNIT.get(str(metadata.get("unit", "")).strip())
-    tags = [page.tags.get(name) for name in ("XResolution", "YResolution")]
-    if unit_mm is None or any(tag is None or not all(tag.value) for tag in tags):
-        return None
-    across, down = (unit_mm * tag.value[1] / tag.value[0] for tag in tags if tag is not None)
-    square = abs(across - down) <= 1e-3 * across
-    return across if square and PLAUSIBLE_PITCH_MM[0] <= across <= PLAUSIBLE_PITCH_MM[1] else None
