@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from calibration.conditions import Conditions, of_one_panel
 from calibration.dark.scale import SAME_TIME, differs
 
+SAME_PITCH = 0.01  # relative; rounding of headers, 0.1988 for 0.2 mm, is within it   # chosen
 _SECONDS_PER_DAY = 86400.0
 
 
@@ -96,6 +97,7 @@ def check_conditions(
         _check_temperature(frame.temperature_C, calibration.temperature_C, names, limits, scaled),
         _check_age(frame.date, calibration.date, names, limits),
         _check_distance(frame.source_to_detector_mm, calibration.source_to_detector_mm, names, limits, flatten),
+        _check_pitch(frame.pitch_mm, calibration.pitch_mm, names),
     )
     return tuple(sentence for sentence in found if sentence)
 
@@ -196,6 +198,12 @@ def _check_distance(
         f"{names[0]} was taken {own_mm:g} mm from the source but {names[1]} {other_mm:g} mm: the field of the flats "
         f'does not fit and shades the picture unless flatten is "lowfreq"'
     )
+
+
+def _check_pitch(own_mm: float | None, other_mm: float | None, names: tuple[str, str]) -> str | None:
+    if own_mm is None or other_mm is None or abs(own_mm - other_mm) <= SAME_PITCH * other_mm:
+        return None
+    return f"{names[0]} says a pixel pitch of {own_mm:.4g} mm, but {names[1]} {other_mm:.4g} mm: give the right --pitch"
 
 
 def _date(said: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def run_calibrate(
             layout=files.layout,
             report=report,
         )
+    for warning in made.warnings:
+        print(f"radiography: warning: {warning}", file=sys.stderr)
     print(f"{made.out}: {describe(made.calibration)}")
     for note in made.calibration.provenance["notes"]:
         print(f"  {note}")

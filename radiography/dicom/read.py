@@ -70,7 +70,7 @@ class DicomFrames:
     pitch_source : str or None
         Where it says the pitch at the detector.
     warnings, pitch_warnings : tuple of str
-        What it says that should not be believed, a sentence each; the second about spacings, where the pitch is not known.
+        What it says that should not be believed, a sentence each; the second about spacings, where no pitch is known.
     pixel_offset, pixel_bytes : int
         Where the pixel value begins, and its length; -1 where it is compressed. [1]
     """

@@ -1,7 +1,7 @@
 """Pixel pitch of a TIFF from what others wrote into it: OME's and ImageJ's metadata, and the resolution tags.
 
-The resolution tags are there for printers. Most programs that know no resolution write 72 or 96 dots per inch, or one of
-the round numbers of printing, so these are not believed; a pitch of 0.3528 mm would otherwise come out of 72.
+The resolution tags are there for printers. Most programs that know no resolution write 72 or 96 dots per inch, or one
+of the round numbers of printing, so these are not believed; a pitch of 0.3528 mm would otherwise come out of 72.
 """
 
 from __future__ import annotations

@@ -65,3 +65,26 @@ def told(sources: Sequence[FrameSource], about: dict[str, Conditions]) -> list[F
                 conditions = overlaid(conditions, more)
         result.append(replace(source, conditions=conditions))
     return result
+
+
+def unmatched(sources: Sequence[FrameSource], about: dict[str, Conditions], path: str | Path | None) -> tuple[str, ...]:
+    """A sentence about the patterns that no file matches, such as misspelt ones: what they say is not used.
+
+    Parameters
+    ----------
+    sources : sequence of FrameSource
+        All files of frames.
+    about : dict of str to Conditions
+        Conditions by pattern of file names.
+    path : str, Path or None
+        The about-file, for the message.
+
+    Returns
+    -------
+    warnings : tuple of str
+        Empty, or one sentence.
+    """
+    unused = [f"'{pattern}'" for pattern in about if not any(fnmatch(source.path.name, pattern) for source in sources)]
+    if not unused:
+        return ()
+    return (f"{path}: no file matches {', '.join(unused)}, so what it says there is not used",)

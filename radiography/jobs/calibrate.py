@@ -18,8 +18,9 @@ from calibration.conditions import Conditions, conditions_from, conditions_to_js
 from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
-from radiography.jobs.about import load_about, told
+from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.inputs import Files, Report, check_writable, input_files, named, no_report, open_all
+from radiography.jobs.judgement import check_pitch, doubts_about, refuse_processed
 
 _OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
 
@@ -34,10 +35,13 @@ class CalibrationRecord:
         Its file.
     calibration : CalibrationSet
         What it holds; its provenance says under "notes" what could not be learned.
+    warnings : tuple of str
+        What files and about-file say but is not believed, or not used.
     """
 
     out: Path
     calibration: CalibrationSet
+    warnings: tuple[str, ...] = ()
 
 
 def calibrate_panel(
@@ -97,6 +101,7 @@ def calibrate_panel(
     """
     out = Path(out)
     check_writable(out)
+    check_pitch(pitch_mm)
     told_about = load_about(None if about is None else Path(about))
     limits = load_criteria(criteria)
     names = {"dark": dark, "flat": flat, "lag": lag, "check": check}
@@ -106,7 +111,10 @@ def calibrate_panel(
     for kind in ("dark", "flat"):
         if not kinds[kind]:
             raise ValueError(f"a calibration needs at least 1 file of {kind} frames, got none")
+    for kind, sources in kinds.items():
+        refuse_processed(sources, kind)
     everything = [source for sources in kinds.values() for source in sources]
+    warnings = (*doubts_about(everything, pitch_mm), *unmatched(everything, told_about, about))
     _refuse_mixed_shapes(kinds)
     earlier_paths = input_files(earlier, "calibration")
     earlier_sets = [load_calibration_set(path) for path in earlier_paths]
@@ -130,7 +138,7 @@ def calibrate_panel(
         provenance=provenance,
     )
     save_calibration_set(calibration, out)
-    return CalibrationRecord(out, calibration)
+    return CalibrationRecord(out, calibration, warnings)
 
 
 def describe(calibration: CalibrationSet) -> str:

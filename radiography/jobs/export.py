@@ -13,6 +13,7 @@ import numpy.typing as npt
 from calibration.conditions import Conditions
 from radiography.files.frames import RawLayout, read_image
 from radiography.jobs.inputs import check_writable
+from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription
@@ -79,9 +80,9 @@ def export_image(
     image, out = Path(image), Path(out)
     check_writable(out)
     picture = read_image(image, layout, frame)
-    pitch = pitch_mm or picture.pitch_mm
-    if pitch is None:
-        raise ValueError(f"{image} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
+    refuse_not_linear(image, picture.stage, "the export")
+    why = ", which DICOM needs: give --pitch in mm"
+    pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
     description = dx_description(picture.conditions, picture.metadata, name, identifier)
     origin = origin_text(picture.metadata)
     export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing, origin=origin)

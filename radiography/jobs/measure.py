@@ -11,6 +11,7 @@ import numpy as np
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, optional_path
+from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +74,9 @@ def measure_mtf(
     check_writable(written)
     check_writable(drawn, PICTURES)
     picture = read_image(image, layout, frame)
-    pitch = pitch_mm or picture.pitch_mm
-    if pitch is None:
-        raise ValueError(f"{image} does not say its pixel pitch: give --pitch in mm (1 for cycles per pixel)")
+    refuse_not_linear(image, picture.stage, "an MTF")
+    why = ": give --pitch in mm (1 for cycles per pixel)"
+    pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
     curve = slanted_edge_mtf(picture.pixels.astype(np.float32), pitch, roi)
     _write(curve, image, written, drawn)
     return Measurement(image, curve, written, drawn)

@@ -36,9 +36,10 @@ from radiography.files.frames import (
     tiff_pages,
     write_preview_png,
 )
-from radiography.jobs.about import load_about, told
+from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.export import write_dicom_pair
 from radiography.jobs.inputs import Files, Report, check_writable, no_report, open_all
+from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, refuse_processed
 
 OF_THE_SIMULATION = ("light_spread", "seed", "scene")  # what a simulated frame says besides its conditions
 _COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
@@ -140,7 +141,10 @@ def reconstruct_frames(
         behind then.
     """
     out, calibration_file, wanted = Path(out), Path(calibration), wanted or Wanted()
-    sources = told(open_all(raw, "raw", layout), load_about(None if about is None else Path(about)))
+    check_pitch(pitch_mm)
+    told_about = load_about(None if about is None else Path(about))
+    sources = told(open_all(raw, "raw", layout), told_about)
+    refuse_processed(sources, "raw")
     folder, names = output_names(sources, out, wanted)
     pipeline_file = None if pipeline is None else Path(pipeline)
     steps = _chosen_steps(pipeline_file, wanted)
@@ -148,7 +152,8 @@ def reconstruct_frames(
     used: dict[str, Any] = {"calibration": origin_of(calibration_file)}
     if pipeline_file is not None:
         used["pipeline_file"] = origin_of(pipeline_file)
-    warnings: list[str] = []
+    known_pitch_mm = pitch_mm or known.conditions.pitch_mm
+    warnings = [*doubts_about(sources, known_pitch_mm), *unmatched(sources, told_about, about)]
     files: list[CorrectedFile] = []
     with folder_for(folder), staged(folder) as temporary:
         state: LagState | None = None
@@ -401,8 +406,8 @@ def write_corrected(
     ValueError
         If DICOM is wanted of frames without a pixel pitch.
     """
-    if wanted.dicom and pitch_mm is None:
-        raise ValueError(f"{source.path} does not say its pixel pitch, which DICOM needs: give --pitch in mm")
+    if wanted.dicom:
+        needed_pitch_mm(source.path, pitch_mm, source.warnings, None, ", which DICOM needs: give --pitch in mm")
     metadata = {
         "kind": "corrected",
         "software": f"radiography {version('radiography')}",

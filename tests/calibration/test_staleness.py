@@ -133,3 +133,10 @@ def test_drift_must_be_both_beyond_chance_and_material(drift_dn: float, error_dn
     found = check_drift(drift_dn, error_dn)
     assert len(found) == warnings
     assert all(f"lie {drift_dn:+.2f} DN off the calibrated offset" in sentence for sentence in found)
+
+
+def test_another_pitch_is_warned_of() -> None:
+    known, same, other = (Conditions(pitch_mm=pitch_mm) for pitch_mm in (0.2, 0.1988, 0.139))
+    assert check_conditions(known, same) == ()
+    (warning,) = check_conditions(known, other)
+    assert warning.startswith("the frame says a pixel pitch of 0.139 mm, but the calibration 0.2 mm")
