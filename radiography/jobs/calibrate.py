@@ -19,7 +19,7 @@ from calibration.defects.find import load_criteria
 from calibration.learn import FrameStack, learn_panel
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.about import load_about, told, unmatched
-from radiography.jobs.inputs import Files, Report, check_writable, input_files, named, no_report, open_all
+from radiography.jobs.inputs import Files, Report, check_writable, input_files, keep_apart, named, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, refuse_processed
 
 _OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
@@ -117,6 +117,7 @@ def calibrate_panel(
     warnings = (*doubts_about(everything, pitch_mm), *unmatched(everything, told_about, about))
     _refuse_mixed_shapes(kinds)
     earlier_paths = input_files(earlier, "calibration")
+    keep_apart([out], [*(source.path for source in everything), *earlier_paths, about, criteria])
     earlier_sets = [load_calibration_set(path) for path in earlier_paths]
     provenance = {
         **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},

@@ -18,7 +18,15 @@ from calibration.defects.ageing import Ageing, DatedMap, compare_maps, growth_ta
 from calibration.defects.clusters import DefectGroups, find_groups
 from calibration.defects.files import day_of, read_defect_map, write_defect_table
 from radiography.files.frames import read_image, sha256_of, write_tiff
-from radiography.jobs.inputs import Files, all_or_none, check_writable, input_files, named, optional_path
+from radiography.jobs.inputs import (
+    Files,
+    all_or_none,
+    check_writable,
+    input_files,
+    keep_apart,
+    named,
+    optional_path,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +116,7 @@ def report_defects(
     newest, calibration = _dated_map(own_path, taken)
     older = [_dated_map(path, day)[0] for path, day in earlier_files]
     sources = [own_path, *(path for path, _ in earlier_files), *([over] if over else [])]
-    _refuse_overwriting(sources, [path for path in (image, table, overlay) if path is not None])
+    keep_apart([image, table, overlay], sources)
     ageing = growth_table([*older, newest])
     if len(older) > 1:
         ageing = (*ageing, compare_maps(_first(older), newest))
@@ -141,13 +149,6 @@ def report_defects(
     picture = _picture(over, calibration, flags.shape) if overlay is not None else None
     _write(report, about, calibration, picture)
     return report
-
-
-def _refuse_overwriting(sources: Sequence[Path], results: Sequence[Path]) -> None:
-    outputs = [path.resolve() for path in results]
-    for source in sources:
-        if source.resolve() in outputs:
-            raise ValueError(f"{source} would be overwritten by a result: give that another name")
 
 
 def _path_and_day(text: str) -> tuple[Path, date | None]:

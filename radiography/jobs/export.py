@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from calibration.conditions import Conditions
 from radiography.files.frames import RawLayout, read_image
-from radiography.jobs.inputs import check_writable
+from radiography.jobs.inputs import check_writable, keep_apart
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def export_image(
 
     image, out = Path(image), Path(out)
     check_writable(out)
+    keep_apart([out], [image])
     picture = read_image(image, layout, frame)
     refuse_not_linear(image, picture.stage, "the export")
     why = ", which DICOM needs: give --pitch in mm"

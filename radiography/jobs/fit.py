@@ -13,7 +13,15 @@ import numpy as np
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.jobs.curves import ASSUMED_MTF_ERROR, ASSUMED_NPS_ERROR, read_mtf, read_nps
-from radiography.jobs.inputs import PICTURES, Report, all_or_none, check_writable, no_report, optional_path
+from radiography.jobs.inputs import (
+    PICTURES,
+    Report,
+    all_or_none,
+    check_writable,
+    keep_apart,
+    no_report,
+    optional_path,
+)
 from radiography.light.scintillator import Scintillator
 from radiography.study.layer_fit import FittedParameter, LayerFit, Vary, fit_layer
 from radiography.study.layer_measurement import LayerMeasurement
@@ -102,6 +110,7 @@ def fit_scintillator(
     check_writable(out, (".toml",))
     check_writable(written)
     check_writable(drawn, PICTURES)
+    keep_apart([out, written, drawn], [start, mtf_path, nps_path, beam])
     layer = load_scintillator(start)
     measurement, assumed = _measured(mtf_path, nps_path, light, aperture_mm)
     spectrum = beam_spectrum(load_beam(str(beam)), 1.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import is_dataclass
 from pathlib import Path
 
-from calibration.whole_file import staged
+from calibration.whole_file import check_place, whole_files
 from radiography.config import load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, open_frames
 from radiography.light.scintillator import Scintillator
@@ -139,16 +141,75 @@ def check_writable(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
     Raises
     ------
     ValueError, OSError
-        If the ending is another, the path is a folder, or its folder does not exist.
+        If the ending is another, the path is no ordinary file, or its folder does not exist or cannot be written to.
     """
     if path is None:
         return
     if suffixes and path.suffix.lower() not in suffixes:
         raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    check_place(path)
+
+
+def keep_apart(results: Iterable[Path | None], inputs: Iterable[str | Path | None]) -> None:
+    """Complain before the work starts about a result that would overwrite an input, or another result.
+
+    Parameters
+    ----------
+    results : iterable of Path or None
+        Files to be written; None is not wanted.
+    inputs : iterable of str, Path or None
+        Files that are read; a name that is no file, such as that of a shipped scene, is none.
+
+    Raises
+    ------
+    ValueError
+        If two of them are one file, under whatever names.
+    """
+    taken = {_identity(Path(name)): f"{name} would be overwritten by a result: give that another name"
+             for name in inputs if name is not None and Path(name).is_file()}  # fmt: skip
+    for path in results:
+        if path is None:
+            continue
+        same = _identity(path)
+        if same in taken:
+            raise ValueError(taken[same])
+        taken[same] = f"two results would be written to {path}: give one of them another name"
+
+
+def files_named_in(description: object, folder: Path) -> list[Path]:
+    """Files that a description names, such as the panel of a scene or the mesh of a phantom.
+
+    Parameters
+    ----------
+    description : object
+        Record, mapping, sequence or text.
+    folder : Path
+        Folder that its relative names start from.
+
+    Returns
+    -------
+    paths : list of Path
+        Those of its texts that are names of files.
+    """
+    if isinstance(description, str):
+        with suppress(OSError, ValueError):  # a long text is no name
+            return [folder / description] if (folder / description).is_file() else []
+    if is_dataclass(description) and not isinstance(description, type):
+        description = vars(description)
+    if isinstance(description, Mapping):
+        description = list(description.values())
+    if isinstance(description, list | tuple):
+        return [path for part in description for path in files_named_in(part, folder)]
+    return []
+
+
+def _identity(path: Path) -> object:
+    """The same for all names of one file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return os.path.normcase(path.resolve())
+    return (found.st_dev, found.st_ino)
 
 
 def check_folder(folder: Path) -> None:
@@ -163,6 +224,8 @@ def check_folder(folder: Path) -> None:
         raise NotADirectoryError(f"cannot write into {folder}: it is not a folder")
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"cannot write {folder}: the folder {folder.parent} does not exist")
+    if not os.access(folder if folder.exists() else folder.parent, os.W_OK):
+        raise PermissionError(f"cannot write into {folder}: it cannot be written to")
 
 
 def optional_path(path: str | Path | None) -> Path | None:
@@ -184,10 +247,8 @@ def all_or_none(*results: Path | None) -> Iterator[dict[Path, Path]]:
     places : dict of Path to Path
         Path to write to, by result.
     """
-    wanted = [path for path in results if path is not None]
-    with ExitStack() as stages:
-        stage = {folder: stages.enter_context(staged(folder)) for folder in {path.parent for path in wanted}}
-        yield {path: stage[path.parent] / path.name for path in wanted}
+    with whole_files(*(path for path in results if path is not None)) as places:
+        yield places
 
 
 def check_at_least(name: str, value: int, least: int) -> None:

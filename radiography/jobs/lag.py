@@ -9,7 +9,7 @@ from typing import Any
 
 from calibration.calibration_set import load_calibration_set
 from calibration.lag.model import LagModel, lag_to_json
-from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, optional_path
+from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +59,7 @@ def report_lag(
     calibration, written, drawn = Path(calibration), optional_path(json_file), optional_path(plot)
     check_writable(written)
     check_writable(drawn, PICTURES)
+    keep_apart([written, drawn], [calibration])
     known = load_calibration_set(calibration)
     if known.lag is None:
         raise ValueError(

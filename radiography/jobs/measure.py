@@ -10,7 +10,7 @@ import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
-from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, optional_path
+from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 
@@ -73,6 +73,7 @@ def measure_mtf(
     image, written, drawn = Path(image), optional_path(json_file), optional_path(plot)
     check_writable(written)
     check_writable(drawn, PICTURES)
+    keep_apart([written, drawn], [image])
     picture = read_image(image, layout, frame)
     refuse_not_linear(image, picture.stage, "an MTF")
     why = ": give --pitch in mm (1 for cycles per pixel)"

@@ -25,6 +25,7 @@ from radiography.jobs.inputs import (
     all_or_none,
     check_writable,
     input_files,
+    keep_apart,
     named,
     no_report,
     optional_path,
@@ -133,6 +134,7 @@ def report_quality(
     check_writable(drawn, PICTURES)
     bounds = _limits(str(limits)) if limits is not None else {}
     earlier_files = input_files(earlier, "earlier calibration") if named(earlier) else []
+    keep_apart([written, table, drawn], [calibration, limits, *earlier_files])
     sets, later = _rated(calibration, earlier_files, report)
     judged = sets[-1]
     old_rows = _rows_in(table, judged) if table is not None and table.exists() else []

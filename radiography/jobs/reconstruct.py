@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -38,8 +38,9 @@ from radiography.files.frames import (
 )
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.export import write_dicom_pair
-from radiography.jobs.inputs import Files, Report, check_writable, no_report, open_all
+from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, refuse_processed
+from radiography.jobs.result_names import result_names
 
 OF_THE_SIMULATION = ("light_spread", "seed", "scene")  # what a simulated frame says besides its conditions
 _COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
@@ -145,7 +146,7 @@ def reconstruct_frames(
     told_about = load_about(None if about is None else Path(about))
     sources = told(open_all(raw, "raw", layout), told_about)
     refuse_processed(sources, "raw")
-    folder, names = output_names(sources, out, wanted)
+    folder, names = result_names(sources, out, (*_planes_wanted(wanted),), wanted.dicom, (calibration, pipeline, about))
     pipeline_file = None if pipeline is None else Path(pipeline)
     steps = _chosen_steps(pipeline_file, wanted)
     known = load_calibration_set(calibration_file)
@@ -448,43 +449,3 @@ def write_corrected(
             progress(number + 1)
     planes = {path: beside[kind] for kind, path in paths.items()}
     return CorrectedFile(target, target.with_suffix(".png"), planes, tuple(dicom), counts), state
-
-
-def output_names(sources: Sequence[FrameSource], out: Path, wanted: Wanted) -> tuple[Path, list[str]]:
-    """Folder and file names of the corrected images, after refusing names that would overwrite something.
-
-    Parameters
-    ----------
-    sources : sequence of FrameSource
-        Files of frames.
-    out : Path
-        File (.tif) or folder.
-    wanted : Wanted
-        What else is written, and how frames follow each other.
-
-    Returns
-    -------
-    folder, names : Path, list of str
-        One name for each source.
-    """
-    if len(sources) == 1 and not out.is_dir() and out.suffix.lower() in (".tif", ".tiff"):
-        check_writable(out)
-        if out.resolve() == sources[0].path.resolve():
-            raise ValueError(f"{out} would be overwritten by its own corrected image: give another --out")
-        return out.parent, [out.name]
-    if out.suffix.lower() in (".tif", ".tiff") or out.is_file():
-        raise ValueError(
-            f"{len(sources)} raw file(s) need --out to be {'a .tif file or ' * (len(sources) == 1)}a folder, got {out}"
-        )
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {out}: the folder {out.parent} does not exist")
-    names = [f"{source.path.stem}.tif" for source in sources]
-    beside = [f"{source.path.stem}_{kind}.tif" for source in sources for kind in _planes_wanted(wanted)]
-    for source, name in zip(sources, names, strict=True):
-        if (names + beside).count(name) > 1:
-            raise ValueError(
-                f"several raw files would become {name}, such as {source.path}: reconstruct them one by one"
-            )
-        if (out / name).resolve() == source.path.resolve():
-            raise ValueError(f"{source.path} would be overwritten by its own corrected image: give another --out")
-    return out, names

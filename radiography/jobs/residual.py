@@ -12,7 +12,16 @@ from typing import Any, get_args
 import numpy as np
 
 from radiography.config import load_panel
-from radiography.jobs.inputs import PICTURES, Files, all_or_none, check_writable, load_layers, optional_path
+from radiography.jobs.inputs import (
+    PICTURES,
+    Files,
+    all_or_none,
+    check_writable,
+    keep_apart,
+    load_layers,
+    named,
+    optional_path,
+)
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import (
@@ -94,6 +103,7 @@ def report_residual(
     written, drawn = optional_path(json_file), optional_path(plot)
     check_writable(written)
     check_writable(drawn, PICTURES)
+    keep_apart([written, drawn], [*named(scintillators), panel])
     kind = _kind(exposure)
     rates = list(rate_per_s)
     if not (rates and sorted(set(rates)) == rates and LOWEST_PER_S <= rates[0] <= rates[-1] <= HIGHEST_PER_S):

@@ -19,7 +19,9 @@ from radiography.jobs.inputs import (
     Report,
     all_or_none,
     check_writable,
+    keep_apart,
     load_layers,
+    named,
     no_report,
     optional_path,
 )
@@ -143,6 +145,7 @@ def report_scintillators(
     check_writable(written)
     check_writable(drawn, PICTURES)
     check_writable(mapped, PICTURES)
+    keep_apart([written, drawn, mapped], [*named(scintillators), beam])
     if not (np.isfinite(dose_uGy) and dose_uGy > 0):
         raise ValueError(f"--dose must be above 0 uGy, got {dose_uGy:g}")
     layers = load_layers(scintillators, "report")

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.conditions import Conditions, conditions_to_json
-from calibration.whole_file import whole_file
 from radiography.acquire import (
     Acquisition,
     Exposure,
@@ -28,7 +27,15 @@ from radiography.beam.spectrum import mean_energy_keV
 from radiography.config import load_scene, scene_folder
 from radiography.dose_history import dose_terms, gains_of_sequence, remembers
 from radiography.files.frames import write_tiff
-from radiography.jobs.inputs import Report, check_at_least, check_writable, no_report
+from radiography.jobs.inputs import (
+    Report,
+    all_or_none,
+    check_at_least,
+    check_writable,
+    files_named_in,
+    keep_apart,
+    no_report,
+)
 from radiography.panel.panel import shielded_columns
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
@@ -98,20 +105,22 @@ def simulate_scene(
     if truth is not None:
         check_writable(truth, (".npz",))
     described, folder = load_scene(scene), scene_folder(scene)
+    keep_apart([out, truth], [scene, *files_named_in(described, folder)])
     acquisition = plan_acquisition(described, folder, lambda done: report("following light", done))
     exposure = expose(acquisition, lambda done: report("exposing", done))
     rng = scene_rng(described, seed)
     pattern = relative_exposures(described, frames, rng)
     count = len(pattern)
-    if truth is not None:
-        _write_truth(truth, acquisition, exposure, pattern)
-    sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), count, report)
-    if out.suffix.lower() == ".npy":
-        _write_npy(out, sequence, count, acquisition)
-    else:
-        stack_bytes = count * acquisition.geometry.rows * acquisition.geometry.cols * 2
-        metadata = raw_metadata(acquisition, seed, count)
-        write_tiff(out, sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
+    with all_or_none(out, truth) as places:
+        if truth is not None:
+            _write_truth(places[truth], acquisition, exposure, pattern)
+        sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), count, report)
+        if out.suffix.lower() == ".npy":
+            _write_npy(places[out], sequence, count, acquisition)
+        else:
+            stack_bytes = count * acquisition.geometry.rows * acquisition.geometry.cols * 2
+            metadata = raw_metadata(acquisition, seed, count)
+            write_tiff(places[out], sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
     return Simulation(out, truth, count, seed, described)
 
 
@@ -225,7 +234,7 @@ def _reported(
 
 def _write_npy(out: Path, sequence: Iterator[npt.NDArray[np.uint16]], frames: int, acquisition: Acquisition) -> None:
     shape = (frames, acquisition.geometry.rows, acquisition.geometry.cols)
-    with whole_file(out) as temporary, temporary.open("wb") as file:
+    with out.open("wb") as file:
         header = {"descr": "<u2", "fortran_order": False, "shape": shape if frames > 1 else shape[1:]}
         np.lib.format.write_array_header_1_0(file, header)
         for raw_dn in sequence:
@@ -257,5 +266,5 @@ def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None
         light = None if exposure is None else exposure.spread_light
         gain, means = gains_of_sequence(layer, panel, light, dose_scale(acquisition), interval_s, pattern)
         planes["gain_of_last_frame"], planes["mean_gain"] = gain, means
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **planes)

@@ -19,7 +19,8 @@ from calibration.whole_file import folder_for, staged
 from radiography.config import build
 from radiography.files.frames import FrameSource, iterate_frames, open_frames, tiff_pages
 from radiography.jobs.inputs import Files, Report, no_report, open_all
-from radiography.jobs.reconstruct import Wanted, about_plane, inherited, is_big, origin_of, output_names
+from radiography.jobs.reconstruct import about_plane, inherited, is_big, origin_of
+from radiography.jobs.result_names import result_names
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def undo_frames(
     """
     calibration_file = Path(calibration)
     sources = open_all(corrected, "corrected", None)
-    folder, names = output_names(sources, Path(out), Wanted(flags=True))
+    folder, names = result_names(
+        sources, Path(out), ("flags",), others=(calibration, *(_flag_file(source) for source in sources))
+    )
     known, origin = load_calibration_set(calibration_file), origin_of(calibration_file)
     pairs = [(source, _flags_of(source)) for source in sources]
     plans = [_plan_of(source, known, calibration_file, origin) for source in sources]
@@ -84,7 +87,7 @@ def undo_frames(
 
 def _flags_of(source: FrameSource) -> FrameSource:
     """The flag plane beside a corrected image."""
-    path = source.path.with_name(f"{source.path.stem}_flags.tif")
+    path = _flag_file(source)
     if not path.exists():
         raise FileNotFoundError(f"{source.path} has no flag plane {path.name} beside it: reconstruct with --flags")
     flags = open_frames(path)
@@ -92,6 +95,10 @@ def _flags_of(source: FrameSource) -> FrameSource:
     if own != other or np.dtype(flags.dtype) != np.uint16:
         raise ValueError(f"{path} holds {other} {flags.dtype}, but the image {source.path} needs flags of {own} uint16")
     return flags
+
+
+def _flag_file(source: FrameSource) -> Path:
+    return source.path.with_name(f"{source.path.stem}_flags.tif")
 
 
 def _plan_of(source: FrameSource, calibration: CalibrationSet, path: Path, origin: dict[str, str]) -> CorrectionPlan:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.whole_file import folder_for, staged
-from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
+from radiography.jobs.inputs import Report, check_at_least, check_folder, keep_apart, no_report
 from radiography.light.layer_light import PHOTONS
 from radiography.study.measures import VALIDATION_HISTORIES
 from radiography.study.published import load_published
@@ -89,6 +89,7 @@ def validate_model(
     """
     out = Path(out)
     check_folder(out)
+    keep_apart([out / name for name in FILES], [table])
     check_at_least("histories", histories, 2)
     check_at_least("photons", photons, 1000)
     published = load_published(table)
