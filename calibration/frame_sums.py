@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 TILES = 8  # a frame is judged on 8 x 8 tiles, so that light in one corner shows   # chosen
 MEDIAN_SAMPLES = 1_000_000  # pixels behind a frame's medians   # chosen: 20 ms, median to 0.0013 sigma
@@ -147,6 +146,8 @@ def typical_scatter(scatter: NDArray[Any], count: int) -> float:
     sigma : float
         [unit of `scatter`]
     """
+    from scipy.special import gammaincinv
+
     freedom = count - 1
     return float(np.median(scatter) / np.sqrt(2.0 * gammaincinv(0.5 * freedom, 0.5) / freedom))
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
 
 Vector = tuple[float, float, float]
 
@@ -137,7 +136,12 @@ class Phantom:
 
 
 def _rotation(rotation_deg: Vector) -> npt.NDArray[np.float64]:
-    return np.asarray(Rotation.from_euler("xyz", rotation_deg, degrees=True).as_matrix(), dtype=np.float64)
+    """Matrix (3, 3) that turns about the fixed axes x, then y, then z."""
+    (cx, cy, cz), (sx, sy, sz) = (function(np.radians(rotation_deg)) for function in (np.cos, np.sin))
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cx, -sx], [0.0, sx, cx]])
+    about_y = np.array([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
+    about_z = np.array([[cz, -sz, 0.0], [sz, cz, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(about_z @ about_y @ about_x)
 
 
 def place(

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy import fft
 
 KERNELS = ("exponential", "lorentzian")
 _WORKERS = 2  # lines are transformed one by one: their number changes no bit
@@ -137,6 +136,8 @@ def glare_variance_gain(glare: GlareModel, shape: tuple[int, int]) -> float:
 def _filter(
     picture: NDArray[np.float32], glare: GlareModel, shielded_cols: Sequence[tuple[int, int]], inverse: bool
 ) -> NDArray[np.float32]:
+    from scipy import fft
+
     picture = np.asarray(picture)
     if picture.ndim != 2:
         raise ValueError(f"a picture is (rows, columns), got {picture.shape}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtri, gammaincinv
 
 from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap
 from calibration.dark.scale import SAME_TIME, check_temperature, differs
@@ -416,6 +415,8 @@ def _noisiness(stacks: Sequence[DarkStack], typical: NDArray[np.float64], rows: 
 
 def _median_chi_square(freedom: int, stacks: Sequence[DarkStack]) -> float:
     """Median of the reduced chi-square of a fit that holds, its noise taken from the stacks themselves."""
+    from scipy.special import fdtri, gammaincinv
+
     behind = sum(stack.offset.frames_used - 1 for stack in stacks if stack.offset.noise_dn is not None)
     if behind == 0:
         return float(2.0 * gammaincinv(0.5 * freedom, 0.5) / freedom)

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from calibration.flags import SHIELDED, UNUSABLE
 
@@ -94,6 +93,8 @@ def find_groups(flags: NDArray[np.uint16]) -> DefectGroups:
     row at the border is a line as it is elsewhere. A pixel beside a line is a cluster of one, since it has bad
     neighbours. Where a row and a column line share a pixel that is no CKP, it counts to the one that begins first.
     """
+    from scipy import ndimage
+
     flags = np.asarray(flags)
     if flags.ndim != 2 or flags.size == 0:
         raise ValueError(f"a defect map is (rows, columns), got shape {flags.shape}")

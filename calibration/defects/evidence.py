@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.special import bdtrc
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
@@ -61,6 +59,8 @@ def find_coating(gain: GainMap, criteria: DefectCriteria) -> Coating:
     -------
     coating : Coating
     """
+    from scipy import ndimage
+
     low = block_median(gain.signal_dn) < criteria.uncoated_fraction * gain.level_dn
     reach = 3
     padded = np.pad(low, reach, mode="symmetric")  # a narrow bad strip at the panel's border is no area
@@ -182,6 +182,9 @@ def _silent_lines(silent: Mask, doubted: Mask, fraction: float) -> Mask:
 
     `fraction` of the pixels are silent by chance.
     """
+    from scipy import ndimage
+    from scipy.special import bdtrc
+
     chances = bdtrc(np.arange(_LINE_REACH), _LINE_REACH, fraction)  # of more than k silent ones among 21
     if not chances[-1] < _CHANCE:
         return np.zeros(doubted.shape, bool)

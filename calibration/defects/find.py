@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
@@ -311,6 +310,8 @@ _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 def _surrounded(flags: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Pixels that are neither bad nor shielded but have no good neighbour; beyond the border there is none."""
+    from scipy import ndimage
+
     no_help = (flags & (bits.UNUSABLE | bits.SHIELDED)) != 0
     around = ndimage.convolve(no_help.astype(np.uint8), _RING, mode="constant", cval=1)
     return np.asarray((around == 8) & ~no_help)

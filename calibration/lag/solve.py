@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.optimize import least_squares, nnls
 
 from calibration.lag.sequence import StepCurve
 
@@ -120,6 +119,8 @@ def fit_terms(data: LagData, terms: int, exposure_of: NDArray[Any]) -> LagFit | 
     fit : LagFit or None
         None where two terms have come so close that they are one.
     """
+    from scipy.optimize import least_squares
+
     groups, bases = int(exposure_of.max()) + 1, data.free_bases
     charges = [np.where(curve.exposed, curve.signal_dn, 0.0) for curve in data.curves]
     low, high = np.log(data.search_from_s), np.log(data.longest_s)
@@ -179,6 +180,8 @@ def _start(
     data: LagData, terms: int, exposure_of: NDArray[Any], charges: list[FloatArray], log_times: FloatArray
 ) -> FloatArray:
     """Logarithms of the best time constants among all choices from a grid."""
+    from scipy.optimize import nnls
+
     factors: list[FloatArray] = []
     for group in range(int(exposure_of.max()) + 1):
         members = [s for s in range(len(data.curves)) if exposure_of[s] == group]
@@ -228,6 +231,8 @@ def _solve(
     data: LagData, time_s: FloatArray, exposure_of: NDArray[Any], charges: list[FloatArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fractions (G, N), zeros (S,) and residuals for given time constants and charges."""
+    from scipy.optimize import nnls
+
     groups, terms = int(exposure_of.max()) + 1, time_s.size
     fraction, base_dn, left = np.zeros((groups, terms)), np.zeros(len(data.curves)), []
     for group in range(groups):

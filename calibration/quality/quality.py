@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
@@ -235,6 +234,8 @@ def _response(calibration: CalibrationSet, usable: NDArray[np.bool_], tiles: dic
 
 def _dark(calibration: CalibrationSet, good: NDArray[np.bool_], tiles: dict[str, FloatArray]) -> Numbers:
     """Dark noise, dark signal and how it grows; bare and shielded pixels have theirs as well."""
+    from scipy.special import gammaincinv
+
     offset = calibration.offset_dn[good]
     frames, typical, count = calibration.darks_used, calibration.typical_dark_noise_dn, offset.size
     spread = robust_sigma(offset)

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, ndtr
 
 SQUARE_MM = 10.0  # side of a square, and width of the border left out; [1]
 SQUARE_PIXELS = 72  # the same where the pitch is unknown: 10 mm of 0.139 mm; [1]
@@ -218,6 +217,8 @@ def _both_ends(errors: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[A
 
 def _mean_range(count: int) -> float:
     """Mean of largest minus smallest of `count` standard normal numbers, eq. 8 of [2]."""
+    from scipy.special import ndtr
+
     x = np.linspace(-9.0, 9.0, 3601)
     below = ndtr(x)
     return float(np.trapezoid(1.0 - below**count - (1.0 - below) ** count, x))
@@ -225,5 +226,7 @@ def _mean_range(count: int) -> float:
 
 def _mean_largest(count: int) -> float:
     """Mean of the largest absolute value of `count` standard normal numbers."""
+    from scipy.special import erf
+
     x = np.linspace(0.0, 9.0, 1801)
     return float(np.trapezoid(1.0 - erf(x / np.sqrt(2.0)) ** count, x))

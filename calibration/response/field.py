@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
 from calibration.frame_sums import robust_sigma
@@ -245,6 +244,8 @@ def _block_medians(
     response: NDArray[Any], usable: NDArray[np.bool_], uncoated: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Median of the usable pixels of each block, and which blocks count. Pixels beyond the last whole block do not."""
+    from scipy import ndimage
+
     high, wide = _block_sizes(*response.shape)
     down, right = response.shape[0] // high, response.shape[1] // wide
 

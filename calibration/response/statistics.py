@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
-from scipy.stats import f as variance_ratio
 
 from calibration.flags import DEAD, NON_LINEAR, SATURATED
 from calibration.response.apply import apply_gain, slope
@@ -207,7 +205,7 @@ def lowest_sufficient_order(equations: NormalEquations, doses: int) -> int:
         squares.append(fits.chi_square[good])
     if not squares or not squares[0].size:
         return 1
-    noise = float(np.median(squares[-1])) / chi2.median(doses - tried[-1])
+    noise = float(np.median(squares[-1])) / _chi_square_above(0.5, doses - tried[-1])
     order = 1
     while order < len(squares):
         gained = squares[order - 1] - squares[order]
@@ -255,15 +253,15 @@ def judge_fits(
         return flags, 0.0
     ratio = equations.noise_ratio()
     own_noise = fits.chi_square / np.maximum(ratio, np.float32(1e-6))
-    scale = float(np.median(fits.chi_square[good])) / chi2.median(doses - order)
-    own_scale = float(np.median(own_noise[good])) / chi2.median(doses - order)
+    scale = float(np.median(fits.chi_square[good])) / _chi_square_above(0.5, doses - order)
+    own_scale = float(np.median(own_noise[good])) / _chi_square_above(0.5, doses - order)
     freedom = sorted(sample.frames - 1 for sample in samples)
     limits = np.full(doses + 1, np.inf, np.float32)  # by number of doses: the fewest flats that these may have had
     for n in range(order + 1, doses + 1):
         if sum(freedom[:n]) > 0:
-            limits[n] = (n - order) * variance_ratio.isf(FALSE_ALARM, n - order, sum(freedom[:n]))
+            limits[n] = (n - order) * _variance_ratio_above(FALSE_ALARM, n - order, sum(freedom[:n]))
         else:
-            limits[n] = chi2.isf(FALSE_ALARM, n - order)
+            limits[n] = _chi_square_above(FALSE_ALARM, n - order)
     explained = (equations.doses - np.float32(order)) * ratio
     misfit = np.sqrt(np.maximum(fits.chi_square - explained, 0.0)) / np.maximum(fits.signal_to_noise, np.float32(1e-6))
     material = max(MATERIAL_MISFIT, MISFIT_FACTOR * float(np.median(misfit[good])))
@@ -271,6 +269,21 @@ def judge_fits(
     suspect &= (equations.freedom > 0) | (fits.response > LEAST_TESTED_RESPONSE)
     flags[suspect & (flags == 0)] |= NON_LINEAR
     return flags, scale
+
+
+def _chi_square_above(chance: float, freedom: int) -> float:
+    """Value that chi-square exceeds with a chance."""
+    from scipy.special import gammainccinv
+
+    return float(2.0 * gammainccinv(0.5 * freedom, chance))
+
+
+def _variance_ratio_above(chance: float, freedom: int, other_freedom: int) -> float:
+    """Value that the ratio of two reduced chi-squares (F) exceeds with a chance."""
+    from scipy.special import betaincinv
+
+    part = betaincinv(0.5 * other_freedom, 0.5 * freedom, chance)  # of the denominator among both sums of squares
+    return float(other_freedom * (1.0 - part) / (freedom * part))
 
 
 def _system(

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import BSpline, PchipInterpolator
-from scipy.special import stdtrit
 
 from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
 from radiography.analysis.edge.heel import Heel, pixel_noise, without_heel
@@ -194,6 +192,8 @@ def mtf_at(curve: MtfCurve, frequency_per_mm: float) -> tuple[float, float]:
     ValueError
         If the curve does not reach the frequency.
     """
+    from scipy.interpolate import PchipInterpolator
+
     first, last = float(curve.frequency_per_mm[0]), float(curve.frequency_per_mm[-1])
     if not first <= frequency_per_mm <= last * (1 + 1e-9):
         raise ValueError(f"frequency_per_mm must be between {first:g} and {last:g}, got {frequency_per_mm:g}")
@@ -248,6 +248,8 @@ def _frequencies(frequency_per_mm: np.ndarray | None, pitch_mm: float, cutoff: f
 
 def _edge_spread(spline: SplineEdge, binned: BinnedEdge) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measured and fitted edge spread [1] and line spread [1/pixel] in each bin, the fit rising from 0 to 1."""
+    from scipy.interpolate import BSpline
+
     curve = BSpline(spline.knots, spline.coefficients, 3)
     start, rise = float(curve(spline.knots[0])), float(curve(spline.knots[-1]) - curve(spline.knots[0]))
     esf = (binned.total.sum(axis=0) / binned.count.sum(axis=0) - start) / rise
@@ -281,6 +283,8 @@ def _measure(values: np.ndarray, good: np.ndarray, middle: float, slope: float) 
 
 def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tuple[BinnedEdge, int, EdgeLine]:
     """Pixels by distance without outliers, their number, and the line traced again where there were any."""
+    from scipy.interpolate import BSpline
+
     used, lost = good, -1
     for _ in range(OUTLIER_PASSES):
         binned = _sorted_along(values, used, line)
@@ -312,6 +316,8 @@ def _modulus(
     spline: SplineEdge, binned: BinnedEdge, heel: Heel, frequency: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """MTF and its standard error at frequencies in cycles per pixel."""
+    from scipy.special import stdtrit
+
     size = spline.coefficients.size
     grid = np.arange(1, 81) * 0.0125
     spectrum = transform_matrix(spline.knots, grid) @ spline.coefficients

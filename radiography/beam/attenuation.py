@@ -11,26 +11,21 @@ from __future__ import annotations
 import difflib
 import functools
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xraylib
 
 MIN_ENERGY_KEV = 0.1  # lower end of CS_Total, xraylib 4.3
 MAX_ENERGY_KEV = 800.0  # upper end of CS_Total, xraylib 4.3
 MAX_ATOMIC_NUMBER = 92  # the tables end with uranium
 _MM_PER_CM = 10.0
 
-_CROSS_SECTIONS: dict[str, Callable[[int, float], float]] = {
-    "total": xraylib.CS_Total,
-    "photoelectric": xraylib.CS_Photo,
-    "compton": xraylib.CS_Compt,
-    "rayleigh": xraylib.CS_Rayl,
-}
+# Function of xraylib for each process; the library is loaded where a cross section is asked for.
+_CROSS_SECTIONS = {"total": "CS_Total", "photoelectric": "CS_Photo", "compton": "CS_Compt", "rayleigh": "CS_Rayl"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +75,8 @@ def _material_from_masses(name: str, mass_by_element: Mapping[int, float], densi
 
 def _formula_masses(formula: str) -> dict[int, float]:
     """Mass fraction of each element (by atomic number) of a chemical formula."""
+    import xraylib
+
     try:
         parsed = xraylib.CompoundParser(formula)
     except ValueError as error:
@@ -89,6 +86,8 @@ def _formula_masses(formula: str) -> dict[int, float]:
 
 def _atomic_number(symbol: str) -> int | None:
     """Atomic number of an element symbol from H to U, None for any other text."""
+    import xraylib
+
     try:
         z = int(xraylib.SymbolToAtomicNumber(symbol))
     except ValueError:
@@ -103,6 +102,8 @@ def _material_table() -> dict[str, dict[str, Any]]:
 
 
 def _material_from_table(name: str, entry: Mapping[str, Any]) -> Material:
+    import xraylib
+
     masses: dict[int, float] = {}
     if "formula" in entry:
         masses = _formula_masses(entry["formula"])
@@ -117,6 +118,8 @@ def _material_from_table(name: str, entry: Mapping[str, Any]) -> Material:
 @functools.lru_cache(maxsize=1024)
 def _known_material(name: str) -> Material | None:
     """Material of the table, element, or NAME@DENSITY / FORMULA@DENSITY; None when the name is none of these."""
+    import xraylib
+
     table = _material_table()
     if name in table:
         return _material_from_table(name, table[name])
@@ -170,6 +173,8 @@ def material(name: str, extra: Mapping[str, Material] | None = None) -> Material
     ValueError
         If the name is not known; the message gives the nearest known name and all of them.
     """
+    import xraylib
+
     if extra is not None and name in extra:
         return extra[name]
     found = _known_material(name)
@@ -252,6 +257,8 @@ def mass_attenuation_cm2_per_g(
     -----
     Free-atom cross sections; structure near an edge and Bragg scattering are left out.
     """
+    import xraylib
+
     if process not in _CROSS_SECTIONS:
         raise ValueError(f"process must be one of {', '.join(_CROSS_SECTIONS)}, got '{process}'")
     energies = np.asarray(energy_keV, dtype=np.float64)
@@ -260,7 +267,7 @@ def mass_attenuation_cm2_per_g(
         raise ValueError(
             f"energy_keV must lie between {MIN_ENERGY_KEV} and {MAX_ENERGY_KEV} keV for attenuation, got {outside[0]}"
         )
-    cross_section = _CROSS_SECTIONS[process]
+    cross_section = getattr(xraylib, _CROSS_SECTIONS[process])
     total = np.zeros(energies.size)
     for z, fraction in material.mass_fractions:
         total += fraction * np.array([cross_section(z, energy) for energy in energies.ravel().tolist()])

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
 
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.spectrum import Spectrum, bare_tube
@@ -152,6 +151,8 @@ def heel_gain(heel: HeelEffect, tangent_y: npt.ArrayLike, tangent_x: npt.ArrayLi
     gain : (..., E) float64
         0 where the anode itself is in the way; 1 along the central ray. [1]
     """
+    from scipy.interpolate import CubicSpline
+
     y, x = np.broadcast_arrays(np.asarray(tangent_y, dtype=np.float64), np.asarray(tangent_x, dtype=np.float64))
     toward = heel.toward_anode[0] * y + heel.toward_anode[1] * x
     takeoff_deg = heel.anode_angle_deg - np.rad2deg(np.arctan(toward))

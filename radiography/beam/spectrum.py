@@ -10,15 +10,17 @@ import functools
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
-from scipy.optimize import brentq
 
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.tube import Beam
 from radiography.cache import Arrays, cached_arrays
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 # NIST SRD 126 (Hubbell and Seltzer, NISTIR 5632, 1996), table 4: air, dry, near sea level. US government work.
 # Energy [keV] and mass energy-absorption coefficient [cm2/g], below and above the K edge of argon.
@@ -84,6 +86,8 @@ class Spectrum:
 
 @functools.cache
 def _air_splines() -> tuple[CubicSpline, CubicSpline]:
+    from scipy.interpolate import CubicSpline
+
     below, above = np.log(_AIR_BELOW_EDGE), np.log(_AIR_ABOVE_EDGE)
     return CubicSpline(below[:, 0], below[:, 1]), CubicSpline(above[:, 0], above[:, 1])
 
@@ -207,6 +211,8 @@ def half_value_layer_mm_al(spectrum: Spectrum) -> float:
     ValueError
         If the spectrum holds no photon.
     """
+    from scipy.optimize import brentq
+
     half = 0.5 * _lit_kerma_uGy(spectrum, "half-value layer")
     thickest = np.log(2.0) / float(linear_attenuation_per_mm(material("Al"), spectrum.energy_keV).min())
     return float(brentq(lambda mm: air_kerma_uGy(filtered(spectrum, "Al", mm)) - half, 0.0, thickest, xtol=1e-9))

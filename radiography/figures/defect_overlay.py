@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calibration.defects.clusters import DefectGroups, count_groups, group_name, worst_groups
 from calibration.flags import FLAG_NAMES, SHIELDED, UNUSABLE
@@ -168,6 +167,7 @@ def _grey(picture: npt.NDArray[Any] | None, flags: npt.NDArray[np.uint16]) -> np
 def _coloured(grey: npt.NDArray[np.float32], flags: npt.NDArray[np.uint16], *, exact: bool = False) -> Rgb:
     """(h, w, 3) grey with the classes in colour, averaged over blocks and the marks enlarged unless `exact`."""
     from matplotlib.colors import to_rgb
+    from scipy import ndimage
 
     block = 1 if exact else -(-max(flags.shape) // DISPLAY_SIDE)
     rows, cols = (np.arange(0, side, block) for side in flags.shape)

@@ -24,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
-from scipy.special import spherical_jn, spherical_yn
 
 from radiography.cache import Arrays, cached_arrays
 
@@ -149,6 +148,8 @@ def _second_legendre(argument: float, degrees: int) -> FloatArray:
 
 def _phase_shifts(z: int, energy: float, waves: int) -> tuple[FloatArray, FloatArray]:
     """Phase shifts of spin up and down for degrees 0 to ``waves`` in the field of an atom; atomic units."""
+    from scipy.special import spherical_jn, spherical_yn
+
     rate = _MOLIERE_RATE / (_THOMAS_FERMI * z ** (-1.0 / 3.0))
     wave = math.sqrt(energy * (energy + 2.0 * LIGHT_SPEED**2)) / LIGHT_SPEED
     last = _OUTER_EXPONENT / rate[-1]

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xraylib
 
 from radiography.beam.attenuation import Material
 from radiography.interaction.electron_scattering import angle_bin_edges, elastic_table
@@ -121,6 +120,8 @@ def stopping_power_keV_per_um(material: Material, energy_keV: npt.ArrayLike) -> 
     stopping_keV_per_um : (E,) float64
         [keV/um]  0 in vacuum.
     """
+    import xraylib
+
     energy = np.maximum(np.asarray(energy_keV, dtype=np.float64), HELD_BELOW_KEV)
     total = np.zeros_like(energy)
     for z, fraction in material.mass_fractions:
@@ -186,6 +187,8 @@ def electron_tables(
     ValueError
         If a material holds no atom.
     """
+    import xraylib
+
     for one in materials:
         if not one.mass_fractions or one.density_g_per_cm3 == 0:
             raise ValueError(f"'{one.name}' holds no atom that an electron could meet")

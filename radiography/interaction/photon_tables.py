@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xraylib
 
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, mass_attenuation_cm2_per_g
 
@@ -20,9 +19,9 @@ EDGE_BRACKET = 2e-4  # grids touch an edge on both sides at this relative distan
 _GRID_STEP = 0.01  # of the logarithm of the energy; log-log interpolation is then good to 1e-4
 _MOMENTUM_STEP = 0.01  # of the momentum transfer [1/Angstrom]
 _LOWEST_MOMENTUM = 1e-3  # SF_Compt of xraylib starts here [1/Angstrom]
-_SHELLS = (xraylib.K_SHELL, xraylib.L1_SHELL, xraylib.L2_SHELL, xraylib.L3_SHELL)
+_SHELLS = (0, 1, 2, 3)  # K_SHELL, L1_SHELL, L2_SHELL, L3_SHELL of xraylib
 _SHELL_NAMES = ("K", "L1", "L2", "L3")
-_EDGE_SHELLS = (*_SHELLS, *(getattr(xraylib, f"M{index}_SHELL") for index in range(1, 6)))
+_EDGE_SHELLS = (*_SHELLS, 4, 5, 6, 7, 8)  # and M1_SHELL to M5_SHELL
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -51,6 +50,8 @@ class PhotonTables(NamedTuple):
 
 def absorption_edges_keV(material: Material) -> FloatArray:
     """Energies of all K, L and M edges of a material's elements, rising, (edges,) float64. [keV]"""
+    import xraylib
+
     edges = []
     for z, _ in material.mass_fractions:
         for shell in _EDGE_SHELLS:
@@ -79,6 +80,8 @@ def _energy_grid(material: Material, highest_keV: float) -> FloatArray:
 
 def _lines_of_shell(z: int, shell_name: str) -> list[tuple[float, float, int]]:
     """Energy [keV], radiative rate [1] and shell of the new vacancy of all lines that fill one shell."""
+    import xraylib
+
     lines = []
     for name in dir(xraylib):
         # single lines are KL2_LINE, L1M2_LINE, ...; the groups KA, KB, LA, LB are sums of them
@@ -122,6 +125,8 @@ def photon_tables(material: Material, highest_keV: float) -> PhotonTables:
     Vacancies are followed from K to L by lines, and within L; those left by Auger electrons and those in M and further
     out are taken to end where they are (lead M lines have 2.4 keV and a range of 1 um).
     """
+    import xraylib
+
     if not material.mass_fractions or material.density_g_per_cm3 == 0:
         raise ValueError(f"'{material.name}' holds no atom that a photon could meet")
     elements = [z for z, _ in material.mass_fractions]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xraylib
 
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, mass_attenuation_cm2_per_g
 from radiography.interaction.photon_tables import photon_tables
@@ -87,6 +86,8 @@ class StackTables(NamedTuple):
 
 def _outer_shell_keV(z: int) -> float:
     """Binding energy of M5, the shell outside L that photons ionise most, 0 where an element does not have it. [keV]"""
+    import xraylib
+
     try:
         return float(xraylib.EdgeEnergy(z, xraylib.M5_SHELL))
     except ValueError:

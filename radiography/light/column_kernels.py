@@ -69,7 +69,7 @@ class ColumnOptics(NamedTuple):
     absorbed_to: FloatArray
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _generator(seed: np.uint64) -> WordArray:
     """State of a generator, filled from one seed by splitmix64."""
     state = np.empty(4, dtype=np.uint64)
@@ -81,12 +81,12 @@ def _generator(seed: np.uint64) -> WordArray:
     return state
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _next_word(state: WordArray) -> np.uint64:
     """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
     word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
@@ -100,13 +100,13 @@ def _next_word(state: WordArray) -> np.uint64:
     return word
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _uniform(state: WordArray) -> float:
     """Uniform in (0, 1), 53 bits."""
     return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _two_uniforms(state: WordArray) -> tuple[float, float]:
     """Two uniforms in (0, 1) of one random word, 32 bits each."""
     word = _next_word(state)
@@ -114,7 +114,7 @@ def _two_uniforms(state: WordArray) -> tuple[float, float]:
     return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _azimuth(state: WordArray) -> tuple[float, float]:
     """Cosine and sine of a uniform angle: twice that of a point drawn in the unit circle."""
     while True:
@@ -126,7 +126,7 @@ def _azimuth(state: WordArray) -> tuple[float, float]:
     return (a * a - b * b) / square, 2.0 * a * b / square
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _isotropic(state: WordArray) -> tuple[float, float, float]:
     """Unit vector, uniform on the sphere."""
     polar = 2.0 * _uniform(state) - 1.0
@@ -135,7 +135,7 @@ def _isotropic(state: WordArray) -> tuple[float, float, float]:
     return across * cosine, across * sine, polar
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _reflectance(index: float, other_index: float, cosine: float) -> float:
     """Fresnel reflectance of unpolarised light that comes from ``index`` at a given cosine to the normal."""
     ratio = index / other_index
@@ -148,7 +148,7 @@ def _reflectance(index: float, other_index: float, cosine: float) -> float:
     return 0.5 * (s * s + p * p)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _met_wall(u: float, v: float, state: WordArray) -> tuple[float, float]:
     """Normal, towards the photon, of the column that it meets, at any distance from its axis alike."""
     across = math.sqrt(u * u + v * v)
@@ -157,7 +157,7 @@ def _met_wall(u: float, v: float, state: WordArray) -> tuple[float, float]:
     return -(u * cosine - v * sine) / across, -(u * sine + v * cosine) / across
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _cross_wall(
     direction: tuple[float, float, float],
     normal: tuple[float, float],
@@ -207,14 +207,14 @@ def _cross_wall(
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _step_at(z: float, layer: ColumnOptics) -> int:
     """Index of the step of depth that holds ``z`` [um]; places on the faces count to the first and last."""
     steps = layer.crosstalk.size
     return min(max(int(z / layer.thickness_um * steps), 0), steps - 1)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _absorption_to(z: float, layer: ColumnOptics) -> float:
     """Integral of the absorption from the top to a depth. [1]"""
     step = _step_at(z, layer)
@@ -222,7 +222,7 @@ def _absorption_to(z: float, layer: ColumnOptics) -> float:
     return float(layer.absorbed_to[step] + (z - border) * layer.absorption_per_um[step])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _absorption_along(z: float, w: float, step_um: float, layer: ColumnOptics) -> float:
     """Integral of the absorption along a straight way from depth ``z`` with slope ``w``. [1]"""
     first, last = _step_at(z, layer), _step_at(z + step_um * w, layer)
@@ -231,7 +231,7 @@ def _absorption_along(z: float, w: float, step_um: float, layer: ColumnOptics) -
     return float((_absorption_to(z + step_um * w, layer) - _absorption_to(z, layer)) / w)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tuple[int, float]:
     """One photon from its birth: how it ends, and its distance from there along the layer [um].
 
@@ -292,7 +292,7 @@ def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tup
     return STRAYED, math.sqrt(x * x + y * y)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _bessel_j0(x: float, tables: RadiusTables) -> float:
     """J0, error below 1e-5: linear in the table, asymptotic beyond it (Abramowitz and Stegun 9.2.5)."""
     place = x * tables.bessel_per_unit
@@ -305,7 +305,7 @@ def _bessel_j0(x: float, tables: RadiusTables) -> float:
     )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square: FloatArray, radii: IntArray) -> None:
     """Add one detected photon to the sums of J0 and of its square, and to the radius bins."""
     for f in range(tables.angular_per_um.size):
@@ -318,7 +318,7 @@ def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square:
     radii[min(place, radii.size - 1)] += 1
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, parallel=True, error_model="numpy")
 def trace_columns(
     layer: ColumnOptics,
     tables: RadiusTables,

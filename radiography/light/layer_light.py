@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
-from scipy.special import ndtri
 
 from radiography.interaction.absorption import LayerResponse, cached_layer_response, energy_grid_keV
 from radiography.interaction.beam_absorption import frame_weights
@@ -295,6 +293,8 @@ def _light_of_transport(scintillator: Scintillator, transport: LightTransport, a
 
 def _light_of_spread(scintillator: Scintillator, spread: Spread, absorbed: _Absorbed) -> LayerLight:
     """Light of a layer with a measured or fitted spread: one transfer for all energies, its square for the noise."""
+    from scipy.special import ndtri
+
     frequency = np.array(FREQUENCY_PER_MM)
     transfer = np.broadcast_to(spread_transfer(spread, frequency), (absorbed.energy_keV.size, frequency.size))
     per_keV = scintillator.light.yield_per_keV * spread.collection_fraction
@@ -346,6 +346,8 @@ def transfer_between(
     transfer_at : callable
         Frequencies (N,) [1/mm] to the transfer there (N,). [1]
     """
+    from scipy.interpolate import CubicSpline
+
     both = np.concatenate([-frequency[:0:-1], frequency])
     spline = CubicSpline(both, np.concatenate([transfer[:0:-1], transfer]))
     return lambda f: np.asarray(spline(np.minimum(np.abs(f), frequency[-1])) * glare_transfer(glare, f))

@@ -14,9 +14,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 from numba import njit, prange
-from scipy.interpolate import RectBivariateSpline
 
 MARGIN_MM = 8.0  # the picture is mirrored over this width beyond its border: tails of the spread are shorter  # assumed
 ALIASES = 16  # orders of sampling on each side that count for the noise; beyond them is less than 0.5 % of it
@@ -171,6 +169,8 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
     ValueError
         If the samples do not match the plan.
     """
+    import scipy.fft
+
     samples = plan.samples_per_pixel
     expected = (plan.rows * samples, plan.cols * samples)
     if deposited.shape != expected:
@@ -201,6 +201,8 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
 
 def _padded_pixels(count: int, pitch_mm: float) -> int:
     """An even number of pixels with a margin on both sides whose transform is fast; the margins may differ by one."""
+    import scipy.fft
+
     padded = count + 2 * int(np.ceil(MARGIN_MM / pitch_mm))
     while True:
         padded = int(scipy.fft.next_fast_len(padded, real=True))
@@ -236,6 +238,8 @@ def _noise_gain(
     samples: int,
 ) -> Array:
     """Root of all aliased noise power over that of the samples' frequencies, at each frequency of the pixels."""
+    from scipy.interpolate import RectBivariateSpline
+
     nyquist = 0.5 / pitch_mm
     grid = np.linspace(0.0, nyquist, NOISE_GRID)
     orders = np.arange(-ALIASES, ALIASES + 1) / pitch_mm

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import j0, ndtri
 
 from radiography.cache import Arrays, cached_arrays
 from radiography.light.column_kernels import ColumnOptics, trace_columns
@@ -253,6 +252,8 @@ def _radius_quantiles(counts: IntArray, level: FloatArray) -> FloatArray:
 
 def _radius_tables(frequency: FloatArray) -> RadiusTables:
     """What the kernels need to count a radius: angular frequencies [1/um], J0, and the radius bins."""
+    from scipy.special import j0
+
     return RadiusTables(
         angular_per_um=2.0e-3 * np.pi * frequency,
         bessel=j0(np.arange(_BESSEL_END * _BESSEL_PER_UNIT + 2) / _BESSEL_PER_UNIT),
@@ -264,6 +265,8 @@ def _radius_tables(frequency: FloatArray) -> RadiusTables:
 
 def _emitted_wavelengths_nm(emission: EmissionLine) -> FloatArray:
     """Equally likely wavelengths of a Gaussian line, (L,), rising. [nm]"""
+    from scipy.special import ndtri
+
     fraction = (np.arange(EMISSION_LINES) + 0.5) / EMISSION_LINES
     return np.asarray(emission.peak_nm + emission.fwhm_nm / FWHM_PER_SIGMA * ndtri(fraction), dtype=np.float64)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from numba import get_num_threads
-from scipy import fft
 
 from radiography.noise import standard_normal
 from radiography.panel.panel import Readout
@@ -68,6 +67,8 @@ def flicker(rows: int, cols: int, rng: np.random.Generator) -> Array:
     deviates : (rows, cols) float32
         [1]
     """
+    from scipy import fft
+
     period = 2 * rows
     spectrum = fft.rfft(standard_normal(period, cols, rng), axis=0, workers=get_num_threads())
     number = np.arange(1, rows + 1)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, uniform_filter
 
 DISPLAY_MAXIMUM = 2**14 - 1
 DECADES = 3.5  # of exposure below the open field that the picture holds   # chosen: a panel's dynamic range
@@ -159,6 +158,8 @@ def enhance_detail(attenuation: NDArray[np.float32], detail_gain: float = 0.7) -
        Mach. Intell. 2, 165-168 (1980). doi:10.1109/TPAMI.1980.4766994. Lee smooths the noise; here it is left
        as it is and only not raised.
     """
+    from scipy.ndimage import gaussian_filter, uniform_filter
+
     if not (np.isfinite(detail_gain) and detail_gain >= 0):
         raise ValueError(f"detail_gain must be 0 or more, got {detail_gain}")
     if detail_gain == 0:
@@ -193,6 +194,8 @@ def choose_window(display: NDArray[np.uint16]) -> tuple[int, int]:
 
 def _smoothed(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Mean over squares of 7 x 7 pixels."""
+    from scipy.ndimage import uniform_filter
+
     return np.asarray(uniform_filter(pixels.astype(np.float32), SMOOTHED_PIXELS, mode="nearest"), dtype=np.float32)
 
 

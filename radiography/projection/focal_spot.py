@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import j1, ndtri
 
 from radiography.projection.geometry import Geometry
 from radiography.projection.spot_image import draw_from_image, image_size_mm, image_transfer
@@ -120,6 +119,8 @@ def spot_transfer(geometry: Geometry, x_per_mm: FloatArray, y_per_mm: FloatArray
     transfer : (F,) complex128
         sinc, 2 J1(x)/x, Gaussian, or Fourier transform of the measured image. [1]
     """
+    from scipy.special import j1
+
     if geometry.focal_spot_image is not None:
         return image_transfer(geometry.focal_spot_image, x_per_mm, y_per_mm)
     width_mm, height_mm = spot_size_mm(geometry)
@@ -186,6 +187,8 @@ def _spot_points(geometry: Geometry, rays_per_pixel: int, stride: int, blur: flo
 
 def _in_spot(geometry: Geometry, unit: FloatArray) -> FloatArray:
     """Points of the unit square (P, 2) carried over to the spot: equal areas get equal emission. [mm]"""
+    from scipy.special import ndtri
+
     if geometry.focal_spot_image is not None:
         return draw_from_image(geometry.focal_spot_image, unit)
     size_mm = np.array(spot_size_mm(geometry))

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-import xraylib
 
 from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Prism, Sphere
 from radiography.beam.attenuation import Material, material
@@ -99,6 +98,8 @@ def scatter_to_primary(
 
 def _depths_per_mm(of: Material, energy_keV: float) -> tuple[float, float]:
     """Interactions per mm that scatter, and that absorb. [1/mm]"""
+    import xraylib
+
     scattered = absorbed = 0.0
     for atomic_number, fraction in of.mass_fractions:
         scattered += fraction * (

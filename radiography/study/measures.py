@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
 from radiography.beam.spectrum import Spectrum, air_kerma_uGy, beam_spectrum, filtered, half_value_layer_mm_al
@@ -88,6 +87,8 @@ def report_beam(setting: Setting, bench: Bench) -> Spectrum:
 
 
 def _half_value_layer_mm(setting: Setting, bench: Bench) -> float:
+    from scipy.optimize import brentq
+
     spectrum = _beam(setting, bench)
     if setting.material == "Al":
         return half_value_layer_mm_al(spectrum)

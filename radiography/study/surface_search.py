@@ -13,8 +13,6 @@ from math import comb
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_triangular
-from scipy.optimize import least_squares
 
 from radiography.study.response_surface import (
     ResponseSurface,
@@ -101,6 +99,8 @@ def search(
     -------
     found : Found
     """
+    from scipy.linalg import solve_triangular
+
     zoom = 2 * comb(coordinates + 2, 2) + 2  # enough for a quadratic surface, and for a cubic one with those before
     scan = 2 * comb(coordinates + 3, 3) + 4  # enough for a cubic surface
     rounds = [(scan, costs[0])] + [(zoom, costs[0])] * ZOOMS + [(zoom, costs[1])] * (1 + MORE_ZOOMS)
@@ -225,6 +225,8 @@ def _whitened(
     surface: ResponseSurface, residuals: Residuals, data_error: FloatArray, fraction: float
 ) -> tuple[Residuals, FloatArray]:
     """Residuals of points over the errors of data and surface, and the factor of the covariance of data and a run."""
+    from scipy.linalg import solve_triangular
+
     data, scatter = np.diag(data_error**2), surface.scatter[: data_error.size, : data_error.size]
     root = np.linalg.cholesky(data + fraction * scatter)
 
@@ -284,6 +286,8 @@ def _lowest(box: SearchBox) -> FloatArray:
 
 def _minimised(box: SearchBox, start: FloatArray, held: tuple[int, ...]) -> FloatArray:
     """The best point of the box near a start, some coordinates held where they are."""
+    from scipy.optimize import least_squares
+
     free = [index for index in range(start.size) if index not in held]
     if not free:
         return start

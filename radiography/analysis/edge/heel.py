@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from radiography.analysis.edge.bins import BinnedEdge
 from radiography.analysis.edge.line import EdgeLine
@@ -44,6 +43,8 @@ def pixel_noise(position: np.ndarray, line: EdgeLine) -> np.ndarray:
     sigma : (J,) float64
         Part of the contrast. [1]
     """
+    from scipy.special import ndtr
+
     low, high = max(line.sigma_plate, LEAST_SIGMA), max(line.sigma_open, LEAST_SIGMA)
     bright = ndtr(position / max(line.width / 2.563, 0.1))  # 2.563: 10-90 % width of a Gaussian of unit sigma
     return np.asarray(np.sqrt(low**2 + (high**2 - low**2) * bright))

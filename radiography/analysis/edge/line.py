@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.interpolate import BSpline
 
 from radiography.analysis.edge.bins import EdgeRows, sort_by_distance
 from radiography.analysis.edge.spread import fit_spline, knots_for
@@ -297,6 +296,8 @@ def _current_shape(
     sigma: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Edge spread and its slope on ``grid`` as the rows now agree on them, the 10-90 % width and where 50 % lies."""
+    from scipy.interpolate import BSpline
+
     half = float(grid[-1])
     binned = sort_by_distance(values, usable, edge, row_groups(*rows), (half, half))
     noise = np.hypot(np.where(binned.position > 0, sigma[1], sigma[0]), 1e-3)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.interpolate import BSpline
 
 from radiography.analysis.edge.bins import BinnedEdge
 
@@ -289,6 +288,8 @@ def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thoroug
     spline : SplineEdge
         Curve, residuals and the means to propagate them.
     """
+    from scipy.interpolate import BSpline
+
     size = knots.size - 4
     sparse = BSpline.design_matrix(binned.position, knots, 3)
     basis, first_basis = sparse.data.reshape(-1, 4), sparse.indices.reshape(-1, 4)[:, 0].astype(np.int64)

@@ -1,0 +1,43 @@
+"""What a command loads before it has looked at its arguments: nothing that takes long and that it may not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import radiography.cli
+
+COMMANDS = sorted(path.stem for path in Path(radiography.cli.__file__).parent.glob("[a-z]*.py"))
+# Packages that take 0.1 s to 2 s to load; those who need them load them where they use them.
+HEAVY = (
+    "cv2", "matplotlib", "pydicom", "rich", "scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage",
+    "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats", "spekpy",
+    "trimesh", "xraylib",
+)  # fmt: skip
+
+
+def _loaded(modules: list[str], looked_for: tuple[str, ...]) -> list[str]:
+    """Those of some packages that importing these modules brings in, in a new process."""
+    program = (
+        f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+        f"print(*[name for name in {looked_for!r} if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+def test_no_command_loads_a_heavy_package_before_its_work() -> None:
+    assert "calibrate" in COMMANDS
+    assert _loaded([f"radiography.cli.{name}" for name in COMMANDS], HEAVY) == []
+
+
+@pytest.mark.parametrize("command", ["listing", "export"])
+def test_commands_without_kernels_do_not_load_numba(command: str) -> None:
+    assert _loaded([f"radiography.cli.{command}"], ("numba",)) == []
+
+
+def test_help_loads_no_numbers_at_all() -> None:
+    assert _loaded(["radiography.cli.app"], ("numpy", "numba", "pydantic", "scipy", "tifffile")) == []
