@@ -20,6 +20,10 @@ from calibration.frame_sums import FrameSums, check_frame, robust_sigma, thin_ou
 
 LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed
 LARGEST_SATURATED_FRACTION = 0.01  # more saturated pixels than this is dose, not defects   # assumed
+# Below this part of the brightest a pixel is bare (3 to 5 %) or behind a collimator, and a region of it however large
+# is not the panel's level; above it a smaller region is odd, and a larger one is the panel.   # assumed
+COVERED_RESPONSE = 0.1
+_STEPS_PER_OCTAVE = 16  # of the search for the fullest octave: 4 % of signal   # chosen
 LEAST_SIGNAL_IN_NOISE = 10.0  # a flat weaker than ten times the dark noise is no flat   # assumed
 
 
@@ -82,14 +86,27 @@ def single_dose_variance(
 
 
 def signal_level(signal_dn: NDArray[Any]) -> float:
-    """The panel's signal: the median of the pixels above half of the 99th percentile. [DN]
+    """The panel's signal: the median of the largest part of it that is lit alike, within a factor of two. [DN]
 
-    On a panel that is coated and exposed all over this is the median. Where only a part is, the bare or shaded rest
-    does not count, however large it is (up to 98 % of the panel), and neither do hot pixels (up to 1 %).
+    Bare or covered pixels, which see less than a tenth of the brightest, do not count, however many they are (up to
+    98 % of the panel). Of what is lit, the brightest octave is taken where it holds more than half of it, else the
+    fullest: a bright or dim region smaller than the rest never decides. Values that are no numbers are left out.
     """
     sample = thin_out(signal_dn)
-    high = np.percentile(sample, 99)
-    return float(np.median(sample[sample >= 0.5 * high])) if high > 0 else float(high)
+    sample = sample[np.isfinite(sample)]
+    high = float(np.percentile(sample, 99)) if sample.size else 0.0
+    if not high > 0:
+        return high
+    lit = sample[sample > COVERED_RESPONSE * high]
+    bright = lit[lit >= 0.5 * high]
+    if 2 * bright.size > lit.size:
+        return float(np.median(bright))
+    step = 1.0 / _STEPS_PER_OCTAVE
+    place = np.floor(np.log2(np.minimum(lit / (COVERED_RESPONSE * high), 1e6)) / step).astype(np.intp)
+    counts = np.bincount(place, minlength=_STEPS_PER_OCTAVE)
+    fullest = int(np.argmax(np.convolve(counts, np.ones(_STEPS_PER_OCTAVE, np.intp), mode="valid")))
+    inside = (place >= fullest) & (place < fullest + _STEPS_PER_OCTAVE)
+    return float(np.median(lit[inside]))
 
 
 def flat_level(
@@ -132,7 +149,8 @@ def flat_level(
             f"{name} is saturated ({saturation_dn:g} DN) in {100 * saturated:.1f} % of its pixels, "
             f"limit {100 * LARGEST_SATURATED_FRACTION:g} %: lower the dose"
         )
-    level_dn = signal_level(thin_out(frame) - thin_out(dark_dn))
+    thinned = thin_out(frame)
+    level_dn = signal_level(np.where(thinned < saturation_dn, thinned - thin_out(dark_dn), np.nan))
     if level_dn < LEAST_SIGNAL_IN_NOISE * offset.typical_noise_dn or level_dn <= 0:
         raise ValueError(
             f"{name} is only {level_dn:.1f} DN above the darks, whose noise is "

@@ -143,3 +143,35 @@ def test_noise_of_few_darks_and_flats_is_as_predicted(signal_dn: float, darks: i
     expected = (own + np.polynomial.polynomial.polyval(signal_dn / level_dn, terms)) / signal_dn**2
     # variance of 120,000 normal values: sqrt(2 / 120,000) = 0.41 %; three of those
     assert np.var(corrected) / np.mean(corrected) ** 2 == pytest.approx(float(expected), rel=0.0123)
+
+
+@pytest.mark.parametrize(
+    ("region", "value_dn"),
+    [
+        ((slice(0, 20), slice(0, 20)), 13816.0),  # 2.2 % at three times the rest
+        ((slice(0, 20), slice(0, 20)), 30000.0),
+        ((slice(0, 50), slice(None)), 13816.0),  # 42 %
+        ((slice(0, 20), slice(0, 20)), 400.0),
+        ((slice(0, 50), slice(None)), 1400.0),  # dim
+        ((slice(0, 84), slice(None)), 180.0),  # 70 % bare, or behind a collimator
+        ((slice(0, 20), slice(0, 20)), np.nan),
+    ],
+)
+def test_one_odd_region_never_sets_the_level(region: tuple[slice, slice], value_dn: float) -> None:
+    rng = np.random.default_rng(21)
+    signal = rng.normal(4615.0, 100.0, (120, 151))
+    signal[region] = rng.normal(1.0, 0.02, signal[region].shape) * value_dn
+    assert signal_level(signal) == pytest.approx(4615.0, rel=0.002)
+
+
+def test_the_level_is_the_same_at_any_scale() -> None:
+    signal = np.random.default_rng(22).normal(4615.0, 100.0, (120, 151))
+    signal[:20, :40] *= 3.0
+    assert signal_level(signal / 65535.0) == pytest.approx(signal_level(signal) / 65535.0, rel=1e-12)
+
+
+def test_clipped_pixels_do_not_set_the_level(panel) -> None:  # type: ignore[no-untyped-def]
+    flat = panel.frame(300.0, np.random.default_rng(23)).copy()
+    flat[3, :30] = 65535  # 0.98 % of the pixels at 200 times the rest
+    level_dn = estimate_gain([flat], offset_of(panel), saturation_dn=SATURATION_DN).level_dn
+    assert level_dn == pytest.approx(300.0, rel=0.02)
