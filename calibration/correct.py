@@ -172,7 +172,7 @@ def correct_step_by_step(
     if rate is not None:
         offset_dn = offset_dn + rate * np.float32(excess_s)
 
-    flags = flag_saturation(raw_dn, maps.defects, maps.saturation_dn, plan.steps.saturation.suspect_fraction)
+    flags = flag_saturation(raw_dn, maps.defects, float(plan.saturation_dn), plan.steps.saturation.suspect_fraction)
     line = _line_noise(raw_dn, plan, dark_scale)
     signal_dn = subtract_offset(raw_dn, offset_dn)
     if line is not None:

@@ -14,6 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 TILES = 8  # a frame is judged on 8 x 8 tiles, so that light in one corner shows   # chosen
+NO_SATURATION_DN = 1e30  # stands for the saturation level of frames that have none; float32 ends at 3.4e38   # chosen
 MEDIAN_SAMPLES = 1_000_000  # pixels behind a frame's medians   # chosen: 20 ms, median to 0.0013 sigma
 
 

@@ -84,6 +84,7 @@ def plan_correction(
     dark_scale: float = 1.0,
     source_to_detector_mm: float | None = None,
     pitch_mm: float | None = None,
+    saturation_dn: float | None = None,
     variance: bool = False,
 ) -> CorrectionPlan:
     """What `correct_frame` needs beside the frame, computed once for a calibration and the conditions of the frames.
@@ -101,6 +102,8 @@ def plan_correction(
         Of the frames; needed to flatten "lowfreq". [mm]
     pitch_mm : float, optional
         Pixel pitch, needed for glare where the calibration does not say it. [mm]
+    saturation_dn : float, optional
+        Raw value from which a pixel of the frames is saturated, where it is not that of the calibration. [DN]
     variance : bool
         Whether frames get variance planes.
 
@@ -116,6 +119,7 @@ def plan_correction(
         the distance cannot be reached from the calibration.
     """
     steps = steps or Steps()
+    saturation_dn = calibration.saturation_dn if saturation_dn is None else saturation_dn
     offset_dn = np.zeros_like(calibration.offset_dn)
     if steps.offset.on:
         offset_dn = offset_at(
@@ -136,8 +140,8 @@ def plan_correction(
     return CorrectionPlan(
         calibration=calibration,
         steps=steps,
-        saturation_dn=np.float32(calibration.saturation_dn),
-        suspect_dn=suspect_limit(calibration.saturation_dn, steps.saturation.suspect_fraction),
+        saturation_dn=np.float32(saturation_dn),
+        suspect_dn=suspect_limit(saturation_dn, steps.saturation.suspect_fraction),
         shielded_cols=shielded_cols,
         unusable=unusable if shielded_cols else None,
         offset_dn=offset_dn,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
-from calibration.frame_sums import FrameSums, check_frame, typical_scatter
+from calibration.frame_sums import NO_SATURATION_DN, FrameSums, check_frame, typical_scatter
 from calibration.response.apply import apply_gain, extrapolation_limit
 from calibration.response.doses import Linearisation
 from calibration.response.normal_equations import DoseNumbers, NormalEquations, PixelFits, no_equations, solve_equations
@@ -240,7 +240,10 @@ def estimate_dose_response(
     gathered = _gather_doses(doses, panel, dark_planes, order, linearisation, remarks)
     samples, equations = gathered.samples, gathered.equations
     order = lowest_sufficient_order(equations.every(step), len(samples)) if order is None else order
-    fits = solve_equations(equations, order, (saturation_dn - offset.offset_dn).astype(np.float32))
+    top_dn = saturation_dn - offset.offset_dn
+    if saturation_dn >= NO_SATURATION_DN:  # beyond the doses the curve goes on along its tangent
+        top_dn = np.full_like(offset.offset_dn, extrapolation_limit([0.0, *(sample.level_dn for sample in samples)]))
+    fits = solve_equations(equations, order, top_dn.astype(np.float32))
     flags, scale = judge_fits(fits, equations, order, samples)
     if all(sample.scatter is None for sample in samples):
         samples = _noise_from_the_fit(samples, scale, panel.dark_variance, remarks)

@@ -33,6 +33,10 @@ Earlier = Annotated[
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers as JSON.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")]
 Pitch = Annotated[float | None, typer.Option("--pitch", help="Pixel pitch [mm], where the file does not say it.")]
+Saturation = Annotated[
+    float | None,
+    typer.Option("--saturation", help="Raw value [DN] from which a pixel is saturated; files or frames say, without."),
+]
 
 
 class Kind(enum.StrEnum):
@@ -125,9 +129,7 @@ def calibrate(
     shielded: Annotated[
         str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")
     ] = None,
-    saturation: Annotated[
-        float | None, typer.Option("--saturation", help="Raw value [DN] from which a pixel is saturated.")
-    ] = None,
+    saturation: Saturation = None,
     about: About = None,
     pitch: Pitch = None,
     shape: Shape = None,
@@ -165,6 +167,7 @@ def reconstruct(
     frame_interval: Annotated[
         float | None, typer.Option("--frame-interval", help="Time from frame to frame [s], where files do not say it.")
     ] = None,
+    saturation: Saturation = None,
     undo: Annotated[
         bool, typer.Option("--undo", help="Back from corrected images to raw ones, where their flags allow.")
     ] = False,
@@ -183,10 +186,16 @@ def reconstruct(
 
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
     if undo:
-        given = {"--pipeline": pipeline, "--flatten": flatten, "--variance": variance, "--dicom": dicom}
+        given = {
+            "--pipeline": pipeline,
+            "--flatten": flatten,
+            "--variance": variance,
+            "--dicom": dicom,
+            "--saturation": saturation,
+        }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value])
         return
-    wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten)
+    wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation)
     run_reconstruct(raw, calibration, out, pipeline=pipeline, wanted=wanted, about=about, pitch_mm=pitch, layout=layout)
 
 

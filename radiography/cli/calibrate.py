@@ -9,7 +9,7 @@ from pathlib import Path
 
 from radiography.cli.options import column_ranges, progress_bars
 from radiography.files.frames import RawLayout
-from radiography.jobs.calibrate import calibrate_panel, describe
+from radiography.jobs.calibrate import calibrate_panel, describe, saturation_of
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,6 @@ def run_calibrate(
     for warning in made.warnings:
         print(f"radiography: warning: {warning}", file=sys.stderr)
     print(f"{made.out}: {describe(made.calibration)}")
+    print(f"  {saturation_of(made.calibration)}")
     for note in made.calibration.provenance["notes"]:
         print(f"  {note}")

@@ -10,7 +10,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
@@ -21,6 +20,7 @@ from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.inputs import Files, Report, check_writable, input_files, keep_apart, named, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, refuse_processed
+from radiography.jobs.saturation import SaturationLevel, saturation_of_calibration
 
 _OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
 
@@ -80,7 +80,8 @@ def calibrate_panel(
     shielded_cols : sequence of (int, int), optional
         Columns that see no X-rays, half-open ranges; what the files say without it. [1]
     saturation_dn : float, optional
-        Raw value from which a pixel is saturated; what the files say, or the end of their range, without it. [DN]
+        Raw value from which a pixel is saturated; without it what the files say, else where pixels of the flats pile
+        up, else the end of their range. [DN]
     about : str or Path, optional
         TOML file of what the frames do not say about themselves.
     pitch_mm : float, optional
@@ -119,17 +120,19 @@ def calibrate_panel(
     earlier_paths = input_files(earlier, "calibration")
     keep_apart([out], [*(source.path for source in everything), *earlier_paths, about, criteria])
     earlier_sets = [load_calibration_set(path) for path in earlier_paths]
+    saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
     provenance = {
         **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},
         "earlier_files": [_origin(path) for path in earlier_paths],
         "criteria": criteria,
+        "saturation_source": saturation.source,
         "software": f"radiography {version('radiography')}",
     }
     counter = _Counter(report, sum(source.count for source in everything))
     calibration = learn_panel(
         _stacks(kinds["dark"], counter),
         _stacks(kinds["flat"], counter),
-        saturation_dn=saturation_dn if saturation_dn is not None else _saturation_of(kinds["flat"]),
+        saturation_dn=saturation.value_dn,
         lag=_stacks(kinds["lag"], counter),
         check=_stacks(kinds["check"], counter),
         earlier=earlier_sets,
@@ -153,6 +156,20 @@ def describe(calibration: CalibrationSet) -> str:
         f"{calibration.level_dn:.0f} DN, dark noise {calibration.typical_dark_noise_dn:.2f} DN, "
         f"defects: {', '.join(f'{count} {name}' for name, count in bad.items()) or 'none'}"
     )
+
+
+def saturation_of(calibration: CalibrationSet) -> SaturationLevel:
+    """Saturation level of a calibration set, and where it was taken from.
+
+    Parameters
+    ----------
+    calibration : CalibrationSet
+
+    Returns
+    -------
+    level : SaturationLevel
+    """
+    return SaturationLevel(calibration.saturation_dn, str(calibration.provenance.get("saturation_source", "not said")))
 
 
 class _Counter:
@@ -240,12 +257,3 @@ def _conditions_of(
         "shielded_cols": shielded_cols,
     }
     return conditions_from(known, "the calibration")
-
-
-def _saturation_of(sources: Sequence[FrameSource]) -> float:
-    """Raw value of a saturated pixel: what the files say, or the end of their integer range."""
-    for source in sources:
-        if source.conditions.saturation_dn is not None:
-            return source.conditions.saturation_dn
-    dtype = np.dtype(sources[0].dtype)
-    return float(np.iinfo(dtype).max) if dtype.kind in "ui" else float(np.finfo(np.float32).max)

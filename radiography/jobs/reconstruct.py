@@ -41,6 +41,7 @@ from radiography.jobs.export import write_dicom_pair
 from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, refuse_processed
 from radiography.jobs.result_names import result_names
+from radiography.jobs.saturation import saturation_of_frames
 
 OF_THE_SIMULATION = ("light_spread", "seed", "scene")  # what a simulated frame says besides its conditions
 _COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
@@ -57,6 +58,7 @@ class Wanted:
     sequence: bool = False
     frame_interval_s: float | None = None
     flatten: str | None = None
+    saturation_dn: float | None = None
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,9 @@ def prepare(
             raise ValueError(f"{source.path} does not say frame_interval_s, which lag needs: give --frame-interval")
         warnings.append(f"lag was not corrected: {source.path} does not say its frame interval, see --frame-interval")
         steps = replace(steps, lag=replace(steps.lag, on=False))
+    saturation = saturation_of_frames(source, calibration, wanted.saturation_dn)
+    if saturation is not None and saturation.value_dn != calibration.saturation_dn:
+        warnings.append(f"{source.path}: {saturation}, which is not that of the calibration")
     plan = plan_correction(
         calibration,
         steps,
@@ -253,6 +258,7 @@ def prepare(
         dark_scale=scale,
         source_to_detector_mm=distance_mm,
         pitch_mm=source.pitch_mm,
+        saturation_dn=None if saturation is None else saturation.value_dn,
         variance=wanted.variance,
     )
     if first is not None and steps.offset.on:
@@ -414,6 +420,7 @@ def write_corrected(
         "software": f"radiography {version('radiography')}",
         "steps": steps_done(plan),
         "pipeline": asdict(plan.steps),
+        "saturated_from_dn": float(plan.saturation_dn),
         "raw": {**origin_of(source.path), "frames": source.count, "dtype": str(source.dtype)},
         **used,
         **inherited(source),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap, estimate_offset
 from calibration.defects.find import find_defects
-from calibration.frame_sums import robust_sigma
+from calibration.frame_sums import NO_SATURATION_DN, robust_sigma
 from calibration.response.apply import apply_gain
 from calibration.response.doses import linearise_levels
 from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
@@ -446,3 +446,21 @@ def test_no_good_pixel_of_half_a_million_is_flagged() -> None:
     response = panel.learned(2)
     assert not response.flags.any()
     assert robust_sigma(response.gain) == pytest.approx(0.05, rel=0.02)
+
+
+def test_frames_without_a_saturation_level_have_the_same_response() -> None:
+    def fitted(saturation_dn: float) -> DoseResponse:
+        rng = np.random.default_rng(31)
+        response = rng.normal(1.0, 0.05, (48, 64))
+        offset = estimate_offset([rng.normal(100.0, 4.0, response.shape) for _ in range(16)])
+
+        def flats(level_dn: float) -> list[np.ndarray]:
+            mean = response * level_dn * (1.0 - 2e-6 * response * level_dn)
+            return [rng.normal(100.0 + mean, np.sqrt(16.0 + 2.0 * mean)) for _ in range(8)]
+
+        doses = [flats(level_dn) for level_dn in (2000.0, 8000.0, 20000.0, 40000.0)]
+        return estimate_dose_response(doses, offset, saturation_dn=saturation_dn)
+
+    none, known = fitted(NO_SATURATION_DN), fitted(60000.0)
+    assert none.order == known.order and not none.flags.any()
+    assert none.gain == pytest.approx(known.gain, rel=1e-6)
