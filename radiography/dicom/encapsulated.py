@@ -6,7 +6,6 @@ picture in either, and a decoder believes its code stream: so the two are compar
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +16,13 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
 from pydicom.uid import RLELossless
 
+from radiography.dicom.codestream import codestream_claim, decode_codestream
+
 LARGEST_RATIO = 1000  # of a large frame's decoded to its packed bytes; noise keeps detector frames below 20   # chosen
 LARGE_FRAME_BYTES = 32 * 2**20  # smaller frames may be blank and pack better   # chosen
 LARGEST_RLE_RATIO = 2.0  # of packed to decoded bytes: a lone pixel takes two, DICOM PS3.5 G.3.1
 RLE_HEADER_BYTES = 64  # DICOM PS3.5 G.5
-_START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81 table B.1; F7 is JPEG-LS, T.87 C.1.1
-_LONE_MARKERS = {0x01, *range(0xD0, 0xD9)}  # without a length: ITU-T T.81 B.1.1.4
+JPEG_FAMILY = "1.2.840.10008.1.2.4."  # JPEG, JPEG-LS, JPEG 2000 and HTJ2K: DICOM PS3.5 A.4
 
 
 def encapsulated_frames(buffer: Any, offset: int, count: int) -> Iterator[bytes]:
@@ -63,7 +63,7 @@ def decode_frame(codestream: bytes, header: Dataset) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If code stream and header disagree, the frame is a bomb, or no decoder is installed.
+        If code stream and header disagree, the frame is a bomb or damaged, or no decoder is known.
     """
     syntax = header.file_meta.TransferSyntaxUID
     rows, cols = int(header.Rows), int(header.Columns)
@@ -73,16 +73,29 @@ def decode_frame(codestream: bytes, header: Dataset) -> NDArray[Any]:
     if syntax == RLELossless:
         if len(codestream) > LARGEST_RLE_RATIO * decoded_bytes + RLE_HEADER_BYTES:
             raise ValueError(f"{len(codestream)} run-length bytes are too many for {decoded_bytes} bytes of pixels")
-    elif (found := codestream_shape(codestream)) != (rows, cols, 1):
-        raise ValueError(f"the header says {rows} x {cols} grey, the code stream {found[0]} x {found[1]} x {found[2]}")
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError as error:
-        raise ValueError(f"no decoder is known for transfer syntax {syntax}") from error
-    if not decoder.is_available:
-        needed = "; ".join(decoder.missing_dependencies)
-        raise ValueError(f"no decoder is installed for {syntax.name} ({needed})")
-    pixels, _ = decoder.as_array(
+        return _decode_runs(codestream, header)
+    if not str(syntax).startswith(JPEG_FAMILY):
+        raise ValueError(f"no decoder is known for transfer syntax {syntax.name}; convert it with gdcmconv --raw")
+    claim = codestream_claim(codestream)
+    if (claim.rows, claim.cols, claim.components) != (rows, cols, 1):
+        raise ValueError(
+            f"the header says {rows} x {cols} grey, the code stream {claim.rows} x {claim.cols} x {claim.components}"
+        )
+    if claim.bits > int(header.BitsAllocated):
+        raise ValueError(f"the code stream has {claim.bits} bits a pixel, the header {header.BitsAllocated}")
+    picture = decode_codestream(codestream, claim)
+    stored = picture.astype(f"{'int' if header.PixelRepresentation == 1 else 'uint'}{header.BitsAllocated}", copy=False)
+    if claim.signed == (header.PixelRepresentation == 1):
+        return stored
+    # A sign that the code stream does not know is the highest bit stored.
+    spare = int(header.BitsAllocated) - min(claim.bits, int(header.BitsStored))
+    return np.asarray(np.right_shift(np.left_shift(stored, spare), spare))
+
+
+def _decode_runs(codestream: bytes, header: Dataset) -> NDArray[Any]:
+    """One run-length coded frame: DICOM PS3.5 annex G."""
+    rows, cols = int(header.Rows), int(header.Columns)
+    pixels, _ = get_decoder(RLELossless).as_array(
         encapsulate([codestream]),
         index=0,
         raw=True,
@@ -99,42 +112,3 @@ def decode_frame(codestream: bytes, header: Dataset) -> NDArray[Any]:
     if pixels.shape != (rows, cols):
         raise ValueError(f"the frame decodes to {pixels.shape}, the header says {(rows, cols)}")
     return np.asarray(pixels)
-
-
-def codestream_shape(codestream: bytes) -> tuple[int, int, int]:
-    """Rows, columns and components that a JPEG, JPEG-LS or JPEG 2000 code stream will decode to.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these or ends before it says its size.
-    """
-    try:
-        if codestream[:2] == b"\xff\xd8":
-            return _jpeg_shape(codestream)
-        start = codestream.find(b"\xff\x4f\xff\x51", 0, 4096)  # SOC and SIZ: ITU-T T.800 A.4.1, A.5.1
-        if start >= 0:
-            across, down, left, top = struct.unpack_from(">4I", codestream, start + 8)
-            (components,) = struct.unpack_from(">H", codestream, start + 40)
-            return down - top, across - left, components
-    except (struct.error, IndexError) as error:
-        raise ValueError("the code stream ends before it says its size") from error
-    raise ValueError(f"the code stream begins with {codestream[:4].hex(' ')}, which is no JPEG picture")
-
-
-def _jpeg_shape(codestream: bytes) -> tuple[int, int, int]:
-    """Walk the marker segments to the start of frame: ITU-T T.81 B.2.2."""
-    place = 2
-    while True:
-        if codestream[place] != 0xFF:
-            raise ValueError(f"the code stream has no marker at byte {place}")
-        marker = codestream[place + 1]
-        if marker == 0xFF:  # fill byte
-            place += 1
-        elif marker in _LONE_MARKERS:
-            place += 2
-        elif marker in _START_OF_FRAME:
-            rows, cols, components = struct.unpack_from(">HHB", codestream, place + 5)
-            return rows, cols, components
-        else:
-            place += 2 + struct.unpack_from(">H", codestream, place + 2)[0]

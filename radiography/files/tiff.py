@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 
 from calibration.conditions import conditions_from
 from radiography.files.pitch import TiffPitch, tiff_pitch
-from radiography.files.source import GIVE_PITCH, LARGEST_FRAME_PIXELS, FrameSource, check_frame_claim, first_line
+from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim, first_line
+from radiography.files.tiff_codecs import NOT_COMPRESSED, check_codec, read_page
 
 LARGEST_DESCRIPTION_BYTES = 4 * 2**20  # JSON of a TIFF; ours are a few kB   # assumed
 # What our own TIFFs call themselves, and the stage that it is.
 STAGE_OF_KIND = {"raw": "raw", "corrected": "corrected", "flags": "plane", "variance_random": "plane",
                  "variance_calibration": "plane", "defect map": "plane"}  # fmt: skip
-_TIFF_DEFLATE = (8, 32946)  # TIFF 6.0 supplement 2 and its older private number
-_TIFF_COMPRESSIONS = (1, 5, 32773, *_TIFF_DEFLATE)  # none, LZW, PackBits, deflate: TIFF 6.0 and supplement 2
 
 
 def describe_tiff(path: Path) -> FrameSource:
@@ -86,11 +84,8 @@ def tiff_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
         with tifffile.TiffFile(source.path) as tiff:
             numbers = _full_size_pages(tiff)
             for k in frames:
-                page = tiff.pages[numbers[k]]
-                if page.compression in _TIFF_DEFLATE:
-                    _check_inflated_length(source.path, tiff.filehandle, page)
-                yield np.ascontiguousarray(page.asarray(), dtype=source.dtype)
-    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, ValueError, zlib.error) as error:
+                yield read_page(tiff.filehandle, tiff.pages[numbers[k]])
+    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, ValueError) as error:
         raise ValueError(f"{source.path} is a damaged TIFF file: {first_line(error)}") from error
 
 
@@ -140,36 +135,19 @@ def _check_tiff_page(path: Path, page: Any, k: int) -> None:
     if page.ndim != 2 or page.dtype is None:
         raise ValueError(f"{path} page {k + 1} has shape {page.shape}; a frame is (rows, columns)")
     check_frame_claim(path, page.shape[0], page.shape[1], np.dtype(page.dtype))
-    if page.bitspersample != 8 * np.dtype(page.dtype).itemsize:
-        raise ValueError(f"{path} page {k + 1} packs {page.bitspersample} bits per pixel; whole bytes are needed")
-    if page.is_tiled and page.tilewidth * page.tilelength > LARGEST_FRAME_PIXELS:
-        raise ValueError(f"{path} page {k + 1} claims tiles of {page.tilelength} x {page.tilewidth} pixels")
-    if page.compression not in _TIFF_COMPRESSIONS:
-        raise ValueError(
-            f"{path} page {k + 1} is compressed with TIFF scheme {int(page.compression)}; none, LZW, PackBits and "
-            f"deflate are read"
-        )
+    try:
+        check_codec(page)
+    except ValueError as error:
+        raise ValueError(f"{path} page {k + 1} {error}") from error
     length = path.stat().st_size
     ends = [begin + size for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if not ends or max(ends) > length:
         raise ValueError(
             f"{path} is a truncated TIFF file: page {k + 1} needs {max(ends, default=0)} bytes, the file has {length}"
         )
-    stored, needed = sum(page.databytecounts), page.shape[0] * page.shape[1] * page.dtype.itemsize
-    if page.compression == 1 and stored < needed:
+    stored, needed = sum(page.databytecounts), page.shape[0] * -(-page.shape[1] * page.bitspersample // 8)
+    if page.compression == NOT_COMPRESSED and stored < needed:
         raise ValueError(f"{path} is a damaged TIFF file: page {k + 1} stores {stored} of its {needed} bytes")
-
-
-def _check_inflated_length(path: Path, file: Any, page: Any) -> None:
-    """Refuse a deflated strip that would inflate beyond what the page can hold."""
-    if page.is_tiled:
-        limit = page.tilewidth * page.tilelength * page.dtype.itemsize
-    else:
-        limit = page.shape[0] * page.shape[1] * page.dtype.itemsize
-    for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-        file.seek(begin)
-        if len(zlib.decompressobj().decompress(file.read(size), limit + 1)) > limit:
-            raise ValueError(f"a strip of {size} bytes inflates beyond the {limit} bytes of its page")
 
 
 def _tiff_metadata(page: Any) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from radiography.dicom.codestream import codestream_claim
 from radiography.dicom.description import DxDescription
-from radiography.dicom.encapsulated import codestream_shape
 from radiography.dicom.read import read_dx
 from radiography.dicom.write import write_dx
 
@@ -217,8 +217,8 @@ def test_a_code_stream_is_measured_before_it_is_decoded(
 
 
 def test_a_code_stream_says_its_size() -> None:
-    assert codestream_shape(jpeg2000_head(30, 40)) == (30, 40, 1)
-    assert codestream_shape(jpeg_head(30, 40, 0xC3, 3)) == (30, 40, 3)
+    assert codestream_claim(jpeg2000_head(30, 40)) == (30, 40, 1, 16, False, 0)
+    assert codestream_claim(jpeg_head(30, 40, 0xC3, 3)) == (30, 40, 3, 16, False, 0xC3)
 
 
 def test_a_damaged_code_stream_gives_one_sentence(tmp_path: Path) -> None:

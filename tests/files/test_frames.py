@@ -211,7 +211,7 @@ def write_bad(path: Path, case: str) -> None:
         ("line", r"has shape \(64,\); a frame is"),
         ("mixed pages", r"mixes pages: page 1 is \(48, 64\) uint16, page 2 is \(64, 48\)"),
         ("bomb", "claims 30000 x 30000 pixels, over the limit"),
-        ("inflating strip", "inflates beyond the 6144 bytes"),
+        ("inflating strip", "inflates beyond 6144 bytes"),
         ("ring", "pages form a ring"),
         ("no page", "without any page"),
         ("long npy", "has 6276 bytes, but its header asks for 6272"),
