@@ -273,30 +273,6 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_files(
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_the_old_result_or_the_whole_new_one(folder: Path, tmp_path: Path) -> None:
-    write_tiff(tmp_path / "raw.tif", np.concatenate([stack(3000.0, 60, 5)]), 0.139, said())
-    out, cal = tmp_path / "out", folder / "good.cal"
-    whole = [str(tmp_path / "raw.tif"), "--calibration", str(cal), "--out", str(out), "--flags", "--variance"]
-    assert run(["reconstruct", *whole]) == 0
-    names = sorted(path.name for path in out.iterdir())
-    code = f"import sys; from radiography.cli import run; sys.exit(run({['reconstruct', *whole]!r}))"
-    started = time.monotonic()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    duration = time.monotonic() - started
-    for fraction in np.linspace(0.3, 1.02, 12):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-        time.sleep(float(fraction) * duration)
-        process.kill()
-        process.wait()
-        for name in names:
-            if name.endswith(".tif"):
-                assert tifffile.imread(out / name).shape == (60, ROWS, COLS)
-            assert (out / name).stat().st_size > 1000
-    assert run(["reconstruct", *whole]) == 0  # ends what the killed runs left
-    assert sorted(path.name for path in out.iterdir()) == names
-
-
-@pytest.mark.slow
 def test_a_killed_calibration_leaves_the_old_set_or_the_whole_new_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "panel.cal"
     arguments = ["calibrate", "--dark", str(folder / "dark.tif"), "--flat", str(folder / "flat.tif"), "--out", str(out)]
