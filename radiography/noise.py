@@ -8,6 +8,9 @@ References
 ----------
 .. [1] Blackman & Vigna, "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 36 (2021).
 .. [2] Marsaglia & Tsang, "A simple method for generating gamma variables", ACM Trans. Math. Softw. 26, 363 (2000).
+.. [3] Marsaglia & Tsang, "The ziggurat method for generating random variables", J. Stat. Softw. 5(8) (2000); Doornik,
+       "An improved ziggurat method to generate normal random samples", Oxford (2005): layer, sign and place of a word
+       share no bits.
 """
 
 from __future__ import annotations
@@ -21,8 +24,28 @@ from numba import njit, prange
 # Above this mean number of quanta the sum is drawn as normal: its skewness is below 0.2.  # assumed
 NORMAL_ABOVE_QUANTA = 64.0
 
+LAYERS = 256  # of the ziggurat under exp(-x**2 / 2), all of one area, the lowest with the tail
+TAIL = 3.6541528853610088  # where the tail begins, for 256 layers  [3]_
+MOST_QUANTA = 1000  # no mean below the normal limit reaches it
+
 Picture = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float64]
 WordArray = npt.NDArray[np.uint64]
+
+
+def _ziggurat() -> tuple[FloatArray, FloatArray]:
+    """Edges and heights of the layers, (LAYERS + 1,) each, the widest first; edge 0 gives the lowest its area."""
+    height = math.exp(-0.5 * TAIL**2)
+    area = TAIL * height + math.sqrt(0.5 * math.pi) * math.erfc(TAIL / math.sqrt(2.0))
+    edges, heights = [area / height, TAIL], [0.0, height]
+    while len(edges) < LAYERS:
+        heights.append(heights[-1] + area / edges[-1])
+        edges.append(math.sqrt(-2.0 * math.log(heights[-1])))
+    return np.array([*edges, 0.0]), np.array([*heights, 1.0])
+
+
+LAYER_EDGE, LAYER_HEIGHT = _ziggurat()
+RECIPROCAL = 1.0 / np.maximum(np.arange(MOST_QUANTA + 1), 1)  # of whole numbers; entry 0 is not used
 
 
 def draw_portions(
@@ -135,40 +158,54 @@ def _uniform(state: WordArray) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _two_uniforms(state: WordArray) -> tuple[float, float]:
-    """Two uniforms in (0, 1) of one random word, 32 bits each."""
-    word = _next_word(state)
-    high = (np.float64(np.uint32(word >> np.uint64(32))) + 0.5) * 2.3283064365386963e-10
-    return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
+def _strip_place(word: np.uint64, layer: int) -> float:
+    """Even place within a layer of the ziggurat, both sides of 0: the word's upper 53 bits; its lowest 8 are others."""
+    return float((np.float64(np.int64(word) >> 11) + 0.5) * 2.220446049250313e-16 * LAYER_EDGE[layer])
 
 
 @njit(cache=True, error_model="numpy")
-def _normal_pair(state: WordArray) -> tuple[float, float]:
-    """Two independent standard normal deviates of mean 0 and variance 1 by the polar method."""
-    while True:
-        x, y = _two_uniforms(state)
-        x, y = 2.0 * x - 1.0, 2.0 * y - 1.0
-        square = x * x + y * y
-        if square < 1.0:
+def _normal_rarely(x: float, layer: int, state: WordArray) -> float:
+    """The deviate where a place was not under the next layer: 1.2 % of them."""
+    while abs(x) >= LAYER_EDGE[layer + 1]:
+        if layer == 0:  # beyond the last edge, after Marsaglia
+            beyond = -math.log(_uniform(state)) / TAIL
+            while -2.0 * math.log(_uniform(state)) <= beyond * beyond:
+                beyond = -math.log(_uniform(state)) / TAIL
+            return math.copysign(TAIL + beyond, x)
+        height = LAYER_HEIGHT[layer] + _uniform(state) * (LAYER_HEIGHT[layer + 1] - LAYER_HEIGHT[layer])
+        if height < math.exp(-0.5 * x * x):
             break
-    scale = math.sqrt(-2.0 * math.log(square) / square)
-    return x * scale, y * scale
+        word = _next_word(state)
+        layer = int(word & np.uint64(LAYERS - 1))
+        x = _strip_place(word, layer)
+    return x
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
+def _normal(state: WordArray) -> float:
+    """A standard normal deviate by the ziggurat [3]_: nearly all take one word and one product."""
+    word = _next_word(state)
+    layer = int(word & np.uint64(LAYERS - 1))
+    x: float = _strip_place(word, layer)
+    if not abs(x) < LAYER_EDGE[layer + 1]:
+        x = _normal_rarely(x, layer, state)
+    return x
+
+
+@njit(cache=True, error_model="numpy", inline="always")
 def _poisson(mean: float, state: WordArray) -> int:
     """Poisson number by sequential search, for means up to about 100."""
     remaining = _uniform(state)
     probability = math.exp(-mean)
     count = 0
-    while remaining > probability and count < 1000:
+    while remaining > probability and count < MOST_QUANTA:
         remaining -= probability
         count += 1
-        probability *= mean / count
+        probability *= mean * RECIPROCAL[count]
     return count
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _gamma(shape: float, state: WordArray) -> float:
     """Gamma variable of unit scale [2]_."""
     boost = 1.0
@@ -178,10 +215,14 @@ def _gamma(shape: float, state: WordArray) -> float:
     d = shape - 1.0 / 3.0
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
-        x, _ = _normal_pair(state)
-        v = (1.0 + c * x) ** 3
-        if v > 0.0 and math.log(_uniform(state)) < 0.5 * x * x + d - d * v + d * math.log(v):
-            return float(boost * d * v)
+        x = _normal(state)
+        v = 1.0 + c * x
+        if v > 0.0:
+            v *= v * v
+            u = _uniform(state)
+            # The first condition implies the second and spares its logarithms nearly always.
+            if u < 1.0 - 0.0331 * (x * x) * (x * x) or math.log(u) < 0.5 * x * x + d * (1.0 - v + math.log(v)):
+                return float(boost * d * v)
 
 
 @njit(parallel=True, cache=True)
@@ -189,8 +230,6 @@ def _draw_portions(quanta: Picture, total: Picture, square_sum: Picture, seeds: 
     """Writes every element of ``out`` (H, W); a row uses only its own generator."""
     for row in prange(out.shape[0]):
         state = _generator(seeds[row])
-        spare = 0.0
-        has_spare = False
         for col in range(out.shape[1]):
             mean_quanta = np.float64(quanta[row, col])
             mean_energy = np.float64(total[row, col])
@@ -198,13 +237,7 @@ def _draw_portions(quanta: Picture, total: Picture, square_sum: Picture, seeds: 
             if mean_quanta <= 0.0:
                 out[row, col] = 0.0
             elif mean_quanta > NORMAL_ABOVE_QUANTA:
-                if has_spare:
-                    deviate = spare
-                    has_spare = False
-                else:
-                    deviate, spare = _normal_pair(state)
-                    has_spare = True
-                out[row, col] = mean_energy + math.sqrt(square) * deviate
+                out[row, col] = mean_energy + math.sqrt(square) * _normal(state)
             else:
                 count = _poisson(mean_quanta, state)
                 each = mean_energy / mean_quanta
@@ -222,7 +255,5 @@ def _standard_normal(seeds: WordArray, out: Picture) -> None:
     """Writes every element of ``out`` (H, W); a row uses only its own generator."""
     for row in prange(out.shape[0]):
         state = _generator(seeds[row])
-        for col in range(0, out.shape[1] - 1, 2):
-            out[row, col], out[row, col + 1] = _normal_pair(state)
-        if out.shape[1] % 2 == 1:
-            out[row, out.shape[1] - 1], _ = _normal_pair(state)
+        for col in range(out.shape[1]):
+            out[row, col] = _normal(state)
