@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from calibration.response.field import BeamField, field_from_json, field_to_json
 from calibration.response.single_dose import GainMap
 from calibration.whole_file import whole_file
 
+_log = logging.getLogger("radiography")
 FILE_FORMAT = "radiography calibration set"
 FILE_VERSION = 3  # what version 1 lacks is optional; versions 1 and 2 keep the conditions in their provenance
 _READABLE_VERSIONS = (1, 2, 3)
@@ -272,6 +274,7 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
         raise IsADirectoryError(f"{path} is a folder; a calibration file is needed")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
+    _log.debug("read %s", path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import tomllib
 import types
 import typing
@@ -25,6 +26,7 @@ from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.scene import Scene
 
+_log = logging.getLogger("radiography")
 DATA_FOLDER = Path(__file__).parent / "data"
 _FOLDERS = {"panel": "panels", "scintillator": "scintillators", "beam": "beams", "scene": "scenes"}
 _RANGES = {  # of a number, as another file gives it: it does not outlive the number
@@ -209,6 +211,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """What a TOML file holds; ValueError in one sentence when it is none."""
     if path.stat().st_size > _LARGEST_TOML_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, a TOML file here has at most {_LARGEST_TOML_BYTES}")
+    _log.debug("read %s", path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:

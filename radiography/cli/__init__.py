@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,25 +17,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Exit code of one command line; every error of the user's becomes one line on stderr."""
-    import typer
-
-    from radiography.cli.app import app, spell_out_file_lists
-
-    warnings.showwarning = _show_warning
     try:
-        result = app(spell_out_file_lists(arguments), standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except typer.Exit as leaving:
-        return int(leaving.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
+        code = _exit_code(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
         print("radiography: interrupted, nothing was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _reader_is_gone()
     except MemoryError:
         return _complain("not enough memory for this; fewer frames or a smaller panel need less")
     except OSError as error:
+        if sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None:
+            return _reader_is_gone()  # what Windows makes of it
         if error.filename is not None and error.strerror:
             return _complain(f"{error.filename}: {error.strerror}")
         return _complain(str(error))
@@ -43,7 +40,39 @@ def run(arguments: list[str]) -> int:
         format_message = getattr(error, "format_message", None)  # a mistake in the command line itself
         if format_message is None:
             raise
-        return _complain(format_message())
+        return _complain(_with_a_guess(format_message()))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Exit code of a command line that ends as commands end."""
+    import typer
+
+    from radiography.cli.app import app, spell_out_file_lists
+    from radiography.cli.output import begin
+
+    warnings.showwarning = _show_warning
+    begin()
+    try:
+        result = app(spell_out_file_lists(arguments), standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.Exit as leaving:
+        return int(leaving.exit_code)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+def _reader_is_gone() -> int:
+    """Exit code for output that nobody reads; what is left of it goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141  # as shells have it: 128 + SIGPIPE
+
+
+def _with_a_guess(message: str) -> str:
+    """What is wrong with a command line, with the likely names as unknown commands have them."""
+    found = re.fullmatch(r"(.*?) \(Possible options?: (.*)\)", message.strip())
+    if found is None:
+        return message
+    return f"{found[1].rstrip('.')}. Did you mean {' or '.join(found[2].split(', '))}?"
 
 
 def _complain(message: str) -> int:
@@ -52,4 +81,6 @@ def _complain(message: str) -> int:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"radiography: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    from radiography.cli.output import warn
+
+    warn(str(message))

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
+from radiography.cli.output import Commands, Quiet, Verbose, speak
+
+app = Commands(
     name="radiography",
     help="Flat-panel digital radiography: simulate, calibrate, correct, measure, export.",
-    add_completion=False,
+    epilog="radiography COMMAND --help says what a command takes, with an example.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -30,7 +32,9 @@ Earlier = Annotated[
     list[str] | None,
     typer.Option("--earlier", metavar="FILES", help="Earlier sets of the panel; FILE@2026-01-31 dates a map."),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers as JSON.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
+]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")]
 Pitch = Annotated[float | None, typer.Option("--pitch", help="Pixel pitch [mm], where the file does not say it.")]
 Saturation = Annotated[
@@ -69,7 +73,10 @@ def spell_out_file_lists(arguments: list[str]) -> list[str]:
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
+    speak(quiet, verbose)
     if version:
         from importlib.metadata import version as version_of
 
@@ -85,11 +92,12 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("demo"),
     frames: Annotated[int, typer.Option("--frames", help="Dark and flat frames for each calibration.")] = 16,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same results.")] = 1,
+    json_file: JsonFile = None,
 ) -> None:
     """Both panels: simulate, calibrate, edge MTF, network card, DICOM, PNG, summary."""
     from radiography.cli.demo import show_demo
 
-    show_demo(out, frames, seed)
+    show_demo(out, frames, seed, json_file)
 
 
 @app.command()
@@ -101,11 +109,12 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     truth: Annotated[Path | None, typer.Option("--truth", help="Ground truth beside the frames, as .npz.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Raw frames of a scene, as a panel delivers them."""
     from radiography.cli.simulate import run_simulate
 
-    run_simulate(scene, out, frames, seed, truth)
+    run_simulate(scene, out, frames, seed, truth, json_file)
 
 
 @app.command()
@@ -136,6 +145,7 @@ def calibrate(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    json_file: JsonFile = None,
 ) -> None:
     """Offset, gain, lag and defects from dark frames, flats and beam-on/beam-off sequences."""
     from radiography.cli.calibrate import CalibrationFiles, run_calibrate
@@ -144,7 +154,14 @@ def calibrate(
     layout = raw_layout(shape, dtype, byte_order, header_bytes)
     files = CalibrationFiles(dark, flat, lag or [], check or [], earlier or [], about, layout)
     run_calibrate(
-        files, out, criteria=criteria, order=order, shielded=shielded, saturation_dn=saturation, pitch_mm=pitch
+        files,
+        out,
+        criteria=criteria,
+        order=order,
+        shielded=shielded,
+        saturation_dn=saturation,
+        pitch_mm=pitch,
+        json_file=json_file,
     )
 
 
@@ -178,6 +195,7 @@ def reconstruct(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    json_file: JsonFile = None,
 ) -> None:
     """Corrected images (float32 TIFF, PNG preview) from raw frames."""
     from radiography.cli.options import raw_layout
@@ -193,10 +211,20 @@ def reconstruct(
             "--dicom": dicom,
             "--saturation": saturation,
         }
-        run_undo(raw, calibration, out, [name for name, value in given.items() if value])
+        run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation)
-    run_reconstruct(raw, calibration, out, pipeline=pipeline, wanted=wanted, about=about, pitch_mm=pitch, layout=layout)
+    run_reconstruct(
+        raw,
+        calibration,
+        out,
+        pipeline=pipeline,
+        wanted=wanted,
+        about=about,
+        pitch_mm=pitch,
+        layout=layout,
+        json_file=json_file,
+    )
 
 
 @app.command()
@@ -210,11 +238,14 @@ def defects(
     table: Annotated[Path | None, typer.Option("--table", help="Write the pixels as .csv or .json.")] = None,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="Write a picture with the defects (.png).")] = None,
     over: Annotated[Path | None, typer.Option("--over", help="Image under the defects; the gain map without.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Bad pixels of a panel: classes, clusters, lines, and what changed since earlier maps."""
     from radiography.cli.defects import run_defects
 
-    run_defects(calibration, earlier or [], in_runs, image, table, overlay, over)
+    run_defects(
+        calibration, earlier or [], in_runs, image=image, table=table, overlay=overlay, over=over, json_file=json_file
+    )
 
 
 @app.command()
@@ -269,8 +300,8 @@ def mtf(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image of a slanted edge.")],
     roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use.")] = None,
     pitch: Pitch = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the curve as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")] = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
     frame: Frame = None,
     shape: Shape = None,
     dtype: DType = "uint16",
@@ -300,6 +331,7 @@ def export(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    json_file: JsonFile = None,
 ) -> None:
     """DICOM Digital X-Ray image that viewers open."""
     from radiography.cli.export import run_export
@@ -315,17 +347,19 @@ def export(
         name=name,
         identifier=identifier,
         layout=layout,
+        json_file=json_file,
     )
 
 
 @app.command()
 def check(
     scene: Annotated[str, typer.Argument(metavar="SCENE.toml", help="Scene file, or the name of a shipped scene.")],
+    json_file: JsonFile = None,
 ) -> None:
     """Validate a scene; print what will run, and the memory and time to expect."""
     from radiography.cli.check import run_check
 
-    run_check(scene)
+    run_check(scene, json_file)
 
 
 @app.command()
@@ -339,8 +373,8 @@ def scintillator(
     degeneracy: Annotated[
         Path | None, typer.Option("--degeneracy", help="Plot which scattering and absorption give the same MTF.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")] = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
 ) -> None:
     """What a layer absorbs, how much light it gives, how sharp and how efficient it is."""
     from radiography.cli.scintillator import run_scintillator
@@ -369,8 +403,8 @@ def fit(
     light: Annotated[
         str | None, typer.Option("--light", metavar="VALUE+-SE", help="Measured fraction of the light at the diodes.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write values, errors and correlations.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write a plot of data and fit.")] = None,
+    json_file: JsonFile = None,
+    plot: Plot = None,
     aperture: Annotated[float, typer.Option("--aperture", help="Side of the pixel aperture in the MTF [mm].")] = 0.139,
 ) -> None:
     """Layer parameters from a measured MTF, with uncertainties, and what the data do not determine."""
@@ -396,18 +430,20 @@ def validate(
     table: Annotated[
         Path | None, typer.Option("--table", metavar="FILE.toml", help="Published values; those that ship without.")
     ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """What the model predicts beside what was published: deviation and source of each number."""
     from radiography.cli.validate import run_validate
 
-    run_validate(out, table)
+    run_validate(out, table, json_file)
 
 
 @app.command("list")
 def list_shipped(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    json_file: JsonFile = None,
 ) -> None:
     """What ships with the package, by name."""
     from radiography.cli.listing import run_list
 
-    run_list(kind.value)
+    run_list(kind.value, json_file)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiography.cli.options import column_ranges, progress_bars
+from radiography.cli.options import column_ranges
+from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.calibrate import calibrate_panel, describe, saturation_of
+from radiography.jobs.results import calibration_to_json
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ def run_calibrate(
     shielded: str | None,
     saturation_dn: float | None,
     pitch_mm: float | None,
+    json_file: Path | None,
 ) -> None:
     """Write the calibration set learned from the frames, and print what it holds."""
-    with progress_bars() as report:
+    with progress() as report:
         made = calibrate_panel(
             files.dark,
             files.flat,
@@ -58,4 +61,5 @@ def run_calibrate(
     print(f"{made.out}: {describe(made.calibration)}")
     print(f"  {saturation_of(made.calibration)}")
     for note in made.calibration.provenance["notes"]:
-        print(f"  {note}")
+        warn(note)
+    give_json(json_file, calibration_to_json(made))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from radiography.acquire import Acquisition
-from radiography.cli.options import progress_bars
-from radiography.jobs.check import TOLD_SCATTER, OpenField, SceneCheck, SpotBlur, check_scene
+from radiography.cli.output import give_json, progress, warn
+from radiography.jobs.check import OpenField, SceneCheck, SpotBlur, check_scene
+from radiography.jobs.results import check_to_json, doubts_of_scene
 from radiography.jobs.simulate import light_origin
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.projection.geometry import Geometry
 from radiography.scene import beam_pattern
 
 
-def run_check(scene: str) -> None:
+def run_check(scene: str, json_file: Path | None = None) -> None:
     """Print what a scene holds and what it will take."""
-    with progress_bars() as report:
+    with progress() as report:
         found = check_scene(scene, report=report)
     for label, text in _rows(found):
         print(f"{label:<14}{text}")
+    for doubt in doubts_of_scene(found):
+        warn(doubt)
+    give_json(json_file, check_to_json(found))
 
 
 def _rows(found: SceneCheck) -> list[tuple[str, str]]:
@@ -42,16 +48,11 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
         beam_on = sum(beam_pattern(scene.sequence, scene.sequence.frames))
         rate = f"{1.0 / scene.timing.frame_interval_s:.3g} frames/s"
         rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
-    ratio, scatter = found.scatter_to_primary, []
-    if ratio >= TOLD_SCATTER:
-        text = f"scatter is not simulated; expect about {ratio:.2g} times the primary energy (+-30 %), without a grid"
-        scatter.append(("warning", text))
     return [
         *rows,
         ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {_spot(acquisition.geometry)}"),
         *_of_blur(found.focal_spot),
         ("object", f"{found.solids} solids" if found.solids else "none"),
-        *scatter,
         (
             "sampling",
             f"per axis {sampling.samples_per_pixel} samples a pixel, {sampling.rays_per_sample} rays a sample",

@@ -10,7 +10,9 @@ import numpy as np
 from calibration.defects.ageing import Ageing
 from calibration.defects.clusters import DefectGroups, count_groups, group_name, worst_groups
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
+from radiography.cli.output import give_json, progress
 from radiography.jobs.defects import DefectReport, report_defects
+from radiography.jobs.results import defects_to_json
 
 LISTED = 5  # largest groups that are printed
 
@@ -23,11 +25,20 @@ def run_defects(
     table: Path | None,
     overlay: Path | None,
     over: Path | None,
+    json_file: Path | None = None,
 ) -> None:
     """Print classes, groups and ageing of a defect map; write it as image, table and picture where asked for."""
-    report = report_defects(
-        map_file, earlier=earlier, in_runs=in_runs, image=image, table=table, overlay=overlay, over=over
-    )
+    with progress() as told:
+        report = report_defects(
+            map_file,
+            earlier=earlier,
+            in_runs=in_runs,
+            image=image,
+            table=table,
+            overlay=overlay,
+            over=over,
+            report=told,
+        )
     _print_classes(report)
     _print_groups(report.groups)
     for sentence in report.not_judged:
@@ -37,6 +48,7 @@ def run_defects(
     for path, what in ((image, "defect map, uint16 flags"), (table, "table"), (overlay, "picture")):
         if path is not None:
             print(f"{path}: {what}")
+    give_json(json_file, defects_to_json(report))
 
 
 def _print_classes(report: DefectReport) -> None:

@@ -9,19 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from radiography.cli.options import banded, progress_bars
-from radiography.jobs.demo import FITTED, run_demo
+from radiography.cli.options import banded
+from radiography.cli.output import give_json, progress
+from radiography.jobs.demo import FITTED, demo_to_json, run_demo
 
 TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 
 
-def show_demo(out: Path, frames: int, seed: int) -> None:
+def show_demo(out: Path, frames: int, seed: int, json_file: Path | None) -> None:
     """Run the demo; print each part as it is finished, and the table at the end."""
     started = time.monotonic()
-    with progress_bars() as report:
+    with progress() as report:
         made = run_demo(out, frames=frames, seed=seed, report=report, tell=lambda text: print(text, flush=True))
     _print_table(made.panels)
     print(f"{len(made.files)} files in {out}, {time.monotonic() - started:.0f} s; see summary.json, mtf.png")
+    give_json(json_file, demo_to_json(made))
 
 
 def _print_table(panels: Mapping[str, dict[str, Any]]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from radiography.cli.output import give_json
 from radiography.files.frames import RawLayout
 from radiography.jobs.export import export_image
+from radiography.jobs.results import export_to_json
 
 
 def run_export(
@@ -18,6 +20,7 @@ def run_export(
     name: str,
     identifier: str,
     layout: RawLayout | None,
+    json_file: Path | None,
 ) -> None:
     """Write one corrected image as DICOM DX and say so."""
     made = export_image(
@@ -32,3 +35,4 @@ def run_export(
     )
     purpose = "processing" if made.for_processing else "presentation"
     print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels")
+    give_json(json_file, export_to_json(made))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from radiography.cli.options import progress_bars
-from radiography.jobs.fit import FitReport, fit_scintillator
+from radiography.cli.output import file_of, give_json, progress, warn
+from radiography.jobs.fit import FitReport, fit_scintillator, fit_to_json
 from radiography.study.layer_fit import Vary
 
 
@@ -25,7 +25,7 @@ def run_fit(
     aperture: float,
 ) -> None:
     """Print the fit; write the fitted scintillator, and JSON and a plot where asked for."""
-    with progress_bars() as report:
+    with progress() as report:
         found = fit_scintillator(
             name,
             mtf_file,
@@ -35,11 +35,12 @@ def run_fit(
             nps_file=nps_file,
             light=None if light is None else light_option(light),
             aperture_mm=aperture,
-            json_file=json_file,
+            json_file=file_of(json_file),
             plot=plot,
             report=report,
         )
     _print(found)
+    give_json(json_file, fit_to_json(found), written=True)
 
 
 def vary_option(text: str) -> Vary:
@@ -89,5 +90,5 @@ def _print(found: FitReport) -> None:
     print(f"chi-square {fit.chi_square:.4g} for {fit.degrees_of_freedom} degrees of freedom; {fit.runs} model runs")
     print(f"fraction of the light at the diodes: {fit.light:.4f}")
     for note in found.notes:
-        print(f"note: {note}")
+        warn(note)
     print(f"wrote {found.out}")

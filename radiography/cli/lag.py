@@ -7,13 +7,18 @@ from pathlib import Path
 
 from calibration.lag.model import LagModel
 from calibration.lag.record import LagValue
-from radiography.jobs.lag import LagReport, report_lag
+from radiography.cli.output import file_of, give_json, warn
+from radiography.jobs.lag import LagReport, lag_report_to_json, report_lag
 
 
 def run_lag(calibration: Path, json_file: Path | None, plot: Path | None) -> None:
     """Print what the calibration knows about lag; write JSON and a plot where asked for."""
-    for line in _lines(report_lag(calibration, json_file=json_file, plot=plot)):
+    found = report_lag(calibration, json_file=file_of(json_file), plot=plot)
+    for line in _lines(found):
         print(line)
+    for note in found.model.notes:
+        warn(note)
+    give_json(json_file, lag_report_to_json(found), written=True)
 
 
 def _lines(report: LagReport) -> list[str]:
@@ -40,7 +45,7 @@ def _lines(report: LagReport) -> list[str]:
         lines += [f"  {line}" for line in _quoted("rising step, first frame", curve.rise)]
     if model.curves:
         lines += ["", "Left over in the sequences it was fitted to; frame 1 settles the fastest term and tests little."]
-    return lines + [f"note: {note}" for note in model.notes]
+    return lines
 
 
 def _quoted(what: str, values: dict[str, LagValue]) -> list[str]:

@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
+from typing import Any
 
+from radiography.cli.output import give_json
 from radiography.config import load_beam, load_panel, load_scene, load_scintillator, shipped
 from radiography.light.scintillator import Scintillator
 from radiography.scene import PHANTOMS, phantom_builder
 
 
-def run_list(kind: str) -> None:
+def run_list(kind: str, json_file: Path | None) -> None:
     """Print the names of one kind of thing, each with a line about it."""
-    for name, about in _entries(kind):
-        print(f"{name:<18}{about}")
+    entries = _entries(kind)
+    for entry in entries:
+        print(f"{entry['name']:<18}{entry['about']}")
+    give_json(json_file, {"kind": kind, "entries": entries, "warnings": []})
 
 
-def _entries(kind: str) -> list[tuple[str, str]]:
+def _entries(kind: str) -> list[dict[str, Any]]:
+    """Name, what is printed about it, and its numbers."""
     if kind == "scintillators":
-        layers = [load_scintillator(name) for name in shipped("scintillator")]
         return [
-            (s.name, f"{s.description}; {s.light.yield_per_keV:g} photons/keV, light {_light_origin(s)}")
-            for s in layers
+            {
+                "name": s.name,
+                "about": f"{s.description}; {s.light.yield_per_keV:g} photons/keV, light {_light_origin(s)}",
+                "thickness_um": s.thickness_um,
+                "yield_per_keV": s.light.yield_per_keV,
+            }
+            for s in (load_scintillator(name) for name in shipped("scintillator"))
         ]
     if kind == "panels":
-        panels = [load_panel(name) for name in shipped("panel")]
-        return [(p.name, f"{p.description}; {p.pixels.rows} x {p.pixels.cols}, {p.pixels.pitch_mm} mm") for p in panels]
-    if kind == "beams":
-        beams = [load_beam(name) for name in shipped("beam")]
         return [
-            (b.name, f"{b.kvp:g} kV {b.anode}, " + ", ".join(f"{mm:g} mm {material}" for material, mm in b.filters))
-            for b in beams
+            {
+                "name": p.name,
+                "about": f"{p.description}; {p.pixels.rows} x {p.pixels.cols}, {p.pixels.pitch_mm} mm",
+                "rows": p.pixels.rows,
+                "cols": p.pixels.cols,
+                "pitch_mm": p.pixels.pitch_mm,
+            }
+            for p in (load_panel(name) for name in shipped("panel"))
+        ]
+    if kind == "beams":
+        return [
+            {
+                "name": b.name,
+                "about": f"{b.kvp:g} kV {b.anode}, " + ", ".join(f"{mm:g} mm {material}" for material, mm in b.filters),
+                "kvp": b.kvp,
+                "anode": b.anode,
+                "filters_mm": [[material, mm] for material, mm in b.filters],
+            }
+            for b in (load_beam(name) for name in shipped("beam"))
         ]
     if kind == "scenes":
-        return [(name, load_scene(name).description) for name in shipped("scene")]
-    return [(name, _phantom_line(name)) for name in PHANTOMS]
+        return [{"name": name, "about": load_scene(name).description} for name in shipped("scene")]
+    return [{"name": name, "about": _phantom_line(name)} for name in PHANTOMS]
 
 
 def _light_origin(scintillator: Scintillator) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from radiography.files.frames import RawLayout
-from radiography.jobs.inputs import Report, no_report
 
 
 def raw_layout(shape: str | None, dtype: str, byte_order: str, header_bytes: int) -> RawLayout | None:
@@ -41,37 +38,6 @@ def column_ranges(option: str, text: str) -> tuple[tuple[int, int], ...]:
             raise ValueError(f"{option} must be ranges of columns such as 0:16,3056:3072, got '{text}'")
         ranges.append((int(match[1]), int(match[2])))
     return tuple(ranges)
-
-
-@contextmanager
-def progress_bars() -> Iterator[Report]:
-    """A bar on a terminal for each thing that a job does, silence in a pipe."""
-    if not sys.stderr.isatty():
-        yield no_report
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-
-        def report(what: str, done: float) -> None:
-            if what not in tasks:
-                for task in tasks.values():
-                    bars.remove_task(task)
-                tasks.clear()
-                tasks[what] = bars.add_task(what, total=1.0)
-            bars.update(tasks[what], completed=min(done, 1.0))
-
-        yield report
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
-    """One such bar; the caller hands in the fraction done, 0 to 1."""
-    with progress_bars() as report:
-        yield lambda done: report(title, done)
 
 
 def banded(value: float, band: Sequence[float]) -> str:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from calibration.quality.quality import Number
 from calibration.quality.trend import Trend
-from radiography.cli.options import progress_bars
-from radiography.jobs.qc import DatedQuality, QualityReport, report_quality
+from radiography.cli.output import file_of, give_json, progress, warn
+from radiography.jobs.qc import DatedQuality, QualityReport, doubts, quality_report_to_json, report_quality
 
-_COMPARABLE = {"integration_time_s": "s", "temperature_C": "deg C", "kvp": "kV", "source_to_detector_mm": "mm"}
 _GROUPS = {  # first quantity of each part of the table
     "residual_signal_local_percent": "uniformity",
     "flat_snr": "noise",
@@ -33,24 +32,27 @@ def run_qc(
     plot: Path | None,
 ) -> bool:
     """Print the quality of a set and its trend, write what was asked for; True when no limit is broken."""
-    with progress_bars() as report:
+    with progress() as report:
         found = report_quality(
             calibration,
             earlier=earlier,
             limits=limits,
             csv_file=csv_file,
-            json_file=json_file,
+            json_file=file_of(json_file),
             plot=plot,
             report=report,
         )
     _print_origin(found)
     _print_numbers(found)
     _print_verdicts(found)
+    for doubt in doubts(found):
+        warn(doubt)
+    give_json(json_file, quality_report_to_json(found), written=True)
     return found.within_limits
 
 
 def _print_origin(found: QualityReport) -> None:
-    """Which sets the numbers come from, and what makes them hard to compare."""
+    """Which sets the numbers come from."""
     judged, identity = found.sets[-1], found.sets[-1].quality.identity
     known = [str(identity[key]) for key in ("panel", "serial", "date") if key in identity]
     size = " x ".join(str(side) for side in identity["shape"])
@@ -58,13 +60,6 @@ def _print_origin(found: QualityReport) -> None:
     print(f"{judged.path}: {about}")
     if len(found.sets) > 1:
         print(f"baseline: {found.sets[0].path}, {_day(found.sets[0])}, the first of {len(found.sets)} sets")
-    if found.later:
-        print(f"note: {found.later} set(s) of a later date than {judged.path} left out")
-    for rated in found.sets[:-1]:
-        for key, unit in _COMPARABLE.items():
-            own, wanted = rated.quality.identity.get(key), identity.get(key)
-            if own is not None and wanted is not None and own != wanted:
-                print(f"note: {rated.path} was taken at {own:g} {unit}, {judged.path} at {wanted:g} {unit}")
 
 
 def _day(rated: DatedQuality) -> str:
@@ -95,9 +90,7 @@ def _print_numbers(found: QualityReport) -> None:
 def _print_verdicts(found: QualityReport) -> None:
     """Which limits are broken, and how many are kept."""
     for name, verdict in found.verdicts.items():
-        if verdict is None:
-            print(f"limit not judged: {name}")
-        elif verdict:
+        if verdict:
             print(f"limit broken: {name} {with_error(*_parts(found.sets[-1].quality.numbers[name]))} {verdict}")
     if found.limits:
         kept, failed = sum(v == "" for v in found.verdicts.values()), sum(bool(v) for v in found.verdicts.values())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from radiography.cli.options import progress_bars
+from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.results import reconstruction_to_json, undone_to_json
 from radiography.jobs.undo import undo_frames
 
 
@@ -22,9 +22,10 @@ def run_reconstruct(
     about: Path | None,
     pitch_mm: float | None,
     layout: RawLayout | None,
+    json_file: Path | None,
 ) -> None:
     """Write corrected images and what is wanted beside them; print a line for each file."""
-    with progress_bars() as report:
+    with progress() as report:
         made = reconstruct_frames(
             raw,
             calibration,
@@ -37,7 +38,7 @@ def run_reconstruct(
             report=report,
         )
     for warning in made.warnings:
-        print(f"radiography: warning: {warning}", file=sys.stderr)
+        warn(warning)
     for file in made.files:
         counts = ", ".join(f"{count} {name}" for name, count in file.counts.items() if count) or "nothing flagged"
         print(f"{file.image}: corrected, {counts}")
@@ -46,15 +47,19 @@ def run_reconstruct(
             print(f"{path}: {what}")
         for path in file.dicom:
             print(f"{path}: DICOM DX")
+    give_json(json_file, reconstruction_to_json(made))
 
 
-def run_undo(corrected: Sequence[str], calibration: Path, out: Path, refused: Sequence[str]) -> None:
+def run_undo(
+    corrected: Sequence[str], calibration: Path, out: Path, refused: Sequence[str], json_file: Path | None
+) -> None:
     """Write raw frames from corrected images, and print a line for each file."""
     if refused:
         raise ValueError(f"--undo takes the steps from the corrected images themselves and has no use for {refused[0]}")
-    with progress_bars() as report:
+    with progress() as report:
         files = undo_frames(corrected, calibration, out, report=report)
     for file in files:
         about = f"raw frame{'s' if file.frames > 1 else ''}, {file.lost} pixels of their neighbours' making"
         without = f", without {' and '.join(file.missing)}, which do not come back" if file.missing else ""
         print(f"{file.path}: {about}{without}")
+    give_json(json_file, undone_to_json(files))

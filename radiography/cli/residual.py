@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from radiography.jobs.residual import HIGHEST_PER_S, LOWEST_PER_S, MOST_RATES, report_residual
+from radiography.cli.output import file_of, give_json, progress
+from radiography.jobs.residual import HIGHEST_PER_S, LOWEST_PER_S, MOST_RATES, report_residual, residual_to_json
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import ResidualStudy
 
@@ -16,14 +17,22 @@ def run_residual(
     names: list[str], panel: str, rates: str, exposure: str, json_file: Path | None, plot: Path | None
 ) -> None:
     """Print what remains of the previous frame for each scintillator; write JSON and a plot where asked for."""
-    report = report_residual(
-        names, rate_per_s=frame_rates(rates), panel=panel, exposure=exposure, json_file=json_file, plot=plot
-    )
-    for study in report.studies:
-        _print_study(study, report.panel, exposure)
-    print(report.conclusion)
-    for text in report.assumptions:
+    with progress() as report:
+        found = report_residual(
+            names,
+            rate_per_s=frame_rates(rates),
+            panel=panel,
+            exposure=exposure,
+            json_file=file_of(json_file),
+            plot=plot,
+            report=report,
+        )
+    for study in found.studies:
+        _print_study(study, found.panel, exposure)
+    print(found.conclusion)
+    for text in found.assumptions:
         print(f"Assumed: {text}")
+    give_json(json_file, residual_to_json(found), written=True)
 
 
 def frame_rates(text: str) -> list[float]:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from radiography.cli.options import banded, progress_bars
+from radiography.cli.options import banded
+from radiography.cli.output import file_of, give_json, progress
 from radiography.jobs.scintillator import (
     MEASURED_MTF,
     PAPER_MTF_AT_2,
     TABLE_PER_MM,
     Effort,
     at_frequency,
+    layers_to_json,
     report_scintillators,
 )
 from radiography.study.layer_report import LayerReport
@@ -34,14 +36,14 @@ def run_scintillator(
     effort: Effort | None = None,
 ) -> None:
     """Print a report on each layer; write JSON and plots where asked for."""
-    with progress_bars() as report:
+    with progress() as report:
         found = report_scintillators(
             names,
             beam=beam,
             dose_uGy=dose_uGy,
             thickness_um=_thicknesses(thickness),
             degeneracy=degeneracy,
-            json_file=json_file,
+            json_file=file_of(json_file),
             plot=plot,
             effort=effort,
             report=report,
@@ -50,6 +52,7 @@ def run_scintillator(
         _print_report(found.reports[index], layer.description, found.panel)
         if found.studies:
             _print_study(found.studies[index], found.beam)
+    give_json(json_file, layers_to_json(found), written=True)
 
 
 def _thicknesses(text: str | None) -> list[float]:

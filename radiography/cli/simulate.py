@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.cli.options import progress_bars
+from radiography.cli.output import give_json, progress
+from radiography.jobs.results import simulation_to_json
 from radiography.jobs.simulate import simulate_scene
 
 
-def run_simulate(scene: str, out: Path, frames: int | None, seed: int, truth: Path | None) -> None:
+def run_simulate(
+    scene: str,
+    out: Path,
+    frames: int | None,
+    seed: int,
+    truth: Path | None,
+    json_file: Path | None = None,
+) -> None:
     """Write the raw frames of a scene and say so."""
-    with progress_bars() as report:
+    with progress() as report:
         made = simulate_scene(scene, out, frames=frames, seed=seed, truth=truth, report=report)
     plural = "s" if made.frames > 1 else ""
     print(f"{made.out}: {made.frames} raw frame{plural} of '{made.scene.description}', seed {seed}")
+    give_json(json_file, simulation_to_json(made))

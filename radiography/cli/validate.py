@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.cli.options import progress_bars
-from radiography.jobs.validate import validate_model, validation_text
+from radiography.cli.output import give_json, progress
+from radiography.jobs.validate import validate_model, validation_text, validation_to_json
 
 
-def run_validate(out: Path, table: Path | None) -> None:
+def run_validate(out: Path, table: Path | None, json_file: Path | None) -> None:
     """Print the table, the time that each group of rows took, and where the files are."""
-    with progress_bars() as report:
+    with progress() as report:
         found = validate_model(out, table=table, report=report)
     print(validation_text(found.rows))
     took = ", ".join(f"{group} {seconds:.0f} s" for group, seconds in found.seconds.items())
     print(f"{sum(found.seconds.values()):.0f} s: {took}")
     print(f"{', '.join(found.files)} in {out}")
+    give_json(json_file, validation_to_json(found.rows))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -45,6 +46,7 @@ __all__ = [
     "write_tiff",
 ]
 
+_log = logging.getLogger("radiography")
 CLASSIC_TIFF_BYTES = 2**32 - 2**25  # offsets of a classic TIFF are 32 bits; room left for directories
 PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen: 20 ms
 
@@ -99,6 +101,7 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
         raise FileNotFoundError(f"{path} does not exist")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
+    _log.debug("read %s", path)
     if layout is not None:
         return describe_raw(path, layout)
     with path.open("rb") as file:

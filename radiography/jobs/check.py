@@ -18,7 +18,6 @@ from radiography.projection.surfaces import highest_mm, solid_surfaces
 _SECONDS_PER_MEGASAMPLE = 0.057
 _SECONDS_PER_MEGARAY = 0.25
 _BYTES_PER_SAMPLE = 47
-TOLD_SCATTER = 0.05  # chosen: scatter of less than this of the primary is not worth a word
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,7 @@ def check_scene(scene: str | Path, *, report: Report = no_report) -> SceneCheck:
         In one sentence, if the scene is wrong.
     """
     described = load_scene(scene)
+    report("planning", 0.0)
     acquisition = plan_acquisition(described, scene_folder(scene), lambda done: report("following light", done))
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0

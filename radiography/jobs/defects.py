@@ -20,11 +20,13 @@ from calibration.defects.files import day_of, read_defect_map, write_defect_tabl
 from radiography.files.frames import read_image, sha256_of, write_tiff
 from radiography.jobs.inputs import (
     Files,
+    Report,
     all_or_none,
     check_writable,
     input_files,
     keep_apart,
     named,
+    no_report,
     optional_path,
 )
 
@@ -77,6 +79,7 @@ def report_defects(
     table: str | Path | None = None,
     overlay: str | Path | None = None,
     over: str | Path | None = None,
+    report: Report = no_report,
 ) -> DefectReport:
     """Bad pixels of a panel by class and group, and what changed since earlier maps.
 
@@ -92,10 +95,12 @@ def report_defects(
         Where the map is written as uint16 TIFF, as .csv or .json of the pixels, and as a picture (.png).
     over : str or Path, optional
         Image under the defects of the picture; the response of the calibration without it.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
 
     Returns
     -------
-    report : DefectReport
+    found : DefectReport
 
     Raises
     ------
@@ -114,7 +119,10 @@ def report_defects(
     own_path, taken = _path_and_day(str(defect_map))
     earlier_files = _earlier_files(earlier)
     newest, calibration = _dated_map(own_path, taken)
-    older = [_dated_map(path, day)[0] for path, day in earlier_files]
+    older = []
+    for number, (path, day) in enumerate(earlier_files, 1):
+        older.append(_dated_map(path, day)[0])
+        report("reading maps", number / len(earlier_files))
     sources = [own_path, *(path for path, _ in earlier_files), *([over] if over else [])]
     keep_apart([image, table, overlay], sources)
     ageing = growth_table([*older, newest])
@@ -123,7 +131,8 @@ def report_defects(
     flags = newest.flags
     if in_runs is not None:
         flags = merge_maps([dated.flags for dated in [*older, newest]], in_runs)
-    report = DefectReport(
+    report("grouping bad pixels", 0.0)
+    found = DefectReport(
         source=own_path,
         taken=newest.taken,
         flags=flags,
@@ -147,8 +156,9 @@ def report_defects(
         "serial": calibration.conditions.serial if calibration else None,
     }
     picture = _picture(over, calibration, flags.shape) if overlay is not None else None
-    _write(report, about, calibration, picture)
-    return report
+    report("writing", 0.0)
+    _write(found, about, calibration, picture)
+    return found
 
 
 def _path_and_day(text: str) -> tuple[Path, date | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
 from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
+from radiography.jobs.json_text import json_text
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
@@ -54,11 +54,15 @@ class Demonstration:
         What summary.json says of each scintillator.
     files : tuple of str
         Names inside the folder.
+    frames, seed : int
+        Dark and flat frames for each calibration, and the seed that they came from. [1]
     """
 
     folder: Path
     panels: Mapping[str, dict[str, Any]]
     files: tuple[str, ...]
+    frames: int
+    seed: int
 
 
 def run_demo(
@@ -108,16 +112,22 @@ def run_demo(
         figure.savefig(folder / "mtf.png", dpi=150)
         _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-        summary = {
-            "software": f"radiography {version('radiography')}",
-            "seed": seed,
-            "calibration_frames": frames,
-            "paper": "Chen et al., Nature 561, 88 (2018), doi:10.1038/s41586-018-0451-1",
-            "panels": panels,
-            "files": [*files, "summary.json"],
-        }
-        (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Demonstration(out, panels, (*files, "summary.json"))
+        made = Demonstration(out, panels, (*files, "summary.json"), frames, seed)
+        (folder / "summary.json").write_text(json_text(demo_to_json(made)), encoding="utf-8")
+    return made
+
+
+def demo_to_json(made: Demonstration) -> dict[str, Any]:
+    """What summary.json holds: settings, and what was found of each scintillator."""
+    return {
+        "software": f"radiography {version('radiography')}",
+        "seed": made.seed,
+        "calibration_frames": made.frames,
+        "paper": "Chen et al., Nature 561, 88 (2018), doi:10.1038/s41586-018-0451-1",
+        "panels": made.panels,
+        "files": list(made.files),
+        "warnings": [],
+    }
 
 
 def _run_panel(
@@ -216,6 +226,7 @@ def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int, rep
 
 def _image(acquisition: Acquisition, path: Path, seed: int, report: Report) -> None:
     """One raw frame of a scene, written like any panel's."""
+    report(acquisition.scene.description, 0.0)
     exposure = expose(acquisition, lambda done: report(acquisition.scene.description, done))
     frames = acquire_sequence(acquisition, exposure, 1, scene_rng(acquisition.scene, seed))
     write_tiff(path, frames, acquisition.geometry.pitch_mm, raw_metadata(acquisition, seed, 1))

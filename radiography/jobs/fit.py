@@ -13,15 +13,8 @@ import numpy as np
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.jobs.curves import ASSUMED_MTF_ERROR, ASSUMED_NPS_ERROR, read_mtf, read_nps
-from radiography.jobs.inputs import (
-    PICTURES,
-    Report,
-    all_or_none,
-    check_writable,
-    keep_apart,
-    no_report,
-    optional_path,
-)
+from radiography.jobs.inputs import PICTURES, Report, all_or_none, check_writable, keep_apart, no_report, optional_path
+from radiography.jobs.json_text import json_text
 from radiography.light.scintillator import Scintillator
 from radiography.study.layer_fit import FittedParameter, LayerFit, Vary, fit_layer
 from radiography.study.layer_measurement import LayerMeasurement
@@ -114,6 +107,7 @@ def fit_scintillator(
     layer = load_scintillator(start)
     measurement, assumed = _measured(mtf_path, nps_path, light, aperture_mm)
     spectrum = beam_spectrum(load_beam(str(beam)), 1.0)
+    report("runs of the model", 0.0)
     fit = fit_layer(layer, spectrum, measurement, list(vary), progress=lambda done: report("runs of the model", done))
     found = FitReport(
         out=out,
@@ -132,7 +126,7 @@ def fit_scintillator(
         fitted = replace(fit.scintillator, name=out.stem)
         places[out].write_text(toml_text(fitted, _comments(found, given)), encoding="utf-8")
         if written is not None:
-            places[written].write_text(json.dumps(_as_json(found), indent=2) + "\n", encoding="utf-8")
+            places[written].write_text(json_text(fit_to_json(found)), encoding="utf-8")
         if drawn is not None:
             from radiography.figures.fit_plot import fit_figure
 
@@ -238,7 +232,8 @@ def _toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _as_json(found: FitReport) -> dict[str, Any]:
+def fit_to_json(found: FitReport) -> dict[str, Any]:
+    """Values, errors and correlations of the parameters, the fitted curves, and what to doubt."""
     fit, measurement = found.fit, found.measurement
     return {
         "start": found.start,
@@ -269,4 +264,5 @@ def _as_json(found: FitReport) -> dict[str, Any]:
         "light": measurement.light,
         "fitted_light": fit.light,
         "runs": fit.runs,
+        "warnings": list(found.notes),
     }

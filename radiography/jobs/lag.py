@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from calibration.calibration_set import load_calibration_set
 from calibration.lag.model import LagModel, lag_to_json
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
+from radiography.jobs.json_text import json_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +67,23 @@ def report_lag(
         )
     if drawn is not None and not known.lag.curves:
         raise ValueError(f"{calibration} has a lag model without the sequences behind it: there is nothing to plot")
-    origin = list(known.provenance.get("lag_files", ()))
+    origin = tuple(known.provenance.get("lag_files", ()))
+    found = LagReport(calibration, known.lag, origin, written, drawn)
     with all_or_none(written, drawn) as places:
         if written is not None:
-            result = {"calibration": calibration.name, "origin": origin, **lag_to_json(known.lag)}
-            text = json.dumps(result, indent=2, allow_nan=False) + "\n"
-            places[written].write_text(text, encoding="utf-8")
+            places[written].write_text(json_text(lag_report_to_json(found)), encoding="utf-8")
         if drawn is not None:
             from radiography.figures.lag_plot import lag_figure
 
             lag_figure(known.lag).savefig(places[drawn], dpi=150)
-    return LagReport(calibration, known.lag, tuple(origin), written, drawn)
+    return found
+
+
+def lag_report_to_json(found: LagReport) -> dict[str, Any]:
+    """The lag model, the sequences that it was fitted to, and what to doubt."""
+    return {
+        "calibration": found.calibration.name,
+        "origin": list(found.origin),
+        **lag_to_json(found.model),
+        "warnings": list(found.model.notes),
+    }

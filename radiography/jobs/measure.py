@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
+from radiography.jobs.json_text import json_text
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 
@@ -79,13 +80,16 @@ def measure_mtf(
     why = ": give --pitch in mm (1 for cycles per pixel)"
     pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
     curve = slanted_edge_mtf(picture.pixels.astype(np.float32), pitch, roi)
-    _write(curve, image, written, drawn)
-    return Measurement(image, curve, written, drawn)
+    measured = Measurement(image, curve, written, drawn)
+    _write(measured)
+    return measured
 
 
-def _write(curve: MtfCurve, image: Path, json_file: Path | None, plot: Path | None) -> None:
-    result = {
-        "image": image.name,
+def mtf_to_json(measured: Measurement) -> dict[str, Any]:
+    """The curve with its standard error, and what to doubt."""
+    curve = measured.curve
+    return {
+        "image": measured.image.name,
         "frequency_per_mm": curve.frequency_per_mm.tolist(),
         "value": curve.value.tolist(),
         "standard_error": curve.standard_error.tolist(),
@@ -94,10 +98,14 @@ def _write(curve: MtfCurve, image: Path, json_file: Path | None, plot: Path | No
         "roi": list(curve.roi),
         "warnings": list(curve.warnings),
     }
+
+
+def _write(measured: Measurement) -> None:
+    json_file, plot = measured.json_file, measured.plot
     with all_or_none(json_file, plot) as places:
         if json_file is not None:
-            places[json_file].write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            places[json_file].write_text(json_text(mtf_to_json(measured)), encoding="utf-8")
         if plot is not None:
             from radiography.figures.mtf_plot import mtf_figure
 
-            mtf_figure([curve], [image.stem]).savefig(places[plot], dpi=150)
+            mtf_figure([measured.curve], [measured.image.stem]).savefig(places[plot], dpi=150)

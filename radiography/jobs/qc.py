@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -30,8 +29,10 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
+from radiography.jobs.json_text import json_text
 
 _SECONDS_PER_DAY = 86400.0
+_COMPARABLE = {"integration_time_s": "s", "temperature_C": "deg C", "kvp": "kV", "source_to_detector_mm": "mm"}
 _HEAD = ("file", "sha256", "serial", "date")  # of the CSV
 
 
@@ -130,11 +131,12 @@ def report_quality(
     calibration = Path(calibration)
     table, written, drawn = optional_path(csv_file), optional_path(json_file), optional_path(plot)
     check_writable(table, (".csv",))
-    check_writable(written, (".json",))
+    check_writable(written)
     check_writable(drawn, PICTURES)
     bounds = _limits(str(limits)) if limits is not None else {}
     earlier_files = input_files(earlier, "earlier calibration") if named(earlier) else []
     keep_apart([written, table, drawn], [calibration, limits, *earlier_files])
+    report("comparing", 0.0)
     sets, later = _rated(calibration, earlier_files, report)
     judged = sets[-1]
     old_rows = _rows_in(table, judged) if table is not None and table.exists() else []
@@ -154,7 +156,7 @@ def report_quality(
     )
     with all_or_none(written, table, drawn) as places:
         if written is not None:
-            places[written].write_text(json.dumps(_as_json(found), indent=2) + "\n", encoding="utf-8")
+            places[written].write_text(json_text(quality_report_to_json(found)), encoding="utf-8")
         if table is not None:
             text = _as_csv([*old_rows, *(_row_of(rated) for rated in sets)])
             places[table].write_text(text, encoding="utf-8")
@@ -235,7 +237,8 @@ def _refuse_other_panel(path: Path, other: CalibrationSet, calibration: Path, cu
     of_one_panel([(str(calibration), current.conditions), (str(path), other.conditions)])
 
 
-def _as_json(found: QualityReport) -> dict[str, Any]:
+def quality_report_to_json(found: QualityReport) -> dict[str, Any]:
+    """The numbers of the judged set with trends, limits and verdicts, those of all sets, and what to doubt."""
     sets, verdicts, judged = found.sets, found.verdicts, found.sets[-1]
     words = {None: "not judged", "": "kept"}
     return {
@@ -256,7 +259,21 @@ def _as_json(found: QualityReport) -> dict[str, Any]:
             }
             for rated in sets
         ],
+        "warnings": doubts(found),
     }
+
+
+def doubts(found: QualityReport) -> list[str]:
+    """What makes the numbers hard to compare, and which limits could not be judged."""
+    judged = found.sets[-1]
+    identity = judged.quality.identity
+    said = [f"{found.later} set(s) of a later date than {judged.path} left out"] if found.later else []
+    for rated in found.sets[:-1]:
+        for key, unit in _COMPARABLE.items():
+            own, wanted = rated.quality.identity.get(key), identity.get(key)
+            if own is not None and wanted is not None and own != wanted:
+                said.append(f"{rated.path} was taken at {own:g} {unit}, {judged.path} at {wanted:g} {unit}")
+    return said + [f"limit not judged: {name}" for name, verdict in found.verdicts.items() if verdict is None]
 
 
 def _row_of(rated: DatedQuality) -> dict[str, str]:

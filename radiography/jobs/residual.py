@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -15,13 +14,16 @@ from radiography.config import load_panel
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
+    Report,
     all_or_none,
     check_writable,
     keep_apart,
     load_layers,
     named,
+    no_report,
     optional_path,
 )
+from radiography.jobs.json_text import json_text
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import (
@@ -75,6 +77,7 @@ def report_residual(
     exposure: str = "pulsed",
     json_file: str | Path | None = None,
     plot: str | Path | None = None,
+    report: Report = no_report,
 ) -> ResidualReport:
     """What remains of the previous frame: panel lag, afterglow and prompt decay, for each scintillator.
 
@@ -90,10 +93,12 @@ def report_residual(
         "pulsed" or "continuous".
     json_file, plot : str or Path, optional
         Where the numbers are written as JSON, and drawn (.png, .pdf or .svg).
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
 
     Returns
     -------
-    report : ResidualReport
+    found : ResidualReport
 
     Raises
     ------
@@ -110,8 +115,8 @@ def report_residual(
         raise ValueError(f"frame rates must rise within {LOWEST_PER_S:g} to {HIGHEST_PER_S:g} /s, got {rates}")
     layers = load_layers(scintillators, "table")
     chosen = load_panel(str(panel))
-    studies = tuple(study_residual(layer, chosen, rates, kind) for layer in layers)
-    report = ResidualReport(
+    studies = _studies(layers, chosen, rates, kind, lambda done: report("following frames", done))
+    found = ResidualReport(
         panel=chosen,
         exposure=kind,
         studies=studies,
@@ -122,14 +127,27 @@ def report_residual(
     )
     with all_or_none(written, drawn) as places:
         if written is not None:
-            text = json.dumps(_as_json(report, rates), indent=2, allow_nan=False) + "\n"
-            places[written].write_text(text, encoding="utf-8")
+            places[written].write_text(json_text(residual_to_json(found)), encoding="utf-8")
         if drawn is not None:
             from radiography.figures.residual_plot import residual_figure
 
-            curves = [study_residual(layer, chosen, _dense(rates), kind) for layer in layers]
+            curves = _studies(layers, chosen, _dense(rates), kind, lambda done: report("drawing", done))
             residual_figure(curves, chosen.name, kind).savefig(places[drawn], dpi=150)
-    return report
+    return found
+
+
+def _studies(
+    layers: Sequence[Scintillator],
+    panel: Panel,
+    rates: Sequence[float],
+    kind: ExposureKind,
+    progress: Callable[[float], None],
+) -> tuple[ResidualStudy, ...]:
+    studies = []
+    for number, layer in enumerate(layers, 1):
+        studies.append(study_residual(layer, panel, rates, kind))
+        progress(number / len(layers))
+    return tuple(studies)
 
 
 def _kind(exposure: str) -> ExposureKind:
@@ -223,14 +241,16 @@ def _spread(values: Sequence[Any]) -> str:
     return f"{low:.2g} %" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g} %"
 
 
-def _as_json(report: ResidualReport, rates: Sequence[float]) -> dict[str, Any]:
+def residual_to_json(report: ResidualReport) -> dict[str, Any]:
+    """What remains of the previous frame by cause, as fractions of it, for each scintillator and rate."""
     return {
         "panel": report.panel.name,
         "exposure": report.exposure,
-        "rate_per_s": list(rates),
+        "rate_per_s": report.studies[0].rate_per_s,
         "scintillators": {study.scintillator: _numbers(study) for study in report.studies},
         "conclusion": report.conclusion,
         "assumptions": list(report.assumptions),
+        "warnings": [],
     }
 
 

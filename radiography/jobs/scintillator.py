@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
+from radiography.jobs.json_text import json_text
 from radiography.light.layer_light import HISTORIES, PHOTONS
 from radiography.light.optics import TurbidLayer
 from radiography.light.scintillator import Scintillator
@@ -249,8 +249,7 @@ def _write(found: ScintillatorReport) -> None:
     chosen = [by_beam[found.beam] for by_beam in found.reports]
     with all_or_none(found.json_file, found.plot, found.degeneracy) as places:
         if found.json_file is not None:
-            text = json.dumps(_as_json(chosen, found.studies, found.beam), indent=2, allow_nan=False) + "\n"
-            places[found.json_file].write_text(text, encoding="utf-8")
+            places[found.json_file].write_text(json_text(layers_to_json(found)), encoding="utf-8")
         if found.plot is not None:
             from radiography.figures.layer_plots import layer_figure, thickness_figure
 
@@ -286,14 +285,16 @@ def at_frequency(report: LayerReport, curve: npt.NDArray[np.float64], frequency_
     return float(np.interp(frequency_per_mm, report.frequency_per_mm, curve))
 
 
-def _as_json(reports: Sequence[LayerReport], studies: Sequence[Sequence[LayerReport]], beam: str) -> dict[str, Any]:
-    """What the JSON holds: one layer's quantities at the top, or several layers by name."""
-    common = {"panel": PANEL, "beam": beam, "air_kerma_uGy": reports[0].air_kerma_uGy}
+def layers_to_json(found: ScintillatorReport) -> dict[str, Any]:
+    """One layer's quantities at the top, or several layers by name, with the chosen beam."""
+    reports = [by_beam[found.beam] for by_beam in found.reports]
+    kerma_uGy = reports[0].air_kerma_uGy
+    common = {"panel": PANEL, "beam": found.beam, "air_kerma_uGy": kerma_uGy, "warnings": []}
     each = [_quantities(report) for report in reports]
-    if studies:
+    if found.studies:
         each = [
             {**_lists([_quantities(report) for report in study]), "nominal": nominal}
-            for study, nominal in zip(studies, each, strict=True)
+            for study, nominal in zip(found.studies, each, strict=True)
         ]
     if len(each) == 1:
         return {"scintillator": reports[0].scintillator, **common, **each[0]}

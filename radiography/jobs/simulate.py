@@ -106,7 +106,9 @@ def simulate_scene(
         check_writable(truth, (".npz",))
     described, folder = load_scene(scene), scene_folder(scene)
     keep_apart([out, truth], [scene, *files_named_in(described, folder)])
+    report("planning", 0.0)
     acquisition = plan_acquisition(described, folder, lambda done: report("following light", done))
+    report("exposing", 0.0)
     exposure = expose(acquisition, lambda done: report("exposing", done))
     rng = scene_rng(described, seed)
     pattern = relative_exposures(described, frames, rng)
@@ -227,6 +229,7 @@ def light_origin(acquisition: Acquisition) -> str:
 def _reported(
     sequence: Iterator[npt.NDArray[np.uint16]], frames: int, report: Report
 ) -> Iterator[npt.NDArray[np.uint16]]:
+    report("frames", 0.0)
     for number, raw_dn in enumerate(sequence):
         report("frames", (number + 1) / frames)
         yield raw_dn

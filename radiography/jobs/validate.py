@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import textwrap
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from calibration.whole_file import folder_for, staged
 from radiography.jobs.inputs import Report, check_at_least, check_folder, keep_apart, no_report
+from radiography.jobs.json_text import json_text
 from radiography.light.layer_light import PHOTONS
 from radiography.study.measures import VALIDATION_HISTORIES
 from radiography.study.published import load_published
@@ -103,7 +103,7 @@ def validate_model(
         seconds[row.group] = seconds.get(row.group, 0.0) + now - started
         started = now
     with folder_for(out), staged(out) as folder:
-        text = json.dumps(_as_json(rows), indent=2, allow_nan=False) + "\n"
+        text = json_text(validation_to_json(rows))
         (folder / "validate.json").write_text(text, encoding="utf-8")
         (folder / "validate.csv").write_text(_as_csv(rows), encoding="utf-8")
         (folder / "validate.txt").write_text(validation_text(rows), encoding="utf-8")
@@ -113,7 +113,8 @@ def validate_model(
     return Validation(out, tuple(rows), median_deviation(rows), seconds, FILES)
 
 
-def _as_json(rows: Sequence[ValidationRow]) -> dict[str, Any]:
+def validation_to_json(rows: Sequence[ValidationRow]) -> dict[str, Any]:
+    """The rows, and how far the model is from what was published."""
     return {
         "software": f"radiography {version('radiography')}",
         "rows": [asdict(row) for row in rows],
@@ -122,6 +123,7 @@ def _as_json(rows: Sequence[ValidationRow]) -> dict[str, Any]:
         "rows_not_fitted": sum(not row.fitted for row in rows),
         "rows_beyond_a_tenth": sum(abs(row.deviation) > LARGE_DEVIATION for row in rows),
         "rows_against_own_monte_carlo": sum(row.reference == OWN for row in rows),
+        "warnings": [],
     }
 
 

@@ -36,7 +36,8 @@ def test_the_table_names_terms_errors_origin_and_what_is_left(
     model: LagModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["lag", str(written(tmp_path, model))]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert lines[0].startswith("cal.npz: lag of 4 terms, learned at 0.2 s per frame and up to 30 s after the beam")
     assert lines[1] == "from step.tif (SHA-256 0123456789ab)"
     text = "\n".join(lines)
@@ -45,7 +46,7 @@ def test_the_table_names_terms_errors_origin_and_what_is_left(
         assert part in text
     assert "lag: first frame 4.7" in text and "lag: first frame 2.2" in text and ", 1 s 0." in text
     assert "left after correction: frame 1 " in text and ", frame 50 " in text
-    assert "note: fractions depend on the exposure" in text
+    assert "fractions depend on the exposure" in printed.err
     assert max(map(len, lines)) < 140
 
 

@@ -133,11 +133,11 @@ def test_the_trend_follows_the_dates_and_not_the_names(
 
 def test_sets_of_a_later_date_are_left_out_and_counted(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["qc", str(sets / "c.cal"), "--earlier", str(sets / "a.cal"), str(sets / "b.cal")]) == 0
-    text = capsys.readouterr().out
-    assert "note: 1 set(s) of a later date than" in text and "the first of 2 sets" in text
+    text, said = capsys.readouterr()
+    assert "warning: 1 set(s) of a later date than" in said and "the first of 2 sets" in text
     assert run(["qc", str(sets / "d.cal"), "--earlier", str(sets / "*.cal")]) == 0
-    text = capsys.readouterr().out
-    assert "note: 3 set(s) of a later date than" in text and "baseline" not in text
+    text, said = capsys.readouterr()
+    assert "warning: 3 set(s) of a later date than" in said and "baseline" not in text
 
 
 def limits_file(folder: Path, text: str) -> Path:
@@ -150,8 +150,8 @@ def test_a_broken_limit_is_exit_code_1(sets: Path, capsys: pytest.CaptureFixture
     limits = limits_file(tmp_path, "[lag_first_frame_percent]\nmax = 3.31\n[lag_60s_percent]\nmax = 1")
     command = ["qc", str(sets / "a.cal"), "--limits", str(limits)]
     assert run(command) == 0
-    text = capsys.readouterr().out
-    assert "limits: 1 kept, 0 broken, 1 not judged" in text and "limit not judged: lag_60s_percent" in text
+    text, said = capsys.readouterr()
+    assert "limits: 1 kept, 0 broken, 1 not judged" in text and "warning: limit not judged: lag_60s_percent" in said
     assert "ok" in printed_row(text, "lag_first_frame_percent")
     limits_file(tmp_path, "[lag_first_frame_percent]\nmax = 3.29")
     assert run([*command, "--json", str(tmp_path / "q.json")]) == 1
