@@ -176,7 +176,10 @@ def _load(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
 
 
 def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Path, ...]) -> dict[str, Any]:
-    """The table laid over the one that its ``based_on`` names; nested tables merge, everything else replaces."""
+    """The table laid over the one that its ``based_on`` names; nested tables merge, everything else replaces.
+
+    Name and description are never inherited: the "500 um" of a base would be said of a layer of another thickness.
+    """
     if folder_of == "scene" or "based_on" not in table:
         return table
     if path.resolve() in seen:
@@ -185,6 +188,8 @@ def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Pa
     if not isinstance(base_name, str):
         raise ValueError(f"{path}: based_on must be the name of a {folder_of}, got {base_name!r}")
     base_path = _find(folder_of, base_name, path.parent)
+    table.setdefault("name", path.stem)
+    table.setdefault("description", f"based on {base_name}")
     return _merged(_with_base(folder_of, base_path, read_toml(base_path), (*seen, path.resolve())), table)
 
 

@@ -299,6 +299,12 @@ def test_a_scintillator_may_be_based_on_another(tmp_path):
     assert (layer.name, layer.thickness_um, len(layer.parts)) == ("thick", 150.0, 2)
 
 
+def test_name_and_description_are_not_those_of_the_base(tmp_path):
+    _write(tmp_path, "thin.toml", 'based_on = "CsI_Tl_500um"\nthickness_um = 300.0\n')
+    layer = load_scintillator("thin.toml", tmp_path)
+    assert (layer.name, layer.description) == ("thin", "based on CsI_Tl_500um")  # not "columnar CsI:Tl, 500 um, ..."
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [("a.toml", "a.toml"), ("b.toml", "a.toml"), ("../{folder}/a.toml", "a.toml"), ("./b.toml", "../{folder}/a.toml")],
