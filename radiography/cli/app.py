@@ -324,8 +324,10 @@ def export(
         bool, typer.Option("--for-processing", help="Linear pixels (For Processing) instead of For Presentation.")
     ] = False,
     pitch: Pitch = None,
-    name: Annotated[str, typer.Option("--name", help="Patient or part name.")] = "",
-    identifier: Annotated[str, typer.Option("--id", help="Patient or part identifier.")] = "PHANTOM",
+    name: Annotated[str | None, typer.Option("--name", help="Patient or part name; as the image says.")] = None,
+    identifier: Annotated[
+        str | None, typer.Option("--id", help="Patient or part identifier; as the image says, or PHANTOM.")
+    ] = None,
     frame: Frame = None,
     shape: Shape = None,
     dtype: DType = "uint16",

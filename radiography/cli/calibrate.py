@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,7 @@ def run_calibrate(
             report=report,
         )
     for warning in made.warnings:
-        print(f"radiography: warning: {warning}", file=sys.stderr)
+        warn(warning)
     print(f"{made.out}: {describe(made.calibration)}")
     print(f"  {saturation_of(made.calibration)}")
     for note in made.calibration.provenance["notes"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.cli.output import give_json
+from radiography.cli.output import give_json, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.export import export_image
 from radiography.jobs.results import export_to_json
@@ -17,8 +17,8 @@ def run_export(
     frame: int | None,
     for_processing: bool,
     pitch_mm: float | None,
-    name: str,
-    identifier: str,
+    name: str | None,
+    identifier: str | None,
     layout: RawLayout | None,
     json_file: Path | None,
 ) -> None:
@@ -34,5 +34,10 @@ def run_export(
         layout=layout,
     )
     purpose = "processing" if made.for_processing else "presentation"
-    print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels")
+    for warning in made.warnings:
+        warn(warning)
+    source = f" ({made.pitch_source})" if made.pitch_source else ""
+    print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels{source}")
+    if made.scale:
+        print(f"  {made.scale}")
     give_json(json_file, export_to_json(made))

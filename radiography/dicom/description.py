@@ -1,17 +1,19 @@
 """Description of a picture in a digital X-ray file: all that is said besides its pixels.
 
 One frozen description is handed to the writer; it is checked where it is built, so that a wrong value is named before
-any file is opened. The defaults describe a test object, not a patient.
+any file is opened. The defaults describe a test object, not a patient; what a DICOM frame says of its patient and
+exposure is carried beside them and goes before them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import RE_VALID_UID
 
@@ -27,7 +29,7 @@ ANODES = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "A
 
 _TEXTS = ("patient_name", "patient_id", "study_description", "series_description", "referring_physician",
           "manufacturer", "magnification_source")  # fmt: skip
-_TEXTS_OF_THE_PANEL = ("panel", "serial", "scintillator")
+_TEXTS_OF_THE_PANEL = ("manufacturer", "panel", "serial", "device_serial", "scintillator")
 _SHORT_TEXTS = ("study_id", "accession_number")
 _POSITIVE = ("exposure_index", "target_exposure_index", "magnification")
 
@@ -50,14 +52,14 @@ class DxDescription:
     study_id, accession_number, study_description, series_description, referring_physician : str
     study_uid : str
         StudyInstanceUID to join; empty derives one from the frame, patient and study.
-    acquired : datetime
-        Time of the exposure. Hand it in where files must be reproducible.
+    acquired : datetime, optional
+        Time of the exposure. Without it every date stays empty.
     manufacturer : str
-        Of the panel.
+        Of the panel; that of the conditions where it is empty.
     conditions : Conditions
         How the frame was taken: panel, serial number and scintillator, beam and geometry. Air kerma is written as a
         comment, DICOM has no attribute for it; what is 0 is left out.
-    detector_type : {"SCINTILLATOR", "DIRECT"}
+    detector_type : {"", "SCINTILLATOR", "DIRECT"}
     exposure_index, target_exposure_index : float, optional
         IEC 62494-1, only from a calibrated panel. [1]
     magnification : float, optional
@@ -74,6 +76,11 @@ class DxDescription:
         Name in DICOM CID 4010 as pydicom spells it: PosteroAnterior, AnteroPosterior, ...; empty where unknown.
     quality_control : bool
         True for phantoms and objects, False for patients.
+    carried : Dataset, optional
+        What the DICOM frame of the image says, from `radiography.dicom.carried`: patient, study, view and exposure. It
+        goes before all of the above but the conditions, and makes the image a derived one.
+    frame : int, optional
+        Which of the frames of its source the image shows, from 0. [1]
     """
 
     patient_name: str = ""
@@ -86,10 +93,10 @@ class DxDescription:
     series_description: str = ""
     referring_physician: str = ""
     study_uid: str = ""
-    acquired: datetime = field(default_factory=datetime.now)
-    manufacturer: str = "radiography simulation"
+    acquired: datetime | None = None
+    manufacturer: str = ""
     conditions: Conditions = UNKNOWN
-    detector_type: Literal["SCINTILLATOR", "DIRECT"] = "SCINTILLATOR"
+    detector_type: Literal["", "SCINTILLATOR", "DIRECT"] = ""
     exposure_index: float | None = None
     target_exposure_index: float | None = None
     magnification: float | None = None
@@ -99,6 +106,8 @@ class DxDescription:
     anatomic_region: str = "Phantom"
     view: str = ""
     quality_control: bool = True
+    carried: Dataset | None = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
@@ -122,7 +131,7 @@ class DxDescription:
             )
         _check_choice("patient_sex", self.patient_sex, ("", "M", "F", "O"))
         _check_choice("laterality", self.laterality, ("R", "L", "U", "B"))
-        _check_choice("detector_type", self.detector_type, ("SCINTILLATOR", "DIRECT"))
+        _check_choice("detector_type", self.detector_type, ("", "SCINTILLATOR", "DIRECT"))
         _check_choice("anatomic_region", self.anatomic_region, tuple(codes.cid4009.dir()))
         _check_choice("view", self.view, ("", *codes.cid4010.dir()))
         _check_orientation(self.patient_orientation)

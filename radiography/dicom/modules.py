@@ -17,30 +17,60 @@ from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
 from radiography.dicom.description import ANODES, DxDescription
+from radiography.dicom.linear import SCALE_LABELS
 
 FOR_PRESENTATION_UID = "1.2.840.10008.5.1.4.1.1.1.1"  # DICOM PS3.4 B.5
 FOR_PROCESSING_UID = "1.2.840.10008.5.1.4.1.1.1.1.1"  # DICOM PS3.4 B.5
 PRESENTATION_BITS = 14  # above quantum noise of the open field: about 50 counts at 1500 quanta per pixel and 3 decades
 PROCESSING_BITS = 16
+PADDING = 0  # stored where there is no number
+
+
+@dataclass(frozen=True)
+class StoredScale:
+    """How linear values became stored counts: `stored = round(value * counts_per_dn) + pedestal`.
+
+    Attributes
+    ----------
+    counts_per_dn : float
+        [1/DN]
+    pedestal : int
+        Count that stands for 0 DN. [1]
+    clipped_low, clipped_high : int
+        Pixels below 0 and above the stored range, stored at the limit. [1]
+    padded : int
+        Pixels without a number, stored as `PADDING`. [1]
+    """
+
+    counts_per_dn: float
+    pedestal: int
+    clipped_low: int = 0
+    clipped_high: int = 0
+    padded: int = 0
+
+    def __str__(self) -> str:
+        text = f"stored = {self.counts_per_dn:.9g} x DN + {self.pedestal}"
+        clipped = f"{self.clipped_low} pixels clipped at 0, {self.clipped_high} at {2**PROCESSING_BITS - 1}"
+        text += f"; {clipped}" if self.clipped_low or self.clipped_high else ""
+        return text + (f"; {self.padded} pixels without a number stored as {PADDING}" if self.padded else "")
 
 
 @dataclass(frozen=True)
 class DxReference:
-    """Where a written image stands, to link others to it: its four UIDs and how many pixels had to be clipped.
+    """Where a written image stands, to link others to it: its four UIDs, and how its pixels were stored.
 
     Attributes
     ----------
     sop_class_uid, sop_instance_uid, series_uid, study_uid : str
-    clipped_low, clipped_high : int
-        Pixels below 0 and above the stored range, stored at the limit. [1]
+    scale : StoredScale or None
+        Of a For Processing image.
     """
 
     sop_class_uid: str
     sop_instance_uid: str
     series_uid: str
     study_uid: str
-    clipped_low: int = 0
-    clipped_high: int = 0
+    scale: StoredScale | None = None
 
 
 def patient_modules(description: DxDescription) -> Dataset:
@@ -98,8 +128,9 @@ def series_modules(description: DxDescription, series_uid: str, for_processing: 
     dataset = Dataset()
     dataset.Modality = "DX"
     dataset.SeriesInstanceUID = series_uid
-    dataset.SeriesNumber = 2 if for_processing else 1
-    dataset.SeriesDate, dataset.SeriesTime = _date_and_time(description)
+    dataset.SeriesNumber = (2 if for_processing else 1) + 100 * _number_of_source_series(description)
+    if description.acquired is not None:
+        dataset.SeriesDate, dataset.SeriesTime = _date_and_time(description)
     dataset.PresentationIntentType = "FOR PROCESSING" if for_processing else "FOR PRESENTATION"
     if description.series_description:
         dataset.SeriesDescription = description.series_description
@@ -121,11 +152,11 @@ def equipment_module(description: DxDescription, software: str) -> Dataset:
     dataset : Dataset
     """
     dataset = Dataset()
-    dataset.Manufacturer = description.manufacturer
+    dataset.Manufacturer = description.manufacturer or description.conditions.manufacturer or ""
     if description.conditions.panel:
         dataset.ManufacturerModelName = description.conditions.panel
-    if description.conditions.serial:
-        dataset.DeviceSerialNumber = description.conditions.serial
+    if serial := description.conditions.device_serial or description.conditions.serial:
+        dataset.DeviceSerialNumber = serial
     dataset.SoftwareVersions = software
     return dataset
 
@@ -150,9 +181,11 @@ def image_module(description: DxDescription, for_processing: bool, instance_numb
     """
     dataset = Dataset()
     dataset.InstanceNumber = instance_number
-    dataset.ImageType = ["ORIGINAL" if for_processing else "DERIVED", "PRIMARY", ""]
-    dataset.ContentDate, dataset.ContentTime = _date_and_time(description)
-    dataset.AcquisitionDate, dataset.AcquisitionTime = _date_and_time(description)
+    original = for_processing and description.carried is None
+    dataset.ImageType = ["ORIGINAL" if original else "DERIVED", "PRIMARY", ""]
+    if description.acquired is not None:
+        dataset.ContentDate, dataset.ContentTime = _date_and_time(description)
+        dataset.AcquisitionDate, dataset.AcquisitionTime = _date_and_time(description)
     dataset.PatientOrientation = list(description.patient_orientation)
     dataset.BurnedInAnnotation = "NO"
     dataset.LossyImageCompression = "00"
@@ -245,15 +278,44 @@ def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int,
     return dataset
 
 
-def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: float) -> Dataset:
+def scale_module(scale: StoredScale, corrected: bool) -> Dataset:
+    """Real World Value Mapping (C.7.6.16.2.11) that leads from stored counts back to DN: DX fixes its rescale at 1.
+
+    Parameters
+    ----------
+    scale : StoredScale
+        Of the stored counts.
+    corrected : bool
+        Whether the values are corrected or raw ones.
+
+    Returns
+    -------
+    dataset : Dataset
+    """
+    unit = Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "1", "UCUM", "no units"
+    item = Dataset()
+    item.add_new("RealWorldValueFirstValueMapped", "US", 0)
+    item.add_new("RealWorldValueLastValueMapped", "US", 2**PROCESSING_BITS - 1)
+    item.RealWorldValueIntercept = -scale.pedestal / scale.counts_per_dn
+    item.RealWorldValueSlope = 1.0 / scale.counts_per_dn
+    item.LUTExplanation = f"{'corrected' if corrected else 'raw'} DN, linear in exposure"
+    item.LUTLabel = next(label for label, stage in SCALE_LABELS.items() if (stage == "corrected") == corrected)
+    item.MeasurementUnitsCodeSequence = [unit]
+    dataset = Dataset()
+    dataset.RealWorldValueMappingSequence = [item]
+    if scale.padded:
+        dataset.add_new("PixelPaddingValue", "US", PADDING)
+    return dataset
+
+
+def detector_module(description: DxDescription, pitch_mm: float) -> Dataset:
     """DX Detector (C.8.11.4), and the pixel spacing in a known object plane (10.7.1.3).
 
     Parameters
     ----------
     description : DxDescription
         Who, what, when and how.
-    rows, cols : int
-        [1]
     pitch_mm : float
         Pixel pitch of the detector. [mm]
 
@@ -263,16 +325,13 @@ def detector_module(description: DxDescription, rows: int, cols: int, pitch_mm: 
     """
     dataset, conditions = Dataset(), description.conditions
     pitch = format_number_as_ds(pitch_mm)
-    dataset.DetectorType = description.detector_type
+    dataset.DetectorType = description.detector_type or ("SCINTILLATOR" if conditions.scintillator else "")
     dataset.DetectorConfiguration = "AREA"
-    dataset.DetectorElementPhysicalSize = [pitch, pitch]
-    dataset.DetectorElementSpacing = [pitch, pitch]
-    dataset.DetectorActiveShape = "RECTANGLE"
-    dataset.DetectorActiveDimensions = _decimals((rows * pitch_mm, cols * pitch_mm))
-    dataset.DetectorActiveOrigin = ["0", "0"]
-    dataset.DetectorBinning = [str(conditions.binning or 1)] * 2
+    if conditions.binning:
+        dataset.DetectorElementSpacing = _decimals((pitch_mm / conditions.binning,) * 2)
+        dataset.DetectorBinning = [str(conditions.binning)] * 2
     dataset.ImagerPixelSpacing = [pitch, pitch]
-    if conditions.serial:
+    if conditions.serial and conditions.serial != conditions.device_serial:
         dataset.DetectorID = conditions.serial
     if conditions.scintillator:
         dataset.DetectorDescription = conditions.scintillator
@@ -356,4 +415,13 @@ def _decimals(values: Sequence[float]) -> list[str]:
 
 
 def _date_and_time(description: DxDescription) -> tuple[str, str]:
+    """Both empty where the time of the exposure is not known: that of the export is another one."""
+    if description.acquired is None:
+        return "", ""
     return description.acquired.strftime("%Y%m%d"), description.acquired.strftime("%H%M%S")
+
+
+def _number_of_source_series(description: DxDescription) -> int:
+    """Of the series that the frame is from, so that numbers stay apart within its study; 0 where it is not known."""
+    number = None if description.carried is None else description.carried.get("SeriesNumber")
+    return int(number) if number is not None and 0 <= int(number) < 2**31 // 100 - 1 else 0

@@ -33,6 +33,7 @@ from pydicom.uid import (
 )
 
 from calibration.conditions import Conditions
+from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
 from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
@@ -86,6 +87,7 @@ class DicomFrames:
     pitch_source: str | None
     warnings: tuple[str, ...]
     pitch_warnings: tuple[str, ...]
+    carried: dict[str, Any] = field(repr=False)
     header: Dataset = field(repr=False)
     pixel_offset: int
     pixel_bytes: int
@@ -190,6 +192,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
             pitch_source=pitch.source,
             warnings=tuple(f"{path}: {doubt}" for doubt in doubts_of(header)),
             pitch_warnings=tuple(f"{path}: {doubt}" for doubt in pitch.warnings),
+            carried=carried_of(header),
             header=header,
             pixel_offset=offset,
             pixel_bytes=pixel_bytes,

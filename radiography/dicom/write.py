@@ -22,8 +22,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from calibration.whole_file import whole_file
 from radiography.dicom import modules
+from radiography.dicom.carried import exposure_module, identity_module, source_module
 from radiography.dicom.description import DxDescription
-from radiography.dicom.modules import DxReference
+from radiography.dicom.modules import DxReference, StoredScale
 from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
@@ -40,11 +41,12 @@ def export_dx(
     for_processing: bool = False,
     *,
     predecessor: DxReference | None = None,
-    counts_per_dn: float = 1.0,
-    pedestal: int = 0,
+    counts_per_dn: float | None = None,
+    pedestal: int | None = None,
     origin: str = "",
+    corrected: bool = True,
 ) -> DxReference:
-    """The DICOM file of one corrected image, either kind.
+    """The DICOM file of one linear image, either kind.
 
     For a linked pair, write the For Processing object first and hand what this returns to the other call as
     `predecessor`.
@@ -52,7 +54,7 @@ def export_dx(
     Parameters
     ----------
     corrected_dn : (H, W) float
-        Linear, corrected image. [DN]
+        Linear, corrected image; NaN where there is no number. [DN]
     pitch_mm : float
         Pixel pitch of the detector. [mm]
     path : str or Path
@@ -63,15 +65,17 @@ def export_dx(
         True for the linear image, False for the processed picture.
     predecessor : DxReference, optional
         The For Processing object of the same image.
-    counts_per_dn, pedestal : float, int
-        For Processing only, as in `linear_counts`.
+    counts_per_dn, pedestal : float, int, optional
+        For Processing only, as in `linear_counts`; those that keep every value without them.
     origin : str
         How the image was corrected and with what; stands at the end of the comment.
+    corrected : bool
+        False says that the numbers are raw ones.
 
     Returns
     -------
     reference : DxReference
-        UIDs of what was written, and how many pixels were clipped.
+        UIDs of what was written, and how the values were stored.
 
     Raises
     ------
@@ -79,19 +83,23 @@ def export_dx(
         If the image cannot be stored or presented; OSError if the file cannot be written.
     """
     frame_digest = _digest(corrected_dn)
-    origin = f"; {origin}" if origin else ""
+    ending = f"; {origin}" if origin else ""
     if not for_processing:
-        picture = present(corrected_dn)
+        pixels = np.asarray(corrected_dn)
+        no_number = ~np.isfinite(pixels)
+        picture = present(np.where(no_number, 0, pixels) if no_number.any() else pixels)
         window = (picture.window_center, picture.window_width)
+        shown = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
         return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
-                        predecessor=predecessor, comment=picture.description + origin)  # fmt: skip
-    stored, low, high = linear_counts(corrected_dn, counts_per_dn, pedestal)
+                        predecessor=predecessor, comment=picture.description + shown + ending,
+                        derivation=origin or picture.description)  # fmt: skip
+    stored, scale = linear_counts(corrected_dn, counts_per_dn, pedestal)
+    kind = "corrected" if corrected else "raw"
     comment = (
-        f"corrected DN = (stored - {pedestal}) / {counts_per_dn:.9g}, linear in exposure; "
-        f"{low} pixels clipped at 0, {high} at {PROCESSING_MAXIMUM}{origin}"
+        f"{kind} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}, linear in exposure; {scale}{ending}"
     )
     return write_dx(path, stored, pitch_mm, description, for_processing=True, frame_digest=frame_digest,
-                    comment=comment, clipped=(low, high))  # fmt: skip
+                    comment=comment, scale=scale, corrected=corrected, derivation=origin)  # fmt: skip
 
 
 def write_dx(
@@ -105,8 +113,10 @@ def write_dx(
     predecessor: DxReference | None = None,
     frame_digest: str = "",
     comment: str = "",
-    clipped: tuple[int, int] = (0, 0),
-    instance_number: int = 1,
+    derivation: str = "",
+    scale: StoredScale | None = None,
+    corrected: bool = True,
+    instance_number: int | None = None,
 ) -> DxReference:
     """The DICOM file of pixels that are ready to be stored.
 
@@ -130,10 +140,14 @@ def write_dx(
         Digest of the detector image, the root of the UIDs; empty takes these pixels.
     comment : str
         ImageComments, at most 10,240 characters; of a linked picture also its derivation, cut at 1,024.
-    clipped : (int, int)
-        Handed through to the reference. [1]
-    instance_number : int
-        Number in the series. [1]
+    derivation : str
+        How an image of a DICOM frame was made of it.
+    scale : StoredScale, optional
+        From values to these counts, for processing.
+    corrected : bool
+        Whether the values of that scale are corrected or raw ones.
+    instance_number : int, optional
+        Number in the series; that of the frame in its source without it. [1]
 
     Returns
     -------
@@ -150,16 +164,19 @@ def write_dx(
     if predecessor is not None and (for_processing or predecessor.sop_class_uid != modules.FOR_PROCESSING_UID):
         raise ValueError("predecessor links a picture for presentation to an image for processing, not the reverse")
     window = _check_window(window, for_processing)
+    instance_number = (description.frame or 0) + 1 if instance_number is None else instance_number
     role = "processing" if for_processing else "presentation"
     digest = frame_digest or _digest(pixels)
-    study_uid = description.study_uid or _uid("study", digest, description.patient_id, description.study_id)
+    carried = description.carried
+    own_study = _uid("study", digest, description.patient_id, description.study_id)
+    study_uid = description.study_uid or str((carried or {}).get("StudyInstanceUID", "")) or own_study
     series_uid = _uid("series", study_uid, digest, role)
     stored = _digest(pixels)
     instance_uid = _uid("instance", series_uid, stored, window, pitch_mm, description.magnification, instance_number)
     if predecessor is not None and predecessor.study_uid != study_uid:
         raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
-    reference = DxReference(class_uid, instance_uid, series_uid, study_uid, *clipped)
+    reference = DxReference(class_uid, instance_uid, series_uid, study_uid, scale)
     rows, cols = pixels.shape
     parts = [
         modules.common_module(class_uid, instance_uid),
@@ -170,10 +187,19 @@ def write_dx(
         modules.image_module(description, for_processing, instance_number, comment),
         modules.anatomy_module(description),
         modules.pixel_modules(rows, cols, for_processing, window),
-        modules.detector_module(description, rows, cols, pitch_mm),
+        modules.detector_module(description, pitch_mm),
         modules.positioning_module(description),
         modules.exposure_modules(description),
     ]
+    if scale is not None:
+        parts.append(modules.scale_module(scale, corrected))
+    if carried is not None:
+        said = {element.tag for part in parts for element in part if element.value not in ("", None)}
+        beside = exposure_module(carried)
+        parts.append(Dataset({element.tag: element for element in beside if element.tag not in said}))
+        parts.append(identity_module(carried))
+        parts[-1].StudyInstanceUID = study_uid
+        parts.append(source_module(carried, derivation, description.frame))
     if predecessor is not None:
         parts.append(modules.predecessor_module(predecessor, comment[:1024]))
     _save(path, parts, pixels, class_uid, instance_uid)
@@ -181,50 +207,76 @@ def write_dx(
 
 
 def linear_counts(
-    corrected_dn: NDArray[np.floating[Any]], counts_per_dn: float = 1.0, pedestal: int = 0
-) -> tuple[NDArray[np.uint16], int, int]:
+    corrected_dn: NDArray[np.floating[Any]], counts_per_dn: float | None = None, pedestal: int | None = None
+) -> tuple[NDArray[np.uint16], StoredScale]:
     """Stored counts of a linear image: `round(corrected_dn * counts_per_dn) + pedestal`, within 0 ... 65535.
 
-    DX fixes the rescale slope at 1, so the scale cannot stand in the header and is written as text. Noise of an
-    unexposed region reaches below zero; a pedestal keeps it.
+    Noise of an unexposed region reaches below zero, and a gain lifts bright pixels above 65535. Without a scale the
+    largest power of two that keeps the whole range is taken, and the smallest pedestal; with one, what lies outside is
+    stored at the limit and counted.
 
     Parameters
     ----------
     corrected_dn : (H, W) float
-        Linear, corrected image. [DN]
-    counts_per_dn : float
+        Linear, corrected image; what is not finite has no number. [DN]
+    counts_per_dn : float, optional
         Stored counts per DN. [1/DN]
-    pedestal : int
+    pedestal : int, optional
         Count that stands for 0 DN. [1]
 
     Returns
     -------
     stored : (H, W) uint16
-        [1]
-    clipped_low, clipped_high : int
-        Pixels that were outside and are stored at the limit. [1]
+        `PADDING` where there is no number, and nowhere else. [1]
+    scale : StoredScale
 
     Raises
     ------
     ValueError
-        If a pixel is NaN or infinite, or the steps of the stored counts would swallow the image.
+        If no pixel holds a number, or the steps of the stored counts would swallow the image.
     """
     pixels = np.asarray(corrected_dn)
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError(f"corrected_dn must be (rows, columns), got shape {pixels.shape}")
-    bad = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
-    if bad:
-        raise ValueError(f"corrected_dn holds {bad} pixels that are NaN or infinite; correct them before the export")
+    finite = np.isfinite(pixels)
+    padded = int(pixels.size - np.count_nonzero(finite))
+    if padded == pixels.size:
+        raise ValueError("corrected_dn holds no number at all: every pixel is NaN or infinite")
+    lowest, highest = (float(limit(pixels, where=finite, initial=pixels[finite][0])) for limit in (np.min, np.max))
+    if counts_per_dn is None:
+        counts_per_dn = _counts_that_fit(pixels, lowest, highest, bool(padded))
     if not (np.isfinite(counts_per_dn) and counts_per_dn > 0):
         raise ValueError(f"counts_per_dn must be a positive number, got {counts_per_dn}")
+    first = modules.PADDING + 1 if padded else 0
+    if pedestal is None:
+        pedestal = max(first - int(np.rint(lowest * counts_per_dn)), 0)
     if not 0 <= pedestal < PROCESSING_MAXIMUM:
         raise ValueError(f"pedestal must be between 0 and {PROCESSING_MAXIMUM - 1}, got {pedestal}")
-    spread = float(np.std(pixels, dtype=np.float64)) * counts_per_dn
+    spread = float(np.std(pixels, dtype=np.float64, where=finite)) * counts_per_dn
     if 0 < spread < 0.5:  # one step of rounding is 0.29 counts rms
         raise ValueError(f"the image varies by only {spread:.3g} stored counts rms; counts_per_dn must be larger")
-    scaled = np.rint(np.asarray(pixels, dtype=np.float64) * counts_per_dn) + pedestal
-    low, high = int(np.count_nonzero(scaled < 0)), int(np.count_nonzero(scaled > PROCESSING_MAXIMUM))
-    return np.clip(scaled, 0, PROCESSING_MAXIMUM).astype(np.uint16), low, high
+    scaled = np.rint(np.where(finite, pixels, lowest).astype(np.float64) * counts_per_dn) + pedestal
+    low, high = int(np.count_nonzero(scaled < first)), int(np.count_nonzero(scaled > PROCESSING_MAXIMUM))
+    stored = np.clip(scaled, first, PROCESSING_MAXIMUM).astype(np.uint16)
+    stored[~finite] = modules.PADDING
+    return stored, StoredScale(float(counts_per_dn), pedestal, low, high, padded)
+
+
+def _counts_that_fit(pixels: NDArray[Any], lowest: float, highest: float, padded: bool) -> float:
+    """Counts per DN: 1 for what are counts already, else the largest power of two that keeps the whole range.
+
+    A range far from zero counts from zero, so that a pedestal never has to be negative.
+    """
+    room = PROCESSING_MAXIMUM - 1 - padded  # one count for rounding at either end
+    span = max(highest, 0.0) - min(lowest, 0.0)
+    whole = (
+        lowest >= padded
+        and highest <= PROCESSING_MAXIMUM
+        and bool(np.all(pixels == np.rint(pixels), where=np.isfinite(pixels)))
+    )
+    if whole or span == 0:
+        return 1.0
+    return float(2.0 ** np.floor(np.log2(room / span)))
 
 
 def _check_pixels(pixels: NDArray[np.uint16], for_processing: bool) -> None:

@@ -19,7 +19,7 @@ def describe_dicom(path: Path) -> FrameSource:
 
     found = open_dicom(path)
     check_frame_claim(path, found.rows, found.cols, np.dtype(found.dtype))
-    metadata: dict[str, Any] = dict(found.metadata)
+    metadata: dict[str, Any] = {**found.metadata, "dicom": found.carried}
     return FrameSource(
         path,
         "dicom",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,16 @@ import numpy.typing as npt
 
 from calibration.conditions import Conditions
 from radiography.files.frames import RawLayout, read_image
+from radiography.files.source import GIVE_PITCH
 from radiography.jobs.inputs import check_writable, keep_apart
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription
+
+
+PHANTOM = "PHANTOM"  # identifier of an image that is of no patient
+SIMULATION = "radiography simulation"  # maker of a panel that does not exist
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,20 @@ class ExportedImage:
         Linear pixels (For Processing) instead of For Presentation.
     pitch_mm : float
         Pixel pitch that it says. [mm]
+    pitch_source : str
+        Where the pitch is from.
+    scale : str
+        How the values became stored counts, of a For Processing file.
+    warnings : tuple of str
+        What is unknown that DICOM asks for, and what should not be believed.
     """
 
     out: Path
     for_processing: bool
     pitch_mm: float
+    pitch_source: str = ""
+    scale: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def export_image(
@@ -44,8 +59,8 @@ def export_image(
     *,
     for_processing: bool = False,
     pitch_mm: float | None = None,
-    name: str = "",
-    identifier: str = "PHANTOM",
+    name: str | None = None,
+    identifier: str | None = None,
     frame: int | None = None,
     layout: RawLayout | None = None,
 ) -> ExportedImage:
@@ -59,8 +74,8 @@ def export_image(
         Linear pixels (For Processing) instead of For Presentation.
     pitch_mm : float, optional
         Pixel pitch, where the file does not say it. [mm]
-    name, identifier : str
-        Of the patient or part.
+    name, identifier : str, optional
+        Of the patient or part, in place of what the image says.
     frame : int, optional
         Which frame of a file of several, from 0. [1]
     layout : RawLayout, optional
@@ -73,7 +88,7 @@ def export_image(
     Raises
     ------
     ValueError, TypeError, OSError
-        In one sentence, if the image cannot be read or has no pitch.
+        In one sentence, if the image cannot be read, is not linear, or has no pitch.
     """
     from radiography.dicom.write import export_dx
 
@@ -84,16 +99,38 @@ def export_image(
     refuse_not_linear(image, picture.stage, "the export")
     why = ", which DICOM needs: give --pitch in mm"
     pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
-    description = dx_description(picture.conditions, picture.metadata, name, identifier)
-    origin = origin_text(picture.metadata)
-    export_dx(picture.pixels.astype(np.float32), pitch, out, description, for_processing, origin=origin)
-    return ExportedImage(out, for_processing, pitch)
+    description = dx_description(
+        picture.conditions, picture.metadata, name, identifier, frame=frame or 0, where=str(image)
+    )
+    written = export_dx(
+        picture.pixels.astype(np.float32), pitch, out, description, for_processing,
+        origin=origin_text(picture.metadata), corrected=picture.stage != "raw",
+    )  # fmt: skip
+    return ExportedImage(
+        out,
+        for_processing,
+        pitch,
+        "--pitch" if pitch_mm is not None else picture.pitch_source or "",
+        str(written.scale or ""),
+        (
+            *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
+            *left_empty(description, str(image)),
+        ),
+    )
 
 
 def dx_description(
-    conditions: Conditions, metadata: Mapping[str, Any], name: str = "", identifier: str = "PHANTOM"
+    conditions: Conditions,
+    metadata: Mapping[str, Any],
+    name: str | None = None,
+    identifier: str | None = None,
+    *,
+    frame: int = 0,
+    where: str = "the image",
 ) -> DxDescription:
     """What a DICOM file says about an image, as far as the image itself knows it.
+
+    An image of a DICOM frame keeps its patient, study and exposure; one that is of no patient is called `PHANTOM`.
 
     Parameters
     ----------
@@ -101,22 +138,44 @@ def dx_description(
         How its raw frame was taken.
     metadata : mapping
         What else the image says about itself; the scene of a simulated one names the series.
-    name, identifier : str
-        Of the patient or part.
+    name, identifier : str, optional
+        Of the patient or part, in place of what the image says.
+    frame : int
+        Which of the frames of its source it shows, from 0. [1]
+    where : str
+        Named in errors.
 
     Returns
     -------
     description : DxDescription
+
+    Raises
+    ------
+    ValueError
+        If a text does not fit DICOM, or what the image carries of a DICOM header is damaged.
     """
+    from radiography.dicom.carried import header_of, is_of_a_patient
     from radiography.dicom.description import DxDescription
 
-    scene = metadata.get("scene")
-    return DxDescription(
-        patient_name=name,
-        patient_id=identifier,
-        series_description=str(scene["description"])[:64] if isinstance(scene, dict) else "",
+    scene, record = metadata.get("scene"), metadata.get("dicom")
+    simulated = isinstance(scene, dict)
+    carried = header_of(record, where) if isinstance(record, dict) else None
+    description = DxDescription(
+        patient_name=name or "",
+        patient_id=PHANTOM if identifier is None else identifier,
+        series_description=str(scene.get("description", ""))[:64] if isinstance(scene, dict) else "",
+        acquired=date_of(conditions.date),
+        manufacturer=SIMULATION if simulated else "",
         conditions=conditions,
+        quality_control=carried is None or not is_of_a_patient(carried),
+        carried=carried,
+        frame=frame,
     )
+    if carried is not None and name is not None:  # checked above as the description's own
+        carried.PatientName = f"{name}^" if name and "^" not in name else name
+    if carried is not None and identifier is not None:
+        carried.PatientID = identifier
+    return description
 
 
 def write_dicom_pair(
@@ -125,6 +184,7 @@ def write_dicom_pair(
     stem: Path,
     conditions: Conditions,
     metadata: Mapping[str, Any],
+    frame: int = 0,
 ) -> list[Path]:
     """For Presentation and For Processing, linked; their paths.
 
@@ -140,6 +200,8 @@ def write_dicom_pair(
         How the raw frame was taken.
     metadata : mapping
         What else the image says about itself.
+    frame : int
+        Which of the frames of its source it is, from 0. [1]
 
     Returns
     -------
@@ -148,10 +210,43 @@ def write_dicom_pair(
     from radiography.dicom.write import export_dx
 
     processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
-    description, origin = dx_description(conditions, metadata), origin_text(metadata)
+    description = dx_description(conditions, metadata, frame=frame, where=stem.name)
+    origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
     return [presentation, processing]
+
+
+def date_of(said: str | None) -> datetime | None:
+    """Date and time of an exposure where they are said in ISO 8601; None where they are not."""
+    try:
+        return None if said is None else datetime.fromisoformat(said)
+    except ValueError:
+        return None
+
+
+def left_empty(description: DxDescription, name: str) -> tuple[str, ...]:
+    """A sentence about what DICOM asks for and nobody knows; it is left empty rather than made up.
+
+    Parameters
+    ----------
+    description : DxDescription
+        From `dx_description`.
+    name : str
+        What the sentence calls the image.
+
+    Returns
+    -------
+    warnings : tuple of str
+        Empty, or one sentence.
+    """
+    carried = description.carried
+    if carried is not None:
+        asked = {"StudyDate": "the date of its study", "PatientID": "PatientID", "PatientOrientation": "orientation"}
+        unknown = [words for keyword, words in asked.items() if not carried.get(keyword)]
+    else:
+        unknown = ["its date"] if description.acquired is None and description.manufacturer != SIMULATION else []
+    return (f"{name} does not say {', '.join(unknown)}: left empty in the DICOM file",) if unknown else ()
 
 
 def origin_text(metadata: Mapping[str, Any]) -> str:

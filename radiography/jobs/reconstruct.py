@@ -37,13 +37,14 @@ from radiography.files.frames import (
     write_preview_png,
 )
 from radiography.jobs.about import load_about, told, unmatched
-from radiography.jobs.export import write_dicom_pair
+from radiography.jobs.export import dx_description, left_empty, write_dicom_pair
 from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, refuse_processed
 from radiography.jobs.result_names import result_names
 from radiography.jobs.saturation import saturation_of_frames
 
-OF_THE_SIMULATION = ("light_spread", "seed", "scene")  # what a simulated frame says besides its conditions
+# What a frame says besides its conditions: of its simulation, and of patient, study and exposure in DICOM's words.
+CARRIED = ("light_spread", "seed", "scene", "dicom")
 _COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
 _BIG_TIFF_BYTES = 2**31
 
@@ -165,6 +166,8 @@ def reconstruct_frames(
         for source, name in zip(sources, names, strict=True):
             held = dark_scale if wanted.sequence else None
             plan, found, dark_scale = prepare(source, known, calibration_file, steps, wanted, held)
+            if wanted.dicom:
+                found += left_empty(dx_description(source.conditions, source.metadata), str(source.path))
             warnings += found
             pitch = pitch_mm or source.pitch_mm or known.conditions.pitch_mm
             about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
@@ -355,9 +358,9 @@ def _planes_wanted(wanted: Wanted) -> dict[str, str]:
 
 
 def inherited(source: FrameSource) -> dict[str, Any]:
-    """What an image keeps of what its source said: how the frame was taken and, if simulated, out of what."""
-    simulated = {key: source.metadata[key] for key in OF_THE_SIMULATION if key in source.metadata}
-    return {**conditions_to_json(source.conditions), **simulated}
+    """What an image keeps of what its source said: how the frame was taken, of whom or, if simulated, out of what."""
+    carried = {key: source.metadata[key] for key in CARRIED if key in source.metadata}
+    return {**conditions_to_json(source.conditions), **carried}
 
 
 def is_big(source: FrameSource) -> bool:
@@ -451,7 +454,7 @@ def write_corrected(
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number + 1:04d}"
                 dicom += write_dicom_pair(
-                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata
+                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata, number
                 )
             progress(number + 1)
     planes = {path: beside[kind] for kind, path in paths.items()}

@@ -49,7 +49,7 @@ def calibration_to_json(made: CalibrationRecord) -> dict[str, Any]:
         "dark_frames": known.darks_used,
         "flat_frames": known.flats_used,
         "levels_dn": list(known.levels_dn),
-        "warnings": list(known.provenance["notes"]),
+        "warnings": [*made.warnings, *known.provenance["notes"]],
     }
 
 
@@ -116,8 +116,15 @@ def defects_to_json(report: DefectReport) -> dict[str, Any]:
 
 
 def export_to_json(made: ExportedImage) -> dict[str, Any]:
-    """The DICOM file that was written, and the pitch that it says."""
-    return {"out": made.out, "for_processing": made.for_processing, "pitch_mm": made.pitch_mm, "warnings": []}
+    """The DICOM file that was written, the pitch that it says, and how its values are stored."""
+    return {
+        "out": made.out,
+        "for_processing": made.for_processing,
+        "pitch_mm": made.pitch_mm,
+        "pitch_source": made.pitch_source,
+        "scale": made.scale,
+        "warnings": list(made.warnings),
+    }
 
 
 def check_to_json(found: SceneCheck) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def jpeg_head(rows: int, cols: int, marker: int, components: int = 1) -> bytes:
     return b"\xff\xd8" + comment + b"\xff" + bytes([marker]) + frame
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 132, 140, 300, 700, 1000, 1370])
+@pytest.mark.parametrize("kept", [0, 1, 100, 132, 140, 300, 700, 1000, 1170])
 def test_a_file_cut_in_its_header_is_named(whole: bytes, tmp_path: Path, kept: int) -> None:
     path = tmp_path / "cut.dcm"
     path.write_bytes(whole[:kept])

@@ -15,6 +15,7 @@ from pydicom.sr.codedict import codes
 from calibration.conditions import CONDITIONS, Conditions
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import FOR_PRESENTATION_UID, FOR_PROCESSING_UID
+from radiography.dicom.read import read_dx
 from radiography.dicom.write import export_dx, linear_counts, write_dx
 
 NOON = datetime(2024, 3, 1, 12, 0, 5)
@@ -22,7 +23,8 @@ PITCH_MM = 0.139
 EVERYTHING = {
     "patient_name": "Board 7", "patient_id": "SN-0007", "patient_birth_date": "19700101", "patient_sex": "O",
     "study_id": "7", "accession_number": "77", "study_description": "Prüfung", "series_description": "first side",
-    "referring_physician": "Röntgen^W", "panel": "panel", "serial": "1", "scintillator": "CsI 0.6 mm", "binning": 2,
+    "referring_physician": "Röntgen^W", "manufacturer": "Maker", "panel": "panel",
+    "serial": "1", "device_serial": "2", "scintillator": "CsI 0.6 mm", "binning": 2,
     "kvp": 70.0, "tube_current_mA": 250.0, "exposure_time_s": 0.01, "exposure_mAs": 2.5, "anode": "W",
     "focal_spot_mm": 0.6, "source_to_detector_mm": 1500.0, "air_kerma_uGy": 2.5, "exposure_index": 250.0,
     "target_exposure_index": 300.0, "view": "PosteroAnterior",
@@ -222,29 +224,66 @@ def test_a_failed_write_leaves_no_file_and_keeps_the_old_one(tmp_path: Path, mon
 
 def test_linear_counts_are_the_stated_line_and_can_be_undone() -> None:
     corrected_dn = exposure()
-    stored, low, high = linear_counts(corrected_dn, counts_per_dn=2.5, pedestal=100)
-    assert stored.dtype == np.uint16 and (low, high) == (0, 0)
+    stored, scale = linear_counts(corrected_dn, counts_per_dn=2.5, pedestal=100)
+    assert stored.dtype == np.uint16 and (scale.clipped_low, scale.clipped_high) == (0, 0)
     back = (stored.astype(np.float64) - 100) / 2.5
     assert np.abs(back - corrected_dn).max() <= 0.2 + 1e-9  # half a count of 0.4 DN
     assert back[2, 2] > back[14, 20]
 
 
-def test_values_below_zero_are_clipped_and_counted_or_kept_by_a_pedestal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lowest", "highest", "counts_per_dn"),
+    [(-40.0, 70000.0, 0.5), (-40.25, 65000.0, 1.0), (-0.1, 1.2, 32768.0), (0.5, 400000.0, 0.125), (3.5, 7.5, 8192.0)],
+)
+def test_the_scale_of_its_own_keeps_every_value(lowest: float, highest: float, counts_per_dn: float) -> None:
+    corrected_dn = np.random.default_rng(4).uniform(lowest, highest, (48, 64))
+    corrected_dn[3, 4], corrected_dn[5, 6] = lowest, highest
+    stored, scale = linear_counts(corrected_dn)
+    assert (scale.counts_per_dn, scale.clipped_low, scale.clipped_high, scale.padded) == (counts_per_dn, 0, 0, 0)
+    assert stored.max() > 16383  # more than a quarter of the range is used
+    back = (stored.astype(np.float64) - scale.pedestal) / scale.counts_per_dn
+    assert np.abs(back - corrected_dn).max() <= 0.5 / counts_per_dn * (1 + 1e-9)
+
+
+def test_raw_counts_are_stored_as_they_are() -> None:
+    raw_dn = np.random.default_rng(4).integers(0, 65536, (48, 64)).astype(np.float32)
+    stored, scale = linear_counts(raw_dn)
+    assert np.array_equal(stored, raw_dn) and (scale.counts_per_dn, scale.pedestal) == (1.0, 0)
+
+
+def test_a_pixel_without_a_number_is_padded_and_nothing_else_is(tmp_path: Path) -> None:
+    corrected_dn = exposure().copy()
+    corrected_dn[3, 4], corrected_dn[5, 6], corrected_dn[7, 8] = np.nan, np.inf, -20.5
+    reference = export_dx(corrected_dn, PITCH_MM, tmp_path / "one.dcm", description(), for_processing=True)
+    assert complaints(tmp_path / "one.dcm") == []
+    written = pydicom.dcmread(tmp_path / "one.dcm")
+    assert written.PixelPaddingValue == 0 and np.argwhere(written.pixel_array == 0).tolist() == [[3, 4], [5, 6]]
+    assert reference.scale is not None and reference.scale.padded == 2
+    back = read_dx(tmp_path / "one.dcm", linear=True).pixels[0]
+    expected = np.where(np.isfinite(corrected_dn), corrected_dn, np.nan)
+    assert np.allclose(back, expected, atol=0.5 / reference.scale.counts_per_dn, equal_nan=True)
+    export_dx(corrected_dn, PITCH_MM, tmp_path / "picture.dcm", description())
+    assert "2 pixels without a number shown as unexposed" in pydicom.dcmread(tmp_path / "picture.dcm").ImageComments
+
+
+def test_values_below_zero_are_kept_or_clipped_and_counted(tmp_path: Path) -> None:
     dark = np.random.default_rng(2).normal(0, 5, (48, 64))
     below = int(np.count_nonzero(np.rint(dark) < 0))
-    stored, low, _ = linear_counts(dark)
-    assert below > 1000 and low == below and stored.min() == 0
-    kept, low, _ = linear_counts(dark, pedestal=100)
-    assert low == 0 and abs(kept.mean() - 100) < 5 * 5 / np.sqrt(dark.size)  # five standard errors
-    reference = export_dx(dark, PITCH_MM, tmp_path / "one.dcm", description(), for_processing=True)
-    assert reference.clipped_low == below
+    stored, scale = linear_counts(dark, counts_per_dn=1.0, pedestal=0)
+    assert below > 1000 and scale.clipped_low == below and stored.min() == 0
+    kept, scale = linear_counts(dark, counts_per_dn=1.0, pedestal=100)
+    assert scale.clipped_low == 0 and abs(kept.mean() - 100) < 5 * 5 / np.sqrt(dark.size)  # five standard errors
+    reference = export_dx(
+        dark, PITCH_MM, tmp_path / "one.dcm", description(), for_processing=True, counts_per_dn=1.0, pedestal=0
+    )
+    assert reference.scale is not None and reference.scale.clipped_low == below
     assert f"{below} pixels clipped at 0" in pydicom.dcmread(tmp_path / "one.dcm").ImageComments
 
 
 def test_values_above_the_range_are_clipped_and_counted() -> None:
     bright = np.array([[70000.0, 65535.4, 65534.0]])
-    stored, low, high = linear_counts(bright)
-    assert stored.tolist() == [[65535, 65535, 65534]] and (low, high) == (0, 1)
+    stored, scale = linear_counts(bright, counts_per_dn=1.0, pedestal=0)
+    assert stored.tolist() == [[65535, 65535, 65534]] and (scale.clipped_low, scale.clipped_high) == (0, 1)
 
 
 def test_a_constant_image_can_be_stored() -> None:
@@ -254,9 +293,9 @@ def test_a_constant_image_can_be_stored() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"corrected_dn": np.full((3, 4), np.nan)}, "12 pixels that are NaN"),
+        ({"corrected_dn": np.full((3, 4), np.nan)}, "no number at all"),
         ({"corrected_dn": np.zeros(5)}, r"got shape \(5,\)"),
-        ({"corrected_dn": exposure() / 20000.0}, "counts_per_dn must be larger"),
+        ({"corrected_dn": exposure() / 20000.0, "counts_per_dn": 1.0}, "counts_per_dn must be larger"),
         ({"counts_per_dn": 0.0}, "counts_per_dn must be a positive number, got 0.0"),
         ({"pedestal": -1}, "pedestal must be between 0 and 65534, got -1"),
     ],

