@@ -29,6 +29,8 @@ def run_mtf(
     measured = measure_mtf(
         image, roi=region(roi), pitch_mm=pitch_mm, frame=frame, json_file=file_of(json_file), plot=plot, layout=layout
     )
+    for doubt in measured.doubts:
+        warn(doubt)
     _print(measured.curve, image)
     give_json(json_file, mtf_to_json(measured), written=True)
 

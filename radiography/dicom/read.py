@@ -26,6 +26,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -33,6 +34,7 @@ from pydicom.uid import (
 )
 
 from calibration.conditions import Conditions
+from radiography.dicom.bare import EXPLICIT, bare_syntax
 from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
@@ -155,17 +157,19 @@ def open_dicom(path: str | Path) -> DicomFrames:
     with path.open("rb") as file:
         head = BytesIO(file.read(LARGEST_HEADER_BYTES))  # a claimed length cannot ask for more than there is
     with _one_sentence(path, "is no readable DICOM file"):
-        if head.getvalue()[128:132] != b"DICM":
-            raise ValueError("it lacks the mark DICM at byte 128")
-        head.seek(132)
-        meta = read_dataset(head, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
-        syntax = meta.get("TransferSyntaxUID")
+        marked = head.getvalue()[128:132] == b"DICM"
+        bare = None if marked else bare_syntax(head.getvalue())
+        if not marked and bare is None:
+            raise ValueError("it lacks the mark DICM at byte 128, and does not begin with DICOM's first elements")
+        head.seek(132 if marked else 0)
+        meta = Dataset() if bare not in (None, EXPLICIT) else _read_meta(head)
+        syntax = meta.get("TransferSyntaxUID") or (UID(bare) if bare else None)
         if syntax is None:
             raise ValueError("it does not name its transfer syntax")
         if syntax == DeflatedExplicitVRLittleEndian:
             raise ValueError("it is deflated as a whole and may unpack to any size; convert it with dcmconv first")
         head.seek(0)
-        header = pydicom.dcmread(head, stop_before_pixels=True)
+        header = pydicom.dcmread(head, stop_before_pixels=True, force=not marked)
         header.file_meta.TransferSyntaxUID = syntax
         offset, pixel_bytes = _find_pixels(header, head, length)
         count, rows, cols, dtype = frame_claim(header)
@@ -258,6 +262,11 @@ def linear_frame(source: DicomFrames, stored: NDArray[Any]) -> NDArray[Any]:
         return stored
     with _one_sentence(source.path, "has a damaged modality table or scale"):
         return linear_numbers(source.header, stored)
+
+
+def _read_meta(head: BytesIO) -> Dataset:
+    """The elements of group 2, which say how the others are encoded."""
+    return read_dataset(head, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
 
 
 def _native_frames(source: DicomFrames, frames: range) -> Iterator[NDArray[Any]]:

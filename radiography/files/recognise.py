@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from radiography.dicom.bare import bare_syntax
+
+HEAD_BYTES = 1024  # hold the mark of DICOM, and the first elements of a file without it   # chosen
+
 
 def magic(file: BinaryIO) -> str | None:
     """The format that the first bytes announce: "tiff", "npy", "dicom", another kind by name, or None."""
-    head = file.read(132)
+    head = file.read(HEAD_BYTES)
     if head[128:132] == b"DICM":  # first: the preamble of a dual-personality file is a TIFF header, PS3.10 7.1
         return "dicom"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -23,4 +27,6 @@ def magic(file: BinaryIO) -> str | None:
         b"\x1f\x8b": "a gzip archive",
         b"\x00\x70": "a HIS file (read it as headerless raw with header_bytes = 100)",
     }
+    if bare_syntax(head) is not None:
+        return "dicom"
     return next((name for start, name in others.items() if head.startswith(start)), None)

@@ -10,6 +10,7 @@ import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
+from radiography.files.source import GIVE_PITCH
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
 from radiography.jobs.json_text import json_text
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
@@ -27,12 +28,15 @@ class Measurement:
         MTF with its standard error; its warnings say what to doubt.
     json_file, plot : Path or None
         Files of the curve, where they were asked for.
+    doubts : tuple of str
+        What the image says about itself but is not believed.
     """
 
     image: Path
     curve: MtfCurve
     json_file: Path | None
     plot: Path | None
+    doubts: tuple[str, ...] = ()
 
 
 def measure_mtf(
@@ -80,7 +84,8 @@ def measure_mtf(
     why = ": give --pitch in mm (1 for cycles per pixel)"
     pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
     curve = slanted_edge_mtf(picture.pixels.astype(np.float32), pitch, roi)
-    measured = Measurement(image, curve, written, drawn)
+    doubts = tuple(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH))
+    measured = Measurement(image, curve, written, drawn, doubts)
     _write(measured)
     return measured
 
@@ -96,7 +101,7 @@ def mtf_to_json(measured: Measurement) -> dict[str, Any]:
         "angle_deg": float(curve.angle_deg),
         "pitch_mm": curve.pitch_mm,
         "roi": list(curve.roi),
-        "warnings": list(curve.warnings),
+        "warnings": [*measured.doubts, *curve.warnings],
     }
 
 
