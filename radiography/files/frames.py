@@ -1,7 +1,7 @@
 """Frames in and out of files: one door for real detector data and for simulated data.
 
-Reading: TIFF (multi-page and BigTIFF too), `.npy` (2-D, or 3-D memory-mapped), DICOM and headerless raw, recognised by
-their content. Frames come one at a time, so a stack of any length needs the memory of one frame. Stored integers are
+Reading: TIFF, `.npy`, DICOM, PNG, NRRD, MetaImage, HIS, VIVA, EDF, CBF, HDF5 and headerless raw, recognised by their
+content. Frames come one at a time, so a stack of any length needs the memory of one frame. Stored integers are
 handed over as they are. Writing: TIFF that ImageJ opens, with pitch and provenance as JSON in the ImageDescription,
 and grey PNG previews; a file is either whole under its name or not there.
 """
@@ -27,11 +27,16 @@ from numpy.typing import NDArray
 from calibration.conditions import Conditions
 from calibration.whole_file import whole_file
 from radiography.files.dicom import describe_dicom, dicom_frames
+from radiography.files.edf import cbf_frames, describe_cbf, describe_edf, edf_frames
+from radiography.files.hdf5 import describe_hdf5, hdf5_frames
+from radiography.files.maker import describe_his, describe_viva
 from radiography.files.npy import describe_npy, npy_frames
+from radiography.files.png import describe_png, png_frames
 from radiography.files.raw import describe_raw, raw_frames
-from radiography.files.recognise import magic
-from radiography.files.source import FrameSource, RawLayout
+from radiography.files.recognise import HEAD_BYTES, magic, refusal
+from radiography.files.source import INSIDE, FrameSource, RawLayout, split_dataset
 from radiography.files.tiff import describe_tiff, tiff_frames
+from radiography.files.volume import describe_volume, volume_frames
 
 __all__ = [
     "FrameSource",
@@ -48,6 +53,15 @@ __all__ = [
 
 _log = logging.getLogger("radiography")
 CLASSIC_TIFF_BYTES = 2**32 - 2**25  # offsets of a classic TIFF are 32 bits; room left for directories
+_DESCRIBE: dict[str, Callable[[Path], FrameSource]] = {
+    "tiff": describe_tiff, "npy": describe_npy, "dicom": describe_dicom, "png": describe_png, "nrrd": describe_volume,
+    "metaimage": describe_volume, "edf": describe_edf, "cbf": describe_cbf, "his": describe_his, "viva": describe_viva,
+}  # fmt: skip
+_READ: dict[str, Callable[[FrameSource, range], Iterator[NDArray[Any]]]] = {
+    "tiff": tiff_frames, "npy": npy_frames, "dicom": dicom_frames, "png": png_frames, "nrrd": volume_frames,
+    "metaimage": volume_frames, "edf": edf_frames, "cbf": cbf_frames, "hdf5": hdf5_frames, "his": raw_frames,
+    "viva": raw_frames, "raw": raw_frames,
+}  # fmt: skip
 PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen: 20 ms
 
 
@@ -80,7 +94,8 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
     Parameters
     ----------
     path : str or Path
-        TIFF, BigTIFF, `.npy`, DICOM, or headerless raw.
+        TIFF, BigTIFF, `.npy`, DICOM, PNG, NRRD, MetaImage, HIS, VIVA or headerless raw; EDF, CBF and HDF5 with the
+        extra `formats`, a dataset inside an HDF5 file as `file.h5::/entry/data`.
     layout : RawLayout, optional
         Rows, columns, type, byte order and header of a headerless raw file.
 
@@ -94,7 +109,7 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
     FileNotFoundError, IsADirectoryError, ValueError, TypeError
         One sentence: missing, empty, truncated, damaged, coloured, too large, or of a type that is no detector's.
     """
-    path = Path(path)
+    path, dataset = split_dataset(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; a file of frames is needed")
     if not path.exists():
@@ -105,16 +120,15 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
     if layout is not None:
         return describe_raw(path, layout)
     with path.open("rb") as file:
-        kind = magic(file)
-    if kind == "tiff":
-        return describe_tiff(path)
-    if kind == "npy":
-        return describe_npy(path)
-    if kind == "dicom":
-        return describe_dicom(path)
-    raise ValueError(
-        f"{path} is {kind or 'no TIFF, .npy or DICOM file'}; to read it as headerless raw give rows, columns and type"
-    )
+        head = file.read(HEAD_BYTES)
+    kind = magic(head)
+    if kind is None:
+        raise ValueError(f"{path} is {refusal(head)}")
+    if kind == "hdf5":
+        return describe_hdf5(path, dataset)
+    if dataset is not None:
+        raise ValueError(f"{path} is a {kind} file; {INSIDE} names a dataset inside an HDF5 file")
+    return _DESCRIBE[kind](path)
 
 
 def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator[NDArray[Any]]:
@@ -135,8 +149,7 @@ def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator
     frames = range(source.count) if frames is None else frames
     if len(frames) and (min(frames) < 0 or max(frames) >= source.count):
         raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames.start} to {max(frames)}")
-    readers = {"raw": raw_frames, "npy": npy_frames, "tiff": tiff_frames, "dicom": dicom_frames}
-    for k, frame in zip(frames, readers[source.format](source, frames), strict=True):
+    for k, frame in zip(frames, _READ[source.format](source, frames), strict=True):
         if frame.shape != (source.rows, source.cols):
             raise ValueError(f"{source.path} frame {k + 1} is {frame.shape}, not {(source.rows, source.cols)}")
         if frame.dtype.kind == "f" and not np.isfinite(frame).all():

@@ -17,6 +17,8 @@ from calibration.conditions import UNKNOWN, Conditions
 # One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
 LARGEST_FRAME_PIXELS = 2**28
 PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+FORMATS = ("tiff", "npy", "dicom", "raw", "png", "nrrd", "metaimage", "edf", "cbf", "hdf5", "his", "viva")
+INSIDE = "::"  # stands between the name of a file and the path of a dataset inside it
 GIVE_PITCH = "give --pitch in mm"  # how a warning about a pitch that is not believed ends
 # What was done to a frame before it came into its file; a plane holds flags, variances or a map, no exposure.
 STAGES = ("raw", "corrected", "logarithmic", "for presentation", "plane")
@@ -35,7 +37,9 @@ class RawLayout:
     byte_order : str
         "little" or "big".
     header_bytes : int
-        Bytes to leave out at the beginning of the file. [1]
+        Bytes to leave out once, at the beginning of the file. [1]
+    frame_gap_bytes : int
+        Bytes to leave out before each frame. [1]
     """
 
     rows: int
@@ -43,6 +47,7 @@ class RawLayout:
     dtype: str = "uint16"
     byte_order: str = "little"
     header_bytes: int = 0
+    frame_gap_bytes: int = 0
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.cols < 1:
@@ -57,6 +62,8 @@ class RawLayout:
             raise ValueError(f"byte_order must be 'little' or 'big', got {self.byte_order!r}")
         if self.header_bytes < 0:
             raise ValueError(f"header_bytes must be 0 or more, got {self.header_bytes}")
+        if self.frame_gap_bytes < 0:
+            raise ValueError(f"frame_gap_bytes must be 0 or more, got {self.frame_gap_bytes}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class FrameSource:
     ----------
     path : Path
     format : str
-        "tiff", "npy", "dicom" or "raw", found from the content.
+        One of `FORMATS`, found from the content.
     count, rows, cols : int
         Frames, and pixels of each. [1]
     dtype : str
@@ -77,7 +84,9 @@ class FrameSource:
     metadata : dict
         All that the file says about itself, as it says it.
     layout : RawLayout or None
-        For headerless raw.
+        For headerless raw, and where a file is like it behind its header.
+    dataset : str or None
+        Path of the frames inside an HDF5 file.
     stage : str or None
         One of `STAGES`, None where the file does not say it.
     pitch_source : str or None
@@ -95,6 +104,7 @@ class FrameSource:
     conditions: Conditions = UNKNOWN
     metadata: dict[str, Any] = field(default_factory=dict)
     layout: RawLayout | None = None
+    dataset: str | None = None
     stage: str | None = None
     pitch_source: str | None = None
     warnings: tuple[str, ...] = ()
@@ -125,6 +135,26 @@ def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) ->
         )
     if dtype.name not in PIXEL_TYPES:
         raise TypeError(f"{path} holds {dtype.name} pixels; a frame is one of {', '.join(PIXEL_TYPES)}")
+
+
+def split_dataset(name: str | Path) -> tuple[Path, str | None]:
+    """The file that a name such as `file.h5::/entry/data` means, and the dataset inside it.
+
+    Parameters
+    ----------
+    name : str or Path
+        A file that exists under the whole name is meant as it stands.
+
+    Returns
+    -------
+    path : Path
+    dataset : str or None
+        None where the name holds no `::`.
+    """
+    file, inside, dataset = str(name).partition(INSIDE)
+    if not inside or not file or Path(name).exists():
+        return Path(name), None
+    return Path(file), dataset
 
 
 def first_line(error: BaseException) -> str:
