@@ -42,8 +42,8 @@ class Exposure:
     ----------
     spread_light : (H, W) float32
         Light where it arrives at the pixels. [1]
-    quanta, light, light_square : (H * S, W * S) float32
-        By sample of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
+    quanta, light, light_square : (H, W) float32
+        By pixel of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV : (H, W) float32
         X-rays in the photodiodes themselves, as in `DiodeMeans`. [1, keV, keV2, keV]
     """
@@ -142,7 +142,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     arriving = spread_from_depths(in_layer[1], geometry, samples, depths_mm, acquisition.mean_spread)
     if acquisition.layer_weights[3].any():
         arriving += spread_light(in_layer[3], acquisition.departure_spread)
-    quanta, light, light_square = (np.array(plane) for plane in in_layer[:3])  # copies, so that the fourth is freed
+    quanta, light, light_square = (_sum_samples(plane, samples) for plane in in_layer[:3])
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV = in_diodes
     return Exposure(
         spread_light=arriving,
@@ -183,9 +183,10 @@ def acquire_frame(
         For the next frame.
     """
     panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
-    # X-rays: a Poisson number of quanta in each sample of the layer and each diode, each with its own energy and light.
-    # The mean spreads as the signal does; the noise less, since one quantum's light is more compact than the mean. What
-    # a quantum leaves in a diode goes with its light.
+    # X-rays: a Poisson number of quanta in each pixel of the layer and each diode, each with its own energy and light.
+    # The mean spreads as the signal does; the noise less, since one quantum's light is more compact than the mean. It
+    # is white before that, so it is drawn by pixels, and its plan adds the power that would fold from finer samples.
+    # What a quantum leaves in a diode goes with its light.
     if exposure is None:
         light = np.zeros(maps.response.shape, dtype=np.float32)
         direct_keV = np.zeros(maps.response.shape, dtype=np.float32)
@@ -311,6 +312,13 @@ def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:
     if strength == 1.0:
         return exposure
     return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
+
+
+def _sum_samples(plane: Array, samples: int) -> Array:
+    """Sums over the samples of each pixel: (H * S, W * S) to (H, W)."""
+    rows, cols = plane.shape[0] // samples, plane.shape[1] // samples
+    summed: Array = plane.reshape(rows, samples, cols, samples).sum(axis=(1, 3))
+    return summed
 
 
 def _traps_in_the_dark(acquisition: Acquisition) -> Array:

@@ -74,7 +74,7 @@ class Acquisition:
     mean_spread : tuple of LightSpread
         Plans for the mean light, one for each of these depths.
     departure_spread, noise_spread : LightSpread
-        Plans for what departs with the X-ray energy, and for the noise.
+        Plans for what departs with the X-ray energy, and for the noise, which is known by pixel.
     maps : PanelMaps
         With the dark current at the scene's temperature.
     """
@@ -212,25 +212,28 @@ def _plan_spreads(
 ) -> tuple[tuple[LightSpread, ...], LightSpread, LightSpread]:
     """Plans for mean, departure and noise: see `Acquisition`.
 
-    The mean exposure was averaged over the rays of each sample, which its plans undo; the noise was not.
+    The mean exposure was averaged over the rays of each sample, which its plans undo. The noise was not, and is drawn
+    by pixels: it is white, so that no finer samples are needed for the power that folds from beyond their frequencies.
     """
 
-    def plan(transfer_at: Callable[[FloatArray], FloatArray], rays: int, *, white_noise: bool = False) -> LightSpread:
+    def plan(
+        transfer_at: Callable[[FloatArray], FloatArray], samples: int, rays: int, *, white_noise: bool = False
+    ) -> LightSpread:
         return plan_light_spread(
             panel.pixels.rows,
             panel.pixels.cols,
             panel.pixels.pitch_mm,
             panel.pixels.aperture_mm,
             transfer_at=transfer_at,
-            samples_per_pixel=scene.sampling.samples_per_pixel,
+            samples_per_pixel=samples,
             rays_per_sample=rays,
             white_noise=white_noise,
         )
 
-    rays = scene.sampling.rays_per_sample
+    sampling = (scene.sampling.samples_per_pixel, scene.sampling.rays_per_sample)
     means = (spread.mean_at,) if by_depth is None else by_depth.transfer_at
-    mean = tuple(plan(transfer_at, rays) for transfer_at in means)
-    return mean, plan(spread.departure_at, rays), plan(spread.noise_at, 1, white_noise=True)
+    mean = tuple(plan(transfer_at, *sampling) for transfer_at in means)
+    return mean, plan(spread.departure_at, *sampling), plan(spread.noise_at, 1, 1, white_noise=True)
 
 
 def _layer_portions(light: LayerLight, spread: BeamSpread) -> FloatArray:

@@ -246,7 +246,7 @@ def _write_npy(out: Path, sequence: Iterator[npt.NDArray[np.uint16]], frames: in
 
 def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None, pattern: tuple[float, ...]) -> None:
     """Maps of the panel and the noiseless exposure, per pixel, without blur."""
-    maps, samples = acquisition.maps, acquisition.scene.sampling.samples_per_pixel
+    maps = acquisition.maps
     planes: dict[str, npt.NDArray[Any]] = {
         "offset_dn": maps.offset_dn,
         "response": maps.response,
@@ -260,9 +260,8 @@ def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None
     if acquisition.scene.sequence is not None:
         planes["relative_exposure"] = np.array(pattern)
     if exposure is not None:
-        shape = (acquisition.geometry.rows, samples, acquisition.geometry.cols, samples)
-        planes["quanta"] = exposure.quanta.reshape(shape).sum(axis=(1, 3))
-        planes["light"] = exposure.light.reshape(shape).sum(axis=(1, 3))
+        planes["quanta"] = exposure.quanta
+        planes["light"] = exposure.light
         planes["light_spread"] = exposure.spread_light
     layer, panel, interval_s = acquisition.scintillator, acquisition.panel, acquisition.scene.timing.frame_interval_s
     if remembers(layer, panel):

@@ -174,9 +174,9 @@ def draw_diode_energy(means: DiodeMeans, light_square: Array, light_noise: Array
     ----------
     means : DiodeMeans
         Of the exposure.
-    light_square : (H * S, W * S) float32
-        Sum of the squared light of its quanta, by sample. [1]
-    light_noise : (H * S, W * S) float32
+    light_square : (H, W) float32
+        Sum of the squared light of its quanta. [1]
+    light_noise : (H, W) float32
         Light that was drawn less its mean, before it spreads. [1]
     rng : numpy.random.Generator
         Same state, same energies, for any number of threads.
@@ -193,16 +193,14 @@ def draw_diode_energy(means: DiodeMeans, light_square: Array, light_noise: Array
 
     Notes
     -----
-    The energy is its regression on the light of the pixel's own samples, and a compound Poisson sum of what that leaves
+    The energy is its regression on the light of the pixel itself, and a compound Poisson sum of what that leaves
     of the variance: mean, variance and covariance with the light are right. Correlated noise is as sharp as the whole
     light's, though it comes from quanta near the diodes.
     """
     rows, cols = means.tracks.shape
-    samples = light_square.shape[0] // max(rows, 1)
-    if not (light_square.shape == light_noise.shape == (rows * samples, cols * samples)):
+    if not (light_square.shape == light_noise.shape == (rows, cols)):
         raise ValueError(
-            f"light is {light_square.shape} and its noise {light_noise.shape}: both must be whole samples of "
-            f"{rows} x {cols} pixels"
+            f"light is {light_square.shape} and its noise {light_noise.shape}: both must be {rows} x {cols} pixels"
         )
     own_square, correlated = np.empty_like(means.tracks), np.empty_like(means.tracks)
     _split_by_light(means.energy_square_keV2, means.light_energy_keV, light_square, light_noise, own_square, correlated)
@@ -222,14 +220,9 @@ def _split_by_light(
 ) -> None:
     """Write the squared energy (H, W) that the light does not explain, and the energy that its noise does."""
     rows, cols = energy_square.shape
-    samples = light_square.shape[0] // rows
     for row in prange(rows):
         for col in range(cols):
-            square, noise = 0.0, 0.0
-            for i in range(row * samples, (row + 1) * samples):
-                for j in range(col * samples, (col + 1) * samples):
-                    square += light_square[i, j]
-                    noise += light_noise[i, j]
-            slope = light_energy[row, col] / square if square > 0.0 else 0.0
-            own_square[row, col] = max(energy_square[row, col] - slope * light_energy[row, col], 0.0)
-            correlated[row, col] = slope * noise
+            square = light_square[row, col]
+            slope = light_energy[row, col] / square if square > 0.0 else np.float32(0.0)
+            own_square[row, col] = max(energy_square[row, col] - slope * light_energy[row, col], np.float32(0.0))
+            correlated[row, col] = slope * light_noise[row, col]

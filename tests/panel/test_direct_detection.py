@@ -111,13 +111,12 @@ def made_up_means(rows, cols, quanta=40.0):
 
 
 def test_energy_and_light_have_the_moments_of_their_quanta():
-    """400 x 500 pixels of 2 x 2 samples: means, variances and covariance of a compound Poisson sum, 4 errors wide."""
+    """400 x 500 pixels: means, variances and covariance of a compound Poisson sum, 4 errors wide."""
     rows, cols, quanta = 400, 500, 40.0
     means, rng = made_up_means(rows, cols, quanta), np.random.default_rng(3)
-    maps = [np.full((2 * rows, 2 * cols), quanta / 4 * each, dtype=np.float32) for each in (1.0, 30.0, 1200.0)]
-    noise = draw_portions(*maps, rng) - maps[1]
-    drawn = draw_diode_energy(means, maps[2], noise, rng).astype(np.float64)
-    light = noise.astype(np.float64).reshape(rows, 2, cols, 2).sum(axis=(1, 3))
+    maps = [np.full((rows, cols), quanta * each, dtype=np.float32) for each in (1.0, 30.0, 1200.0)]
+    light = draw_portions(*maps, rng) - maps[1]
+    drawn = draw_diode_energy(means, maps[2], light, rng).astype(np.float64)
     count = rows * cols
     variance, light_variance, covariance = 4.0 * 70.0, 1200.0 * quanta, 4.0 * 8.0 * 20.0
     assert abs(drawn.mean() - 32.0) < 4 * np.sqrt(variance / count)
@@ -128,7 +127,7 @@ def test_energy_and_light_have_the_moments_of_their_quanta():
 
 def test_energy_without_light_is_a_compound_sum_of_its_own():
     means = made_up_means(48, 64)
-    nothing = np.zeros((96, 128), dtype=np.float32)
+    nothing = np.zeros((48, 64), dtype=np.float32)
     drawn = draw_diode_energy(means, nothing, nothing, np.random.default_rng(1))
     alone = draw_portions(means.tracks, means.energy_keV, means.energy_square_keV2, np.random.default_rng(1))
     assert np.array_equal(drawn, alone)
@@ -136,8 +135,8 @@ def test_energy_without_light_is_a_compound_sum_of_its_own():
 
 def test_threads_do_not_change_the_energy():
     means, rng = made_up_means(48, 64), np.random.default_rng(5)
-    square = np.full((96, 128), 1e4, dtype=np.float32)
-    noise = rng.normal(0.0, 100.0, (96, 128)).astype(np.float32)
+    square = np.full((48, 64), 1e4, dtype=np.float32)
+    noise = rng.normal(0.0, 100.0, (48, 64)).astype(np.float32)
     before, found = numba.get_num_threads(), []
     try:
         for threads in (1, numba.config.NUMBA_NUM_THREADS):
@@ -149,9 +148,10 @@ def test_threads_do_not_change_the_energy():
 
 
 def test_light_that_does_not_fit_the_pixels_is_refused():
-    square, noise = np.ones((96, 130), dtype=np.float32), np.ones((96, 130), dtype=np.float32)
-    with pytest.raises(ValueError, match=r"light is \(96, 130\) and its noise \(96, 130\): both must be whole samples"):
-        draw_diode_energy(made_up_means(48, 64), square, noise, np.random.default_rng(1))
+    samples = np.ones((96, 128), dtype=np.float32)
+    wanted = r"light is \(96, 128\) and its noise \(96, 128\): both must be 48 x 64 pixels"
+    with pytest.raises(ValueError, match=wanted):
+        draw_diode_energy(made_up_means(48, 64), samples, samples, np.random.default_rng(1))
 
 
 # --- panels that are refused ------------------------------------------------------------------------------------
