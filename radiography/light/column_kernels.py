@@ -43,6 +43,7 @@ IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
 _MOST_EVENTS = 1_000_000  # of one photon; one that is still under way counts as strayed
+_TILTS = 256  # drawn at once
 _MOST_TILTS = 100  # of a rough wall before it is taken as smooth
 
 
@@ -52,7 +53,7 @@ class ColumnOptics(NamedTuple):
     ``gap_index`` is the refractive index of the gaps and ``gap_um`` the mean way across them, measured along the
     layer. By even steps of depth: ``roughness`` (C,) of the walls, ``crosstalk`` (C,), the chance to pass a wall
     unchanged, and ``absorption_per_um`` (C,); ``absorbed_to`` (C + 1,) is the integral of the last from the top to the
-    borders of the steps.
+    borders of the steps. ``steps_per_um`` is C over the thickness; ``even_absorption``: the same in all steps.
     """
 
     thickness_um: float
@@ -67,6 +68,8 @@ class ColumnOptics(NamedTuple):
     crosstalk: FloatArray
     absorption_per_um: FloatArray
     absorbed_to: FloatArray
+    steps_per_um: float
+    even_absorption: bool
 
 
 @njit(error_model="numpy")
@@ -136,159 +139,190 @@ def _isotropic(state: WordArray) -> tuple[float, float, float]:
 
 
 @njit(error_model="numpy")
-def _reflectance(index: float, other_index: float, cosine: float) -> float:
-    """Fresnel reflectance of unpolarised light that comes from ``index`` at a given cosine to the normal."""
-    ratio = index / other_index
-    sine_square = ratio * ratio * (1.0 - cosine * cosine)
-    if sine_square >= 1.0:
-        return 1.0
-    other = math.sqrt(1.0 - sine_square)
-    s = (index * cosine - other_index * other) / (index * cosine + other_index * other)
-    p = (other_index * cosine - index * other) / (other_index * cosine + index * other)
-    return 0.5 * (s * s + p * p)
-
-
-@njit(error_model="numpy")
-def _met_wall(u: float, v: float, state: WordArray) -> tuple[float, float]:
-    """Normal, towards the photon, of the column that it meets, at any distance from its axis alike."""
-    across = math.sqrt(u * u + v * v)
-    sine = 2.0 * _uniform(state) - 1.0
-    cosine = math.sqrt(1.0 - sine * sine)
-    return -(u * cosine - v * sine) / across, -(u * sine + v * cosine) / across
-
-
-@njit(error_model="numpy")
 def _cross_wall(
     direction: tuple[float, float, float],
-    normal: tuple[float, float],
-    indices: tuple[float, float],
+    ratio: float,
     roughness: float,
     state: WordArray,
+    tilts: FloatArray,
+    used: IntArray,
 ) -> tuple[bool, float, float, float]:
-    """A photon at a wall whose normal points to it: whether it passes, and its new direction.
+    """A photon at a wall: whether it passes, and its new direction.
 
-    ``indices`` are the refractive indices before and beyond the wall. The normal of the facet is the wall's, tilted by
-    ``roughness`` times a random unit vector; it is accepted in proportion to the area that the facet shows to the
-    photon, and drawn again if the photon would end on the wrong side of the wall.
+    Directions are along the normal of the wall that points to the photon, along the wall, and down; the first of
+    the old one is negative. ``ratio`` is the refractive index before the wall over that beyond it. The normal of the
+    facet is the wall's, tilted by ``roughness`` times a random unit vector, the next of ``tilts`` (n, 3), ``used`` (1,)
+    of which are spent; it is accepted in proportion to the area that the facet shows to the photon, and drawn again if
+    the photon would end on the wrong side of the wall.
     """
     u, v, w = direction
-    normal_x, normal_y = normal
-    towards = -(u * normal_x + v * normal_y)
     slope = roughness / math.sqrt(1.0 - roughness * roughness)
-    largest = towards + slope * math.sqrt(max(0.0, 1.0 - towards * towards))
+    largest = slope * (1.0 - 0.5 * u * u) - u  # at least what any facet shows: the root of 1 - u^2 is below 1 - u^2 / 2
     for attempt in range(_MOST_TILTS + 1):
-        x, y, z = normal_x, normal_y, 0.0
+        # x, y, z: normal of the facet, not of unit length; seen: its product with the way to where the photon came from
+        chance, share = _two_uniforms(state)
         if roughness > 0.0 and attempt < _MOST_TILTS:
-            a, b, c = _isotropic(state)
-            x, y, z = x + roughness * a, y + roughness * b, roughness * c
-            length = math.sqrt(x * x + y * y + z * z)
-            x, y, z = x / length, y / length, z / length
-            cosine = -(u * x + v * y + w * z)
-            if cosine <= _uniform(state) * largest * (x * normal_x + y * normal_y):
+            next_one = used[0]
+            if next_one == tilts.shape[0]:
+                _draw_tilts(state, tilts)
+                next_one = 0
+            used[0] = next_one + 1
+            a, b, c = tilts[next_one, 0], tilts[next_one, 1], tilts[next_one, 2]
+            x, y, z = 1.0 + roughness * a, roughness * b, roughness * c
+            seen = -(u * x + v * y + w * z)
+            if seen <= share * largest * x:
                 continue
+            per_square = 1.0 / (x * x + y * y + z * z)
         else:
-            cosine = towards
-        here, there = indices
-        if _uniform(state) < _reflectance(here, there, cosine):
-            new_u, new_v, new_w = u + 2.0 * cosine * x, v + 2.0 * cosine * y, w + 2.0 * cosine * z
-            if new_u * normal_x + new_v * normal_y > 0.0:
-                return False, new_u, new_v, new_w
+            x, y, z, seen, per_square = 1.0, 0.0, 0.0, -u, 1.0
+        cosine_square = seen * seen * per_square
+        beyond_square = 1.0 - ratio * ratio * (1.0 - cosine_square)  # of the cosine beyond the wall
+        cosine, beyond, reflected = 0.0, 0.0, True
+        if beyond_square > 0.0:  # else it is reflected totally
+            cosine, beyond = math.sqrt(cosine_square), math.sqrt(beyond_square)
+            # Fresnel, unpolarised: ((s / s_sum)^2 + (p / p_sum)^2) / 2
+            s, s_sum = ratio * cosine - beyond, ratio * cosine + beyond
+            p, p_sum = cosine - ratio * beyond, cosine + ratio * beyond
+            both = s_sum * p_sum
+            reflected = 2.0 * chance * both * both < (s * p_sum) * (s * p_sum) + (p * s_sum) * (p * s_sum)
+        if reflected:
+            along = 2.0 * seen * per_square
+            if u + along * x > 0.0:
+                return False, u + along * x, v + along * y, w + along * z
         else:
-            bend = here / there
-            along = bend * cosine - math.sqrt(max(0.0, 1.0 - bend * bend * (1.0 - cosine * cosine)))
-            new_u, new_v, new_w = bend * u + along * x, bend * v + along * y, bend * w + along * z
-            if new_u * normal_x + new_v * normal_y < 0.0:
-                return True, new_u, new_v, new_w
-    return (
-        False,
-        u - 2.0 * (u * normal_x + v * normal_y) * normal_x,
-        v - 2.0 * (u * normal_x + v * normal_y) * normal_y,
-        w,
-    )
+            along = ratio * seen * per_square - beyond * math.sqrt(per_square)
+            if ratio * u + along * x < 0.0:
+                return True, ratio * u + along * x, ratio * v + along * y, ratio * w + along * z
+    return False, -u, v, w
+
+
+@njit(cache=True, error_model="numpy")
+def _draw_tilts(state: WordArray, tilts: FloatArray) -> None:
+    """Random unit vectors into ``tilts`` (n, 3), from points in the unit circle without a division (Marsaglia 1972).
+
+    Drawn in advance, for photons would wait for them; a point outside the circle is written over by the next.
+    """
+    found = 0
+    while found < tilts.shape[0]:
+        a, b = _two_uniforms(state)
+        a, b = 2.0 * a - 1.0, 2.0 * b - 1.0
+        square = a * a + b * b
+        across = 2.0 * math.sqrt(max(0.0, 1.0 - square))
+        tilts[found, 0], tilts[found, 1], tilts[found, 2] = 1.0 - 2.0 * square, a * across, b * across
+        found += square < 1.0
 
 
 @njit(error_model="numpy")
 def _step_at(z: float, layer: ColumnOptics) -> int:
     """Index of the step of depth that holds ``z`` [um]; places on the faces count to the first and last."""
-    steps = layer.crosstalk.size
-    return min(max(int(z / layer.thickness_um * steps), 0), steps - 1)
+    return min(int(z * layer.steps_per_um), layer.crosstalk.size - 1)
 
 
 @njit(error_model="numpy")
 def _absorption_to(z: float, layer: ColumnOptics) -> float:
     """Integral of the absorption from the top to a depth. [1]"""
     step = _step_at(z, layer)
-    border = step * layer.thickness_um / layer.crosstalk.size
-    return float(layer.absorbed_to[step] + (z - border) * layer.absorption_per_um[step])
+    return float(layer.absorbed_to[step] + (z - step / layer.steps_per_um) * layer.absorption_per_um[step])
 
 
 @njit(error_model="numpy")
-def _absorption_along(z: float, w: float, step_um: float, layer: ColumnOptics) -> float:
-    """Integral of the absorption along a straight way from depth ``z`` with slope ``w``. [1]"""
-    first, last = _step_at(z, layer), _step_at(z + step_um * w, layer)
-    if first == last:
+def _absorption_along(z: float, end: float, step_um: float, layer: ColumnOptics) -> float:
+    """Integral of the absorption along a straight way of ``step_um`` between two depths. [1]"""
+    first, last = _step_at(z, layer), _step_at(end, layer)
+    if layer.even_absorption or first == last:
         return float(step_um * layer.absorption_per_um[first])
-    return float((_absorption_to(z + step_um * w, layer) - _absorption_to(z, layer)) / w)
+    return float((_absorption_to(end, layer) - _absorption_to(z, layer)) / (end - z) * step_um)
 
 
 @njit(error_model="numpy")
-def _trace_photon(layer: ColumnOptics, depth_um: float, state: WordArray) -> tuple[int, float]:
+def _to_wall(p: float, q: float, u: float, v: float, radius_um: float) -> tuple[float, float, float]:
+    """Way from a place in a column to its wall [um], and the inward normal there; places are from the axis."""
+    across, b = u * u + v * v, p * u + q * v
+    way = (math.sqrt(max(0.0, b * b + across * (radius_um * radius_um - p * p - q * q))) - b) / across
+    return way, -(p + way * u) / radius_um, -(q + way * v) / radius_um
+
+
+@njit(error_model="numpy")
+def _trace_photon(
+    layer: ColumnOptics, depth_um: float, state: WordArray, tilts: FloatArray, used: IntArray
+) -> tuple[int, float]:
     """One photon from its birth: how it ends, and its distance from there along the layer [um].
 
-    ``x, y, z`` is the place relative to the birth, ``p, q`` the place relative to the axis of the present column.
+    ``x, y, z`` is the place relative to the birth, ``u, v, w`` the direction. Within a column, ``wall`` is the way to
+    its wall and ``normal`` points inward there: a chord of a circle ends at the angle at which it began, so that places
+    from the axis are needed only for photons that start within the column.
     """
     radius_um, thickness_um = layer.column_radius_um, layer.thickness_um
-    inward, outward = (layer.gap_index, layer.refractive_index), (layer.refractive_index, layer.gap_index)
+    outward = layer.refractive_index / layer.gap_index
+    inward = 1.0 / outward
+    limit_square = layer.radius_limit_um * layer.radius_limit_um
     x, y, z = 0.0, 0.0, depth_um
     from_axis = radius_um * math.sqrt(_uniform(state))
     p, q = _azimuth(state)
-    p, q = p * from_axis, q * from_axis
     u, v, w = _isotropic(state)
+    per_across = 1.0 / math.sqrt(u * u + v * v)
+    wall, normal_x, normal_y = _to_wall(p * from_axis, q * from_axis, u, v, radius_um)
     left = -math.log(_uniform(state))  # mean free paths of absorption still to go
     inside = True
     for _ in range(_MOST_EVENTS):
-        reach = (thickness_um - z) / w if w > 0.0 else -z / w
+        if not inside:
+            wall = -math.log(_uniform(state)) * layer.gap_um * per_across
+        way, end = wall, z + wall * w
+        at_face = not 0.0 < end < thickness_um
+        if at_face:
+            end = thickness_um if w > 0.0 else 0.0
+            way = (end - z) / w
         if inside:
-            across, b = u * u + v * v, p * u + q * v
-            wall = (math.sqrt(max(0.0, b * b + across * (radius_um * radius_um - p * p - q * q))) - b) / across
-            step = min(wall, reach)
-            left -= _absorption_along(z, w, step, layer)
+            left -= _absorption_along(z, end, way, layer)
             if left <= 0.0:
                 return ABSORBED, math.sqrt(x * x + y * y)
-        else:
-            wall = -math.log(_uniform(state)) * layer.gap_um / math.sqrt(u * u + v * v)
-            step = min(wall, reach)
-        x, y = x + step * u, y + step * v
-        if x * x + y * y > layer.radius_limit_um * layer.radius_limit_um:
+        x, y, z = x + way * u, y + way * v, end
+        if x * x + y * y > limit_square:
             return STRAYED, math.sqrt(x * x + y * y)
-        p, q = p + step * u, q + step * v
-        if reach <= wall:
+        if at_face:
+            wall -= way
             if w > 0.0:
                 if _uniform(state) >= layer.sensor_reflectivity:
                     return DETECTED, math.sqrt(x * x + y * y)
-                z, w = thickness_um, -w
+                w = -w
             else:
                 if _uniform(state) >= layer.top_reflectivity:
                     return COVER, math.sqrt(x * x + y * y)
-                z, w = 0.0, math.sqrt(_uniform(state))
+                p, q = -normal_x * radius_um - wall * u, -normal_y * radius_um - wall * v
+                w = math.sqrt(_uniform(state))
+                across = math.sqrt(1.0 - w * w)
                 u, v = _azimuth(state)
-                u, v = u * math.sqrt(1.0 - w * w), v * math.sqrt(1.0 - w * w)
+                u, v, per_across = u * across, v * across, 1.0 / across
+                if inside:
+                    wall, normal_x, normal_y = _to_wall(p, q, u, v, radius_um)
             continue
-        z += step * w
         at = _step_at(z, layer)
+        touching = False
         if inside:
-            if _uniform(state) < layer.crosstalk[at]:
-                p, q = _met_wall(u, v, state)
-                p, q = p * radius_um, q * radius_um
-                continue
-            length = math.sqrt(p * p + q * q)
-            normal_x, normal_y = -p / length, -q / length
-            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), outward, layer.roughness[at], state)
-            p, q, inside = -normal_x * radius_um, -normal_y * radius_um, not passes
+            chance, place = _two_uniforms(state)
+            touching = chance < layer.crosstalk[at]
         else:
-            normal_x, normal_y = _met_wall(u, v, state)
-            passes, u, v, w = _cross_wall((u, v, w), (normal_x, normal_y), inward, layer.roughness[at], state)
-            p, q, inside = normal_x * radius_um, normal_y * radius_um, passes
+            place = _uniform(state)
+        if touching or not inside:  # the next column is met at any distance from its axis alike
+            sine = 2.0 * place - 1.0
+            cosine = math.sqrt(1.0 - sine * sine)
+            normal_x, normal_y = (v * sine - u * cosine) * per_across, -(u * sine + v * cosine) * per_across
+            if touching:  # it is entered there, and its wall is hit at the mirrored place
+                wall = 2.0 * radius_um * cosine * per_across
+                continue
+        local = (u * normal_x + v * normal_y, v * normal_x - u * normal_y, w)
+        passes, across, along, w = _cross_wall(
+            local, outward if inside else inward, layer.roughness[at], state, tilts, used
+        )
+        u, v = across * normal_x - along * normal_y, across * normal_y + along * normal_x
+        per_square = 1.0 / (across * across + along * along)
+        per_across = math.sqrt(per_square)
+        inside = inside != passes
+        if inside:
+            wall = 2.0 * radius_um * abs(across) * per_square
+            turn = -per_square if across > 0.0 else per_square
+            a, b = turn * (across * across - along * along), turn * 2.0 * across * along
+            normal_x, normal_y = normal_x * a - normal_y * b, normal_x * b + normal_y * a
     return STRAYED, math.sqrt(x * x + y * y)
 
 
@@ -344,13 +378,14 @@ def trace_columns(
     seeds, photons, from_um, to_um = blocks
     for block in prange(seeds.size):
         state = _generator(seeds[block])
+        tilts, used = np.empty((_TILTS, 3)), np.full(1, _TILTS)
         ends, frequencies = np.zeros(FATES, np.int64), transfer.shape[1]
         sums, squares = np.zeros(frequencies), np.zeros(frequencies)
         bins = np.zeros(radii.shape[1], np.int64)
         layer_um = (to_um[block] - from_um[block]) / photons[block]
         for photon in range(photons[block]):
             depth_um = from_um[block] + (photon + _uniform(state)) * layer_um
-            end, radius_um = _trace_photon(layer, depth_um, state)
+            end, radius_um = _trace_photon(layer, depth_um, state, tilts, used)
             ends[end] += 1
             if end == DETECTED:
                 _count(radius_um, tables, sums, squares, bins)

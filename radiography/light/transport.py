@@ -35,7 +35,7 @@ FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 FREQUENCY_PER_MM = tuple(np.concatenate([np.arange(0.0, 4.0, 0.125), np.arange(4.0, 16.1, 0.5)]).tolist())
 EMISSION_LINES = 2048  # equally likely wavelengths that stand for a line
 
-_METHOD = 2  # to be raised with every change of the physics or the random numbers: cached results depend on it
+_METHOD = 3  # to be raised with every change of the physics or the random numbers: cached results depend on it
 _BLOCK = 2048  # photons of one seed
 _BLOCKS_AT_ONCE = 64  # between two reports of progress
 _DEPTH_STEPS = 1024  # in which the properties of columns are constant
@@ -320,6 +320,8 @@ def _columns(layer: ColumnarLayer, thickness_um: float, radius_limit_mm: float) 
         crosstalk=by_depth(layer.crosstalk),
         absorption_per_um=absorption,
         absorbed_to=np.append(0.0, np.cumsum(absorption)) * (thickness_um / _DEPTH_STEPS),
+        steps_per_um=_DEPTH_STEPS / thickness_um,
+        even_absorption=bool(np.ptp(absorption) == 0.0),
     )
 
 
