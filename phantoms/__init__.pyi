@@ -1,6 +1,7 @@
 from .bars import BarGroup, bar_pattern
 from .card.network_card import network_card
 from .edge import edge_angle_deg, tungsten_edge
+from .mesh_file import load_mesh
 from .solids import (
     Box,
     Cone,
@@ -10,7 +11,6 @@ from .solids import (
     PlacedSolid,
     Prism,
     Sphere,
-    load_mesh,
     move_phantom,
     phantom_of,
     place,

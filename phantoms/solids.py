@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from phantoms.closed_surface import signed_volume, uneven_edges
+
 Vector = tuple[float, float, float]
+FloatArray = npt.NDArray[np.float64]
+FlagArray = npt.NDArray[np.bool_]
 
 
-def _check_positive(**lengths_mm: float) -> None:
+def check_positive(**lengths_mm: float) -> None:
+    """Refuse lengths that are not positive and finite, by name."""
     for name, value in lengths_mm.items():
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a positive length in mm, got {value}")
@@ -32,7 +36,7 @@ class Box:
     def __post_init__(self) -> None:
         if len(self.size_mm) != 3:
             raise ValueError(f"size_mm of a box needs 3 lengths (x, y, z), got {len(self.size_mm)}")
-        _check_positive(**{f"size_mm[{axis}]": length for axis, length in zip("xyz", self.size_mm, strict=True)})
+        check_positive(**{f"size_mm[{axis}]": length for axis, length in zip("xyz", self.size_mm, strict=True)})
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Cylinder:
     length_mm: float
 
     def __post_init__(self) -> None:
-        _check_positive(radius_mm=self.radius_mm, length_mm=self.length_mm)
+        check_positive(radius_mm=self.radius_mm, length_mm=self.length_mm)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Sphere:
     radius_mm: float
 
     def __post_init__(self) -> None:
-        _check_positive(radius_mm=self.radius_mm)
+        check_positive(radius_mm=self.radius_mm)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Cone:
     length_mm: float
 
     def __post_init__(self) -> None:
-        _check_positive(length_mm=self.length_mm)
+        check_positive(length_mm=self.length_mm)
         for name, radius in (("radius_bottom_mm", self.radius_bottom_mm), ("radius_top_mm", self.radius_top_mm)):
             if not (np.isfinite(radius) and radius >= 0):
                 raise ValueError(f"{name} must be zero or a positive length in mm, got {radius}")
@@ -81,23 +85,51 @@ class Prism:
     length_mm: float
 
     def __post_init__(self) -> None:
-        _check_positive(length_mm=self.length_mm)
+        check_positive(length_mm=self.length_mm)
         if len(self.polygon_mm) < 3:
             raise ValueError(f"polygon_mm of a prism needs at least 3 corners, got {len(self.polygon_mm)}")
         corners = np.asarray(self.polygon_mm, dtype=np.float64)
         if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
             raise ValueError("polygon_mm of a prism must hold finite (x, y) pairs in mm")
-        following = np.roll(corners, -1, axis=0)
-        area = 0.5 * float(np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1]))
-        if area == 0.0:
+        if polygon_area_mm2(corners) == 0.0:
             raise ValueError("polygon_mm of a prism encloses no area")
+        if (sides := _first_crossing(corners)) is not None:
+            raise ValueError(f"polygon_mm of a prism crosses itself: side {sides[0]} meets side {sides[1]}")
+
+
+def polygon_area_mm2(corners_mm: FloatArray) -> float:
+    """Area of a polygon; negative where its corners (N, 2) run clockwise, x to the right and y upwards. [mm2]"""
+    following = np.roll(corners_mm, -1, axis=0)
+    return 0.5 * float(np.sum(corners_mm[:, 0] * following[:, 1] - following[:, 0] * corners_mm[:, 1]))
+
+
+def _first_crossing(corners_mm: FloatArray) -> tuple[int, int] | None:
+    """Numbers of two sides of a polygon that cross, where there are any; touching is not crossing."""
+    following = np.roll(corners_mm, -1, axis=0)
+    along = following - corners_mm
+
+    def parted(side: FloatArray, one: FloatArray, other: FloatArray) -> FlagArray:
+        """Whether two points, seen from the start of a side, lie on either hand of it."""
+        left = side[..., 0] * one[..., 1] - side[..., 1] * one[..., 0]
+        right = side[..., 0] * other[..., 1] - side[..., 1] * other[..., 0]
+        return np.sign(left) * np.sign(right) < 0
+
+    for number, (start, end) in enumerate(zip(corners_mm, following, strict=True)):
+        crossed = parted(along[number], corners_mm - start, following - start)
+        crossed &= parted(along, start - corners_mm, end - corners_mm)
+        if crossed.any():
+            return number, int(np.flatnonzero(crossed)[0])
+    return None
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Closed triangle mesh: ``vertices_mm`` (V, 3) [mm], ``triangles`` (T, 3), counter-clockwise seen from outside."""
+    """Closed triangle mesh: ``vertices_mm`` (V, 3) [mm], ``triangles`` (T, 3), counter-clockwise seen from outside.
 
-    vertices_mm: npt.NDArray[np.float64]
+    Bodies of one mesh may overlap; a shell that is turned inwards is a hole in the body round it.
+    """
+
+    vertices_mm: FloatArray
     triangles: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
@@ -112,6 +144,13 @@ class Mesh:
         if self.triangles.min() < 0 or self.triangles.max() >= len(self.vertices_mm):
             count = len(self.vertices_mm)
             raise ValueError(f"triangles of a mesh name vertex {self.triangles.max()}, but there are {count} vertices")
+        edges, meeting = uneven_edges(len(self.vertices_mm), self.triangles)
+        if len(edges):
+            x, y, z = self.vertices_mm[edges[0]].mean(axis=0)
+            what = "is not closed" if (meeting % 2).any() else "has triangles that run against their neighbours"
+            raise ValueError(f"a mesh {what} at {len(edges)} of its edges, one is at ({x:.6g}, {y:.6g}, {z:.6g}) mm")
+        if not (volume_mm3 := signed_volume(self.vertices_mm, self.triangles)) > 0:
+            raise ValueError(f"a mesh must look outwards, but its triangles enclose {volume_mm3:.4g} mm3")
 
 
 Shape = Box | Cylinder | Sphere | Cone | Prism | Mesh
@@ -124,7 +163,7 @@ class PlacedSolid:
     shape: Shape
     material: str
     position_mm: Vector
-    rotation: npt.NDArray[np.float64]
+    rotation: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +174,7 @@ class Phantom:
     solids: tuple[PlacedSolid, ...]
 
 
-def _rotation(rotation_deg: Vector) -> npt.NDArray[np.float64]:
+def _rotation(rotation_deg: Vector) -> FloatArray:
     """Matrix (3, 3) that turns about the fixed axes x, then y, then z."""
     (cx, cy, cz), (sx, sy, sz) = (function(np.radians(rotation_deg)) for function in (np.cos, np.sin))
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, cx, -sx], [0.0, sx, cx]])
@@ -199,46 +238,6 @@ def move_phantom(
         x, y, z = turn @ np.asarray(solid.position_mm) + shift
         moved.append(PlacedSolid(solid.shape, solid.material, (float(x), float(y), float(z)), turn @ solid.rotation))
     return Phantom(phantom.name, tuple(moved))
-
-
-def load_mesh(path: str | Path, scale_to_mm: float = 1.0) -> Mesh:
-    """Closed triangle mesh from an STL, PLY or OBJ file.
-
-    Parameters
-    ----------
-    path : str or Path
-        Mesh file; its units are whatever its maker used.
-    scale_to_mm : float
-        Length of one file unit. [mm]
-
-    Returns
-    -------
-    mesh : Mesh
-        Merged vertices, outward normals.
-
-    Raises
-    ------
-    ValueError
-        If the file holds no closed (watertight) surface.
-    OSError
-        If the file cannot be read as a mesh.
-    """
-    import trimesh
-
-    _check_positive(scale_to_mm=scale_to_mm)
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"mesh file {path} does not exist")
-    try:
-        surface = trimesh.load_mesh(str(path), process=True)
-    except Exception as error:  # trimesh raises many kinds for a damaged file
-        raise OSError(f"{path} cannot be read as a triangle mesh ({error})") from error
-    if not isinstance(surface, trimesh.Trimesh) or len(surface.faces) == 0:
-        raise OSError(f"{path} holds no triangles")
-    if not surface.is_watertight:
-        raise ValueError(f"mesh {path} is not closed: every edge must belong to exactly two triangles")
-    trimesh.repair.fix_normals(surface)
-    vertices_mm = np.ascontiguousarray(surface.vertices, dtype=np.float64) * scale_to_mm
-    return Mesh(vertices_mm, np.ascontiguousarray(surface.faces, dtype=np.int64))
 
 
 def phantom_of(name: str, solids: Sequence[PlacedSolid]) -> Phantom:

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from calibration.limits import STRICT, NotNegative, Positive
+from phantoms.mesh_file import load_mesh
 from phantoms.solids import (
     Box,
     Cone,
@@ -26,7 +27,6 @@ from phantoms.solids import (
     Prism,
     Shape,
     Sphere,
-    load_mesh,
     move_phantom,
     phantom_of,
     place,

@@ -1,9 +1,11 @@
 """Kernels of the projection: which solids each ray meets, path per material, sum over the energies of the beam.
 
 The panel is cut into bands of rows. In a band each face and each quadric is scan-converted inside its own footprint, so
-cost follows covered area. A crossing is (t, solid), with t = 0 at the source and t = 1 at the panel. Whether a row of
-rays crosses a face is decided edge by edge, each edge from its lower end; the two faces that share an edge decide
-alike, so every ray crosses a closed surface an even number of times and no ray leaks between faces.
+cost follows covered area. A crossing is (t, solid), with t = 0 at the source and t = 1 at the panel; `~solid` where the
+ray leaves. Whether a row of rays crosses a face is decided edge by edge, each edge from its lower end; the two faces
+that share an edge decide alike, so every ray enters a closed surface as often as it leaves it and none leaks between
+faces. A ray is inside a solid where it has entered it more often than left: bodies of one mesh that overlap are one,
+and a shell that is turned inwards is a hole.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def _edge_at(ax: float, ay: float, bx: float, by: float, y_mm: float) -> tuple[b
 
 @njit(cache=True, error_model="numpy")
 def _face_columns(shadow: Shadow, y_mm: float, fan: RayFan, edges: IntArray) -> int:
-    """Sorted columns in `edges` where a row enters and leaves a polygon; their number is even."""
+    """Sorted columns in `edges`, an even number, where a row meets a polygon: twice the column, + 1 if y falls."""
     corner_mm = shadow.corner_mm
     count = 0
     previous = shadow.size - 1
@@ -58,12 +60,11 @@ def _face_columns(shadow: Shadow, y_mm: float, fan: RayFan, edges: IntArray) -> 
         spans, x_mm = _edge_at(ax, ay, bx, by, y_mm)
         previous = corner
         if spans:
-            column = _column_from(x_mm, fan)
-            place = count
-            while place > 0 and edges[place - 1] > column:
+            edge, place = 2 * _column_from(x_mm, fan) + (1 if ay > by else 0), count
+            while place > 0 and edges[place - 1] > edge:
                 edges[place] = edges[place - 1]
                 place -= 1
-            edges[place] = column
+            edges[place] = edge
             count += 1
     return count
 
@@ -100,8 +101,7 @@ def _cross_quadric(
         middle += (centre_mm[axis] - source_mm[axis]) * ray_mm[axis]
     middle /= ray_mm[0] * ray_mm[0] + ray_mm[1] * ray_mm[1] + ray_mm[2] * ray_mm[2]
     # From the point nearest the centre, the quadratic loses no digits to the long way from the source.
-    px, py, pz = 0.0, 0.0, 0.0
-    dx, dy, dz = 0.0, 0.0, 0.0
+    px, py, pz, dx, dy, dz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for axis in range(3):
         offset = source_mm[axis] + middle * ray_mm[axis] - centre_mm[axis]
         px += turn[0, axis] * offset
@@ -168,8 +168,7 @@ def _cast_shadow(surfaces: SolidSurfaces, fan: RayFan, item: int, corner_mm: Flo
     else:
         point_mm = surfaces.quadric_hull_mm[item - face_count]
     everywhere = False
-    lowest, highest = np.inf, -np.inf
-    nearest, farthest = np.inf, -np.inf
+    lowest, highest, nearest, farthest = np.inf, -np.inf, np.inf, -np.inf
     for corner in range(len(point_mm)):
         height_mm = point_mm[corner, 2]
         if height_mm >= distance_mm:
@@ -198,7 +197,7 @@ def _count_item(begin: NumberArray, face: bool, shadow: Shadow, fan: RayFan, edg
         y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
         if face:
             for edge in range(_face_columns(shadow, y_mm, fan, edges)):
-                begin[row, edges[edge] - fan.first_col] += 1 if edge % 2 == 0 else -1
+                begin[row, (edges[edge] >> 1) - fan.first_col] += 1 if edge % 2 == 0 else -1
         else:
             left, right = _hull_columns(shadow, y_mm, fan)
             begin[row, left - fan.first_col] += 2
@@ -221,8 +220,12 @@ def _fill_face(
         y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
         steep = normal[1] * (y_mm - source_mm[1]) + normal[2] * -source_mm[2]
         count = _face_columns(shadow, y_mm, fan, edges)
+        falling = 0  # less rising edges left of the ray: positive in a face that looks at the source
         for pair in range(0, count, 2):
-            for ray_col in range(edges[pair], edges[pair + 1]):
+            falling += 2 * (edges[pair] & 1) - 1
+            crossed = number if falling > 0 else ~number
+            falling += 2 * (edges[pair + 1] & 1) - 1
+            for ray_col in range(edges[pair] >> 1, edges[pair + 1] >> 1):
                 col = ray_col - fan.first_col
                 x_mm = fan.grid.first_x_mm + ray_col * fan.grid.step_mm
                 slant = normal[0] * (x_mm - source_mm[0]) + steep
@@ -233,7 +236,7 @@ def _fill_face(
                 elif along > farthest:
                     along = farthest
                 place = stop[row, col]
-                t[place], solid[place] = along, number
+                t[place], solid[place] = along, crossed
                 stop[row, col] = place + 1
 
 
@@ -255,7 +258,7 @@ def _fill_quadric(crossings: Crossings, surfaces: SolidSurfaces, quadric: int, s
                 col = ray_col - fan.first_col
                 place = stop[row, col]
                 t[place], t[place + 1] = enter, leave
-                solid[place] = solid[place + 1] = number
+                solid[place], solid[place + 1] = number, ~number
                 stop[row, col] = place + 2
 
 
@@ -298,14 +301,15 @@ def _resolve_ray(
     solid_material: IntArray,
     path_mm: FloatArray,
     met: FlagArray,
-    active: IntArray,
+    depth: IntArray,
 ) -> None:
     """Adds the path (M,) through each material, where the solid that comes last in the phantom owns an overlap."""
-    count = len(t)
+    count = len(t)  # depth (S,), how often each solid was entered less how often left, is 0 before and after
     if count == 2:
-        material = solid_material[solid[0]]
-        if material >= 0:
-            path_mm[material] += abs(t[1] - t[0]) * ray_length_mm
+        material = solid_material[max(solid[0], ~solid[0])]
+        along = t[1] - t[0] if solid[0] >= 0 else t[0] - t[1]
+        if material >= 0 and along > 0.0:
+            path_mm[material] += along * ray_length_mm
             met[material] = True
         return
     for unsorted in range(1, count):
@@ -315,27 +319,21 @@ def _resolve_ray(
             t[place], solid[place] = t[place - 1], solid[place - 1]
             place -= 1
         t[place], solid[place] = along, owner
-    inside = 0
     owner = -1
     for crossing in range(count):
         if owner >= 0 and solid_material[owner] >= 0:
             path_mm[solid_material[owner]] += (t[crossing] - t[crossing - 1]) * ray_length_mm
             met[solid_material[owner]] = True
-        crossed = solid[crossing]
-        place = 0
-        while place < inside and active[place] != crossed:
-            place += 1
-        if place == inside:
-            active[inside] = crossed
-            inside += 1
+        crossed = max(solid[crossing], ~solid[crossing])
+        depth[crossed] += 1 if solid[crossing] >= 0 else -1
+        if depth[crossed] > 0:
             owner = max(owner, crossed)
-        else:
-            inside -= 1
-            active[place] = active[inside]
-            if crossed == owner:
-                owner = -1
-                for place in range(inside):
-                    owner = max(owner, active[place])
+        elif crossed == owner:
+            owner = -1
+            for earlier in range(crossing):
+                crossed = max(solid[earlier], ~solid[earlier])
+                if depth[crossed] > 0:
+                    owner = max(owner, crossed)
 
 
 # "contract" lets the compiler fuse multiply and add, which rounds once, not twice; NaN and infinity keep their meaning.
@@ -456,7 +454,7 @@ def _project_band(
     chunk = RayChunk(path_mm, met, sample_col, chunk_sums, along, scratch, line)
     nodes_per_row = (beam.weights.shape[0] - 1) / (sample_rows * rays)
     nodes_per_col = (beam.weights.shape[1] - 1) / (sample_cols * rays)
-    solid_material, active = beam.solid_material, np.empty(len(beam.solid_material), np.int64)
+    solid_material, depth = beam.solid_material, np.zeros_like(beam.solid_material)
     for source in range(len(grid.sources_mm) if len(items) else 0):
         source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
         first_row, first_col = grid.first_ray[source]
@@ -480,7 +478,7 @@ def _project_band(
                     along[count] = place - node
                     x_mm = own.first_x_mm + (first_own_col + col) * own.step_mm - source_mm[0]
                     length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-                    _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, active)
+                    _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, depth)
                     sample_col[count] = (first_own_col + col) // own_rays - first_sample_col
                     count += 1
                 if count == RAYS_PER_CHUNK or (count > 0 and col == stop_own_col - first_own_col - 1):

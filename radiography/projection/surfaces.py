@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Prism, Sphere
+from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Prism, Sphere, polygon_area_mm2
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -20,7 +20,7 @@ HULL_SIDES = 8  # a quadric's footprint is that of the prism over a circumscribe
 DEPTH_TOLERANCE_MM = 1e-6  # rounding of rotated corners: a solid may lie flat on the panel
 
 _BOX_CORNERS = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in (-0.5, 0.5)])
-_BOX_FACES = ((0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5))
+_BOX_FACES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 
 
 class SolidSurfaces(NamedTuple):
@@ -28,7 +28,7 @@ class SolidSurfaces(NamedTuple):
 
     corner_mm: FloatArray  # (N, 3) corners of the faces, one face after the other [mm]
     face_start: IntArray  # (F + 1,) first corner of each face
-    face_normal: FloatArray  # (F, 3) unit normals; their sense does not matter [1]
+    face_normal: FloatArray  # (F, 3) unit normals, outwards [1]
     face_offset_mm: FloatArray  # (F,) normal . point of the face [mm]
     face_solid: IntArray  # (F,) number of the solid in its phantom
     quadric_turn: FloatArray  # (Q, 3, 3) local = turn @ (world - centre) [1]
@@ -41,14 +41,16 @@ class SolidSurfaces(NamedTuple):
 
 
 def _polygon_faces(shape: Box | Prism) -> tuple[FloatArray, list[tuple[int, ...]]]:
-    """Local corners (V, 3) and, for each face, the corners around it."""
+    """Local corners (V, 3) and, for each face, the corners around it, counter-clockwise seen from outside."""
     if isinstance(shape, Box):
         return _BOX_CORNERS * np.asarray(shape.size_mm, dtype=np.float64), list(_BOX_FACES)
     outline = np.asarray(shape.polygon_mm, dtype=np.float64)
+    if polygon_area_mm2(outline) < 0:
+        outline = np.roll(outline[::-1], 1, axis=0)
     count = len(outline)
     ends = [np.column_stack([outline, np.full(count, z)]) for z in (-0.5 * shape.length_mm, 0.5 * shape.length_mm)]
     sides = [(i, (i + 1) % count, (i + 1) % count + count, i + count) for i in range(count)]
-    return np.vstack(ends), [tuple(range(count)), tuple(range(count, 2 * count)), *sides]
+    return np.vstack(ends), [(0, *range(count - 1, 0, -1)), tuple(range(count, 2 * count)), *sides]
 
 
 def _quadric_hull(shape: Sphere | Cylinder | Cone) -> FloatArray:
@@ -114,19 +116,6 @@ def _check_depth(what: str, lowest_mm: float, highest_mm: float, source_to_detec
         )
 
 
-def _check_closed(what: str, mesh: Mesh) -> None:
-    """Refuse a mesh with an edge that does not belong to an even number of triangles."""
-    edges = np.sort(mesh.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    keys = np.sort(edges[:, 0] * np.int64(len(mesh.vertices_mm)) + edges[:, 1])
-    first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1], [True])))
-    odd = int(np.count_nonzero(np.diff(first) % 2))
-    if odd:
-        raise ValueError(
-            f"{what} is not closed: {odd} of its edges belong to an odd number of triangles, allowed are 2 for each "
-            "(merge vertices that coincide)"
-        )
-
-
 def _newell_normals(corner_mm: FloatArray, face_start: IntArray) -> FloatArray:
     """(F, 3) unit normals of planar polygons, convex or not, by Newell's sum over the corners."""
     following = np.arange(1, len(corner_mm) + 1)
@@ -159,7 +148,7 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
     Raises
     ------
     ValueError
-        If a solid reaches below the panel or up to the source, or a mesh is not closed.
+        If a solid reaches below the panel or up to the source.
     """
     corners: list[FloatArray] = [np.empty((0, 3))]
     sizes: list[IntArray] = [np.empty(0, dtype=np.int64)]
@@ -187,7 +176,6 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
                     outlines.append((0.5 * (bottom_mm + top_mm), slope, 0.5 * length_mm))
             continue
         if isinstance(solid.shape, Mesh):
-            _check_closed(what, solid.shape)
             vertices_mm = solid.shape.vertices_mm @ solid.rotation.T + centre_mm
             around, count = solid.shape.triangles.reshape(-1), np.full(len(solid.shape.triangles), 3)
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import trimesh
 
 from phantoms.solids import (
     Box,
@@ -13,7 +12,6 @@ from phantoms.solids import (
     Mesh,
     Prism,
     Sphere,
-    load_mesh,
     move_phantom,
     phantom_of,
     place,
@@ -32,6 +30,7 @@ from phantoms.solids import (
         (lambda: Cone(-1.0, 1.0, 1.0), "radius_bottom_mm must be zero or a positive"),
         (lambda: Prism(((0.0, 0.0), (1.0, 0.0)), 1.0), "at least 3 corners, got 2"),
         (lambda: Prism(((0.0, 0.0), (1.0, 0.0), (2.0, 0.0)), 1.0), "encloses no area"),
+        (lambda: Prism(((0.0, 0.0), (2.0, 2.0), (2.0, 0.0), (0.0, 1.0)), 1.0), "crosses itself: side 0 meets side 2"),
         (lambda: Mesh(np.zeros((4, 2)), np.zeros((4, 3), dtype=np.int64)), r"must be \(V, 3\), got \(4, 2\)"),
         (lambda: Mesh(np.zeros((4, 3)), np.zeros((3, 3), dtype=np.int64)), r"T of 4 or more, got \(3, 3\)"),
         (lambda: Mesh(np.zeros((4, 3)), np.full((4, 3), 9)), "name vertex 9, but there are 4 vertices"),
@@ -62,28 +61,3 @@ def test_moved_phantom_carries_its_solids_along():
     np.testing.assert_allclose(moved.solids[1].rotation, turn @ phantom.solids[1].rotation, atol=1e-12)
     assert phantom.solids[0].position_mm == (10, 0, 0)
     assert [solid.material for solid in moved.solids] == ["Al", "Fe"]
-
-
-@pytest.mark.parametrize("ending", ["stl", "ply", "obj"])
-def test_mesh_file_is_read_in_its_own_unit(tmp_path, ending):
-    path = tmp_path / f"box.{ending}"
-    trimesh.creation.box(extents=(1.0, 2.0, 3.0)).export(path)
-    mesh = load_mesh(path, scale_to_mm=10.0)
-    assert mesh.vertices_mm.shape == (8, 3)
-    assert mesh.triangles.shape == (12, 3)
-    np.testing.assert_allclose(np.ptp(mesh.vertices_mm, axis=0), (10, 20, 30), rtol=1e-6)
-
-
-def test_open_mesh_file_is_refused(tmp_path):
-    box = trimesh.creation.box(extents=(1.0, 1.0, 1.0))
-    trimesh.Trimesh(box.vertices, box.faces[:-1], process=False).export(tmp_path / "open.stl")
-    with pytest.raises(ValueError, match=r"open\.stl is not closed"):
-        load_mesh(tmp_path / "open.stl")
-
-
-def test_missing_and_damaged_mesh_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_mesh(tmp_path / "nowhere.stl")
-    (tmp_path / "damaged.stl").write_bytes(b"solid nothing")
-    with pytest.raises(OSError, match=r"damaged\.stl"):
-        load_mesh(tmp_path / "damaged.stl")

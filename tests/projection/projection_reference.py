@@ -47,14 +47,14 @@ def holds(shape: object, points: np.ndarray) -> np.ndarray:
                     odd ^= ((ay <= y) != (by <= y)) & (x < ax + (y - ay) * (bx - ax) / (by - ay))
             return odd & (np.abs(z) <= 0.5 * length_mm)
         case Mesh():
-            solid_angle = np.zeros(x.shape)  # of all triangles: 4 pi inside, 0 outside
+            solid_angle = np.zeros(x.shape)  # of all triangles: 4 pi inside each body, less 4 pi in a hole, 0 outside
             for triangle in shape.vertices_mm[shape.triangles]:
                 a, b, c = (corner - points for corner in triangle)
                 la, lb, lc = (np.linalg.norm(side, axis=-1) for side in (a, b, c))
                 volume = np.einsum("...i,...i->...", a, np.cross(b, c))
                 ab, bc, ca = (np.einsum("...i,...i->...", *pair) for pair in ((a, b), (b, c), (c, a)))
                 solid_angle += 2.0 * np.arctan2(volume, la * lb * lc + ab * lc + bc * la + ca * lb)
-            return np.abs(solid_angle) > 2.0 * np.pi
+            return solid_angle > 2.0 * np.pi
     raise TypeError(type(shape).__name__)
 
 
