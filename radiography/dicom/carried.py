@@ -1,4 +1,4 @@
-"""What a DICOM frame says of patient, study, view and exposure, carried to every image that is made of it.
+"""Words of a DICOM frame about patient, study, view and exposure, carried to every image that is made of it.
 
 The record is a part of the header in DICOM's own JSON form (PS3.18 F), so that it also travels in the metadata of a
 TIFF. It holds what does not change when pixels are corrected, nothing private, and the identity of the object itself,
