@@ -80,13 +80,13 @@ def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind
     """
     frame = np.asarray(frame)
     if frame.ndim != 2 or frame.size == 0:
-        raise ValueError(f"{kind} frame {k + 1} has shape {frame.shape}; a frame is (rows, columns)")
+        raise ValueError(f"{kind} frame {k} has shape {frame.shape}; a frame is (rows, columns)")
     if shape is not None and frame.shape != shape:
-        raise ValueError(f"{kind} frame {k + 1} is {frame.shape} but {shape} is needed")
+        raise ValueError(f"{kind} frame {k} is {frame.shape} but {shape} is needed")
     if frame.dtype.kind not in "uif":
-        raise TypeError(f"{kind} frame {k + 1} holds {frame.dtype}; integers or floats are needed")
+        raise TypeError(f"{kind} frame {k} holds {frame.dtype}; integers or floats are needed")
     if frame.dtype.kind == "f" and not np.isfinite(frame).all():
-        raise ValueError(f"{kind} frame {k + 1} holds values that are NaN or infinite")
+        raise ValueError(f"{kind} frame {k} holds values that are NaN or infinite")
     return frame
 
 

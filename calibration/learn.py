@@ -323,7 +323,7 @@ def _learn_response(
         for number, stack in enumerate(stacks):
             for k, frame in enumerate(frames_of(number)):
                 frame = check_frame(frame, k, offset.offset_dn.shape, "flat")
-                name = f"flat frame {len(places) + 1}"
+                name = f"flat frame {len(places)}"
                 places.append((number, k))
                 levels_dn.append(flat_level(frame, name, offset, saturation_dn=saturation_dn))
                 kerma.append(stack.conditions.air_kerma_uGy)
@@ -366,7 +366,7 @@ def _check_picture(
     for stack in stacks:
         for k, frame in enumerate(known.clean(stack, model)):
             frame = check_frame(frame, k, offset_dn.shape, "check")
-            name = f"check frame {k + 1}"
+            name = f"check frame {k}"
             level_dn = flat_level(frame, name, reference, saturation_dn=np.inf, offset_dn=offset_dn)
             first_dn = level_dn if first_dn is None else first_dn
             sums.add(frame, first_dn / level_dn)

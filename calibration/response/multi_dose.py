@@ -370,7 +370,7 @@ def _sum_dose(
     levels_dn: list[float] = []
     for k, frame in enumerate(frames):
         frame = check_frame(frame, k, shape, f"dose {number}, flat")
-        name = f"dose {number}, flat frame {k + 1}"
+        name = f"dose {number}, flat frame {k}"
         levels_dn.append(flat_level(frame, name, offset, saturation_dn=saturation_dn, offset_dn=offset_dn))
         total.add(frame, 1.0 / levels_dn[-1], saturation_dn)
         thin.add(frame[::step, ::step], 1.0 / levels_dn[-1], saturation_dn)

@@ -193,7 +193,7 @@ def estimate_gain(frames: Iterable[NDArray[Any]], offset: OffsetMap, *, saturati
     spatial_noise = 0.0
     for k, frame in enumerate(frames):
         frame = check_frame(frame, k, shape, "flat")
-        level_dn = flat_level(frame, f"flat frame {k + 1}", offset, saturation_dn=saturation_dn)
+        level_dn = flat_level(frame, f"flat frame {k}", offset, saturation_dn=saturation_dn)
         if k == 0:
             spatial_noise = adjacent_noise(thin_out(frame) - thin_out(offset.offset_dn), level_dn)
         sums.add(frame, 1.0 / level_dn, saturation_dn)

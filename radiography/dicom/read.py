@@ -227,7 +227,7 @@ def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[
     with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         packed = encapsulated_frames(mapped, source.pixel_offset, source.count)
         for k in range(source.count):
-            with _one_sentence(source.path, f"cannot be decoded at frame {k + 1}"):
+            with _one_sentence(source.path, f"cannot be decoded at frame {k}"):
                 codestream = next(packed, None)
                 if codestream is None:
                     raise ValueError(f"it holds only {k} of {source.count} frames")
@@ -279,7 +279,7 @@ def _native_frames(source: DicomFrames, frames: range) -> Iterator[NDArray[Any]]
             file.seek(source.pixel_offset + k * pixels * stored.itemsize)
             frame = np.fromfile(file, dtype=stored, count=pixels)
             if frame.size != pixels:
-                raise ValueError(f"{source.path} ends inside frame {k + 1} of {source.count}")
+                raise ValueError(f"{source.path} ends inside frame {k} of {source.count}")
             yield _take_stored_bits(frame.astype(source.dtype, copy=False), source).reshape(source.rows, source.cols)
 
 

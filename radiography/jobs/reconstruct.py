@@ -452,7 +452,7 @@ def write_corrected(
             if number == 0:
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
             if wanted.dicom:
-                stem = target.stem if source.count == 1 else f"{target.stem}_{number + 1:04d}"
+                stem = target.stem if source.count == 1 else f"{target.stem}_{number:04d}"
                 dicom += write_dicom_pair(
                     frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata, number
                 )

@@ -107,10 +107,10 @@ def test_the_frames_are_unchanged(panel) -> None:  # type: ignore[no-untyped-def
     ("frames", "message"),
     [
         ([], "needs at least 1 dark frame, got 0"),
-        ([np.zeros((4, 6)), np.zeros((6, 4))], r"dark frame 2 is \(6, 4\) but \(4, 6\) is needed"),
-        ([np.zeros(6)], r"dark frame 1 has shape \(6,\)"),
-        ([np.zeros((4, 6), complex)], "dark frame 1 holds complex128"),
-        ([np.zeros((4, 6)), np.full((4, 6), np.nan)], "dark frame 2 holds values that are NaN"),
+        ([np.zeros((4, 6)), np.zeros((6, 4))], r"dark frame 1 is \(6, 4\) but \(4, 6\) is needed"),
+        ([np.zeros(6)], r"dark frame 0 has shape \(6,\)"),
+        ([np.zeros((4, 6), complex)], "dark frame 0 holds complex128"),
+        ([np.zeros((4, 6)), np.full((4, 6), np.nan)], "dark frame 1 holds values that are NaN"),
     ],
 )
 def test_a_wrong_frame_names_itself(frames: list[np.ndarray], message: str) -> None:

@@ -387,8 +387,8 @@ def still(*levels: float) -> list[NDArray[np.float64]]:
         ([StepSequence(still(9e3, 0, 0), 0.2, beam_on=[True] * 5)], "has 3 frames but 5 beam states"),
         ([StepSequence(still(9e3, 0, 0), 0.2, beam_on=[False] * 3)], "has no exposed frame"),
         ([StepSequence(still(7e4, 0, 0, 0, 0, 0), 0.2)], r"saturated \(60000 DN\) in 100.0 % of its pixels, limit 1 %"),
-        ([StepSequence([np.zeros((64, 48))], 0.2)], r"frame 1 is \(64, 48\) but \(48, 64\) is needed"),
-        ([StepSequence(still(9e3, np.nan, 0, 0, 0, 0), 0.2)], "frame 2 holds values that are NaN or infinite"),
+        ([StepSequence([np.zeros((64, 48))], 0.2)], r"frame 0 is \(64, 48\) but \(48, 64\) is needed"),
+        ([StepSequence(still(9e3, np.nan, 0, 0, 0, 0), 0.2)], "frame 1 holds values that are NaN or infinite"),
         ([StepSequence(still(9e3, 0, 0, 0, 0, 0), -0.2)], "interval of lag sequence must be positive, got -0.2 s"),
     ],
 )

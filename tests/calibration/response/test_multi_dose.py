@@ -406,8 +406,8 @@ def test_one_thread_and_all_give_the_same_bits(bent: BentPanel) -> None:
         ([[20000.0], [20100.0]], 1, "two doses have the same level, .* put their flats together"),
         ([[20000.0], []], 1, "dose 2 holds no flat frame"),
         ([[20000.0, 30000.0]], 1, "the flats of dose 1 lie between .* DN, which is no single dose"),
-        ([[20000.0], [62000.0]], 1, r"dose 2, flat frame 1 is saturated \(60000 DN\) in .* % of its pixels, limit 1 %"),
-        ([[20000.0], [0.0]], 1, "dose 2, flat frame 1 is only .* DN above the darks"),
+        ([[20000.0], [62000.0]], 1, r"dose 2, flat frame 0 is saturated \(60000 DN\) in .* % of its pixels, limit 1 %"),
+        ([[20000.0], [0.0]], 1, "dose 2, flat frame 0 is only .* DN above the darks"),
         ([[20000.0]], 4, "order must be 1, 2 or 3, got 4"),
     ],
 )
@@ -420,7 +420,7 @@ def test_a_wrong_series_names_itself(bent: BentPanel, stacks, order, message: st
 def test_wrong_shapes_and_kinds_name_themselves(bent: BentPanel) -> None:
     offset, flat = bent.offset(), bent.frame(20000.0, None)
     for frames, dark, error, message in (
-        ([[flat.T]], None, ValueError, r"dose 1, flat frame 1 is \(64, 48\) but \(48, 64\) is needed"),
+        ([[flat.T]], None, ValueError, r"dose 1, flat frame 0 is \(64, 48\) but \(48, 64\) is needed"),
         ([[flat.astype(complex)]], None, TypeError, "holds complex128; integers or floats are needed"),
         ([[flat]], [offset.offset_dn.T], ValueError, r"dark signal of dose 1 is \(64, 48\) but the offset map is"),
         ([[flat], [flat]], [offset.offset_dn], ValueError, "there are 1 dark signals, .* but at least 2 doses"),

@@ -76,7 +76,7 @@ def test_the_level_of_a_partly_coated_panel_is_that_of_its_coating() -> None:
 def test_a_saturated_flat_is_refused_and_a_saturated_pixel_is_not(panel) -> None:  # type: ignore[no-untyped-def]
     flat = panel.frame(20000.0, None).copy()
     flat[:5, :10] = 65535
-    with pytest.raises(ValueError, match=r"flat frame 2 is saturated \(60000 DN\) in 1.6 % of its pixels, limit 1 %"):
+    with pytest.raises(ValueError, match=r"flat frame 1 is saturated \(60000 DN\) in 1.6 % of its pixels, limit 1 %"):
         estimate_gain([panel.frame(20000.0, None), flat], offset_of(panel), saturation_dn=SATURATION_DN)
     flat = panel.frame(20000.0, None).copy()
     flat[4, 4] = 65535  # in one of two flats
@@ -88,7 +88,7 @@ def test_a_saturated_flat_is_refused_and_a_saturated_pixel_is_not(panel) -> None
 def test_flats_without_beam_are_refused(panel, signal_dn: float) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(5)
     offset = estimate_offset(panel.frames(0.0, 4, rng))
-    with pytest.raises(ValueError, match=r"flat frame 1 is only .* DN above the darks, .* files are swapped"):
+    with pytest.raises(ValueError, match=r"flat frame 0 is only .* DN above the darks, .* files are swapped"):
         estimate_gain(panel.frames(signal_dn, 2, rng), offset, saturation_dn=SATURATION_DN)
 
 
@@ -109,7 +109,7 @@ def test_the_frames_are_unchanged(panel) -> None:  # type: ignore[no-untyped-def
     ("frames", "saturation_dn", "message"),
     [
         ([], 60000.0, "needs at least 1 flat frame, got 0"),
-        ([np.ones((64, 48))], 60000.0, r"flat frame 1 is \(64, 48\) but \(48, 64\) is needed"),
+        ([np.ones((64, 48))], 60000.0, r"flat frame 0 is \(64, 48\) but \(48, 64\) is needed"),
         ([np.ones((48, 64))], 0.0, "saturation_dn must be positive, got 0.0"),
     ],
 )
