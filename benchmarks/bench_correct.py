@@ -204,14 +204,14 @@ def print_memory_rise(case: str, rows: int, cols: int) -> None:
     cases, _ = all_cases(rows, cols)
     call = cases[case][1]
     call()
-    Path("/proc/self/clear_refs").write_text("5")  # 5: peak resident size := present one
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # 5: peak resident size := present one
     before = _resident_kB("VmHWM")
     call()
     print((_resident_kB("VmHWM") - before) / 1e3)
 
 
 def _resident_kB(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
@@ -247,7 +247,7 @@ def main() -> None:
     csv.writer(sys.stdout).writerows([COLUMNS, *rows])
     if options.output:
         fresh = not options.output.exists()
-        with options.output.open("a", newline="") as file:
+        with options.output.open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *rows] if fresh else rows)
 
 

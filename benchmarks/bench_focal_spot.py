@@ -34,7 +34,9 @@ def planned(name: str, pixels: int) -> Acquisition:
     """A shipped scene on a panel of so many pixels."""
     with tempfile.TemporaryDirectory() as folder:
         text = f'based_on = "fully_coated"\nname = "square"\ndescription = "{pixels} pixels"\n[pixels]\n'
-        (Path(folder) / "square.toml").write_text(text + f"rows = {pixels}\ncols = {pixels}\n")
+        (Path(folder) / "square.toml").write_text(
+            text + f"rows = {pixels}\ncols = {pixels}\n", encoding="utf-8", newline="\n"
+        )
         return plan_acquisition(replace(load_scene(name), panel="square.toml"), Path(folder))
 
 
@@ -106,7 +108,7 @@ def main() -> None:
             print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
             rows.append(row)
     options.results.parent.mkdir(exist_ok=True)
-    with options.results.open("w", newline="") as file:
+    with options.results.open("w", encoding="utf-8", newline="") as file:
         print(f"# exposure and one frame, object at M = {MAGNIFICATION}; Python {sys.version.split()[0]}", file=file)
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()

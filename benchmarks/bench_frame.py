@@ -94,7 +94,7 @@ def main() -> None:
     }
     print(", ".join(f"{key} {value}" for key, value in row.items()))
     options.results.parent.mkdir(exist_ok=True)
-    with options.results.open("w", newline="") as file:
+    with options.results.open("w", encoding="utf-8", newline="") as file:
         print(f"# full frame, scene projected; Python {sys.version.split()[0]}, {sys.platform}", file=file)
         writer = csv.DictWriter(file, row.keys())
         writer.writeheader()

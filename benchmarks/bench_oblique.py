@@ -51,7 +51,11 @@ def work(options: argparse.Namespace) -> None:
     if options.pixels != load_panel(scene.panel).pixels.rows:
         panel = Path(options.folder) / "panel.toml"
         size = f"rows = {options.pixels}\ncols = {options.pixels}"
-        panel.write_text(f'based_on = "{scene.panel}"\nname = "part"\ndescription = "part"\n[pixels]\n{size}\n')
+        panel.write_text(
+            f'based_on = "{scene.panel}"\nname = "part"\ndescription = "part"\n[pixels]\n{size}\n',
+            encoding="utf-8",
+            newline="\n",
+        )
         scene = replace(scene, panel=str(panel))
     acquisition = plan_acquisition(scene, folder)
     exposure, rng = expose(acquisition), np.random.default_rng(1)
@@ -130,7 +134,7 @@ def main() -> None:
     for process in versions.values():
         _pipe(process.stdin).close()
         process.wait()
-    target = options.output.open("w", newline="") if options.output else sys.stdout
+    target = options.output.open("w", encoding="utf-8", newline="") if options.output else sys.stdout
     python, machine = platform.python_version(), platform.machine()
     print(f"# {options.scene}, {options.repeats} turns each after a warm-up; {machine}, Python {python}", file=target)
     csv.writer(target, lineterminator="\n").writerows([HEADER, *rows])

@@ -112,7 +112,7 @@ def write_scene(folder: Path, bins: int) -> Any:
         densities[name] = material(substance).density_g_per_cm3
     energy_keV, fluence = paper_beam(bins)
     np.savez(folder / "beam.npz", energy_keV=energy_keV, fluence=fluence)
-    (folder / "densities.json").write_text(json.dumps(densities))
+    (folder / "densities.json").write_text(json.dumps(densities), encoding="utf-8", newline="\n")
     return phantom_of("scene", solids)
 
 
@@ -147,7 +147,7 @@ def run_gvxr(folder: Path, bins: int, repeats: int) -> dict[str, Any]:
     side = PIXELS // TILES
     gvxr.setDetectorNumberOfPixels(side, side)
     gvxr.setDetectorPixelSize(PITCH_MM, PITCH_MM, "mm")
-    densities = json.loads((folder / "densities.json").read_text())
+    densities = json.loads((folder / "densities.json").read_text(encoding="utf-8"))
     for name, _, formula, _, _ in SCENE:
         gvxr.loadMeshFile(name, str(folder / f"{name}.stl"), "mm", True)
         gvxr.setCompound(name, formula)
@@ -187,7 +187,7 @@ def measured(program: str, interpreter: str, folder: Path, bins: int, repeats: i
     if run.returncode or not answer.is_file():
         print(f"{program} failed at {bins} bins: {(run.stderr or run.stdout).strip()[-500:]}")
         return None
-    result: dict[str, Any] = json.loads(answer.read_text())
+    result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return result
 
 
@@ -214,7 +214,7 @@ def main() -> None:
     if options.program:
         run = {"radiography": run_radiography, "gvxr": run_gvxr}[options.program]
         result = run(options.folder, options.bins[0], options.repeats)
-        (options.folder / f"{options.program}.json").write_text(json.dumps(result))
+        (options.folder / f"{options.program}.json").write_text(json.dumps(result), encoding="utf-8", newline="\n")
         return
     rows = []
     for bins in options.bins:

@@ -41,8 +41,8 @@ timing = {{ integration_time_s = {TIME_S}, frame_interval_s = {INTERVAL_S}, expo
 
 with TemporaryDirectory() as name:
     folder = Path(name)
-    (folder / "panel.toml").write_text(PANEL)
-    (folder / "scene.toml").write_text(SCENE)
+    (folder / "panel.toml").write_text(PANEL, encoding="utf-8", newline="\n")
+    (folder / "scene.toml").write_text(SCENE, encoding="utf-8", newline="\n")
     plan = rx.plan_acquisition(rx.load_scene(folder / "scene.toml"), folder)
 exposure = rx.expose(plan)
 

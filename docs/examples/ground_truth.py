@@ -43,8 +43,8 @@ def radiograph(seed: int) -> tuple[np.ndarray, np.ndarray]:
     ]
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "panel.toml").write_text(PANEL)
-        (folder / "scene.toml").write_text(SCENE + "".join(solids))
+        (folder / "panel.toml").write_text(PANEL, encoding="utf-8", newline="\n")
+        (folder / "scene.toml").write_text(SCENE + "".join(solids), encoding="utf-8", newline="\n")
         plan = rx.plan_acquisition(rx.load_scene(folder / "scene.toml"), folder)
     exposure = rx.expose(plan)
     raw_dn, _ = rx.acquire_frame(plan, exposure, rng)

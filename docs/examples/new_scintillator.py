@@ -36,7 +36,7 @@ edge_nm = 250.0                  # its own light passes
 """
 
 with TemporaryDirectory() as folder:
-    Path(folder, "screen.toml").write_text(SCREEN)
+    Path(folder, "screen.toml").write_text(SCREEN, encoding="utf-8", newline="\n")
     screen = rx.load_scintillator("screen.toml", Path(folder))
 film, panel = rx.load_scintillator("CsPbBr3_75um"), rx.load_panel("fully_coated")
 

@@ -43,9 +43,11 @@ beam = {{ name = "paper_70kV", air_kerma_uGy = {kerma} }}
 geometry = {{ source_to_detector_mm = 1000.0 }}
 {object}
 """
-(folder / "panel.toml").write_text(PANEL)
+(folder / "panel.toml").write_text(PANEL, encoding="utf-8", newline="\n")
 for seed, (name, frames, kerma, thing) in enumerate((("dark", 4, 0, ""), ("flat", 4, 15, ""), ("wedge", 1, 15, WEDGE))):
-    (folder / "scene.toml").write_text(SCENE.format(name=name, kerma=float(kerma), object=thing))
+    (folder / "scene.toml").write_text(
+        SCENE.format(name=name, kerma=float(kerma), object=thing), encoding="utf-8", newline="\n"
+    )
     plan = rx.plan_acquisition(rx.load_scene(folder / "scene.toml"), folder)
     frames_dn = rx.acquire_sequence(plan, rx.expose(plan), frames, np.random.default_rng(seed))
     rx.write_tiff(folder / f"{name}.tif", frames_dn, plan.panel.pixels.pitch_mm, {})

@@ -112,14 +112,14 @@ def give_json(json_file: Path | None, result: Mapping[str, Any], *, written: boo
     if json_file is None or (written and json_file != STANDARD_OUTPUT):
         return
     from calibration.whole_file import whole_file
-    from radiography.jobs.json_text import json_text
+    from radiography.jobs.json_text import json_text, write_json
 
-    text = json_text({**result, "warnings": list(dict.fromkeys([*result.get("warnings", ()), *_output.warnings]))})
+    whole = {**result, "warnings": list(dict.fromkeys([*result.get("warnings", ()), *_output.warnings]))}
     if json_file == STANDARD_OUTPUT:
-        print_result(text.rstrip("\n"))
+        print_result(json_text(whole).rstrip("\n"))
         return
     with whole_file(json_file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        write_json(temporary, whole)
     print(f"{json_file}: the numbers, as JSON")
 
 

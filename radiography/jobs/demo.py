@@ -23,7 +23,7 @@ from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
 from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
@@ -113,7 +113,7 @@ def run_demo(
         _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
         made = Demonstration(out, panels, (*files, "summary.json"), frames, seed)
-        (folder / "summary.json").write_text(json_text(demo_to_json(made)), encoding="utf-8")
+        write_json(folder / "summary.json", demo_to_json(made))
     return made
 
 

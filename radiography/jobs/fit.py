@@ -14,7 +14,7 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.jobs.curves import ASSUMED_MTF_ERROR, ASSUMED_NPS_ERROR, read_mtf, read_nps
 from radiography.jobs.inputs import PICTURES, Report, all_or_none, check_writable, keep_apart, no_report, optional_path
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.light.scintillator import Scintillator
 from radiography.study.layer_fit import FittedParameter, LayerFit, Vary, fit_layer
 from radiography.study.layer_measurement import LayerMeasurement
@@ -124,9 +124,9 @@ def fit_scintillator(
     given += [f"fraction of light {light[0]:g} +- {light[1]:g}"] if light is not None else []
     with all_or_none(out, written, drawn) as places:
         fitted = replace(fit.scintillator, name=out.stem)
-        places[out].write_text(toml_text(fitted, _comments(found, given)), encoding="utf-8")
+        places[out].write_text(toml_text(fitted, _comments(found, given)), encoding="utf-8", newline="\n")
         if written is not None:
-            places[written].write_text(json_text(fit_to_json(found)), encoding="utf-8")
+            write_json(places[written], fit_to_json(found))
         if drawn is not None:
             from radiography.figures.fit_plot import fit_figure
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from datetime import date
 from enum import Enum
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,19 @@ def json_text(result: Mapping[str, Any]) -> str:
         If the result holds something that JSON has no form for.
     """
     return json.dumps(_plain(result), indent=2, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result as JSON, the same bytes on every system.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    result : mapping
+        As `json_text` takes it.
+    """
+    path.write_text(json_text(result), encoding="utf-8", newline="\n")
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from calibration.calibration_set import load_calibration_set
 from calibration.lag.model import LagModel, lag_to_json
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def report_lag(
     found = LagReport(calibration, known.lag, origin, written, drawn)
     with all_or_none(written, drawn) as places:
         if written is not None:
-            places[written].write_text(json_text(lag_report_to_json(found)), encoding="utf-8")
+            write_json(places[written], lag_report_to_json(found))
         if drawn is not None:
             from radiography.figures.lag_plot import lag_figure
 

@@ -12,7 +12,7 @@ from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 
@@ -109,7 +109,7 @@ def _write(measured: Measurement) -> None:
     json_file, plot = measured.json_file, measured.plot
     with all_or_none(json_file, plot) as places:
         if json_file is not None:
-            places[json_file].write_text(json_text(mtf_to_json(measured)), encoding="utf-8")
+            write_json(places[json_file], mtf_to_json(measured))
         if plot is not None:
             from radiography.figures.mtf_plot import mtf_figure
 

@@ -29,7 +29,7 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 
 _SECONDS_PER_DAY = 86400.0
 _COMPARABLE = {"integration_time_s": "s", "temperature_C": "deg C", "kvp": "kV", "source_to_detector_mm": "mm"}
@@ -156,10 +156,10 @@ def report_quality(
     )
     with all_or_none(written, table, drawn) as places:
         if written is not None:
-            places[written].write_text(json_text(quality_report_to_json(found)), encoding="utf-8")
+            write_json(places[written], quality_report_to_json(found))
         if table is not None:
             text = _as_csv([*old_rows, *(_row_of(rated) for rated in sets)])
-            places[table].write_text(text, encoding="utf-8")
+            places[table].write_text(text, encoding="utf-8", newline="\n")
         if drawn is not None:
             from radiography.figures.quality_plot import quality_figure
 

@@ -23,7 +23,7 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.study.frame_residual import (
@@ -127,7 +127,7 @@ def report_residual(
     )
     with all_or_none(written, drawn) as places:
         if written is not None:
-            places[written].write_text(json_text(residual_to_json(found)), encoding="utf-8")
+            write_json(places[written], residual_to_json(found))
         if drawn is not None:
             from radiography.figures.residual_plot import residual_figure
 

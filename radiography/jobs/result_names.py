@@ -52,8 +52,9 @@ def result_names(
         folder, names = out, [f"{source.path.stem}.tif" for source in sources]
         check_folder(out)
     images = [*names, *(f"{Path(name).stem}_{kind}.tif" for name in names for kind in planes)]
+    alike = [name.casefold() for name in images]  # Windows and macOS keep A.tif and a.tif in one file
     for source, name in zip(sources, names, strict=True):
-        if images.count(name) > 1:
+        if alike.count(name.casefold()) > 1:
             raise ValueError(
                 f"several raw files would become {name}, such as {source.path}: reconstruct them one by one"
             )
@@ -61,7 +62,7 @@ def result_names(
     for source, name in zip(sources, names, strict=True):
         stem = folder / Path(name).stem
         results.append(stem.with_name(f"{stem.name}.png"))
-        numbers = [""] if source.count == 1 else [f"_{number:04d}" for number in range(1, source.count + 1)]
+        numbers = [""] if source.count == 1 else [f"_{number:04d}" for number in range(source.count)]
         ends = [f"{number}{end}.dcm" for number in numbers for end in ("", "_processing")]
         results += [stem.with_name(stem.name + end) for end in ends if dicom]
     if folder.is_dir():

@@ -24,7 +24,7 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.light.layer_light import HISTORIES, PHOTONS
 from radiography.light.optics import TurbidLayer
 from radiography.light.scintillator import Scintillator
@@ -249,7 +249,7 @@ def _write(found: ScintillatorReport) -> None:
     chosen = [by_beam[found.beam] for by_beam in found.reports]
     with all_or_none(found.json_file, found.plot, found.degeneracy) as places:
         if found.json_file is not None:
-            places[found.json_file].write_text(json_text(layers_to_json(found)), encoding="utf-8")
+            write_json(places[found.json_file], layers_to_json(found))
         if found.plot is not None:
             from radiography.figures.layer_plots import layer_figure, thickness_figure
 

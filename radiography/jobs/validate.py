@@ -14,7 +14,7 @@ from typing import Any
 
 from calibration.whole_file import folder_for, staged
 from radiography.jobs.inputs import Report, check_at_least, check_folder, keep_apart, no_report
-from radiography.jobs.json_text import json_text
+from radiography.jobs.json_text import write_json
 from radiography.light.layer_light import PHOTONS
 from radiography.study.measures import VALIDATION_HISTORIES
 from radiography.study.published import load_published
@@ -103,10 +103,9 @@ def validate_model(
         seconds[row.group] = seconds.get(row.group, 0.0) + now - started
         started = now
     with folder_for(out), staged(out) as folder:
-        text = json_text(validation_to_json(rows))
-        (folder / "validate.json").write_text(text, encoding="utf-8")
-        (folder / "validate.csv").write_text(_as_csv(rows), encoding="utf-8")
-        (folder / "validate.txt").write_text(validation_text(rows), encoding="utf-8")
+        write_json(folder / "validate.json", validation_to_json(rows))
+        (folder / "validate.csv").write_text(_as_csv(rows), encoding="utf-8", newline="\n")
+        (folder / "validate.txt").write_text(validation_text(rows), encoding="utf-8", newline="\n")
         from radiography.figures.validation_plot import validation_figure
 
         validation_figure(rows).savefig(folder / "validate.png", dpi=120)

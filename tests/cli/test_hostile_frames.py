@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import sys
@@ -247,6 +246,7 @@ def test_an_old_or_warm_calibration_is_warned_about_and_used(
 @contextmanager
 def disk_that_ends_after(size: int) -> Iterator[None]:
     """No file may grow beyond `size` bytes: writing more fails as on a full disk."""
+    resource = pytest.importorskip("resource", reason="limits of a process are set on POSIX systems only")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
