@@ -159,9 +159,11 @@ def _staging(folders: Sequence[Path], results: Sequence[Path]) -> Iterator[list[
             _is_free(stages[-1], locks)
             (stages[-1] / "new").mkdir()
         if stages[1:]:
-            (stages[0] / "others").write_text("\0".join(str(stage) for stage in stages[1:]), encoding="utf-8")
+            (stages[0] / "others").write_text(
+                "\0".join(str(stage) for stage in stages[1:]), encoding="utf-8", newline="\n"
+            )
         for stage in stages[1:]:
-            (stage / "first").write_text(str(stages[0]), encoding="utf-8")
+            (stage / "first").write_text(str(stages[0]), encoding="utf-8", newline="\n")
         yield [stage / "new" for stage in stages]
         for _, path, final in _moves(stages):
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -264,7 +266,9 @@ def _is_ours(stage: Path) -> bool:
         found = stage.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "geteuid") or found.st_uid == os.geteuid())
+    if sys.platform == "win32":
+        return stat.S_ISDIR(found.st_mode)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _is_left_behind(stage: Path, locks: ExitStack) -> bool:

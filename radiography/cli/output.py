@@ -192,12 +192,11 @@ def _look_at_paths(given: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} needs the name of a file, got '-'; only --json - is standard output")
     if json_file is None or json_file == STANDARD_OUTPUT:
         return
-    from radiography.jobs.inputs import check_writable
+    from radiography.jobs.inputs import check_writable, keep_apart
 
     check_writable(json_file)
-    for name, paths in named.items():
-        if any(path.resolve() == json_file.resolve() for path in paths):
-            raise ValueError(f"--json and {name} are one file, {json_file}: give --json another name")
+    for path in (path for paths in named.values() for path in paths):
+        keep_apart([json_file], [path]) if path.is_file() else keep_apart([json_file, path], [])
 
 
 class _ToStderr(logging.Handler):

@@ -206,7 +206,7 @@ def test_warnings_go_to_stderr_and_into_the_json(capsys: pytest.CaptureFixture[s
     [
         ("simulate flat --out -", "--out needs the name of a file, got '-'"),
         ("mtf -", "IMAGE needs the name of a file"),
-        ("simulate flat --out x.npy --json x.npy", "--json and --out are one file"),
+        ("simulate flat --out x.npy --json x.npy", "two results would be written to x.npy"),
         ("list scenes --json no/x.json", "the folder no does not exist"),
         ("simulat flat", "Did you mean 'simulate'?"),
         ("mtf x.tif --jsn y", "No such option: --jsn. Did you mean --json?"),

@@ -7,6 +7,7 @@ import stat
 import typing
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from calibration.conditions import Conditions
 from calibration.learn import FrameStack, learn_panel
 from radiography.cli import run
 from radiography.cli.app import app
-from radiography.files.frames import write_tiff
+from radiography.files.frames import read_image, write_tiff
 
 ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
@@ -50,6 +51,16 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
                    ".toml", ["layer.toml"]),
     "json_file of fit": ("fit {folder}/layer.toml --mtf {folder}/mtf.csv --vary thickness_um=50:100 --out "
                          "{folder}/f.toml --json {out}", ".json", ["mtf.csv", "layer.toml"]),
+    "json_file of simulate": ("simulate {folder}/scene.toml --out {folder}/s.tif --json {out}", ".toml",
+                              ["scene.toml"]),
+    "json_file of calibrate": (f"calibrate {FRAMES} --out {{folder}}/new.cal --json {{out}}", ".tif", ["dark.tif"]),
+    "json_file of reconstruct": (f"reconstruct {RAW} --out {{folder}}/new.tif --json {{out}}", ".cal", ["good.cal"]),
+    "json_file of defects": ("defects {folder}/map.csv --json {out}", ".csv", ["map.csv"]),
+    "json_file of export": ("export {folder}/raw.tif --out {folder}/new.dcm --json {out}", ".tif", ["raw.tif"]),
+    "json_file of check": ("check {folder}/scene.toml --json {out}", ".toml", ["scene.toml"]),
+    "json_file of list": ("list scenes --json {out}", ".json", []),
+    "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
+    "json_file of validate": ("validate --out {folder}/validate --json {out}", ".json", []),
     "plot of fit": ("fit {folder}/layer.toml --mtf {folder}/mtf.csv --vary thickness_um=50:100 --out "
                     "{folder}/f.toml --plot {out}", ".png", []),
 }  # fmt: skip
@@ -164,11 +175,11 @@ def test_no_input_is_replaced(
 def test_what_stands_beside_an_image_replaces_no_input_either(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    raw = tmp_path / "raw.dcm"
-    assert run(["export", str(folder / "raw.tif"), "--out", str(raw), "--for-processing"]) == 0
+    raw = tmp_path / "raw.png"
+    raw.write_bytes(imagecodecs.png_encode(read_image(folder / "raw.tif").pixels))
     before = raw.read_bytes()
-    line = "reconstruct {raw} --calibration {folder}/good.cal --out {out} --dicom"
-    assert "raw.dcm would be overwritten" in _complaint(capsys, line, folder=folder, raw=raw, out=tmp_path)
+    line = "reconstruct {raw} --calibration {folder}/good.cal --out {out}"
+    assert "raw.png would be overwritten" in _complaint(capsys, line, folder=folder, raw=raw, out=tmp_path)
     assert raw.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
