@@ -43,7 +43,9 @@ def describe_tiff(path: Path) -> FrameSource:
                     )
             metadata = _tiff_metadata(first)
             conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
-            pitch = TiffPitch(conditions.pitch_mm, "pitch_mm of its metadata")
+            pitch = TiffPitch(
+                conditions.pitch_mm, str(metadata.get("pitch_source") or "pitch_mm of its metadata")[:200]
+            )
             if conditions.pitch_mm is None:
                 pitch = tiff_pitch(first, metadata)
                 conditions = replace(conditions, pitch_mm=pitch.pitch_mm)

@@ -59,11 +59,12 @@ def told(sources: Sequence[FrameSource], about: dict[str, Conditions]) -> list[F
     """
     result = []
     for source in sources:
-        conditions = source.conditions
+        conditions, pitch_source = source.conditions, source.pitch_source
         for pattern, more in about.items():
             if fnmatch(source.path.name, pattern):
                 conditions = overlaid(conditions, more)
-        result.append(replace(source, conditions=conditions))
+                pitch_source = pitch_source if more.pitch_mm is None else "the about-file"
+        result.append(replace(source, conditions=conditions, pitch_source=pitch_source))
     return result
 
 

@@ -169,8 +169,18 @@ def reconstruct_frames(
             if wanted.dicom:
                 found += left_empty(dx_description(source.conditions, source.metadata), str(source.path))
             warnings += found
-            pitch = pitch_mm or source.pitch_mm or known.conditions.pitch_mm
-            about_it = {**used, "dark_scale": dark_scale, **({"warnings": found} if found else {})}
+            pitch, pitch_source = next(
+                ((value, words) for value, words in (
+                    (pitch_mm, "--pitch"), (source.pitch_mm, source.pitch_source),
+                    (known.conditions.pitch_mm, "the calibration"),
+                ) if value is not None), (None, None),
+            )  # fmt: skip
+            about_it = {
+                **used,
+                "pitch_source": pitch_source,
+                "dark_scale": dark_scale,
+                **({"warnings": found} if found else {}),
+            }
 
             def progress(frames: int, before: int = done) -> None:
                 report("reconstructing", (before + frames) / total)

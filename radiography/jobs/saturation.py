@@ -125,8 +125,8 @@ def _given(given_dn: float) -> SaturationLevel:
 
 
 def _said(source: FrameSource) -> SaturationLevel:
-    how = "BitsStored of " if source.format == "dicom" else "said by "
-    return SaturationLevel(float(source.conditions.saturation_dn or 0.0), how + source.path.name)
+    how = "said by" if source.conditions.saturation_source is None else f"{source.conditions.saturation_source} of"
+    return SaturationLevel(float(source.conditions.saturation_dn or 0.0), f"{how} {source.path.name}")
 
 
 def _may_be_the_container(source: FrameSource, end_dn: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from radiography.dicom.bare import BIG, EXPLICIT, IMPLICIT, bare_syntax
 from radiography.dicom.read import read_dx
 from radiography.files.frames import iterate_frames, open_frames
-from radiography.files.recognise import magic
 from tests.dicom.dicom_frames import FRAMES, write_frames
 
 SYNTAXES = {EXPLICIT: ExplicitVRLittleEndian, IMPLICIT: ImplicitVRLittleEndian, BIG: ExplicitVRBigEndian}
@@ -65,8 +63,3 @@ def test_raw_pixels_are_no_dicom(dtype: str) -> None:
             assert bare_syntax(head) is None
             assert bare_syntax(b"\x08\x00" + head) is None
             assert bare_syntax(b"\x08\x00\x05\x00" + head) is None
-
-
-def test_a_picture_is_still_named_by_its_kind() -> None:
-    assert magic(BytesIO(b"\x89PNG\r\n" + bytes(200))) == "a PNG picture"
-    assert magic(BytesIO(bytes(2000))) is None

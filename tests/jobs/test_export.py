@@ -65,7 +65,7 @@ def test_a_patients_frame_stays_that_patients(hospital: Path, tmp_path: Path, ki
     if path is None:
         path = tmp_path / "exported.dcm"
         made = export_image(hospital / "out.tif", path, for_processing=kind == "exported")
-        assert (made.warnings, made.pitch_source) == ((), "pitch_mm of its metadata")
+        assert (made.warnings, made.pitch_source) == ((), "ImagerPixelSpacing")
     image = pydicom.dcmread(path)
     for keyword, value in {**PATIENT, **EXPOSURE}.items():
         wanted = pydicom.Dataset()
@@ -172,6 +172,6 @@ def test_raw_frames_go_to_dicom_and_back(line: Path, tmp_path: Path) -> None:
 
 def test_a_frame_of_a_run_says_which_it_is(hospital: Path, tmp_path: Path) -> None:
     reconstruct_frames(hospital / "flat.dcm", hospital / "panel.cal", tmp_path / "run", wanted=Wanted(dicom=True))
-    third = pydicom.dcmread(tmp_path / "run" / "flat_0003_processing.dcm")
+    third = pydicom.dcmread(tmp_path / "run" / "flat_0002_processing.dcm")  # from 0; DICOM counts from 1
     assert third.SourceImageSequence[0].ReferencedFrameNumber == 3
     assert third.InstanceNumber == 3

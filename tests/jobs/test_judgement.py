@@ -109,7 +109,13 @@ def test_a_default_resolution_is_asked_for_or_told_of(line: Path, tmp_path: Path
     with pytest.raises(ValueError, match=r"72 dots per inch .* no pitch, which DICOM needs: give --pitch"):
         export_image(edge, tmp_path / "edge.dcm")
     assert reconstruct_frames(edge, tmp_path / "set.cal", tmp_path / "out.tif").warnings == ()  # the set says it
-    assert read_image(tmp_path / "out.tif").conditions.pitch_mm == 0.139
+    again = read_image(tmp_path / "out.tif")
+    assert (again.conditions.pitch_mm, again.pitch_source) == (0.139, "the calibration")
+    about = tmp_path / "about.toml"
+    about.write_text('["edge*"]\npitch_mm = 0.1\n')
+    found = reconstruct_frames(edge, tmp_path / "set.cal", tmp_path / "out.tif", about=about).warnings
+    assert len(found) == 1 and "says a pixel pitch of 0.1 mm" in found[0]
+    assert read_image(tmp_path / "out.tif").pitch_source == "the about-file"
 
 
 def test_a_spacing_of_zero_leaves_the_pitch_to_the_user(line: Path, tmp_path: Path) -> None:
