@@ -22,7 +22,8 @@ PRESENTATION_CLASSES = {  # DICOM PS3.4 B.5: X-ray, mammography and intra-oral i
 }
 ANGIOGRAPHY_CLASSES = {"1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2"}  # XA and XRF: C.8.7.1.1.2
 CR_CLASS = "1.2.840.10008.5.1.4.1.1.1"
-SCALE_LABELS = {"CORRECTED_DN": "corrected", "RAW_DN": "raw"}  # LUT Label of our own scale, and the stage it tells
+# LUT Label of our own scale, and the stage that it tells.
+SCALE_LABELS: dict[str, str | None] = {"CORRECTED_DN": "corrected", "RAW_DN": "raw", "LINEAR_DN": None}
 _CORRECTED = re.compile(
     r"\b(gain|offset|flat.?field|dark|defect|shading)\b[^.;]*\bcorrect(ed|ion)|\bcorrected DN\b", re.I
 )

@@ -278,15 +278,15 @@ def pixel_modules(rows: int, cols: int, for_processing: bool, window: tuple[int,
     return dataset
 
 
-def scale_module(scale: StoredScale, corrected: bool) -> Dataset:
+def scale_module(scale: StoredScale, stage: str | None) -> Dataset:
     """Real World Value Mapping (C.7.6.16.2.11) that leads from stored counts back to DN: DX fixes its rescale at 1.
 
     Parameters
     ----------
     scale : StoredScale
         Of the stored counts.
-    corrected : bool
-        Whether the values are corrected or raw ones.
+    stage : str or None
+        "corrected" or "raw"; None where it is not known.
 
     Returns
     -------
@@ -299,8 +299,8 @@ def scale_module(scale: StoredScale, corrected: bool) -> Dataset:
     item.add_new("RealWorldValueLastValueMapped", "US", 2**PROCESSING_BITS - 1)
     item.RealWorldValueIntercept = -scale.pedestal / scale.counts_per_dn
     item.RealWorldValueSlope = 1.0 / scale.counts_per_dn
-    item.LUTExplanation = f"{'corrected' if corrected else 'raw'} DN, linear in exposure"
-    item.LUTLabel = next(label for label, stage in SCALE_LABELS.items() if (stage == "corrected") == corrected)
+    item.LUTExplanation = f"{stage or ''} DN, linear in exposure".strip()
+    item.LUTLabel = next(label for label, told in SCALE_LABELS.items() if told == stage)
     item.MeasurementUnitsCodeSequence = [unit]
     dataset = Dataset()
     dataset.RealWorldValueMappingSequence = [item]

@@ -44,7 +44,7 @@ def export_dx(
     counts_per_dn: float | None = None,
     pedestal: int | None = None,
     origin: str = "",
-    corrected: bool = True,
+    stage: str | None = "corrected",
 ) -> DxReference:
     """The DICOM file of one linear image, either kind.
 
@@ -69,8 +69,8 @@ def export_dx(
         For Processing only, as in `linear_counts`; those that keep every value without them.
     origin : str
         How the image was corrected and with what; stands at the end of the comment.
-    corrected : bool
-        False says that the numbers are raw ones.
+    stage : {"corrected", "raw", None}
+        Of the numbers; None where it is not known.
 
     Returns
     -------
@@ -94,12 +94,10 @@ def export_dx(
                         predecessor=predecessor, comment=picture.description + shown + ending,
                         derivation=origin or picture.description)  # fmt: skip
     stored, scale = linear_counts(corrected_dn, counts_per_dn, pedestal)
-    kind = "corrected" if corrected else "raw"
-    comment = (
-        f"{kind} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}, linear in exposure; {scale}{ending}"
-    )
+    back = f"{stage or 'linear'} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}"
+    comment = f"{back}, linear in exposure; {scale}{ending}"
     return write_dx(path, stored, pitch_mm, description, for_processing=True, frame_digest=frame_digest,
-                    comment=comment, scale=scale, corrected=corrected, derivation=origin)  # fmt: skip
+                    comment=comment, scale=scale, stage=stage, derivation=origin)  # fmt: skip
 
 
 def write_dx(
@@ -115,7 +113,7 @@ def write_dx(
     comment: str = "",
     derivation: str = "",
     scale: StoredScale | None = None,
-    corrected: bool = True,
+    stage: str | None = "corrected",
     instance_number: int | None = None,
 ) -> DxReference:
     """The DICOM file of pixels that are ready to be stored.
@@ -144,8 +142,8 @@ def write_dx(
         How an image of a DICOM frame was made of it.
     scale : StoredScale, optional
         From values to these counts, for processing.
-    corrected : bool
-        Whether the values of that scale are corrected or raw ones.
+    stage : {"corrected", "raw", None}
+        Of the values that the scale leads back to.
     instance_number : int, optional
         Number in the series; that of the frame in its source without it. [1]
 
@@ -192,7 +190,7 @@ def write_dx(
         modules.exposure_modules(description),
     ]
     if scale is not None:
-        parts.append(modules.scale_module(scale, corrected))
+        parts.append(modules.scale_module(scale, stage))
     if carried is not None:
         said = {element.tag for part in parts for element in part if element.value not in ("", None)}
         beside = exposure_module(carried)

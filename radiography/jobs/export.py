@@ -104,7 +104,7 @@ def export_image(
     )
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
-        origin=origin_text(picture.metadata), corrected=picture.stage != "raw",
+        origin=origin_text(picture.metadata), stage=picture.stage,
     )  # fmt: skip
     return ExportedImage(
         out,

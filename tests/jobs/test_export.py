@@ -170,6 +170,15 @@ def test_raw_frames_go_to_dicom_and_back(line: Path, tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "again.tif").pixels, read_image(line / "edge_corrected.tif").pixels)
 
 
+def test_an_image_of_no_said_stage_is_not_called_corrected(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).poisson(2000, (48, 64)).astype(np.float32) / 7
+    write_tiff(tmp_path / "mine.tif", pixels, 0.1, {})
+    export_image(tmp_path / "mine.tif", tmp_path / "mine.dcm", for_processing=True)
+    back = read_image(tmp_path / "mine.dcm")
+    assert back.stage is None and np.abs(back.pixels - pixels).max() < 0.01
+    assert pydicom.dcmread(tmp_path / "mine.dcm").ImageComments.startswith("linear DN = (stored - ")
+
+
 def test_a_frame_of_a_run_says_which_it_is(hospital: Path, tmp_path: Path) -> None:
     reconstruct_frames(hospital / "flat.dcm", hospital / "panel.cal", tmp_path / "run", wanted=Wanted(dicom=True))
     third = pydicom.dcmread(tmp_path / "run" / "flat_0002_processing.dcm")  # from 0; DICOM counts from 1
