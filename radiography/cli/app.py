@@ -21,9 +21,12 @@ app = Commands(
 _FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier"}
 
 Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows and columns, e.g. 3072x3072.")]
-DType = Annotated[str, typer.Option("--dtype", help="Headerless raw: pixel type.")]
+DType = Annotated[
+    str, typer.Option("--dtype", help="Headerless raw: uint8, int8, uint16, int16, uint32, int32, float32 or float64.")
+]
 ByteOrder = Annotated[str, typer.Option("--byte-order", help="Headerless raw: little or big.")]
-HeaderBytes = Annotated[int, typer.Option("--header-bytes", help="Headerless raw: bytes before the first pixel.")]
+HeaderBytes = Annotated[int, typer.Option("--header-bytes", help="Headerless raw: bytes before all frames, once.")]
+FrameGap = Annotated[int, typer.Option("--frame-gap", help="Headerless raw: bytes before each frame.")]
 Frame = Annotated[int | None, typer.Option("--frame", help="Which frame of a file of several, from 0.")]
 About = Annotated[
     Path | None, typer.Option("--about", metavar="FILE.toml", help="What files do not say: time, temperature, dose...")
@@ -145,13 +148,14 @@ def calibrate(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Offset, gain, lag and defects from dark frames, flats and beam-on/beam-off sequences."""
     from radiography.cli.calibrate import CalibrationFiles, run_calibrate
     from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes)
+    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     files = CalibrationFiles(dark, flat, lag or [], check or [], earlier or [], about, layout)
     run_calibrate(
         files,
@@ -195,6 +199,7 @@ def reconstruct(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Corrected images (float32 TIFF, PNG preview) from raw frames."""
@@ -202,7 +207,7 @@ def reconstruct(
     from radiography.cli.reconstruct import run_reconstruct, run_undo
     from radiography.jobs.reconstruct import Wanted
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes)
+    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     if undo:
         given = {
             "--pipeline": pipeline,
@@ -225,6 +230,23 @@ def reconstruct(
         layout=layout,
         json_file=json_file,
     )
+
+
+@app.command()
+def info(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of frames, or a quoted pattern.")],
+    json_file: JsonFile = None,
+    shape: Shape = None,
+    dtype: DType = "uint16",
+    byte_order: ByteOrder = "little",
+    header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
+) -> None:
+    """What a file of frames holds and says of itself: shape, pitch, stage, range, saturation, conditions."""
+    from radiography.cli.info import run_info
+    from radiography.cli.options import raw_layout
+
+    run_info(files, json_file, raw_layout(shape, dtype, byte_order, header_bytes, frame_gap))
 
 
 @app.command()
@@ -307,12 +329,13 @@ def mtf(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
 ) -> None:
     """Presampled slanted-edge MTF with its standard error."""
     from radiography.cli.mtf import run_mtf
     from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes)
+    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     run_mtf(image, frame=frame, roi=roi, pitch_mm=pitch, json_file=json_file, plot=plot, layout=layout)
 
 
@@ -333,13 +356,14 @@ def export(
     dtype: DType = "uint16",
     byte_order: ByteOrder = "little",
     header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
     json_file: JsonFile = None,
 ) -> None:
     """DICOM Digital X-Ray image that viewers open."""
     from radiography.cli.export import run_export
     from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes)
+    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     run_export(
         image,
         out,

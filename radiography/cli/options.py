@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from radiography.files.frames import RawLayout
 
 
-def raw_layout(shape: str | None, dtype: str, byte_order: str, header_bytes: int) -> RawLayout | None:
+def raw_layout(
+    shape: str | None, dtype: str, byte_order: str, header_bytes: int, frame_gap_bytes: int
+) -> RawLayout | None:
     """Layout of headerless raw files; None when no shape is given."""
     if shape is None:
+        given = {"--dtype": dtype != "uint16", "--byte-order": byte_order != "little", "--header-bytes": header_bytes,
+                 "--frame-gap": frame_gap_bytes}  # fmt: skip
+        if lone := [option for option, value in given.items() if value]:
+            raise ValueError(f"{lone[0]} is for headerless raw files, of which --shape ROWSxCOLS is needed as well")
         return None
     match = re.fullmatch(r"(\d+)[x,](\d+)", shape)
     if match is None:
         raise ValueError(f"--shape must be ROWSxCOLS such as 3072x3072, got '{shape}'")
-    return RawLayout(int(match[1]), int(match[2]), dtype, byte_order, header_bytes)
+    return RawLayout(int(match[1]), int(match[2]), dtype, byte_order, header_bytes, frame_gap_bytes)
 
 
 def region(text: str | None) -> tuple[int, int, int, int] | None:

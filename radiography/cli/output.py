@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,15 +97,17 @@ def file_of(json_file: Path | None) -> Path | None:
     return None if json_file == STANDARD_OUTPUT else json_file
 
 
-def give_json(json_file: Path | None, result: Mapping[str, Any], *, written: bool = False) -> None:
+def give_json(
+    json_file: Path | None, result: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, written: bool = False
+) -> None:
     """Write a result as JSON to a file or to standard output.
 
     Parameters
     ----------
     json_file : Path or None
         File, - for standard output, None where no JSON is wanted.
-    result : mapping
-        What was found; the command's own warnings are put with its "warnings".
+    result : mapping, or sequence of mappings
+        What was found; the command's own warnings are put with the "warnings" of a single one.
     written : bool
         Whether the job has written the file itself, together with its other files.
     """
@@ -114,7 +116,9 @@ def give_json(json_file: Path | None, result: Mapping[str, Any], *, written: boo
     from calibration.whole_file import whole_file
     from radiography.jobs.json_text import json_text, write_json
 
-    whole = {**result, "warnings": list(dict.fromkeys([*result.get("warnings", ()), *_output.warnings]))}
+    whole = result
+    if isinstance(result, Mapping):
+        whole = {**result, "warnings": list(dict.fromkeys([*result.get("warnings", ()), *_output.warnings]))}
     if json_file == STANDARD_OUTPUT:
         print_result(json_text(whole).rstrip("\n"))
         return

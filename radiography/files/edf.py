@@ -50,7 +50,7 @@ def describe_edf(path: Path) -> FrameSource:
     """
     image = _open_edf(path)
     with damage_named(path, EDF, "fabio"):
-        first = image.getframe(0)
+        first = image.get_frame(0)
         rows, cols, dtype = _edf_claim(path, first)
         if image.nframes > MOST_FRAMES:
             raise ValueError(f"{path} claims {image.nframes} frames, over the limit of {MOST_FRAMES}")
@@ -77,7 +77,7 @@ def edf_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
     image = _open_edf(source.path)
     for k in frames:
         with damage_named(source.path, EDF, "fabio"):
-            frame = image.getframe(k)
+            frame = image.get_frame(k)
             if _edf_claim(source.path, frame) != (source.rows, source.cols, np.dtype(source.dtype)):
                 raise ValueError(f"{source.path} mixes frames: frame {k + 1} has another shape or type than frame 1")
             pixels = np.array(frame.data, dtype=source.dtype, order="C")
@@ -158,10 +158,9 @@ def _edf_claim(path: Path, frame: Any) -> tuple[int, int, np.dtype[Any]]:
     packed = str(frame.header.get("Compression", frame.header.get("COMPRESSION", "none"))).strip().lower()
     if packed not in ("none", "no", "uncompressed", ""):
         raise ValueError(f"{path} is an EDF file with {packed} compression; save it without")
-    if rows * cols * dtype.itemsize > path.stat().st_size:
-        raise ValueError(
-            f"{path} is a truncated EDF file: frames of {rows} x {cols} {dtype} in {path.stat().st_size} bytes"
-        )
+    needed = rows * cols * dtype.itemsize
+    if frame.incomplete_data or frame.blobsize < needed or frame.start + needed > path.stat().st_size:
+        raise ValueError(f"{path} is a truncated EDF file: a frame of {rows} x {cols} {dtype} needs {needed} bytes")
     return rows, cols, dtype
 
 

@@ -74,7 +74,7 @@ def describe_his(path: Path) -> FrameSource:
         found,
         conditions=Conditions(integration_time_s=seconds if known else None),
         stage="corrected" if correction & HIS_GAIN_CORRECTED else "raw",
-        warnings=(f"{path} was corrected by the maker's software: {', '.join(done)}",) if done else (),
+        warnings=(f"it was corrected by the maker's software: {', '.join(done)}",) if done else (),
     )
 
 
@@ -105,7 +105,7 @@ def describe_viva(path: Path) -> FrameSource:
     said = struct.unpack_from("<4I", head, VIVA_CORRECTIONS_AT)
     done = [name for flag, name in zip(said, VIVA_CORRECTIONS, strict=True) if flag]
     found = _checked(path, "viva", (rows, cols), count, VIVA_HEADER_BYTES)
-    doubt = f"{path} may have been corrected by the maker's software: its header marks {', '.join(done)}"
+    doubt = f"it may have been corrected by the maker's software: its header marks {', '.join(done)}"
     return replace(found, warnings=(doubt,) if done else ())
 
 

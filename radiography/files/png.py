@@ -43,7 +43,7 @@ def describe_png(path: Path) -> FrameSource:
     unpacked, stored = rows * cols * dtype.itemsize, path.stat().st_size
     if unpacked > LARGE_FRAME_BYTES and unpacked > LARGEST_RATIO * stored:
         raise ValueError(f"{path} claims to unpack {stored} bytes to {unpacked}, more than {LARGEST_RATIO} to 1")
-    display = (f"{path} is a PNG picture of 8 bits, which usually is made to be looked at and is not linear",)
+    display = ("it is a PNG picture of 8 bits, which usually is made to be looked at and is not linear",)
     return FrameSource(path, "png", 1, rows, cols, dtype.name, warnings=display if bits == 8 else ())
 
 

@@ -154,7 +154,7 @@ def split_dataset(name: str | Path) -> tuple[Path, str | None]:
     file, inside, dataset = str(name).partition(INSIDE)
     if not inside or not file or Path(name).exists():
         return Path(name), None
-    return Path(file), dataset
+    return Path(file), dataset.replace("\\", "/")  # a Path of Windows has turned its slashes
 
 
 def first_line(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from calibration.whole_file import check_place, whole_files
 from radiography.config import load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, open_frames
+from radiography.files.source import INSIDE, split_dataset
 from radiography.light.scintillator import Scintillator
 
 Files = str | Path | Sequence[str | Path]
@@ -42,7 +43,7 @@ def input_files(files: Files, what: str) -> list[Path]:
     Parameters
     ----------
     files : str, Path or sequence of them
-        Names, patterns or folders.
+        Names, patterns or folders; of an HDF5 file or pattern also with `::` and a dataset inside it.
     what : str
         What messages call them.
 
@@ -60,10 +61,11 @@ def input_files(files: Files, what: str) -> list[Path]:
     for name in named(files):
         if Path(name).is_dir():
             inside = sorted(path for path in Path(name).iterdir() if path.is_file() and not path.name.startswith("."))
-        elif Path(name).exists() or not glob.has_magic(name):
+        elif Path(name).exists() or not glob.has_magic(name.partition(INSIDE)[0]):
             inside = [Path(name)]
         else:
-            inside = [Path(path) for path in sorted(glob.glob(name))]  # noqa: PTH207 - patterns may be absolute
+            pattern, *dataset = name.partition(INSIDE)
+            inside = [Path(path + "".join(dataset)) for path in sorted(glob.glob(pattern))]  # noqa: PTH207 - may be absolute
         if not inside:
             raise FileNotFoundError(f"no {what} file matches '{name}'")
         found += inside
@@ -165,8 +167,12 @@ def keep_apart(results: Iterable[Path | None], inputs: Iterable[str | Path | Non
     ValueError
         If two of them are one file, under whatever names.
     """
-    taken = {_identity(Path(name)): f"{name} would be overwritten by a result: give that another name"
-             for name in inputs if name is not None and Path(name).is_file()}  # fmt: skip
+    files = [split_dataset(name)[0] for name in inputs if name is not None]
+    taken = {
+        _identity(path): f"{path} would be overwritten by a result: give that another name"
+        for path in files
+        if path.is_file()
+    }
     for path in results:
         if path is None:
             continue

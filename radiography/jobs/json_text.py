@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import Enum
 from pathlib import Path, PurePath
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 
-def json_text(result: Mapping[str, Any]) -> str:
+def json_text(result: Mapping[str, Any] | Sequence[Any]) -> str:
     """A result as indented JSON text.
 
     Parameters
     ----------
-    result : mapping
+    result : mapping or sequence
         Text, numbers, lists, mappings, arrays, paths and dates.
 
     Returns
@@ -34,7 +34,7 @@ def json_text(result: Mapping[str, Any]) -> str:
     return json.dumps(_plain(result), indent=2, allow_nan=False) + "\n"
 
 
-def write_json(path: Path, result: Mapping[str, Any]) -> None:
+def write_json(path: Path, result: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write a result as JSON, the same bytes on every system.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,28 @@ def saturation_of_frames(
     if pile is None or pile.value_dn >= known_dn:
         return None
     return SaturationLevel(pile.value_dn, f"{pile} in {source.path.name}")
+
+
+def saturation_of_file(source: FrameSource, frames: Iterable[npt.NDArray[Any]]) -> SaturationLevel | None:
+    """Saturation level that a file of raw frames says or shows by itself.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The file.
+    frames : iterable of (H, W)
+        Its frames; all of them are taken. [DN]
+
+    Returns
+    -------
+    level : SaturationLevel or None
+        None where the file does not say it and no pixel was clipped.
+    """
+    pile = find_pile_up(frames)
+    said = source.conditions.saturation_dn is not None
+    if said and not (pile and _may_be_the_container(source, _end_of_type(source))):
+        return _said(source)
+    return SaturationLevel(pile.value_dn, f"{pile} in {source.path.name}") if pile else None
 
 
 def _given(given_dn: float) -> SaturationLevel:
