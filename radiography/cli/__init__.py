@@ -47,8 +47,9 @@ def _exit_code(arguments: list[str]) -> int:
     """Exit code of a command line that ends as commands end."""
     import typer
 
-    from radiography.cli.app import app, spell_out_file_lists
+    from radiography.cli.app import app
     from radiography.cli.output import begin
+    from radiography.cli.words import spell_out_file_lists
 
     warnings.showwarning = _show_warning
     begin()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from radiography.cli.output import Commands, Quiet, Verbose, speak
+from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind
 
 app = Commands(
     name="radiography",
     help="Flat-panel digital radiography: simulate, calibrate, correct, measure, export.",
-    epilog="radiography COMMAND --help says what a command takes, with an example.",
+    epilog="`radiography COMMAND --help` says what a command takes, with an example. Frames, rows and columns are "
+    "counted from 0; ranges such as 0:16 leave out their end. Exit code 0: done, 1: a limit is broken, 2: wrong input.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier"}
 
 Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows and columns, e.g. 3072x3072.")]
 DType = Annotated[
@@ -33,43 +32,21 @@ About = Annotated[
 ]
 Earlier = Annotated[
     list[str] | None,
-    typer.Option("--earlier", metavar="FILES", help="Earlier sets of the panel; FILE@2026-01-31 dates a map."),
+    typer.Option("--earlier", metavar="FILES", help="Earlier calibration sets of the same panel."),
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
 ]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")]
-Pitch = Annotated[float | None, typer.Option("--pitch", help="Pixel pitch [mm], where the file does not say it.")]
+Pitch = Annotated[
+    float | None, typer.Option("--pitch", metavar="MM", help="Pixel pitch [mm], where the file does not say it.")
+]
 Saturation = Annotated[
     float | None,
-    typer.Option("--saturation", help="Raw value [DN] from which a pixel is saturated; files or frames say, without."),
+    typer.Option(
+        "--saturation", metavar="DN", help="Raw value [DN] from which a pixel is saturated; found from frames without."
+    ),
 ]
-
-
-class Kind(enum.StrEnum):
-    """What `radiography list` can list."""
-
-    scintillators = "scintillators"
-    panels = "panels"
-    beams = "beams"
-    phantoms = "phantoms"
-    scenes = "scenes"
-
-
-def spell_out_file_lists(arguments: list[str]) -> list[str]:
-    """Give every file after --dark and its like its own option, so that `--dark *.tif` means all of them."""
-    spelled: list[str] = []
-    option = None
-    for argument in arguments:
-        if argument.startswith("-") and argument != "-":
-            option = argument if argument in _FILE_LIST_OPTIONS else None
-            if option is None:
-                spelled.append(argument)
-        elif option is not None:
-            spelled += [option, argument]
-        else:
-            spelled.append(argument)
-    return spelled
 
 
 @app.callback(invoke_without_command=True)
@@ -90,28 +67,34 @@ def _root(
         raise typer.Exit(0)
 
 
-@app.command()
+@app.command(epilog="Example: radiography demo --out demo")
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("demo"),
     frames: Annotated[int, typer.Option("--frames", help="Dark and flat frames for each calibration.")] = 16,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same results.")] = 1,
     json_file: JsonFile = None,
 ) -> None:
-    """Both panels: simulate, calibrate, edge MTF, network card, DICOM, PNG, summary."""
+    """The whole line for both shipped panels, in minutes. Frames, calibration, MTF, network card, DICOM, summary."""
     from radiography.cli.demo import show_demo
 
     show_demo(out, frames, seed, json_file)
 
 
-@app.command()
+@app.command(epilog="Example: radiography simulate edge --out edge.tif --seed 1")
 def simulate(
-    scene: Annotated[str, typer.Argument(metavar="SCENE.toml", help="Scene file, or the name of a shipped scene.")],
+    scene: Annotated[
+        str,
+        typer.Argument(metavar="SCENE.toml", autocompletion=SCENES, help="Scene file, or the name of a shipped scene."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Raw frames: .tif (multi-page) or .npy.")],
     frames: Annotated[
-        int | None, typer.Option("--frames", help="Frames, one after the other; 1, or as the scene's sequence says.")
+        int | None, typer.Option("--frames", help="Number of frames; without it 1, or as many as the scene's sequence.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Ground truth beside the frames, as .npz.")] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="Also the ground truth: maps of the panel, noiseless exposure (.npz)."),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Raw frames of a scene, as a panel delivers them."""
@@ -120,7 +103,7 @@ def simulate(
     run_simulate(scene, out, frames, seed, truth, json_file)
 
 
-@app.command()
+@app.command(epilog="Example: radiography calibrate --dark dark*.tif --flat flat*.tif --out panel.cal")
 def calibrate(
     dark: Annotated[list[str], typer.Option("--dark", metavar="FILES", help="Dark frames: files or a quoted pattern.")],
     flat: Annotated[list[str], typer.Option("--flat", metavar="FILES", help="Flat frames, of one dose or several.")],
@@ -136,7 +119,7 @@ def calibrate(
         str, typer.Option("--criteria", help="Defect criteria: e2597, pki, vendor or a .toml file.")
     ] = "e2597",
     order: Annotated[
-        int | None, typer.Option("--order", help="Order of the dose response, 1 to 3; as the flats need without it.")
+        int | None, typer.Option("--order", help="Order of the dose response, 1 to 3; found from the flats without it.")
     ] = None,
     shielded: Annotated[
         str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")
@@ -151,7 +134,7 @@ def calibrate(
     frame_gap: FrameGap = 0,
     json_file: JsonFile = None,
 ) -> None:
-    """Offset, gain, lag and defects from dark frames, flats and beam-on/beam-off sequences."""
+    """Learn offset, gain, lag and defects of a panel. From dark frames, flats and beam-on/beam-off sequences."""
     from radiography.cli.calibrate import CalibrationFiles, run_calibrate
     from radiography.cli.options import raw_layout
 
@@ -169,10 +152,10 @@ def calibrate(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography reconstruct edge.tif --calibration panel.cal --out edge_corrected.tif")
 def reconstruct(
     raw: Annotated[list[str], typer.Argument(metavar="RAW...", help="Raw frames: files or a quoted pattern.")],
-    calibration: Annotated[Path, typer.Option("--calibration", metavar="CAL", help="From `calibrate`.")],
+    calibration: Annotated[Path, typer.Option("--calibration", metavar="CAL", help="Calibration set of the panel.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE_OR_DIR", help="Image (.tif), or a folder for many.")],
     pipeline: Annotated[
         Path | None, typer.Option("--pipeline", metavar="FILE.toml", help="Which corrections to apply, and how.")
@@ -180,17 +163,22 @@ def reconstruct(
     flatten: Annotated[
         str | None, typer.Option("--flatten", help="The beam's field: same (as in the flats), lowfreq or none.")
     ] = None,
-    flags: Annotated[bool, typer.Option("--flags", help="Also the flag plane, as uint16 TIFF.")] = False,
-    variance: Annotated[
-        bool, typer.Option("--variance", help="Also the variance: random and calibration part.")
+    flags: Annotated[
+        bool, typer.Option("--flags", help="Also what was done to each pixel: flags, as uint16 TIFF.")
     ] = False,
-    sequence: Annotated[bool, typer.Option("--sequence", help="The files are one sequence: lag passes on.")] = False,
+    variance: Annotated[
+        bool, typer.Option("--variance", help="Also the variance [DN^2], of the frame and of the calibration.")
+    ] = False,
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="The files are one sequence, in this order: lag passes on.")
+    ] = False,
     frame_interval: Annotated[
-        float | None, typer.Option("--frame-interval", help="Time from frame to frame [s], where files do not say it.")
+        float | None,
+        typer.Option("--frame-interval", metavar="S", help="Time from frame to frame [s], where files do not say it."),
     ] = None,
     saturation: Saturation = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Back from corrected images to raw ones, where their flags allow.")
+        bool, typer.Option("--undo", help="Back from corrected images, written with --flags, to raw ones.")
     ] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also DICOM DX, for presentation and processing.")] = False,
     about: About = None,
@@ -202,7 +190,7 @@ def reconstruct(
     frame_gap: FrameGap = 0,
     json_file: JsonFile = None,
 ) -> None:
-    """Corrected images (float32 TIFF, PNG preview) from raw frames."""
+    """Correct raw frames of a panel. Images are float32 TIFF in DN, linear, with a PNG preview."""
     from radiography.cli.options import raw_layout
     from radiography.cli.reconstruct import run_reconstruct, run_undo
     from radiography.jobs.reconstruct import Wanted
@@ -232,7 +220,7 @@ def reconstruct(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography info raw.tif flat.dcm")
 def info(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of frames, or a quoted pattern.")],
     json_file: JsonFile = None,
@@ -249,20 +237,23 @@ def info(
     run_info(files, json_file, raw_layout(shape, dtype, byte_order, header_bytes, frame_gap))
 
 
-@app.command()
+@app.command(epilog="Example: radiography defects panel.cal --table defects.csv --overlay defects.png")
 def defects(
     calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set, defect table or .bpm.xml.")],
-    earlier: Earlier = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option("--earlier", metavar="FILES", help="Earlier maps; FILE@2026-01-31 dates one that has no date."),
+    ] = None,
     in_runs: Annotated[
-        float | None, typer.Option("--in-runs", help="Keep what is bad in this part of all maps, 0 to 1.")
+        float | None, typer.Option("--in-runs", help="Keep what is bad in this fraction of all maps, such as 0.7.")
     ] = None,
     image: Annotated[Path | None, typer.Option("--image", help="Write the map as uint16 TIFF.")] = None,
     table: Annotated[Path | None, typer.Option("--table", help="Write the pixels as .csv or .json.")] = None,
-    overlay: Annotated[Path | None, typer.Option("--overlay", help="Write a picture with the defects (.png).")] = None,
-    over: Annotated[Path | None, typer.Option("--over", help="Image under the defects; the gain map without.")] = None,
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="Draw the defects (.png).")] = None,
+    over: Annotated[Path | None, typer.Option("--over", help="Image to draw them on; without it the response.")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Bad pixels of a panel: classes, clusters, lines, and what changed since earlier maps."""
+    """Bad pixels of a panel by class, cluster and line. And what changed since earlier maps."""
     from radiography.cli.defects import run_defects
 
     run_defects(
@@ -270,40 +261,48 @@ def defects(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography lag panel.cal --plot lag.png")
 def lag(
     calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set with a lag model.")],
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
-    """What earlier frames leave in later ones: the fitted terms, and what remains after correction."""
+    """What earlier frames leave in later ones. The fitted terms, and what remains after correction."""
     from radiography.cli.lag import run_lag
 
     run_lag(calibration, json_file, plot)
 
 
-@app.command()
+@app.command(epilog="Example: radiography qc panel.cal --earlier 2025*.cal --limits qc_limits --csv trend.csv")
 def qc(
     calibration: Annotated[Path, typer.Argument(metavar="CAL", help="Calibration set.")],
     earlier: Earlier = None,
     limits: Annotated[
-        str | None, typer.Option("--limits", metavar="FILE.toml", help="Limits; exit code 1 when one is broken.")
+        str | None,
+        typer.Option("--limits", metavar="FILE.toml", help="Limits, or qc_limits; exit code 1 if one is broken."),
     ] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the trend, a row a set.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the trend, a row for each set.")] = None,
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
-    """Uniformity, noise, lag and defects of a calibration set, with the trend over earlier ones."""
+    """Quality of a calibration set, and its trend. Uniformity, noise, lag and defects, against limits if given."""
     from radiography.cli.qc import run_qc
 
     if not run_qc(calibration, earlier or [], limits, csv_file, json_file, plot):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example: radiography residual CsPbBr3_75um --rates 1:100 --plot residual.png")
 def residual(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Scintillators: shipped names or .toml files.")],
-    panel: Annotated[str, typer.Option("--panel", help="Panel: shipped name or .toml file.")] = "fully_coated",
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
+        ),
+    ],
+    panel: Annotated[
+        str, typer.Option("--panel", autocompletion=PANELS, help="Panel: shipped name or .toml file.")
+    ] = "fully_coated",
     rates: Annotated[
         str, typer.Option("--rates", metavar="A:B or A,B,...", help="Frame rates [1/s]: a range or a list.")
     ] = "1:1000",
@@ -311,13 +310,13 @@ def residual(
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
-    """What remains of the previous frame at fluoroscopic rates: panel lag, afterglow and decay."""
+    """What remains of the previous frame at fluoroscopic rates. Panel lag, afterglow and decay of scintillators."""
     from radiography.cli.residual import run_residual
 
     run_residual(names, panel, rates, exposure, json_file, plot)
 
 
-@app.command()
+@app.command(epilog="Example: radiography mtf edge_corrected.tif --json mtf.json --plot mtf.png")
 def mtf(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image of a slanted edge.")],
     roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use.")] = None,
@@ -339,7 +338,7 @@ def mtf(
     run_mtf(image, frame=frame, roi=roi, pitch_mm=pitch, json_file=json_file, plot=plot, layout=layout)
 
 
-@app.command()
+@app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")
 def export(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.dcm", help="DICOM file to write.")],
@@ -377,21 +376,31 @@ def export(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography check edge")
 def check(
-    scene: Annotated[str, typer.Argument(metavar="SCENE.toml", help="Scene file, or the name of a shipped scene.")],
+    scene: Annotated[
+        str,
+        typer.Argument(metavar="SCENE.toml", autocompletion=SCENES, help="Scene file, or the name of a shipped scene."),
+    ],
     json_file: JsonFile = None,
 ) -> None:
-    """Validate a scene; print what will run, and the memory and time to expect."""
+    """Validate a scene, and say what it will take. Prints what will run, and the memory and time to expect."""
     from radiography.cli.check import run_check
 
     run_check(scene, json_file)
 
 
-@app.command()
+@app.command(epilog="Example: radiography scintillator CsPbBr3_75um --beam RQA5 --dose 2.5")
 def scintillator(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Scintillators: shipped names or .toml files.")],
-    beam: Annotated[str, typer.Option("--beam", help="Beam: shipped name or .toml file.")] = "paper_70kV",
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
+        ),
+    ],
+    beam: Annotated[
+        str, typer.Option("--beam", autocompletion=BEAMS, help="Beam: shipped name or .toml file.")
+    ] = "paper_70kV",
     dose: Annotated[float, typer.Option("--dose", metavar="UGY", help="Air kerma at the panel [uGy].")] = 15.0,
     thickness: Annotated[
         str | None, typer.Option("--thickness", metavar="A:B:STEP", help="Study of the thickness [um], ends included.")
@@ -402,7 +411,7 @@ def scintillator(
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
-    """What a layer absorbs, how much light it gives, how sharp and how efficient it is."""
+    """MTF, light, absorption and DQE of scintillators. Computed from what X-rays and light meet in the layer."""
     from radiography.cli.scintillator import run_scintillator
 
     run_scintillator(
@@ -416,24 +425,36 @@ def scintillator(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography fit CsPbBr3_75um --mtf mtf.json --vary thickness_um=40:120 --out film.toml")
 def fit(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Scintillator to start from: name or .toml file.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", autocompletion=SCINTILLATORS, help="Scintillator to start from: name or .toml file."
+        ),
+    ],
     mtf_file: Annotated[Path, typer.Option("--mtf", help="Measured MTF: JSON of `mtf`, or CSV f,MTF[,s.e.].")],
     vary: Annotated[
-        list[str], typer.Option("--vary", metavar="KEY=LOW:HIGH", help="Parameter and its bounds; repeat for more.")
+        list[str],
+        typer.Option(
+            "--vary",
+            metavar="KEY=LOW:HIGH",
+            help="Parameter and its bounds, such as thickness_um=40:120; repeat for more.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The fitted scintillator (.toml).")],
-    beam: Annotated[str, typer.Option("--beam", help="Beam of the measurement.")] = "paper_70kV",
+    beam: Annotated[str, typer.Option("--beam", autocompletion=BEAMS, help="Beam of the measurement.")] = "paper_70kV",
     nps_file: Annotated[Path | None, typer.Option("--nps", help="Measured relative NPS: CSV f,NPS[,s.e.].")] = None,
     light: Annotated[
         str | None, typer.Option("--light", metavar="VALUE+-SE", help="Measured fraction of the light at the diodes.")
     ] = None,
     json_file: JsonFile = None,
     plot: Plot = None,
-    aperture: Annotated[float, typer.Option("--aperture", help="Side of the pixel aperture in the MTF [mm].")] = 0.139,
+    aperture: Annotated[
+        float, typer.Option("--aperture", metavar="MM", help="Side of the pixel aperture in the MTF [mm].")
+    ] = 0.139,
 ) -> None:
-    """Layer parameters from a measured MTF, with uncertainties, and what the data do not determine."""
+    """Find parameters of a scintillator from its measured MTF. With uncertainties, and what data do not determine."""
     from radiography.cli.fit import run_fit
 
     run_fit(
@@ -450,21 +471,24 @@ def fit(
     )
 
 
-@app.command()
+@app.command(epilog="Example: radiography validate --out validation")
 def validate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     table: Annotated[
-        Path | None, typer.Option("--table", metavar="FILE.toml", help="Published values; those that ship without.")
+        Path | None,
+        typer.Option(
+            "--table", metavar="FILE.toml", help="Published values to compare with; without it those that ship."
+        ),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """What the model predicts beside what was published: deviation and source of each number."""
+    """What the model predicts beside what was published. Deviation and source of each number."""
     from radiography.cli.validate import run_validate
 
     run_validate(out, table, json_file)
 
 
-@app.command("list")
+@app.command("list", epilog="Example: radiography list scintillators")
 def list_shipped(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
     json_file: JsonFile = None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
+import shlex
 import subprocess
 import sys
 import time
@@ -276,3 +278,35 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         process.wait()
+
+
+def test_help_of_every_command_ends_with_an_example_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
+    for info in app.registered_commands:
+        name = info.name or str(info.callback and info.callback.__name__)
+        program, command, *words = shlex.split(str(info.epilog).removeprefix("Example: "))
+        assert (program, command) == ("radiography", name)
+        assert run([name, "--help"]) == 0
+        helped = capsys.readouterr().out
+        assert helped.rstrip().endswith(words[-1] if words else name)
+        for word in words:
+            assert not word.startswith("--") or f"{word} " in helped, f"{name} {word}"
+    assert run(["--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2], "a line about a command is cut short"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("radiography simulate fl", ["flat", "fluoroscopy"]),
+        ("radiography scintillator --beam RQA", ["RQA3", "RQA5", "RQA7", "RQA9"]),
+        ("radiography list sce", ["scenes"]),
+        ("radiography cal", ["calibrate"]),
+    ],
+)
+def test_a_shell_completes_commands_and_shipped_names(line: str, names: list[str]) -> None:
+    code = "import sys; sys.argv[0] = 'radiography'; from radiography.cli import main; main()"
+    asked = {"_RADIOGRAPHY_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True, check=True
+    )
+    assert sorted(done.stdout.split()) == names and done.stderr == ""
