@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom
-from radiography.beam.attenuation import Material, material
+from radiography.beam.attenuation import Material
 from radiography.beam.heel import HeelEffect, heel_effect
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
-from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.field import depth_nodes, largest_path_ratio
 from radiography.light.layer_light import HISTORIES, BeamSpread, LayerLight, layer_light, spread_of_beam
 from radiography.light.scintillator import Scintillator, layer_material
@@ -29,9 +28,9 @@ from radiography.panel.panel import (
     dark_current_factor,
     emission_weighted_quantum_efficiency,
 )
+from radiography.parts import load_parts
 from radiography.projection.geometry import Geometry
-from radiography.projection.spot_image import load_spot_image
-from radiography.scene import Scene, scene_materials, scene_phantom
+from radiography.scene import Scene
 
 BIN_KEV = 1.0  # width of the energy bins of a spectrum
 SLANTED_HISTORIES = HISTORIES // 4  # X-rays per energy at slanted incidence: only the ratio to normal incidence counts
@@ -126,14 +125,8 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         If a file that the scene names cannot be read.
     """
     # Descriptions: panel, layer, tube, and what stands in the beam.
-    panel = load_panel(scene.panel, folder)
-    scintillator = load_scintillator(scene.scintillator, folder)
-    beam = load_beam(scene.beam.name, folder)
-    if scene.beam.anode_angle_deg is not None:
-        beam = replace(beam, anode_angle_deg=scene.beam.anode_angle_deg)
-    phantom, materials = scene_phantom(scene, folder), scene_materials(scene)
-    for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
-        material(name, materials)  # an unknown material is an error before anything is computed
+    parts = load_parts(scene, folder)
+    panel, scintillator, beam, geometry = parts.panel, parts.scintillator, parts.beam, parts.geometry
     # Beam: photons of each energy on a pixel behind the cover.
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
     direction = scene.beam.anode_direction
@@ -145,12 +138,11 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     light = layer_light(scintillator, energy_keV, progress=report)
     slanted_light = layer_light(scintillator, energy_keV, histories=SLANTED_HISTORIES, incidence_deg=SLANTED_DEG)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
-    geometry = _geometry(panel, scene, beam, folder)
     spread = spread_of_beam(light, lit)
     by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry))
     if (nodes := depth_nodes(geometry, by_depth.rms_depth_mm)) > 3:
         by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry), nodes)
-    blurred = nodes > 1 and (phantom is not None or not coated(panel).all())
+    blurred = nodes > 1 and (parts.phantom is not None or not coated(panel).all())
     mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread, by_depth if blurred else None)
     # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
     on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
@@ -167,8 +159,8 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         scintillator=scintillator,
         beam=beam,
         geometry=geometry,
-        phantom=phantom,
-        materials=materials,
+        phantom=parts.phantom,
+        materials=parts.materials,
         spectrum=spectrum,
         heel=heel,
         light=light,
@@ -183,27 +175,6 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
         departure_spread=departure_spread,
         noise_spread=noise_spread,
         maps=_maps_at(panel, scene.temperature_C),
-    )
-
-
-def _geometry(panel: Panel, scene: Scene, beam: Beam, folder: Path) -> Geometry:
-    """Source, focal spot and pixels, in the air that the beam has passed."""
-    pixels, setup = panel.pixels, scene.geometry
-    image = None
-    if setup.focal_spot_image is not None and setup.focal_spot_pitch_mm is not None:
-        image = load_spot_image(folder / setup.focal_spot_image, setup.focal_spot_pitch_mm)
-    return Geometry(
-        source_to_detector_mm=setup.source_to_detector_mm,
-        rows=pixels.rows,
-        cols=pixels.cols,
-        pitch_mm=pixels.pitch_mm,
-        panel_shift_mm=setup.panel_shift_mm,
-        focal_spot_mm=setup.focal_spot_mm,
-        focal_spot_samples=setup.focal_spot_samples,
-        focal_spot_shape=setup.focal_spot_shape,
-        focal_spot_height_mm=setup.focal_spot_height_mm,
-        focal_spot_image=image,
-        medium="air" if beam.air_path_mm > 0 else "vacuum",
     )
 
 

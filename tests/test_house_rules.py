@@ -19,6 +19,7 @@ STOREYS: list[set[str]] = [
     {"radiography.projection", "radiography.interaction"},
     {"radiography.light", "radiography.panel", "radiography.scene"},
     {"radiography.config", "radiography.dose_history", "radiography.field", "radiography.truth"},
+    {"radiography.parts"},
     {"radiography.plan"},
     {"radiography.acquire", "radiography.study", "radiography.presentation"},
     {"radiography.dicom", "radiography.figures"},
@@ -143,6 +144,17 @@ def test_help_imports_no_slow_library() -> None:
         "from radiography.cli import run\n"
         "run(['--help'])\n"
         "print(sorted({'numba', 'numpy', 'scipy', 'spekpy', 'matplotlib', 'pydicom', 'xraylib'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_scene_is_found_valid_before_a_kernel_is_loaded() -> None:
+    code = (
+        "import sys\n"
+        "from radiography.jobs.valid import validate_scene\n"
+        "validate_scene('card')\n"
+        "print(sorted({'numba', 'scipy', 'matplotlib', 'pydicom', 'tifffile'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"

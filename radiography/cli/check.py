@@ -1,45 +1,58 @@
-"""`radiography check`: a scene validated, and what it will run."""
+"""`radiography check`: a scene validated, then what it will show and take."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from radiography.acquire import Acquisition
 from radiography.cli.output import give_json, progress, warn
-from radiography.jobs.check import OpenField, SceneCheck, SpotBlur, check_scene
-from radiography.jobs.results import check_to_json, doubts_of_scene
-from radiography.jobs.simulate import light_origin
+from radiography.jobs.valid import NamedExtent, ValidScene, size_text, validate_scene
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.projection.geometry import Geometry
 from radiography.scene import beam_pattern
 
+if TYPE_CHECKING:
+    from radiography.acquire import Acquisition
+    from radiography.jobs.check import OpenField, SceneCheck, SpotBlur
+
+MOST_OBJECTS = 20  # that are listed one by one
+
 
 def run_check(scene: str, json_file: Path | None = None) -> None:
-    """Print what a scene holds and what it will take."""
+    """Print what a scene holds as soon as it is known to be valid, then what must be computed."""
+    valid = validate_scene(scene)
+    _print([("valid", scene), *_rows_of_parts(valid)])
+    for doubt in valid.doubts:
+        warn(doubt)
+    from radiography.jobs.check import expect
+    from radiography.jobs.results import check_to_json, doubts_of_scene
+
     with progress() as report:
-        found = check_scene(scene, report=report)
-    for label, text in _rows(found):
-        print(f"{label:<14}{text}")
+        found = expect(valid, report=report)
+    _print(_rows_of_check(found))
     for doubt in doubts_of_scene(found):
         warn(doubt)
     give_json(json_file, check_to_json(found))
 
 
-def _rows(found: SceneCheck) -> list[tuple[str, str]]:
+def _print(rows: list[tuple[str, str]]) -> None:
     """Labels and texts; an empty label goes on with the one before."""
-    acquisition = found.acquisition
-    scene, panel, layer, beam = acquisition.scene, acquisition.panel, acquisition.scintillator, acquisition.beam
+    for label, text in rows:
+        print(f"{label:<14}{text}")
+    sys.stdout.flush()
+
+
+def _rows_of_parts(valid: ValidScene) -> list[tuple[str, str]]:
+    parts = valid.parts
+    scene, panel, layer, beam = parts.scene, parts.panel, parts.scintillator, parts.beam
     pixels, sampling, setup = panel.pixels, scene.sampling, scene.geometry
     rows = [
         ("scene", scene.description),
         ("panel", f"{panel.name}: {pixels.rows} x {pixels.cols} pixels of {pixels.pitch_mm} mm, serial {panel.serial}"),
         ("scintillator", f"{layer.name}: {layer.description}"),
-        ("", f"light: {light_origin(acquisition)}"),
         ("beam", f"{beam.name}: {beam.kvp:g} kV {beam.anode}, {scene.beam.air_kerma_uGy:g} uGy at the panel"),
     ]
-    if found.open_field is not None:
-        rows += _of_open_field(found.open_field)
-        rows.append(("", _over_the_panel(acquisition, *found.open_field.kerma_range)))
     if not panel.stack:
         rows.append(("photodiodes", "the panel file has no [[stack]]: X-rays in the diodes as in silicon, assumed"))
     if scene.temperature_C is not None:
@@ -48,15 +61,38 @@ def _rows(found: SceneCheck) -> list[tuple[str, str]]:
         beam_on = sum(beam_pattern(scene.sequence, scene.sequence.frames))
         rate = f"{1.0 / scene.timing.frame_interval_s:.3g} frames/s"
         rows.append(("sequence", f"{scene.sequence.frames} frames, {beam_on} of them with the beam on, at {rate}"))
+    rays = f"{sampling.rays_per_sample} rays a sample"
     return [
         *rows,
-        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {_spot(acquisition.geometry)}"),
+        ("geometry", f"source at {setup.source_to_detector_mm:g} mm, focal spot {_spot(parts.geometry)}"),
+        *_rows_of_objects(valid.objects),
+        ("sampling", f"per axis {sampling.samples_per_pixel} samples a pixel, {rays}"),
+    ]
+
+
+def _rows_of_objects(objects: tuple[NamedExtent, ...]) -> list[tuple[str, str]]:
+    """What stands in the beam, a line each."""
+    rows = []
+    for one in objects[:MOST_OBJECTS]:
+        high, wide = one.extent.shadow_pixels
+        seen = f"shadow {high:.4g} x {wide:.4g} pixels, {100 * one.extent.panel_share:.2g} % of the panel"
+        rows.append(("" if rows else "object", f"{one.name} ({one.what}): {size_text(one.extent)}, {seen}"))
+    if len(objects) > MOST_OBJECTS:
+        rows.append(("", f"and {len(objects) - MOST_OBJECTS} more solids"))
+    return rows or [("object", "none")]
+
+
+def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
+    from radiography.jobs.simulate import light_origin
+
+    acquisition = found.acquisition
+    rows = [("light", light_origin(acquisition))]
+    if found.open_field is not None:
+        rows += _of_open_field(found.open_field)
+        rows.append(("", _over_the_panel(acquisition, *found.open_field.kerma_range)))
+    return [
+        *rows,
         *_of_blur(found.focal_spot),
-        ("object", f"{found.solids} solids" if found.solids else "none"),
-        (
-            "sampling",
-            f"per axis {sampling.samples_per_pixel} samples a pixel, {sampling.rays_per_sample} rays a sample",
-        ),
         ("memory", f"about {found.memory_bytes / 2**30:.1f} GiB"),
         (
             "time",
@@ -80,7 +116,7 @@ def _of_blur(seen: SpotBlur | None) -> list[tuple[str, str]]:
     points = "1 point" if seen.points == 1 else f"{seen.points} points in a sample, {seen.points_per_ray:g} for a ray"
     return [
         (
-            "",
+            "focal spot",
             f"blur at most {1e3 * seen.blur_mm:.3g} um, at the object's top {seen.top_mm:.4g} mm above the panel "
             f"(magnification {seen.magnification:.3f})",
         ),
@@ -101,8 +137,7 @@ def _over_the_panel(acquisition: Acquisition, lowest: float, highest: float) -> 
 
 def _of_open_field(seen: OpenField) -> list[tuple[str, str]]:
     return [
-        ("", f"half-value layer {seen.half_value_layer_mm_al:.2f} mm Al"),
-        ("", f"mean energy {seen.mean_energy_keV:.1f} keV"),
+        ("spectrum", f"half-value layer {seen.half_value_layer_mm_al:.2f} mm Al, mean {seen.mean_energy_keV:.1f} keV"),
         ("open field", f"{seen.quanta:.0f} photons per pixel, {seen.absorbed:.0f} interact in the layer"),
         ("", f"{seen.electrons:.3g} electrons, {seen.signal_dn:.0f} DN above the offset"),
     ]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from radiography.acquire import Acquisition, mean_electrons, plan_acquisition
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
-from radiography.config import load_scene, scene_folder
 from radiography.field import kerma_range
 from radiography.jobs.inputs import Report, no_report
+from radiography.jobs.valid import ValidScene, validate_scene
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
 from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
@@ -85,6 +85,8 @@ class SceneCheck:
 
     Attributes
     ----------
+    valid : ValidScene
+        What the scene names, and how large its objects are.
     acquisition : Acquisition
         Scene, panel, scintillator and beam as they will run.
     open_field : OpenField or None
@@ -102,6 +104,7 @@ class SceneCheck:
         Time for each frame, and once for an object that covers the whole panel, on 2 cores. [s]
     """
 
+    valid: ValidScene
     acquisition: Acquisition
     open_field: OpenField | None
     focal_spot: SpotBlur | None
@@ -131,9 +134,26 @@ def check_scene(scene: str | Path, *, report: Report = no_report) -> SceneCheck:
     ValueError, TypeError, OSError
         In one sentence, if the scene is wrong.
     """
-    described = load_scene(scene)
+    return expect(validate_scene(scene), report=report)
+
+
+def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
+    """What a valid scene will show and take.
+
+    Parameters
+    ----------
+    valid : ValidScene
+        From `validate_scene`.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    check : SceneCheck
+    """
+    described = valid.parts.scene
     report("planning", 0.0)
-    acquisition = plan_acquisition(described, scene_folder(scene), lambda done: report("following light", done))
+    acquisition = plan_acquisition(described, valid.folder, lambda done: report("following light", done))
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
     samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6
@@ -144,6 +164,7 @@ def check_scene(scene: str | Path, *, report: Report = no_report) -> SceneCheck:
         mean_keV = mean_energy_keV(acquisition.spectrum)
         scatter = scatter_to_primary(acquisition.phantom, acquisition.geometry, mean_keV, acquisition.materials)
     return SceneCheck(
+        valid=valid,
         acquisition=acquisition,
         open_field=_open_field(acquisition) if lit else None,
         focal_spot=spot,

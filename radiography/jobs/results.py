@@ -145,6 +145,7 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
         "open_field": None if found.open_field is None else _with_ratio(asdict(found.open_field)),
         "focal_spot": None if found.focal_spot is None else asdict(found.focal_spot),
         "solids": found.solids,
+        "objects": [{"name": one.name, "what": one.what, **asdict(one.extent)} for one in found.valid.objects],
         "scatter_to_primary": found.scatter_to_primary,
         "memory_bytes": found.memory_bytes,
         "time_per_frame_s": found.frame_s,
@@ -154,11 +155,12 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
 
 
 def doubts_of_scene(found: SceneCheck) -> list[str]:
-    """What a frame of the scene leaves out that matters."""
-    ratio = found.scatter_to_primary
-    if ratio < TOLD_SCATTER:
-        return []
-    return [f"scatter is not simulated; expect about {ratio:.2g} times the primary energy (+-30 %), without a grid"]
+    """What is likely a slip in the scene, and what a frame of it leaves out that matters."""
+    ratio, doubts = found.scatter_to_primary, list(found.valid.doubts)
+    if ratio >= TOLD_SCATTER:
+        scatter = f"about {ratio:.2g} times the primary energy (+-30 %), without a grid"
+        doubts.append(f"scatter is not simulated; expect {scatter}")
+    return doubts
 
 
 def _with_ratio(open_field: dict[str, Any]) -> dict[str, Any]:

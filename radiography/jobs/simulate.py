@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +25,6 @@ from radiography.acquire import (
     plan_acquisition,
 )
 from radiography.beam.spectrum import mean_energy_keV
-from radiography.config import load_scene, scene_folder
 from radiography.dose_history import dose_terms, gains_of_sequence, remembers
 from radiography.files.frames import write_tiff
 from radiography.jobs.inputs import (
@@ -36,6 +36,7 @@ from radiography.jobs.inputs import (
     keep_apart,
     no_report,
 )
+from radiography.jobs.valid import validate_scene
 from radiography.panel.panel import shielded_columns
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
@@ -104,7 +105,10 @@ def simulate_scene(
     check_writable(out, (".tif", ".tiff", ".npy"))
     if truth is not None:
         check_writable(truth, (".npz",))
-    described, folder = load_scene(scene), scene_folder(scene)
+    valid = validate_scene(scene)
+    for doubt in valid.doubts:
+        warnings.warn(doubt, stacklevel=2)
+    described, folder = valid.parts.scene, valid.folder
     keep_apart([out, truth], [scene, *files_named_in(described, folder)])
     report("planning", 0.0)
     acquisition = plan_acquisition(described, folder, lambda done: report("following light", done))

@@ -69,23 +69,23 @@ def _quadric_hull(shape: Sphere | Cylinder | Cone) -> FloatArray:
     return np.vstack([bottom, top])
 
 
-def _quadric_depth_mm(solid: PlacedSolid) -> tuple[float, float]:
-    """Lowest and highest z of a sphere, cylinder or cone in the world. [mm]"""
-    z = float(solid.position_mm[2])
+def quadric_range_mm(solid: PlacedSolid) -> FloatArray:
+    """Lowest and highest x, y and z (2, 3) of a sphere, cylinder or cone in the world. [mm]"""
+    centre = np.asarray(solid.position_mm, dtype=np.float64)
     match solid.shape:
         case Sphere(radius_mm):
-            return z - radius_mm, z + radius_mm
+            return np.stack([centre - radius_mm, centre + radius_mm])
         case Cylinder(radius_mm, length_mm):
             discs = ((radius_mm, -0.5 * length_mm), (radius_mm, 0.5 * length_mm))
         case Cone(bottom_mm, top_mm, length_mm):
             discs = ((bottom_mm, -0.5 * length_mm), (top_mm, 0.5 * length_mm))
         case _:
             raise TypeError(f"a {type(solid.shape).__name__} is no quadric")
-    axis_z = float(solid.rotation[2, 2])
-    tilt = float(np.sqrt(max(0.0, 1.0 - axis_z**2)))
-    lowest = min(z + along * axis_z - radius * tilt for radius, along in discs)
-    highest = max(z + along * axis_z + radius * tilt for radius, along in discs)
-    return lowest, highest
+    axis = solid.rotation[:, 2]
+    tilt = np.sqrt(np.maximum(0.0, 1.0 - axis**2))
+    lowest = np.min([centre + along * axis - radius * tilt for radius, along in discs], axis=0)
+    highest = np.max([centre + along * axis + radius * tilt for radius, along in discs], axis=0)
+    return np.stack([lowest, highest])
 
 
 def highest_mm(phantom: Phantom, surfaces: SolidSurfaces) -> float:
@@ -104,7 +104,7 @@ def highest_mm(phantom: Phantom, surfaces: SolidSurfaces) -> float:
         [mm]
     """
     quadrics = [solid for solid in phantom.solids if isinstance(solid.shape, Sphere | Cylinder | Cone)]
-    tops_mm = [_quadric_depth_mm(solid)[1] for solid in quadrics]
+    tops_mm = [float(quadric_range_mm(solid)[1, 2]) for solid in quadrics]
     return max([0.0, *tops_mm, *([float(surfaces.corner_mm[:, 2].max())] if len(surfaces.corner_mm) else [])])
 
 
@@ -159,7 +159,8 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
         what = f"solid {number} of phantom '{phantom.name}' ({type(solid.shape).__name__} of {solid.material})"
         centre_mm = np.asarray(solid.position_mm, dtype=np.float64)
         if isinstance(solid.shape, Sphere | Cylinder | Cone):
-            _check_depth(what, *_quadric_depth_mm(solid), source_to_detector_mm)
+            low_mm, high_mm = quadric_range_mm(solid)[:, 2]
+            _check_depth(what, float(low_mm), float(high_mm), source_to_detector_mm)
             # A ball has no axis: its hull looks along world z, where its footprint is smallest.
             turn = np.eye(3) if isinstance(solid.shape, Sphere) else solid.rotation.T
             turns.append(turn)

@@ -1,0 +1,103 @@
+"""How large solids are and how much of the panel their shadows cover, before any ray is followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import Cone, Cylinder, Phantom, PlacedSolid, Sphere
+from radiography.projection.geometry import Geometry
+from radiography.projection.rays import band_items, describe_miss, ray_grid
+from radiography.projection.surfaces import highest_mm, quadric_range_mm, solid_surfaces
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Size of some solids, and of the shadow of the box round them.
+
+    Attributes
+    ----------
+    size_mm : (float, float, float)
+        Along x, y and z. [mm]
+    shadow_pixels : (float, float)
+        Rows and columns of the shadow, whether on the panel or beside it. [1]
+    panel_share : float
+        Fraction of the panel that the shadow covers, 0 to 1. [1]
+    """
+
+    size_mm: tuple[float, float, float]
+    shadow_pixels: tuple[float, float]
+    panel_share: float
+
+
+def extents(phantom: Phantom, geometry: Geometry, groups: list[slice]) -> list[Extent]:
+    """Sizes and shadows of groups of a phantom's solids, seen from the centre of the focal spot.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Placed solids. [mm]
+    geometry : Geometry
+        Source and panel. [mm]
+    groups : list of slice
+        Which solids belong together.
+
+    Returns
+    -------
+    found : list of Extent
+        One for each group.
+    """
+    return [_extent(_box_mm(phantom.solids[group]), geometry) for group in groups]
+
+
+def check_shadow(phantom: Phantom, geometry: Geometry) -> None:
+    """Refuse solids that do not stand between panel and source, and a phantom whose shadow misses the panel.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Placed solids. [mm]
+    geometry : Geometry
+        Source and panel. [mm]
+
+    Raises
+    ------
+    ValueError
+        In one sentence, which solid or where the shadow falls.
+    """
+    surfaces = solid_surfaces(phantom, geometry.source_to_detector_mm)
+    if any(_extent(_box_mm((solid,)), geometry).panel_share > 0 for solid in phantom.solids):
+        return
+    grid = ray_grid(geometry, 1, 1, highest_mm(phantom, surfaces))
+    if len(band_items(surfaces, grid, geometry.rows, geometry.cols, geometry.rows).item) == 0:
+        raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
+
+
+def _box_mm(solids: tuple[PlacedSolid, ...]) -> FloatArray:
+    """Lowest and highest x, y and z (2, 3) of some solids. [mm]"""
+    boxes = []
+    for solid in solids:
+        if isinstance(solid.shape, Sphere | Cylinder | Cone):
+            boxes.append(quadric_range_mm(solid))
+        else:
+            corner_mm = solid_surfaces(Phantom("one", (solid,)), np.inf).corner_mm
+            boxes.append(np.stack([corner_mm.min(axis=0), corner_mm.max(axis=0)]))
+    return np.stack([np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)])
+
+
+def _extent(box_mm: FloatArray, geometry: Geometry) -> Extent:
+    scale = geometry.source_to_detector_mm / (geometry.source_to_detector_mm - box_mm[:, 2])
+    shadow = np.array([np.min([box_mm[0] * s for s in scale], axis=0), np.max([box_mm[1] * s for s in scale], axis=0)])
+    low, high = shadow[0, [1, 0]], shadow[1, [1, 0]]  # rows, columns
+    centre, half = (
+        np.asarray(geometry.panel_shift_mm),
+        0.5 * geometry.pitch_mm * np.array([geometry.rows, geometry.cols]),
+    )
+    seen = np.clip(np.minimum(high, centre + half) - np.maximum(low, centre - half), 0.0, None)
+    rows, cols = (high - low) / geometry.pitch_mm
+    x, y, z = box_mm[1] - box_mm[0]
+    return Extent((float(x), float(y), float(z)), (float(rows), float(cols)), float(np.prod(seen / (2.0 * half))))
