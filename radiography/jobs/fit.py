@@ -16,7 +16,7 @@ from radiography.jobs.curves import ASSUMED_MTF_ERROR, ASSUMED_NPS_ERROR, read_m
 from radiography.jobs.inputs import PICTURES, Report, all_or_none, check_writable, keep_apart, no_report, optional_path
 from radiography.jobs.json_text import write_json
 from radiography.light.scintillator import Scintillator
-from radiography.study.layer_fit import FittedParameter, LayerFit, Vary, fit_layer
+from radiography.study.layer_fit import FittedParameter, LayerFit, Vary, fit_layer, whole_key
 from radiography.study.layer_measurement import LayerMeasurement
 
 
@@ -73,7 +73,7 @@ def fit_scintillator(
     mtf_file : str or Path
         Measured MTF: JSON of `measure_mtf`, or a table of frequency, MTF and perhaps standard error.
     vary : sequence of Vary
-        Parameters to find, each with its bounds.
+        Parameters to find, each with its bounds; the end of a key will do where only one number has it.
     out : str or Path
         The fitted scintillator (.toml).
     beam : str or Path
@@ -105,10 +105,11 @@ def fit_scintillator(
     check_writable(drawn, PICTURES)
     keep_apart([out, written, drawn], [start, mtf_path, nps_path, beam])
     layer = load_scintillator(start)
+    vary = [replace(one, key=whole_key(layer, one.key)) for one in vary]
     measurement, assumed = _measured(mtf_path, nps_path, light, aperture_mm)
     spectrum = beam_spectrum(load_beam(str(beam)), 1.0)
     report("runs of the model", 0.0)
-    fit = fit_layer(layer, spectrum, measurement, list(vary), progress=lambda done: report("runs of the model", done))
+    fit = fit_layer(layer, spectrum, measurement, vary, progress=lambda done: report("runs of the model", done))
     found = FitReport(
         out=out,
         start=start,

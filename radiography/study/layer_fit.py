@@ -7,9 +7,11 @@ logarithm.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,50 @@ def with_values(scintillator: Scintillator, values: Sequence[tuple[str, float]])
     return build(Scintillator, table, ", ".join(f"{key} = {value:g}" for key, value in values))
 
 
+def whole_key(scintillator: Scintillator, name: str) -> str:
+    """Dotted path of a number of a scintillator, from the path itself or from the end of it, without its unit too.
+
+    Parameters
+    ----------
+    scintillator : Scintillator
+        Whose numbers there are.
+    name : str
+        Such as transport_length for transport.transport_length_um.
+
+    Returns
+    -------
+    key : str
+
+    Raises
+    ------
+    ValueError
+        If no number has that name, or several have.
+    """
+    keys = _number_keys(asdict(scintillator), "")
+    if name in keys:
+        return name
+    found = [key for key in keys if f".{key}".endswith(f".{name}")]
+    found = found or [key for key in keys if re.search(rf"\.{re.escape(name)}_[^.]*$", f".{key}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValueError(
+            f"'{name}' may be {' or '.join(found)} of scintillator '{scintillator.name}'; give one of them"
+        )
+    raise ValueError(_no_number(scintillator, name, keys))
+
+
+def _number_keys(table: dict[str, Any], path: str) -> list[str]:
+    """Dotted paths of all numbers of a table, and of its pairs of numbers."""
+    keys = []
+    for name, value in table.items():
+        if isinstance(value, dict):
+            keys += _number_keys(value, f"{path}{name}.")
+        elif type(value) in (int, float) or _is_pairs(value):
+            keys.append(f"{path}{name}")
+    return keys
+
+
 def _is_pairs(value: object) -> bool:
     """Whether a value of a file is a list of pairs of numbers."""
     return (
@@ -164,9 +210,11 @@ def _is_pairs(value: object) -> bool:
 
 
 def _no_number(scintillator: Scintillator, key: str, known: Sequence[str]) -> str:
-    return (
-        f"'{key}' leads to no number of scintillator '{scintillator.name}'; known there: {', '.join(known) or 'none'}"
-    )
+    close = get_close_matches(key, [*known, *(one.rpartition(".")[2] for one in known)], n=1, cutoff=0.5)
+    meant = next((one for one in known if close and one.endswith(close[0])), None)
+    guess = f" (did you mean '{meant}'?)" if meant else ""
+    names = ", ".join(known) or "none"
+    return f"'{key}' leads to no number of scintillator '{scintillator.name}'{guess}; known there: {names}"
 
 
 def fit_layer(

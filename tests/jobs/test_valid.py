@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import trimesh
 
-from radiography.cli import run
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.valid import validate_scene
 from tests.jobs.conftest import SCENE
@@ -94,19 +93,3 @@ def test_an_object_beside_the_beam_is_refused_by_the_check(scene: Path) -> None:
     away = BALL.format(radius=1.0).replace("[0.0, 0.5, 500.0]", "[90.0, 0.0, 500.0]")
     with pytest.raises(ValueError, match="object outside the beam: the shadow of phantom"):
         validate_scene(_with(scene, away))
-
-
-def test_valid_is_said_before_anything_is_computed(
-    line: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-
-    def stop(*_: object, **__: object) -> None:
-        said.append(capfd.readouterr().out)
-        raise ValueError("stopped here")
-
-    monkeypatch.setattr("radiography.jobs.check.plan_acquisition", stop)
-    assert run(["check", str(line / "edge.toml")]) == 2
-    assert said[0].startswith(f"valid         {line / 'edge.toml'}\n")
-    assert "object        phantom (tungsten_edge, 1 solid): " in said[0]
-    assert "% of the panel" in said[0]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from radiography.beam.spectrum import Spectrum
+from radiography.config import load_scintillator
 from radiography.interaction.absorption import cached_layer_response
 from radiography.light.by_depth import collected_fraction, noise_transfer, optical_transfer
 from radiography.light.optics import EmissionLine
 from radiography.light.scintillator import Glare, Scintillator, Spread, glare_transfer, layer_material
 from radiography.light.transport import trace_light
-from radiography.study.layer_fit import LayerFit, Vary, fit_layer, with_values
+from radiography.study.layer_fit import LayerFit, Vary, fit_layer, whole_key, with_values
 from radiography.study.layer_measurement import LayerMeasurement, residuals, scaled_nps
 
 FREQUENCY = np.arange(0.25, 4.1, 0.25)
@@ -275,3 +276,34 @@ def test_a_wrong_measurement_names_what_is_wrong(change: dict[str, object], matc
 def test_bounds_must_rise() -> None:
     with pytest.raises(ValueError, match="bounds of thickness_um must be two finite rising numbers, got 80:20"):
         Vary("thickness_um", 80.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("transport.transport_length_um", "transport.transport_length_um"),
+        ("transport_length_um", "transport.transport_length_um"),
+        ("transport_length", "transport.transport_length_um"),
+        ("thickness", "thickness_um"),
+        ("anisotropy", "transport.anisotropy"),
+        ("sensor.reflectivity", "transport.sensor.reflectivity"),
+        ("yield_per", "light.yield_per_keV"),
+    ],
+)
+def test_the_end_of_a_key_names_its_number(name: str, key: str) -> None:
+    assert whole_key(load_scintillator("CsPbBr3_75um"), name) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("transprt_length", r"'transprt_length' leads to no number .*did you mean 'transport\.transport_length_um'\?"),
+        ("length", r"'length' leads to no number .* known there: .*transport\.anisotropy"),
+        ("half", "'half' leads to no number"),
+        ("yield", "may be light.yield_per_keV or light.yield_spread"),
+        ("reflectivity", "may be transport.cover.reflectivity or transport.sensor.reflectivity .* give one of them"),
+    ],
+)
+def test_a_name_that_no_number_has_is_refused_with_the_nearest(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        whole_key(load_scintillator("CsPbBr3_75um"), name)
