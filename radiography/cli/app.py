@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.output import Commands, Quiet, Verbose, speak
-from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind
+from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
 app = Commands(
     name="radiography",
@@ -497,3 +497,16 @@ def list_shipped(
     from radiography.cli.listing import run_list
 
     run_list(kind.value, json_file)
+
+
+@app.command()
+def init(
+    kind: Annotated[Template, typer.Argument(help="What to write.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file; without it standard output.")
+    ] = None,
+) -> None:
+    """A commented template: every key with unit and default, runs as it stands."""
+    from radiography.cli.init import run_init
+
+    run_init(kind.value, out)

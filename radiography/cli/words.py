@@ -35,6 +35,17 @@ class Kind(enum.StrEnum):
     scenes = "scenes"
 
 
+class Template(enum.StrEnum):
+    """What `radiography init` writes."""
+
+    scene = "scene"
+    scintillator = "scintillator"
+    panel = "panel"
+    about = "about"
+    pipeline = "pipeline"
+    limits = "limits"
+
+
 def spell_out_file_lists(arguments: list[str]) -> list[str]:
     """Give every file after --dark and its like its own option, so that `--dark *.tif` means all of them."""
     spelled: list[str] = []
