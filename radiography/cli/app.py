@@ -505,8 +505,9 @@ def init(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.toml", help="A new file; without it standard output.")
     ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """A commented template: every key with unit and default, runs as it stands."""
     from radiography.cli.init import run_init
 
-    run_init(kind.value, out)
+    run_init(kind.value, out, json_file)

@@ -88,6 +88,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "check": ("check {f}/flat.toml", {"pitch_mm", "kvp", "air_kerma_uGy", "memory_bytes", "time_per_frame_s"}),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
     "list": ("list panels", {"kind", "entries"}),
+    "init": ("init scene", {"kind", "template"}),
 }
 SLOW_OR_ELSEWHERE = {"demo", "scintillator", "fit", "lag"}  # with JSON as well, in tests of their own
 
