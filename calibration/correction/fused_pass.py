@@ -13,15 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.correction.pass_kernels import (
-    Flagging,
-    LagTerms,
-    PanelMaps,
-    PassPlanes,
-    RowShifts,
-    TileNoise,
-    correct_bands,
-)
+from calibration.correction.pass_arguments import Flagging, LagTerms, PanelMaps, PassPlanes, RowShifts, TileNoise
+from calibration.correction.pass_kernels import correct_bands
 from calibration.correction.plan import CorrectionPlan, frame_offset
 from calibration.correction.variance import TILE
 from calibration.dark.line_noise import LineNoise

@@ -9,101 +9,24 @@ A step that is not wanted has arrays without rows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.uint16]
+from calibration.correction.pass_arguments import (
+    Doubles,
+    Flagging,
+    Flags,
+    Floats,
+    LagTerms,
+    PanelMaps,
+    PassPlanes,
+    RowShifts,
+    TileNoise,
+)
+
 Raw = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
-
-
-class PanelMaps(NamedTuple):
-    """What the calibration says of each pixel, (H, W): offset [DN], gain [1], and its flags as bits.
-
-    The dark signal is ``offset_dn`` + ``rate_dn_per_s`` * ``excess_s``.
-    ``curvature`` (C - 1, H, W) are the higher coefficients of the dose response [1/DN, 1/DN2].
-    """
-
-    offset_dn: Floats
-    rate_dn_per_s: Floats
-    excess_s: np.float32
-    gain: Floats
-    curvature: Floats
-    defects: Flags
-
-
-class RowShifts(NamedTuple):
-    """Line noise: shift of each row by groups of columns, ``line_dn`` (H, G) [DN]."""
-
-    line_dn: Floats
-    cols_per_group: int
-
-
-class LagTerms(NamedTuple):
-    """The numbers of `calibration.lag.model.LagStep`, N populations at M exposures.
-
-    A value from ``largest_dn`` on is not trapped [DN]. ``source`` says where the stores before the frame are: 0 for
-    empty ones, 1 for ``before`` (N, H, W) [DN], 2 for the array that those after it are written to.
-    """
-
-    released: Doubles
-    retained: Doubles
-    fraction: Doubles
-    prompt_dn: Doubles
-    log_prompt: Doubles
-    largest_dn: float
-    before: Floats
-    source: int
-
-
-class Flagging(NamedTuple):
-    """Limits [DN], and the bits of `calibration.flags` for what lies beyond them.
-
-    ``saturation_dn`` and ``suspect_dn`` hold for raw values, ``limit_dn`` for the signal before the gain. ``unusable``
-    are the bits of a bad pixel, which gets none of these.
-    """
-
-    saturation_dn: np.float32
-    suspect_dn: np.float32
-    limit_dn: np.float32
-    saturated: int
-    suspect: int
-    uncorrectable: int
-    extrapolated: int
-    unusable: int
-
-
-class TileNoise(NamedTuple):
-    """The numbers of `NoiseTiles` in tiles of ``side`` pixels, (R, C) of them.
-
-    ``lag_gain`` is what the correction of lag multiplies readout variance by [1].
-    """
-
-    dark_variance_dn2: Floats
-    variance_per_dn: Floats
-    per_level: Floats
-    calibration_dn2: Floats
-    lag_gain: np.float32
-    side: int
-
-
-class PassPlanes(NamedTuple):
-    """What the pass writes: every element of each plane that is asked for.
-
-    ``trapped_dn`` (N, H, W) are the stores after the frame [DN]; ``counts`` (H, 5) the pixels of each row that are
-    saturated, suspect, negative, no number, and extrapolated [1].
-    """
-
-    corrected_dn: Floats
-    flags: Flags
-    trapped_dn: Floats
-    variance_random: Floats
-    variance_calibration: Floats
-    counts: npt.NDArray[np.int64]
+Words = npt.NDArray[np.int64]
 
 
 @njit(parallel=True, cache=True)
@@ -146,6 +69,9 @@ def correct_bands(
     plain = not (with_rate or with_line or with_lag or with_variance or curves.shape[0] > 0 or limit < np.inf)
     for band in prange((rows + tile - 1) // tile):
         signal, bent, charge = np.empty(cols, np.float32), np.empty(cols, np.float32), np.empty(cols)
+        by_signal = lag.fraction.shape[0] > 1
+        scratch = np.empty((lag.fraction.shape[0] + 1 if by_signal else 0, cols))
+        exponents = np.empty(cols if by_signal else 0, np.int64)
         noise = np.empty((3 + tiles.calibration_dn2.shape[0], cols), np.float32)
         if with_variance:
             _noise_of_band(tiles, band, noise)
@@ -171,7 +97,7 @@ def correct_bands(
                 if lag.fraction.shape[0] == 1:
                     _subtract_lag(i, lag, stores, signal, charge)
                 else:
-                    _subtract_lag_of_signal(i, lag, stores, signal)
+                    _subtract_lag_of_signal(i, lag, stores, signal, charge, scratch, exponents)
             slope = gain[i]
             if curves.shape[0] == 0:
                 _apply_straight(signal, slope, limit, corrected[i])
@@ -331,34 +257,99 @@ def _store_two(charge: Doubles, retained: Doubles, fraction: Doubles, one: Float
         other[j] = np.float64(other[j]) * retained_other + to_other * charge[j]
 
 
-@njit(cache=True)
-def _subtract_lag_of_signal(i: int, lag: LagTerms, stores: Floats, signal: Floats) -> None:
-    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N) `lag.fraction`, M > 1."""
+@njit(cache=True, error_model="numpy")
+def _subtract_lag_of_signal(
+    i: int, lag: LagTerms, stores: Floats, signal: Floats, charge: Doubles, scratch: Doubles, exponents: Words
+) -> None:
+    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N) `lag.fraction`, M > 1.
+
+    From the first exposure on, each next one adds its difference, as far as the signal has come towards it: loops
+    without a branch. `charge` (W,), `scratch` (M + 1, W) and `exponents` (W,) are written over.
+    """
     released, retained, fraction = lag.released, lag.retained, lag.fraction
-    prompt, log_prompt = lag.prompt_dn, lag.log_prompt
     terms, last = released.size, fraction.shape[0] - 1
-    for j in range(signal.size):
-        lag_dn = 0.0
-        for n in range(terms):
-            lag_dn += np.float64(stores[n, i, j]) * released[n]
-        prompt_dn = np.float64(signal[j]) - lag_dn
-        m, weight = 0, 0.0
-        if prompt_dn >= prompt[last]:
-            m = last
-        elif prompt_dn > prompt[0]:
-            while m < last - 1 and prompt_dn >= prompt[m + 1]:
-                m += 1
-            weight = (np.log(prompt_dn) - log_prompt[m]) / (log_prompt[m + 1] - log_prompt[m])
-        above = min(m + 1, last)
-        total = 0.0
-        for n in range(terms):
-            total += fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
-        charge = prompt_dn / (1.0 - total)
-        signal[j] = charge
-        to_trap = charge if abs(charge) < lag.largest_dn else 0.0
-        for n in range(terms):
-            trapped = fraction[m, n] + weight * (fraction[above, n] - fraction[m, n])
-            stores[n, i, j] = np.float64(stores[n, i, j]) * retained[n] + trapped * to_trap
+    share, mantissa = scratch[0], scratch[last + 1]
+    charge[:] = 0.0
+    for n in range(terms):
+        _release(stores[n, i], released[n], charge)
+    _subtract_from(signal, charge)
+    _split(charge, lag.prompt_dn[0], lag.prompt_dn[last], share, mantissa.view(np.int64), exponents)
+    _logarithms(mantissa, exponents.view(np.float64), share)
+    for m in range(last):
+        _progress(share, lag.log_prompt[m], lag.log_prompt[m + 1], scratch[m + 1])
+    share[:] = fraction[0].sum()
+    for m in range(last):
+        _add_share(scratch[m + 1], (fraction[m + 1] - fraction[m]).sum(), share)
+    _divide_by_rest(share, charge)
+    _take_charge(charge, lag.largest_dn, signal)
+    for n in range(terms):
+        share[:] = fraction[0, n]
+        for m in range(last):
+            _add_share(scratch[m + 1], fraction[m + 1, n] - fraction[m, n], share)
+        _store_share(charge, retained[n], share, stores[n, i])
+
+
+@njit(cache=True)
+def _subtract_from(signal: Floats, lag: Doubles) -> None:
+    """`lag` becomes the signal without it."""
+    for j in range(lag.size):
+        lag[j] = np.float64(signal[j]) - lag[j]
+
+
+@njit(cache=True)
+def _split(prompt: Doubles, lowest: float, highest: float, held: Doubles, mantissa: Words, exponents: Words) -> None:
+    """Words of the mantissa, from 1 to 2, and of 2^52 plus the exponent; values beyond the limits count as these."""
+    for j in range(held.size):
+        value = prompt[j] if prompt[j] > lowest else lowest  # no number: the lowest
+        held[j] = value if value < highest else highest
+    words = held.view(np.int64)
+    for j in range(held.size):
+        mantissa[j] = (words[j] & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000
+        exponents[j] = (words[j] >> 52) | 0x4330000000000000
+
+
+@njit(cache=True, error_model="numpy")
+def _logarithms(mantissa: Doubles, exponents: Doubles, out: Doubles) -> None:
+    """Natural logarithms to 1e-15, of numbers split by `_split`: ln 2 times the exponent, and 2 artanh of the rest.
+
+    A function of the library would be called for each pixel; this becomes vector instructions.
+    """
+    for j in range(out.size):
+        s = (mantissa[j] - 1.4142135623730951) / (mantissa[j] + 1.4142135623730951)
+        q = s * s
+        rest = 1 / 15 + q * (1 / 17 + q * (1 / 19 + q * (1 / 21 + q * (1 / 23))))
+        rest = 1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q * rest)))))
+        # 2^52 + 1023 is the bias of the word; 0.5: the root of 2 in the middle
+        out[j] = (exponents[j] - 4503599627371519.0 + 0.5) * 0.6931471805599453 + 2.0 * s * (1.0 + q * rest)
+
+
+@njit(cache=True, error_model="numpy")
+def _progress(logarithm: Doubles, lower: float, upper: float, weight: Doubles) -> None:
+    """How far values have come from one number to the next, 0 to 1."""
+    per_step = 1.0 / (upper - lower)
+    for j in range(weight.size):
+        value = (logarithm[j] - lower) * per_step
+        value = value if value > 0.0 else 0.0
+        weight[j] = value if value < 1.0 else 1.0
+
+
+@njit(cache=True)
+def _add_share(weight: Doubles, difference: float, share: Doubles) -> None:
+    for j in range(share.size):
+        share[j] += weight[j] * difference
+
+
+@njit(cache=True, error_model="numpy")
+def _divide_by_rest(share: Doubles, charge: Doubles) -> None:
+    for j in range(charge.size):
+        charge[j] /= 1.0 - share[j]
+
+
+@njit(cache=True)
+def _store_share(charge: Doubles, retained: float, share: Doubles, store: Floats) -> None:
+    """What one population holds after the frame, with a fraction for each pixel."""
+    for j in range(charge.size):
+        store[j] = np.float64(store[j]) * retained + share[j] * charge[j]
 
 
 @njit(cache=True)
