@@ -72,7 +72,7 @@ def _rows_of_parts(valid: ValidScene) -> list[tuple[str, str]]:
 
 def _rows_of_objects(objects: tuple[NamedExtent, ...]) -> list[tuple[str, str]]:
     """What stands in the beam, a line each."""
-    rows = []
+    rows: list[tuple[str, str]] = []
     for one in objects[:MOST_OBJECTS]:
         high, wide = one.extent.shadow_pixels
         seen = f"shadow {high:.4g} x {wide:.4g} pixels, {100 * one.extent.panel_share:.2g} % of the panel"
