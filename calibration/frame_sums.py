@@ -2,7 +2,8 @@
 
 A stack is never held: each frame is added to two float64 planes and forgotten. Deviations are taken from the first
 frame (the shifted-data form of the variance), so integer frames add up exactly and a large mean does not eat a small
-scatter.
+scatter. Each pixel's two largest values are kept beside the sums, so that a gamma quantum that hit the pixel in one
+frame or two is left out at the end, when the other frames have shown what the pixel does otherwise.
 """
 
 from __future__ import annotations
@@ -18,41 +19,115 @@ NO_SATURATION_DN = 1e30  # stands for the saturation level of frames that have n
 MEDIAN_SAMPLES = 1_000_000  # pixels behind a frame's medians   # chosen: 20 ms, median to 0.0013 sigma
 
 
+ROUNDING = 12**-0.5  # standard deviation of rounding, in steps: uniform over one
+HIT_SIGMAS = 8.0  # a value farther above the pixel's others is a hit   # chosen: 1 good one in 1e6 of 16, t of 14
+FRAMES_FOR_HIT = 4  # that show one hit; two need twice as many   # chosen
+
+
 class _Sums(NamedTuple):
-    """First value of each pixel, and sums of the later deviations from it and of their squares, (H, W) each."""
+    """Sums of each pixel, (H, W) each.
+
+    First value; the two largest deviations from it, the first value's own among them (-inf where there is one value);
+    sum of the other deviations and of their squares; how many values were saturated (255 and more are one), and how
+    many were no number, without rows where all are.
+    """
 
     first: NDArray[np.float64]
     total: NDArray[np.float64]
     square: NDArray[np.float64]
+    largest: NDArray[np.float32]
+    second: NDArray[np.float32]
+    saturated: NDArray[np.uint8]
+    missing: NDArray[np.uint16]
+
+
+def no_sums(shape: tuple[int, ...], *, all_numbers: bool) -> _Sums:
+    """Sums before the first frame; `all_numbers` where no frame can hold what is no number."""
+    return _Sums(
+        first=np.zeros(shape, np.float64),
+        total=np.zeros(shape, np.float64),
+        square=np.zeros(shape, np.float64),
+        largest=np.zeros(shape, np.float32),
+        second=np.zeros(shape, np.float32),
+        saturated=np.zeros(shape, np.uint8),
+        missing=np.zeros((0, 0) if all_numbers else shape, np.uint16),
+    )
 
 
 class FrameSums:
-    """Running sums of (frame - offset) * scale over frames of one shape, relative to the first of them."""
+    """Running sums of (frame - offset) * scale over frames of one shape, relative to the first of them.
 
-    def __init__(self, offset_dn: NDArray[np.float32]) -> None:
+    The typical scatter is that of pixels whose mean is at least `lit_from`. Once mean or scatter was asked for no frame
+    can be added.
+    """
+
+    def __init__(self, offset_dn: NDArray[np.float32], lit_from: float = -np.inf) -> None:
         self.count = 0
+        self.hits = 0  # values left out because they stood out of the pixel's others
         self._offset_dn = offset_dn
-        self._sums = _Sums(*(np.zeros(offset_dn.shape, np.float64) for _ in range(3)))
+        self._lit_from = lit_from
+        self._sums: _Sums | None = None
+        self._settled = False
 
     def add(self, frame: NDArray[Any], scale: float = 1.0, saturation_dn: float = np.inf) -> None:
-        """Add one frame; a pixel at or above saturation has no mean from then on (NaN)."""
+        """Add one frame; values that are no numbers are left out of their pixel's sums."""
+        assert not self._settled
+        whole = frame.dtype.kind in "ui"
+        if self._sums is None:
+            self._sums = no_sums(self._offset_dn.shape, all_numbers=whole)
+        elif not whole and not self._sums.missing.size:
+            self._sums = self._sums._replace(missing=np.zeros(self._offset_dn.shape, np.uint16))
         frame = frame if frame.dtype == np.uint16 else frame.astype(np.float64)
         _add_frame(np.ascontiguousarray(frame), self._offset_dn, scale, saturation_dn, self.count == 0, self._sums)
         self.count += 1
 
     def mean(self) -> NDArray[np.float64]:
-        """Mean of the frames so far."""
-        return self._sums.first + self._sums.total / self.count
+        """Mean of the frames; NaN for a pixel that was saturated, or never a number."""
+        sums = self._settle()
+        return sums.first + sums.total / self.count
 
     def scatter(self) -> NDArray[np.float32] | None:
         """Standard deviation of one frame about the mean; None from fewer than two frames."""
         if self.count < 2:
             return None
-        variance = (self._sums.square - self._sums.total**2 / self.count) / (self.count - 1)
+        sums = self._settle()
+        variance = (sums.square - sums.total**2 / self.count) / (self.count - 1)
         return np.sqrt(np.maximum(variance, 0.0)).astype(np.float32)
 
+    def absent(self) -> NDArray[np.bool_] | None:
+        """True where no frame held a number; None where all did."""
+        sums = self._settle()
+        if not sums.missing.size:
+            return None
+        absent = sums.missing == self.count
+        return absent if absent.any() else None
 
-def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind: str) -> NDArray[Any]:
+    def _settle(self) -> _Sums:
+        """The sums without hits, made up to the full number of frames, so that each pixel has the same."""
+        assert self._sums is not None
+        if not self._settled:
+            self.hits = int(_settle(self._sums, self.count, HIT_SIGMAS, self._typical_scatter(), FRAMES_FOR_HIT).sum())
+            self._settled = True
+        return self._sums
+
+    def _typical_scatter(self) -> float:
+        """Median scatter of the lit pixels, hits and all: what a pixel's own may not be below."""
+        if self.count < FRAMES_FOR_HIT or self._sums is None:
+            return 0.0
+        first, total, square, largest, second = (thin_out(plane) for plane in self._sums[:5])
+        known = np.isfinite(first) & np.isfinite(second)
+        if not known.any():
+            return 0.0
+        total, square = total + largest + second, square + largest**2 + second**2
+        mean = (first + total / self.count)[known]
+        variance = ((square - total**2 / self.count) / (self.count - 1))[known]
+        lit = mean >= self._lit_from
+        return float(np.sqrt(max(np.median(variance[lit] if lit.any() else variance), 0.0)))
+
+
+def check_frame(
+    frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind: str, *, finite: bool = False
+) -> NDArray[Any]:
     """The frame as an array, after a check that it can be one of a stack.
 
     Parameters
@@ -65,6 +140,8 @@ def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind
         Shape of the other frames; None for the first.
     kind : str
         What errors call the frames, such as "dark".
+    finite : bool
+        Whether every value must be a number, not only some.
 
     Returns
     -------
@@ -74,7 +151,7 @@ def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind
     Raises
     ------
     ValueError
-        If it has another shape, or values that are not finite.
+        If it has another shape, or no finite value, or not only finite ones where all must be.
     TypeError
         If it holds no real numbers.
     """
@@ -85,8 +162,11 @@ def check_frame(frame: NDArray[Any], k: int, shape: tuple[int, ...] | None, kind
         raise ValueError(f"{kind} frame {k} is {frame.shape} but {shape} is needed")
     if frame.dtype.kind not in "uif":
         raise TypeError(f"{kind} frame {k} holds {frame.dtype}; integers or floats are needed")
-    if frame.dtype.kind == "f" and not np.isfinite(frame).all():
-        raise ValueError(f"{kind} frame {k} holds values that are NaN or infinite")
+    if frame.dtype.kind == "f":
+        numbers = np.isfinite(frame)
+        if not numbers.any() or (finite and not numbers.all()):
+            only = "" if numbers.any() else "nothing but "
+            raise ValueError(f"{kind} frame {k} holds {only}values that are NaN or infinite")
     return frame
 
 
@@ -158,21 +238,109 @@ def robust_sigma(values: NDArray[Any]) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
+def hit_remark(hits: int, frames: str) -> str:
+    """A sentence about values that stood out of their pixel's others.
+
+    Parameters
+    ----------
+    hits : int
+        Values that were left out. [1]
+    frames : str
+        Of which frames, such as "darks".
+
+    Returns
+    -------
+    remark : str
+    """
+    return f"{hits} value{'s' * (hits != 1)} stood out of the pixel's other {frames}, as of a gamma quantum: left out"
+
+
+def rounding_noise(raw: NDArray[Any]) -> float:
+    """Standard deviation of rounding to whole numbers where all values are such, else 0. [DN]"""
+    whole = raw.dtype.kind in "ui" or bool(np.isfinite(raw).all() and (raw == np.rint(raw)).all())
+    return ROUNDING if whole else 0.0
+
+
 @njit(parallel=True, cache=True)
 def _add_frame(
     frame: NDArray[Any], offset: NDArray[np.float32], scale: float, saturation: float, is_first: bool, sums: _Sums
 ) -> None:
-    """All (H, W); writes every element of `sums.first` on the first frame, then only of the other two."""
+    """All (H, W); writes every element of `sums.first` and the two largest on the first frame."""
     rows, cols = frame.shape
-    first, total, square = sums
+    first, total, square, largest, second, saturated, missing = sums
+    may_miss = missing.shape[0] > 0
     for i in prange(rows):
         for j in range(cols):
             value = (float(frame[i, j]) - float(offset[i, j])) * scale
-            if frame[i, j] >= saturation:
-                value = np.nan
-            if is_first:
+            if frame[i, j] >= saturation and saturated[i, j] < 255:
+                saturated[i, j] += 1
+            begins = is_first
+            if may_miss:
+                if not np.isfinite(value):
+                    missing[i, j] += 1
+                    if is_first:
+                        first[i, j] = np.nan
+                    continue
+                begins = is_first or np.isnan(first[i, j])
+            if begins:
                 first[i, j] = value
+                second[i, j] = -np.inf
             else:
                 deviation = value - first[i, j]
+                if deviation > second[i, j]:
+                    displaced = np.float64(second[i, j])
+                    if deviation > largest[i, j]:
+                        second[i, j] = largest[i, j]
+                        largest[i, j] = deviation
+                    else:
+                        second[i, j] = deviation
+                    if displaced == -np.inf:
+                        continue
+                    deviation = displaced
                 total[i, j] += deviation
                 square[i, j] += deviation * deviation
+
+
+@njit(parallel=True, cache=True)
+def _settle(sums: _Sums, count: int, sigmas: float, typical: float, least: int) -> NDArray[np.int64]:
+    """Sums of each pixel without its hits and made up to `count` values; returns the hits of each row, (H,).
+
+    NaN is the first value of a pixel that was saturated in a frame that counts, or of which there is no number.
+    """
+    first, total, square, largest, second, saturated, missing = sums
+    rows, cols = first.shape
+    hits = np.zeros(rows, np.int64)
+    may_miss = missing.shape[0] > 0
+    for i in prange(rows):
+        found = 0
+        for j in range(cols):
+            n, t, q = count, total[i, j], square[i, j]
+            if may_miss:
+                n = count - int(missing[i, j])
+            high, higher, left_out = np.float64(second[i, j]), np.float64(largest[i, j]), 0
+            if n >= 2 * least and _stands_out(high, t, q, n - 2, sigmas, typical):
+                left_out = 2
+            elif n >= 2:
+                t, q = t + high, q + high * high
+                if n >= least and _stands_out(higher, t, q, n - 1, sigmas, typical):
+                    left_out = 1
+                else:
+                    t, q = t + higher, q + higher * higher
+            found += left_out
+            if int(saturated[i, j]) > left_out or n == 0:
+                first[i, j] = np.nan
+            used = n - left_out
+            if 0 < used < count:
+                variance = max((q - t * t / used) / (used - 1), 0.0) if used > 1 else 0.0
+                t = t / used * count
+                q = variance * (count - 1) + t * t / count
+            total[i, j], square[i, j] = t, q
+        hits[i] = found
+    return hits
+
+
+@njit(cache=True)
+def _stands_out(value: float, total: float, square: float, others: int, sigmas: float, typical: float) -> bool:
+    """Whether a value lies far above the mean of others, by their sums and a typical scatter."""
+    variance = max((square - total * total / others) / (others - 1), 0.0)
+    return bool(value - total / others > sigmas * max(np.sqrt(variance), typical))

@@ -24,7 +24,7 @@ from calibration.calibration_set import CalibrationSet, calibration_set
 from calibration.conditions import UNKNOWN, Conditions
 from calibration.dark.line_noise import ShieldedCols, without_line_noise
 from calibration.dark.model import DarkModel, DarkStack, estimate_dark_model
-from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap, estimate_offset
+from calibration.dark.offset import OffsetMap, estimate_offset
 from calibration.dark.scale import offset_at
 from calibration.defects.ageing import IN_RUNS, merge_maps
 from calibration.defects.find import (
@@ -35,7 +35,7 @@ from calibration.defects.find import (
     gain_of_undecided,
     shielded_mask,
 )
-from calibration.flags import HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
+from calibration.flags import DEAD, HOT, NON_LINEAR, SHIELDED, UNCOATED, UNUSABLE, count_flags
 from calibration.frame_sums import FrameSums, check_frame
 from calibration.lag.fit import LagEstimate, estimate_lag
 from calibration.lag.model import LagModel, without_lag
@@ -146,8 +146,8 @@ def learn_panel(
     shielded_cols = conditions.shielded_cols or ()
     flat_time_s = _common_time(flats, "flat")
     dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn, shielded_cols)
-    notes += dark.notes
     offset = dark.reference
+    notes += [*offset.remarks, *dark.notes]
     _refuse_other_shape(earlier, offset)
     known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn)
 
@@ -168,7 +168,7 @@ def learn_panel(
         lag_first_frame_dn=estimate.first_after_off_dn if estimate else None,
         lag_noise_dn=estimate.first_after_off_noise_dn if estimate else None,
         shielded_cols=shielded_cols,
-        extra_flags=(response.flags & np.uint16(NON_LINEAR)) | np.where(dark.saturated, HOT, 0).astype(np.uint16),
+        extra_flags=_extra_flags(response, dark),
         criteria=criteria,
     )
     noise_dn = _noise_of_mean(response, offset, check_dn, check_frames)
@@ -227,16 +227,26 @@ def _learn_dark(
             frames = chain.from_iterable(stack.frames for stack in together)
             unusable = _noisy_or_hot(offset, saturation_dn)
             lines = shielded_cols, unusable, saturation_dn, "dark"
-            offset = estimate_offset(without_line_noise(frames, offset.offset_dn, *lines))
+            cleaned = without_line_noise(frames, offset.offset_dn, *lines)
+            offset = replace(estimate_offset(cleaned, step_dn=offset.step_dn), remarks=offset.remarks)
         measured.append(DarkStack(offset, time_s, temperature_C))
     return estimate_dark_model(measured, flat_time_s, saturation_dn), two_darks
+
+
+def _extra_flags(response: DoseResponse, dark: DarkModel) -> NDArray[np.uint16]:
+    """Classes that the defect search does not find by itself."""
+    flags = response.flags & np.uint16(NON_LINEAR)
+    flags[dark.saturated] |= HOT
+    if dark.reference.absent is not None:
+        flags[dark.reference.absent] |= DEAD
+    return flags
 
 
 def _noisy_or_hot(offset: OffsetMap, saturation_dn: float) -> NDArray[np.bool_]:
     """Pixels not to learn anything from before the defects are known."""
     doubtful = offset.offset_dn > 0.5 * saturation_dn
     if offset.noise_dn is not None:
-        doubtful |= offset.noise_dn > NOISY_FACTOR * max(offset.typical_noise_dn, QUANTISATION_NOISE_DN)
+        doubtful |= offset.noise_dn > NOISY_FACTOR * offset.typical_noise_dn
     return np.asarray(doubtful)
 
 
@@ -387,8 +397,9 @@ def _frames_at(response: DoseResponse, level_dn: float | None) -> int:
 def _noise_of_mean(
     response: DoseResponse, offset: OffsetMap, check_dn: NDArray[np.float32] | None, frames: int
 ) -> float | None:
-    """Noise of a pixel in the mean of the check frames, from the photon-transfer curve. [DN]"""
-    if check_dn is None:
+    """Noise of a pixel in the mean of the check frames, from the photon-transfer curve; None where not known. [DN]"""
+    flat_noise_known = response.frames_used > 1 or response.chi_square is not None
+    if check_dn is None or offset.frames_used < 2 or not flat_noise_known:
         return None
     variance = offset.typical_noise_dn**2 + response.variance_per_dn * signal_level(check_dn)
     return float(np.sqrt(variance / frames))

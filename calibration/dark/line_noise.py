@@ -17,14 +17,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from calibration.frame_sums import check_frame, robust_sigma, still_saturated
+from calibration.frame_sums import check_frame, robust_sigma, rounding_noise, still_saturated
 
 ShieldedCols = tuple[tuple[int, int], ...]  # columns that see no X-rays, half-open ranges
 
 CLIP_SIGMAS = 4.0  # a pixel farther from its row's mean is left out; 1 in 16,000 of a normal distribution   # chosen
 WIDE_CLIP_SIGMAS = 8.0  # the same against the whole frame, before the row's mean is known   # chosen
 SAMPLES = 4096  # shielded pixels behind the frame's medians   # chosen: medians to 2 % of sigma
-_QUANTISATION_DN = 12**-0.5  # least noise of an integer: uniform over one step
 _MEDIAN_ERROR = (np.pi / 2) ** 0.5  # standard error of a median over that of a mean, normal values
 
 
@@ -133,12 +132,13 @@ def estimate_line_noise(
     error = variance / np.where(measured, rows.pixels, np.inf)  # of each row's mean, (H, K) [DN2]
     level = np.array([_median(rows.mean[measured[:, g], g]) for g in range(known.size)])
     shift = np.where(measured, rows.mean - level, 0.0)
-    noise = _no_noise(shape[0], -(-shape[1] // per_group))
+    noise = _no_noise(shape[0], -(-shape[1] // per_group), clipping.least_dn)
     _fill_measured(noise, known, shift, measured, error)
     total = rows.pixels.sum(axis=1)
     _fill_blind(noise, known, shift, measured, (rows.pixels * shift).sum(axis=1) / np.maximum(total, 1))
     above = ((rows.pixels * rows.mean).sum(axis=1) / np.maximum(total, 1))[total > 0]
     drift_dn = _median(above)
+    drift_variance = _clipped_variance(above - drift_dn, clipping.least_dn) / max(above.size, 1)
     return LineNoise(
         line_dn=noise.line_dn,
         cols_per_group=per_group,
@@ -147,7 +147,7 @@ def estimate_line_noise(
         left_dn=noise.left_dn,
         pixel_dn=float(np.sqrt(variance)),
         drift_dn=drift_dn,
-        drift_error_dn=float(_MEDIAN_ERROR * np.sqrt(_clipped_variance(above - drift_dn) / max(above.size, 1))),
+        drift_error_dn=float(_MEDIAN_ERROR * np.sqrt(drift_variance)),
         pixels_used=int(total.sum()),
         rows_without=int(np.count_nonzero(total == 0)),
     )
@@ -272,11 +272,12 @@ class _FrameOverDark(NamedTuple):
 
 
 class _Clipping(NamedTuple):
-    """Centre of the frame's shielded pixels, and how far a pixel may lie from it and from its row's mean. [DN]"""
+    """Centre of the frame's shielded pixels, reach about it and about a row's mean, and noise of rounding. [DN]"""
 
     centre_dn: float
     wide_dn: float
     narrow_dn: float
+    least_dn: float
 
 
 class _RowMeans(NamedTuple):
@@ -288,16 +289,21 @@ class _RowMeans(NamedTuple):
 
 
 class _GroupNoise(NamedTuple):
-    """Line noise of G groups while it is found, as in `LineNoise`: shifts (H, G) [DN], and (G,) numbers of each."""
+    """Line noise of G groups while it is found, as in `LineNoise`: shifts (H, G) [DN], and (G,) numbers of each.
+
+    ``least_dn`` is the noise of rounding. [DN]
+    """
 
     line_dn: NDArray[np.float32]
     shrink: NDArray[np.float64]
     sigma_dn: NDArray[np.float64]
     left_dn: NDArray[np.float64]
+    least_dn: float
 
 
-def _no_noise(rows: int, groups: int) -> _GroupNoise:
-    return _GroupNoise(np.zeros((rows, groups), np.float32), *(np.zeros(groups) for _ in range(3)))
+def _no_noise(rows: int, groups: int, least_dn: float) -> _GroupNoise:
+    shrink, sigma_dn, left_dn = (np.zeros(groups) for _ in range(3))
+    return _GroupNoise(np.zeros((rows, groups), np.float32), shrink, sigma_dn, left_dn, least_dn)
 
 
 def _frame_over_dark(
@@ -332,8 +338,9 @@ def _clipping(frame: _FrameOverDark, cols: NDArray[np.intp], per_group: int) -> 
     above[~good] = 0.0  # differences of infinities would be no number
     values, steps = above[good], np.diff(above, axis=1)[:, together][pairs]
     pixel_dn = float(1.4826 * np.median(np.abs(steps)) / 2**0.5)
-    wide_dn = WIDE_CLIP_SIGMAS * max(robust_sigma(values), _QUANTISATION_DN)
-    return _Clipping(float(np.median(values)), wide_dn, CLIP_SIGMAS * max(pixel_dn, _QUANTISATION_DN))
+    least_dn = rounding_noise(raw)
+    wide_dn = WIDE_CLIP_SIGMAS * max(robust_sigma(values), least_dn)
+    return _Clipping(float(np.median(values)), wide_dn, CLIP_SIGMAS * max(pixel_dn, least_dn), least_dn)
 
 
 def _fill_measured(
@@ -345,7 +352,7 @@ def _fill_measured(
 ) -> None:
     """Writes the groups `known` (K,) that have shielded pixels, from their shifts (H, K) and error variances (H, K)."""
     for g, group in enumerate(known):
-        seen = _clipped_variance(shift[measured[:, g], g])
+        seen = _clipped_variance(shift[measured[:, g], g], noise.least_dn)
         line_variance = max(seen - _mean(error[measured[:, g], g]), 0.0)
         factor = _shrink(line_variance, error[:, g]) * measured[:, g]
         noise.line_dn[:, group] = factor * shift[:, g]
@@ -365,8 +372,10 @@ def _fill_blind(
     blind = np.setdiff1d(np.arange(noise.shrink.size), known)
     if not blind.size:
         return
-    common = _common_variance(shift, measured) if known.size > 1 else float(noise.sigma_dn[known[0]] ** 2)
-    scatter = _clipped_variance(every[measured.any(axis=1)])
+    common = (
+        _common_variance(shift, measured, noise.least_dn) if known.size > 1 else float(noise.sigma_dn[known[0]] ** 2)
+    )
+    scatter = _clipped_variance(every[measured.any(axis=1)], noise.least_dn)
     fraction = min(common / scatter, 1.0) if scatter > 0 else 0.0
     own = float(np.mean(noise.sigma_dn[known] ** 2))
     noise.line_dn[:, blind] = (fraction * every)[:, None]
@@ -386,19 +395,19 @@ def _shrink(line_variance: float, error: NDArray[np.float64]) -> NDArray[np.floa
     return line_variance / (line_variance + error) if line_variance > 0 else np.zeros_like(error)
 
 
-def _clipped_variance(values: NDArray[np.float64]) -> float:
+def _clipped_variance(values: NDArray[np.float64], least_dn: float) -> float:
     """Variance without the values farther than four robust standard deviations from zero."""
     if values.size < 2:
         return 0.0
-    limit = CLIP_SIGMAS * max(robust_sigma(values), _QUANTISATION_DN)
+    limit = CLIP_SIGMAS * max(robust_sigma(values), least_dn)
     return float(np.var(values[np.abs(values) <= limit], ddof=1))
 
 
-def _common_variance(shift: NDArray[np.float64], measured: NDArray[np.bool_]) -> float:
+def _common_variance(shift: NDArray[np.float64], measured: NDArray[np.bool_], least_dn: float) -> float:
     """Variance of what the groups of a row have in common: their mean covariance, not negative. [DN2]"""
     rows = measured.all(axis=1)
     values = shift[rows]
-    limits = CLIP_SIGMAS * np.maximum(1.4826 * np.median(np.abs(values), axis=0), _QUANTISATION_DN)
+    limits = CLIP_SIGMAS * np.maximum(1.4826 * np.median(np.abs(values), axis=0), least_dn)
     values = values[(np.abs(values) <= limits).all(axis=1)]
     if len(values) < 2:
         return 0.0
@@ -424,7 +433,7 @@ def _average_rows(
 ) -> None:
     """Writes every element of `rows`; group g has the columns `cols[starts[g]:starts[g + 1]]`."""
     raw, offset, rate, excess_s, unusable = frame
-    centre, wide, narrow = clipping
+    centre, wide, narrow, _ = clipping
     mean, square, count = rows
     for i in prange(mean.shape[0]):
         values = np.empty(cols.size)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.dark.offset import QUANTISATION_NOISE_DN, OffsetMap
+from calibration.dark.offset import OffsetMap
 from calibration.dark.scale import SAME_TIME, check_temperature, differs
-from calibration.frame_sums import thin_out
+from calibration.frame_sums import ROUNDING, thin_out
 
 # Leakage of a-Si:H photodiodes is generated thermally across half the mobility gap of 1.8 eV; with an activation energy
 # of 0.9 eV it doubles every ln(2) k T^2 / 0.9 eV = 6.0 K at 300 K.   # assumed; darks at two temperatures measure it
@@ -22,7 +22,8 @@ ASSUMED_DOUBLING_K = 6.0
 DOUBLING_RANGE_K = (2.0, 30.0)  # of a fitted value; what lies outside is no leakage   # chosen
 LEAST_SPAN_K = 2.0  # between the stacks: a reading wrong by 0.2 K then makes the doubling wrong by 14 %   # chosen
 LARGEST_DOUBLING_ERROR = 0.2  # of a fitted value, relative: five standard errors from no growth at all   # chosen
-LEVEL_DRIFT_DN = 0.1  # of a whole frame between two stacks, beside their noise   # assumed
+LEVEL_DRIFT = 0.1  # of a whole frame between two stacks, beside their noise, in steps of its numbers   # assumed
+_NO_NOISE_DN = 1e-15  # of float frames without noise: keeps weights finite   # chosen
 SAME_TEMPERATURE_K = 3.0  # stacks of one integration time that differ by more are not averaged   # chosen
 LARGEST_CHI_SQUARE = 2.0  # of the typical pixel; beyond it the model does not describe the panel   # chosen
 _BLOCK_ROWS = 64  # rows fitted at once: keeps float64 working planes small   # chosen
@@ -128,9 +129,9 @@ def estimate_dark_model(
     Notes
     -----
     Weighted least squares of D on t k, in every pixel by itself. The weights are those of the typical pixel,
-    1 / max(noise, 1/sqrt(12) DN)^2 times frames: a noise from few frames is too uncertain to weigh with. The standard
-    errors take each pixel's own noise, pooled over the stacks. Nothing is cut at zero. The doubling temperature is that
-    of least chi-square over the panel's median differences between stacks, so no pixel decides.
+    1 / max(noise, 1/sqrt(12) of a step)^2 times frames: a noise from few frames is too uncertain to weigh with. The
+    standard errors take each pixel's own noise, pooled over the stacks. Nothing is cut at zero. The doubling
+    temperature is that of least chi-square over the panel's median differences between stacks, so no pixel decides.
     """
     _check_stacks(stacks, reference_time_s, doubling_K)
     notes: list[str] = []
@@ -223,8 +224,9 @@ def _temperatures(stacks: Sequence[DarkStack], notes: list[str]) -> list[float |
 
 def _stack_numbers(stacks: Sequence[DarkStack]) -> _StackNumbers:
     time_s = np.array([np.nan if stack.integration_time_s is None else stack.integration_time_s for stack in stacks])
-    frames = np.array([stack.offset.frames_used for stack in stacks])
-    noise_dn = np.array([max(stack.offset.typical_noise_dn, QUANTISATION_NOISE_DN) for stack in stacks])
+    offsets = [stack.offset for stack in stacks]
+    frames = np.array([each.frames_used for each in offsets])
+    noise_dn = np.array([max(each.typical_noise_dn, ROUNDING * each.step_dn, _NO_NOISE_DN) for each in offsets])
     return _StackNumbers(time_s, frames, noise_dn, frames / noise_dn**2)
 
 
@@ -300,7 +302,16 @@ def _reference(
         typical_noise_dn=near.typical_noise_dn,
         frames_used=_equivalent_frames(numbers.noise_dn[nearest], error_dn, numbers.frames),
         frames_rejected=tuple(k for stack in stacks for k in stack.offset.frames_rejected),
+        step_dn=near.step_dn,
+        absent=_absent(stacks),
+        remarks=near.remarks,
     )
+
+
+def _absent(stacks: Sequence[DarkStack]) -> NDArray[np.bool_] | None:
+    """Pixels that were no number in some stack; None where there are none."""
+    known = [stack.offset.absent for stack in stacks if stack.offset.absent is not None]
+    return np.asarray(np.logical_or.reduce(known)) if known else None
 
 
 def _mean_of_one_time(
@@ -367,7 +378,8 @@ def _fit_doubling(
         return None
     first = thin_out(stacks[0].offset.offset_dn)
     level = np.array([np.median(thin_out(stack.offset.offset_dn) - first) for stack in stacks])
-    importance = 1.0 / (0.5 * np.pi / weight / first.size + LEVEL_DRIFT_DN**2)
+    drift_dn = max(LEVEL_DRIFT * max(stack.offset.step_dn for stack in stacks), _NO_NOISE_DN)
+    importance = 1.0 / (0.5 * np.pi / weight / first.size + drift_dn**2)
 
     def misfit(doublings_per_K: float) -> float:
         """Chi-square of the best straight line of the levels against t 2^(warmth / dT)."""
@@ -410,7 +422,8 @@ def _noisiness(stacks: Sequence[DarkStack], typical: NDArray[np.float64], rows: 
         if stack.offset.noise_dn is not None:
             fraction = (stack.offset.frames_used - 1) / freedom
             pooled += fraction * (np.asarray(stack.offset.noise_dn[rows], np.float64) / sigma) ** 2
-    return np.asarray(np.maximum(pooled, (QUANTISATION_NOISE_DN / typical.max()) ** 2))
+    least_dn = max(ROUNDING * max(stack.offset.step_dn for stack in stacks), _NO_NOISE_DN)
+    return np.asarray(np.maximum(pooled, (least_dn / typical.max()) ** 2))
 
 
 def _median_chi_square(freedom: int, stacks: Sequence[DarkStack]) -> float:

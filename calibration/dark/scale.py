@@ -13,8 +13,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from calibration.dark.line_noise import SAMPLES, ShieldedCols, shielded_columns
-from calibration.dark.offset import QUANTISATION_NOISE_DN
-from calibration.frame_sums import robust_sigma
+from calibration.frame_sums import robust_sigma, rounding_noise
 
 SAME_TIME = 1e-3  # integration times closer than this, relative, are one   # chosen
 LEAST_TEMPERATURE_C, LARGEST_TEMPERATURE_C = -50.0, 100.0  # of a panel that works; shows kelvin given as Celsius
@@ -245,10 +244,10 @@ def _fit_scale(
     good &= np.abs(expected - middle) <= reach
     scale = float(np.median(above[good])) / middle
     noise_part = (rate_error_dn_per_s * frame.time_s) ** 2
-    sums = np.empty((4, frame.raw.shape[0]))
+    sums, least_dn = np.empty((4, frame.raw.shape[0])), rounding_noise(frame.raw[rows, cols])
     for _ in range(2):
         residual = (above - scale * expected)[good]
-        centre, spread = float(np.median(residual)), max(robust_sigma(residual), QUANTISATION_NOISE_DN)
+        centre, spread = float(np.median(residual)), max(robust_sigma(residual), least_dn)
         limits = (middle - reach, middle + reach, centre - _CLIP_SIGMAS * spread, centre + _CLIP_SIGMAS * spread)
         _sum_rows(frame, cols, scale, limits, sums)
         numerator, square, first, used = sums

@@ -140,7 +140,7 @@ def response_classes(
         bare_dn = float(np.median(area[uncoated])) if uncoated.any() else 0.0
         needed = math.ceil(gain.frames_used * (bare_noise_dn / bare_dn) ** 2) if bare_dn > 0 else 0
         skipped.append(
-            f"{undecided} pixels without scintillator showed less than {100 * LEAST_RESPONSE:g} % response, which "
+            f"{undecided} pixels without light showed less than {100 * LEAST_RESPONSE:g} % response, which "
             f"their noise in {gain.frames_used} flats explains, so they do not count as dead"
             + f": about {needed} flats of this dose would tell"
             * (needed > gain.frames_used)
@@ -218,12 +218,12 @@ def noise_classes(
     needed = criteria.least_frames_for_noise
     if offset.noise_dn is not None and offset.frames_used >= needed:
         if criteria.noise_factor is not None:
-            flags[offset.noise_dn > criteria.noise_factor * _floor(offset.typical_noise_dn)] |= bits.NOISY
+            flags[offset.noise_dn > criteria.noise_factor * _floor(offset.typical_noise_dn, gain)] |= bits.NOISY
     else:
         skipped.append(f"dark noise was not judged: {offset.frames_used} dark frames, {needed} are needed")
         departure = offset.offset_dn - local_median(offset.offset_dn, 9)
         limit_dn = max(criteria.outlier_sigmas * robust_sigma(thin_out(departure)), gain.typical_noise * gain.level_dn)
-        flags[np.abs(departure) > _floor(limit_dn)] |= bits.HOT
+        flags[np.abs(departure) > _floor(limit_dn, gain)] |= bits.HOT
     if gain.noise is not None and gain.frames_used >= needed:
         if criteria.flat_noise_factor is not None:
             flags[gain.noise > criteria.flat_noise_factor * _floor(gain.typical_noise)] |= bits.NOISY
@@ -327,7 +327,7 @@ def lagging(
     level = np.maximum(around, 0.0)
     factor = criteria.lag_factor
     unlike = (relative > factor * level) | (relative < level / factor)
-    beyond_noise = np.abs(relative - around) > criteria.outlier_sigmas * np.maximum(noise, 1e-5)
+    beyond_noise = np.abs(relative - around) > criteria.outlier_sigmas * np.maximum(noise, _floor(0.0, gain))
     flags[unlike & beyond_noise & (gain.flags == 0)] |= bits.LAGGING
     typical, scatter = float(np.median(thin_out(around))), float(np.median(thin_out(noise)))
     if criteria.outlier_sigmas * scatter > (factor - 1.0) * typical:
@@ -346,6 +346,6 @@ def _dark_frame_noise_dn(offset: OffsetMap, criteria: DefectCriteria) -> NDArray
     return both * np.maximum(offset.noise_dn, np.float32(offset.typical_noise_dn))
 
 
-def _floor(sigma: float) -> float:
-    """A scatter of exactly zero (noise-free frames) shall not flag the rounding of float32."""
-    return max(sigma, 1e-5)
+def _floor(sigma: float, gain: GainMap | None = None) -> float:
+    """A scatter of exactly zero (noise-free frames) shall not flag the rounding of float32; in DN, of the flats."""
+    return max(sigma, 1e-5 if gain is None else 1e-7 * gain.level_dn)

@@ -22,11 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
-from calibration.frame_sums import NO_SATURATION_DN, FrameSums, check_frame, typical_scatter
+from calibration.frame_sums import NO_SATURATION_DN, FrameSums, check_frame, hit_remark, typical_scatter
 from calibration.response.apply import apply_gain, extrapolation_limit
 from calibration.response.doses import Linearisation
 from calibration.response.normal_equations import DoseNumbers, NormalEquations, PixelFits, no_equations, solve_equations
-from calibration.response.single_dose import GainMap, adjacent_noise, flat_level, single_dose_variance
+from calibration.response.single_dose import (
+    LIT_RESPONSE,
+    GainMap,
+    adjacent_noise,
+    flat_level,
+    single_dose_variance,
+)
 from calibration.response.statistics import (
     DoseSample,
     calibration_variance,
@@ -38,9 +44,10 @@ from calibration.response.statistics import (
 
 LARGEST_DOSE_RATIO = 1.25  # of levels within one dose; beyond it the flats were not sorted   # assumed
 # Weights until a dose with two flats has shown the noise; where quanta decide, only its growth with signal matters.
-ASSUMED_VARIANCE_PER_DN = 1.0  # [DN]   # assumed
+ASSUMED_NOISE = 0.01  # of one flat at the first dose, beyond that of a dark one [1]   # assumed
 MOST_DOSES = 255  # a byte counts those of each pixel
 SAMPLE_PIXELS = 250_000  # pixels behind the statistics of the whole panel: 0.3 % of a variance   # chosen
+_NO_VARIANCE_DN2 = 1e-30  # of float frames without noise   # chosen
 _HALF, _CHECK = 0.5, 0.75  # of the range: mean flats nearest to it serve the defect search, and its check   # chosen
 
 
@@ -175,7 +182,7 @@ def single_dose_response(gain: GainMap, offset: OffsetMap) -> DoseResponse:
         check_dn=None,
         check_level_dn=None,
         limit_dn=float("inf"),
-        remarks=("one dose: the response is taken as a straight line",),
+        remarks=("one dose: the response is taken as a straight line", *gain.remarks),
     )
 
 
@@ -264,8 +271,8 @@ class _Panel:
 
     @property
     def dark_variance(self) -> float:
-        """Of the typical pixel in one dark frame. [DN2]"""
-        return self.offset.typical_noise_dn**2
+        """Of the typical pixel in one dark frame; above zero, so that noise-free frames have finite weights. [DN2]"""
+        return max(self.offset.typical_noise_dn**2, _NO_VARIANCE_DN2)
 
     @property
     def offset_variance(self) -> float:
@@ -312,7 +319,10 @@ def _gather_doses(
             raise ValueError(f"there are {number - 1} dark signals, one for each dose, but at least {number} doses")
         total, sample = _sum_dose(frames, number, panel, offset_dn, samples, remarks)
         level_dn = sample.level_dn
-        scatter, mean = total.scatter(), total.mean()
+        scatter, mean, absent = total.scatter(), total.mean(), total.absent()
+        if absent is not None:
+            mean[absent] = 0.0  # of no number in any flat: dead
+        remarks += [hit_remark(total.hits, f"flats of dose {number}")] * (total.hits > 0)
         dose = DoseNumbers(
             level_dn=level_dn,
             target_dn=level_dn if linearisation is None else linearisation.target(level_dn),
@@ -366,7 +376,7 @@ def _sum_dose(
     if offset_dn.shape != shape:
         raise ValueError(f"the dark signal of dose {number} is {offset_dn.shape} but the offset map is {shape}")
     thin_offset_dn = np.ascontiguousarray(offset_dn[::step, ::step])
-    total, thin = FrameSums(offset_dn), FrameSums(thin_offset_dn)
+    total, thin = FrameSums(offset_dn, LIT_RESPONSE), FrameSums(thin_offset_dn, LIT_RESPONSE)
     levels_dn: list[float] = []
     for k, frame in enumerate(frames):
         frame = check_frame(frame, k, shape, f"dose {number}, flat")
@@ -385,13 +395,13 @@ def _sum_dose(
     dark_variance = panel.dark_variance
     mean, scatter = thin.mean().astype(np.float32), thin.scatter()
     if scatter is not None:
-        flat_noise = typical_scatter(scatter[np.nan_to_num(mean, nan=0.0) > 0.5], len(levels_dn))
+        flat_noise = typical_scatter(scatter[np.nan_to_num(mean, nan=0.0) > LIT_RESPONSE], len(levels_dn))
         per_dn = max((flat_noise * level_dn) ** 2 - dark_variance, 0.0) / level_dn
     elif any(sample.scatter is not None for sample in earlier):
         per_dn = variance_slope(earlier, dark_variance)
         remarks.append(f"dose {number} has a single flat: its noise was taken from the doses before it")
     else:
-        per_dn = ASSUMED_VARIANCE_PER_DN
+        per_dn = ASSUMED_NOISE**2 * (earlier[0].level_dn if earlier else level_dn)
     return total, DoseSample(level_dn, len(levels_dn), per_dn, mean, scatter)
 
 
@@ -417,7 +427,7 @@ def _noise_from_the_fit(
     """
     if scale > 0:
         remarks.append("every dose has a single flat: noise was taken from the scatter of pixels about their curves")
-        return [replace(sample, variance_per_dn=ASSUMED_VARIANCE_PER_DN * scale) for sample in samples]
+        return [replace(sample, variance_per_dn=sample.variance_per_dn * scale) for sample in samples]
     remarks.append("every dose has a single flat: noise was taken from adjacent pixels, and is too high")
     found = []
     for sample in samples:

@@ -15,8 +15,6 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-_LEAST_VARIANCE_DN2 = 1.0 / 12.0  # quantisation to whole DN; keeps the weights of noise-free frames finite
-
 
 class DoseNumbers(NamedTuple):
     """What one dose is for all pixels.
@@ -53,7 +51,7 @@ class NormalEquations(NamedTuple):
         _add_dose(
             response,
             np.empty((0, 0), np.float32) if scatter is None else scatter,
-            dose._replace(dark_variance=max(dose.dark_variance, _LEAST_VARIANCE_DN2)),
+            dose,
             1.0 / dose.steepness**2,
             self,
         )

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from calibration.dark.offset import OffsetMap
 from calibration.flags import DEAD, SATURATED
-from calibration.frame_sums import FrameSums, check_frame, robust_sigma, thin_out, typical_scatter
+from calibration.frame_sums import ROUNDING, FrameSums, check_frame, hit_remark, robust_sigma, thin_out, typical_scatter
 
 LEAST_RESPONSE = 0.01  # a pixel below 1 % of the panel does not respond: bare photodiodes see 3 to 5 %   # assumed
+LIT_RESPONSE = 0.5  # of the panel's level: a pixel above sees the beam through scintillator   # assumed
 LARGEST_SATURATED_FRACTION = 0.01  # more saturated pixels than this is dose, not defects   # assumed
 # Below this part of the brightest a pixel is bare (3 to 5 %) or behind a collimator, and a region of it however large
 # is not the panel's level; above it a smaller region is odd, and a larger one is the panel.   # assumed
@@ -49,6 +50,8 @@ class GainMap:
         Flats in the mean. [1]
     levels_dn : tuple of float
         Signal level of each flat. [DN]
+    remarks : tuple of str
+        What a user should know: one sentence each.
     """
 
     gain: NDArray[np.float32]
@@ -59,6 +62,7 @@ class GainMap:
     typical_noise: float
     frames_used: int
     levels_dn: tuple[float, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def single_dose_variance(
@@ -188,7 +192,7 @@ def estimate_gain(frames: Iterable[NDArray[Any]], offset: OffsetMap, *, saturati
     if not saturation_dn > 0:
         raise ValueError(f"saturation_dn must be positive, got {saturation_dn}")
     shape = offset.offset_dn.shape
-    sums = FrameSums(offset.offset_dn)
+    sums = FrameSums(offset.offset_dn, LIT_RESPONSE)
     levels_dn: list[float] = []
     spatial_noise = 0.0
     for k, frame in enumerate(frames):
@@ -208,17 +212,25 @@ def _gain_map(
 ) -> GainMap:
     """Turn the sums of scaled flats into gain, with a flag wherever there is none."""
     level_dn = float(np.median(levels_dn))
-    response = sums.mean()
+    response, absent = sums.mean(), sums.absent()
+    remarks: tuple[str, ...] = (hit_remark(sums.hits, "flats"),) if sums.hits else ()
+    if absent is not None:
+        response[absent] = 0.0  # of no number in any flat: dead
     saturated = np.isnan(response)
     response = np.where(saturated, (saturation_dn - offset.offset_dn) / level_dn, response)
     flags = np.where(saturated, SATURATED, 0).astype(np.uint16)
     flags[response < LEAST_RESPONSE] |= DEAD
     gain = np.divide(1.0, response, out=np.ones_like(response), where=flags == 0).astype(np.float32)
     noise = sums.scatter()
-    typical = spatial_noise
+    typical, least = spatial_noise, ROUNDING * offset.step_dn / level_dn
     if noise is not None:
-        noise = np.where(np.isfinite(noise), noise, np.float32(0.0))
-        typical = typical_scatter(thin_out(noise)[thin_out(response) > 0.5], sums.count)
+        noise = np.where(np.isfinite(noise), np.maximum(noise, np.float32(least)), np.float32(0.0))
+        typical = max(typical_scatter(thin_out(noise)[thin_out(response) > LIT_RESPONSE], sums.count), least)
+    else:
+        remarks += (
+            "one flat: what differs from pixel to pixel in it is response and noise together, so the noise is not "
+            "known and no variance will be given",
+        )
     signal_dn = (response * level_dn).astype(np.float32)
     return GainMap(
         gain=gain,
@@ -229,6 +241,7 @@ def _gain_map(
         typical_noise=typical,
         frames_used=len(levels_dn),
         levels_dn=tuple(levels_dn),
+        remarks=remarks,
     )
 
 

@@ -293,6 +293,6 @@ def _system(
     u = np.array([sample.level_dn for sample in samples]) / level_dn
     phi = u[:, None] ** np.arange(1, order + 1)
     per_dn = np.array([sample.variance_per_dn for sample in samples])
-    flats = (max(dark_variance, 1.0 / 12.0) + per_dn * u * level_dn) / [sample.frames for sample in samples]
+    flats = (dark_variance + per_dn * u * level_dn) / [sample.frames for sample in samples]
     weight = 1.0 / (flats + offset_variance)
     return phi, np.asarray(np.linalg.inv((phi * weight[:, None]).T @ phi)), weight, flats

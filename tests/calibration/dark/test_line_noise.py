@@ -202,7 +202,7 @@ def test_the_kernel_agrees_with_its_python_and_with_numpy() -> None:
     results = []
     for kernel in (_average_rows, _average_rows.py_func):
         planes = _RowMeans(np.empty((5, 2)), np.empty((5, 2)), np.empty((5, 2), np.int64))
-        kernel(_FrameOverDark(raw, offset, rate, 0.5, bad), cols, starts, _Clipping(0.0, 1e3, 1e3), planes)
+        kernel(_FrameOverDark(raw, offset, rate, 0.5, bad), cols, starts, _Clipping(0.0, 1e3, 1e3, 0.0), planes)
         results.append(planes)
     for compiled, plain in zip(*results, strict=True):
         assert compiled == pytest.approx(plain, rel=1e-12)

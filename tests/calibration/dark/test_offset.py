@@ -15,7 +15,7 @@ def test_frames_without_noise_give_themselves(panel) -> None:  # type: ignore[no
     frame = panel.frame(0.0, None)
     offset = estimate_offset([frame] * 4)
     assert np.array_equal(offset.offset_dn, frame)
-    assert not offset.noise_dn.any()
+    assert (offset.noise_dn == np.float32(12**-0.5)).all()  # of rounding
     assert (offset.frames_used, offset.frames_rejected) == (4, ())
 
 
@@ -40,15 +40,16 @@ def test_a_large_mean_does_not_eat_a_small_scatter() -> None:
 
 
 def test_the_kernel_agrees_with_its_python() -> None:
-    from calibration.frame_sums import _add_frame, _Sums
+    from calibration.frame_sums import _add_frame, _settle, no_sums
 
     rng = np.random.default_rng(9)
     frames = rng.integers(0, 65536, (3, 5, 7)).astype(np.uint16)
     offset = rng.normal(100, 10, (5, 7)).astype(np.float32)
-    compiled, plain = FrameSums(offset), _Sums(*(np.zeros((5, 7)) for _ in range(3)))
+    compiled, plain = FrameSums(offset), no_sums((5, 7), all_numbers=True)
     for k, frame in enumerate(frames):
         compiled.add(frame, 0.5, 60000.0)
         _add_frame.py_func(frame, offset, 0.5, 60000.0, k == 0, plain)
+    _settle.py_func(plain, 3, 8.0, 0.0, 4)
     assert np.array_equal(compiled.mean(), plain.first + plain.total / 3, equal_nan=True)
 
 
@@ -110,7 +111,7 @@ def test_the_frames_are_unchanged(panel) -> None:  # type: ignore[no-untyped-def
         ([np.zeros((4, 6)), np.zeros((6, 4))], r"dark frame 1 is \(6, 4\) but \(4, 6\) is needed"),
         ([np.zeros(6)], r"dark frame 0 has shape \(6,\)"),
         ([np.zeros((4, 6), complex)], "dark frame 0 holds complex128"),
-        ([np.zeros((4, 6)), np.full((4, 6), np.nan)], "dark frame 1 holds values that are NaN"),
+        ([np.zeros((4, 6)), np.full((4, 6), np.nan)], "dark frame 1 holds nothing but values that are NaN"),
     ],
 )
 def test_a_wrong_frame_names_itself(frames: list[np.ndarray], message: str) -> None:
@@ -157,3 +158,70 @@ def test_offset_subtraction_keeps_its_sign_and_its_input(panel) -> None:  # type
     assert np.array_equal(subtract_offset(frame, np.zeros(frame.shape, np.float32)), frame)
     with pytest.raises(ValueError, match=r"offset map is \(64, 48\) but the frame is \(48, 64\)"):
         subtract_offset(frame, panel.offset_dn.T.astype(np.float32))
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 65535])
+@pytest.mark.parametrize("where", [0, 7, 15])
+def test_one_gamma_hit_is_left_out_and_the_pixel_stays(where: int, scale: float) -> None:
+    rng = np.random.default_rng(31)
+    frames = rng.normal(100.0, 4.0, (16, ROWS, COLS)).round()
+    hit = frames.copy()
+    hit[where, 5, 6] = 65535.0
+    hit[where, 7, 8] = hit[1, 7, 8] = 3000.0  # two
+    offset = estimate_offset(frame * scale for frame in hit)
+    others = np.delete(frames[:, 5, 6], where)
+    assert offset.offset_dn[5, 6] == pytest.approx(others.mean() * scale, rel=1e-5)
+    assert offset.noise_dn is not None
+    assert offset.noise_dn[5, 6] == pytest.approx(others.std(ddof=1) * scale, rel=1e-3)
+    assert offset.offset_dn[7, 8] == pytest.approx(100.0 * scale, abs=4.0 * scale)
+    untouched = estimate_offset(frame * scale for frame in frames)
+    away = np.ones((ROWS, COLS), bool)
+    away[[5, 7], [6, 8]] = False
+    assert np.array_equal(offset.offset_dn[away], untouched.offset_dn[away])
+    assert "3 values stood out of the pixel's other darks" in offset.remarks[0]
+
+
+def test_a_noisy_pixel_has_no_hits() -> None:
+    rng = np.random.default_rng(32)
+    frames = rng.normal(100.0, 4.0, (16, ROWS, COLS))
+    frames[:, 3, 4] = rng.normal(100.0, 60.0, 16)
+    offset = estimate_offset(frames)
+    assert offset.noise_dn is not None
+    assert offset.noise_dn[3, 4] == pytest.approx(frames[:, 3, 4].std(ddof=1), rel=1e-5)
+    assert not offset.remarks
+
+
+def test_darks_clipped_at_zero_have_the_noise_of_those_that_are_not() -> None:
+    frames = np.random.default_rng(33).normal(2.0, 4.0, (16, 120, 151))
+    offset = estimate_offset(np.clip(frames.round(), 0, None).astype(np.uint16))
+    assert offset.typical_noise_dn == pytest.approx(4.0, rel=0.03)  # 2.98 as they are
+    assert np.median(offset.offset_dn) == pytest.approx(2.0, abs=0.1)  # 2.8 as they are
+    assert offset.remarks[0].startswith("35.2 % of the dark values are clipped at 0 DN")
+    scaled = estimate_offset((np.clip(frames.round(), 0, None) / 65535).astype(np.float32))
+    assert scaled.typical_noise_dn == pytest.approx(offset.typical_noise_dn / 65535, rel=1e-4)
+    assert not estimate_offset((frames + 100).astype(np.uint16)).remarks
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.uint8, 1), (np.float32, 1 / 255), (np.uint16, 16)])
+def test_noise_is_never_less_than_that_of_rounding(dtype: type, scale: float) -> None:
+    frames = np.random.default_rng(34).normal(20.0, 0.1, (8, 120, 151)) + np.linspace(0, 1, 151)
+    offset = estimate_offset((frames.round() * scale).astype(dtype))
+    assert offset.step_dn == pytest.approx(scale, rel=1e-5)
+    assert offset.typical_noise_dn == pytest.approx(scale * 12**-0.5, rel=1e-5)
+    assert offset.noise_dn is not None and offset.noise_dn.min() == pytest.approx(scale * 12**-0.5, rel=1e-5)
+
+
+def test_what_is_no_number_is_left_out_and_a_pixel_without_any_is_absent() -> None:
+    frames = np.random.default_rng(35).normal(100.0, 4.0, (8, ROWS, COLS))
+    holed = frames.copy()
+    holed[0, 2, 3], holed[4:, 5, 6], holed[:, 9, 9] = np.nan, np.inf, np.nan
+    offset = estimate_offset(holed)
+    assert offset.noise_dn is not None and np.isfinite(offset.offset_dn).all() and np.isfinite(offset.noise_dn).all()
+    assert offset.offset_dn[2, 3] == pytest.approx(frames[1:, 2, 3].mean())
+    assert offset.noise_dn[5, 6] == pytest.approx(frames[:4, 5, 6].std(ddof=1))
+    assert offset.absent is not None and np.argwhere(offset.absent).tolist() == [[9, 9]]
+    assert offset.offset_dn[9, 9] == pytest.approx(100.0, abs=1.0)
+
+
+def test_one_dark_says_that_its_noise_is_not_known(panel) -> None:  # type: ignore[no-untyped-def]
+    assert "one dark frame" in estimate_offset([panel.frame(0.0, None)]).remarks[0]
