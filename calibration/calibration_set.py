@@ -38,7 +38,7 @@ _STACKS = {"curvature": "f4"}  # (C - 1, H, W)
 _ALL_PLANES = (*_PLANES, *_OPTIONAL_PLANES, *_STACKS)
 _NUMBERS = ("saturation_dn", "level_dn", "typical_dark_noise_dn", "typical_flat_noise")
 _COUNTS = ("darks_used", "flats_used")
-_OPTIONAL_NUMBERS = ("doubling_K", "dark_rate_error_dn_per_s")
+_OPTIONAL_NUMBERS = ("doubling_K", "dark_rate_error_dn_per_s", "step_dn")
 _SERIES = ("dark_times_s", "levels_dn", "calibration_variance")
 
 
@@ -66,6 +66,8 @@ class CalibrationSet:
         Frames in the means. [1]
     offset_noise_dn, gain_noise : (H, W) float32 or None
         Standard deviation of one dark frame [DN] and of one flat relative to the level [1]; None from single frames.
+    step_dn : float or None
+        Step of the numbers of the raw frames, 0 for floats that show none; None where not known, taken as 1. [DN]
     provenance : mapping
         History only, as JSON values: source files and their SHA-256, software, counts, notes.
     conditions : Conditions
@@ -110,6 +112,7 @@ class CalibrationSet:
     gain_noise: NDArray[np.float32] | None
     provenance: Mapping[str, Any]
     conditions: Conditions = UNKNOWN
+    step_dn: float | None = None
     dark_rate_dn_per_s: NDArray[np.float32] | None = None
     dark_rate_error_dn_per_s: float | None = None
     dark_times_s: tuple[float, ...] = ()
@@ -131,6 +134,16 @@ class CalibrationSet:
     def shielded_cols(self) -> tuple[tuple[int, int], ...]:
         """Columns that see no X-rays, half-open ranges; none where nothing is known of them. [1]"""
         return self.conditions.shielded_cols or ()
+
+    @property
+    def knows_dark_noise(self) -> bool:
+        """Whether noise of darks was told from their pattern, which takes two."""
+        return self.darks_used > 1
+
+    @property
+    def knows_flat_noise(self) -> bool:
+        """Whether noise of flats was told from their pattern: by two of a dose, or more doses than the fit needs."""
+        return self.flats_used > 1 or self.chi_square is not None
 
     def __post_init__(self) -> None:
         shape = self.offset_dn.shape
@@ -216,6 +229,7 @@ def calibration_set(
         flats_used=gain.frames_used,
         offset_noise_dn=offset.noise_dn,
         gain_noise=gain.noise,
+        step_dn=float(offset.step_dn),
         provenance={**learned, **provenance},
         conditions=conditions,
     )

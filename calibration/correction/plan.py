@@ -41,7 +41,8 @@ class CorrectionPlan:
         Of the frames, where known. [s]
     lag : LagModel or None
     lag_fraction : float
-        Sum of the lag fractions, at the signal of the flats where they depend on it: what noise grows by. [1]
+        Sum of the lag fractions, by which readout noise grows; where they depend on the signal, at that whose quanta
+        make as much noise as the readout: above it the readout hardly counts, and below it fractions change little. [1]
     gain : (H, W) float32
         With the field of the beam put back where it is to stay in the picture. [1]
     curvature : (C - 1, H, W) float32 or None
@@ -115,9 +116,14 @@ def plan_correction(
     Raises
     ------
     ValueError
-        If a step is switched on and the calibration lacks what it needs, or the integration time, the dark scale or
-        the distance cannot be reached from the calibration.
+        If a step is switched on and the calibration lacks what it needs, variance is wanted of single frames, or the
+        integration time, the dark scale or the distance cannot be reached from the calibration.
     """
+    if variance and not (calibration.knows_dark_noise and calibration.knows_flat_noise):
+        raise ValueError(
+            f"variance needs 2 or more dark frames and 2 or more flats, which tell noise from pattern; the calibration "
+            f"is of {calibration.darks_used} dark and {calibration.flats_used} flat"
+        )
     steps = steps or Steps()
     saturation_dn = calibration.saturation_dn if saturation_dn is None else saturation_dn
     offset_dn = np.zeros_like(calibration.offset_dn)
@@ -147,7 +153,9 @@ def plan_correction(
         offset_dn=offset_dn,
         integration_time_s=integration_time_s,
         lag=lag,
-        lag_fraction=_lag_fraction(lag, calibration.level_dn),
+        lag_fraction=_lag_fraction(
+            lag, dark_variance / variance_per_dn if variance_per_dn > 0 else calibration.level_dn
+        ),
         gain=gain,
         curvature=curvature,
         limit_dn=extrapolation_limit(calibration.levels_dn) if steps.gain.on else float("inf"),

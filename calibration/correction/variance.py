@@ -35,7 +35,7 @@ from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
 from calibration.response.single_dose import single_dose_variance
 
 TILE = 32  # pixels on a side; 1024 pixels make a median of the noise good to 1 to 2 %   # chosen
-LEAST_VARIANCE_DN2 = 1.0 / 12.0  # quantisation to whole DN; keeps the weights of noise-free frames finite
+_FLOAT_STEP = 2.0**-23  # of float32, relative: keeps the weights of noise-free float frames finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,13 @@ def typical_noise(calibration: CalibrationSet) -> tuple[float, float]:
     dark_variance = calibration.typical_dark_noise_dn**2
     flat_variance = (calibration.typical_flat_noise * calibration.level_dn) ** 2
     per_dn = max(flat_variance - dark_variance, 0.0) / calibration.level_dn
-    return max(dark_variance, LEAST_VARIANCE_DN2), per_dn
+    return max(dark_variance, least_variance(calibration)), per_dn
+
+
+def least_variance(calibration: CalibrationSet) -> float:
+    """Variance of rounding to the numbers that raw frames are written in; keeps weights finite. [DN2]"""
+    step_dn = 1.0 if calibration.step_dn is None else calibration.step_dn
+    return max(step_dn, _FLOAT_STEP * calibration.level_dn) ** 2 / 12.0
 
 
 def plan_noise(
@@ -99,7 +105,7 @@ def plan_noise(
     lit = (calibration.defects & (UNUSABLE | UNCOATED | SHIELDED)) == 0
     good = (calibration.defects & (UNUSABLE | SHIELDED)) == 0
     dark = dark_variance * _relative_noise(calibration.offset_noise_dn, good, good, shape) ** 2
-    dark = np.maximum(dark, LEAST_VARIANCE_DN2)
+    dark = np.maximum(dark, least_variance(calibration))
     typical_flat = dark_variance + per_dn * level_dn
     flat = typical_flat * _relative_noise(calibration.gain_noise, good, lit, shape) ** 2
     gain = _tile_medians(np.where(good, calibration.gain, np.float32(1.0)))

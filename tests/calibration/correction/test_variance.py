@@ -87,6 +87,26 @@ def test_the_noise_of_a_lag_corrected_sequence_is_as_stated() -> None:
     assert 0.96 < np.mean(values) < 1.04
 
 
+@pytest.mark.parametrize("signal", [0.0, 20.0, 8000.0])
+def test_the_noise_of_lag_that_depends_on_the_signal_is_as_stated(signal: float) -> None:
+    rng = np.random.default_rng(43)
+    low, high, per_dn, dark = 0.16, 0.04, 0.5, 25.0  # fractions up to 100 DN, and from 10,000 DN
+    lag = LagModel(
+        np.array([2.0]), np.array([100.0, 10000.0]), np.array([[low], [high]]), np.zeros((2, 1)), np.zeros(1), 0.1, 10.0
+    )
+    flat_noise = np.sqrt(dark / (1 - high) ** 2 + per_dn * LEVEL_DN) / LEVEL_DN
+    calibration = replace(neutral(), lag=lag, typical_dark_noise_dn=5.0, typical_flat_noise=float(flat_noise))
+    plan = plan_correction(calibration, variance=True)
+    values = []
+    for _ in range(12):  # of a rested panel
+        charge = signal + rng.normal(0, np.sqrt(per_dn * signal), (ROWS, COLS))
+        fraction = np.interp(np.log(np.maximum(charge, 1.0)), np.log(lag.signal_dn), [low, high])
+        frame = correct_frame(charge * (1 - fraction) + rng.normal(0, 5.0, (ROWS, COLS)), plan)
+        values.append(float(np.mean((frame.corrected_dn - signal) ** 2) / np.mean(frame.variance_random)))
+    # 36,864 values: 0.7 %; with the fraction at the level of the flats it would be 1.31 at zero
+    assert np.mean(values) == pytest.approx(1.0, abs=0.03)
+
+
 def neutral() -> CalibrationSet:
     """Offset 0, gain 1, no defects; 5 DN of dark noise, 4 DN of variance per DN."""
     return CalibrationSet(
