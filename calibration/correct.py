@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correction.fused_pass import fused_pass
@@ -35,6 +36,9 @@ from calibration.response.apply import apply_gain, extrapolated, slope
 __all__ = ["CorrectedFrame", "CorrectionPlan", "correct_frame", "correct_step_by_step", "plan_correction"]
 
 Planes = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+_COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
+_DARK_SIGMAS = 6.0  # below zero that noise explains: one pixel in 1e9   # chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +147,60 @@ def correct_frame(
     counts = done.saturated, negative, interpolated, uncorrectable, done.suspect, done.extrapolated
     random, calibrated = variances or (None, None)
     return CorrectedFrame(corrected_dn, flags, *counts, random, calibrated, state_out, line)
+
+
+def fill_lost_pixels(frame: CorrectedFrame) -> None:
+    """Numbers for the pixels whose raw value was none, in place, so that whatever follows can work on the picture.
+
+    The mean of what has a value in 5 x 5 pixels, else in 33 x 33, else zero. They stay UNCORRECTABLE, and are
+    INTERPOLATED as well.
+
+    Parameters
+    ----------
+    frame : CorrectedFrame
+        Its picture and flags are written to.
+    """
+    if not frame.uncorrectable:
+        return
+    known = np.isfinite(frame.corrected_dn)
+    lost = ~known
+    if not lost.any():
+        return
+    values = np.where(known, frame.corrected_dn, np.float32(0.0)).astype(np.float64)
+    found = np.zeros(np.count_nonzero(lost))
+    for side in (33, 5):  # the nearer pixels in the end
+        share = ndimage.uniform_filter(known.astype(np.float64), side, mode="constant")[lost]
+        total = ndimage.uniform_filter(values, side, mode="constant")[lost]
+        enough = share > 0.5 / side**2
+        found[enough] = total[enough] / share[enough]
+    frame.corrected_dn[lost] = found
+    frame.flags[lost] |= np.uint16(INTERPOLATED)
+
+
+def counts_of(frame: CorrectedFrame, plan: CorrectionPlan) -> dict[str, int]:
+    """Pixels of a frame by what happened to them.
+
+    Half of the pixels without signal are below zero by noise: "negative" counts all that are, "negative_beyond_noise"
+    those below by more than six standard deviations of the typical dark pixel times their own gain.
+
+    Parameters
+    ----------
+    frame : CorrectedFrame
+    plan : CorrectionPlan
+        That corrected it.
+
+    Returns
+    -------
+    counts : dict of str to int
+        By the names of `CorrectedFrame`. [1]
+    """
+    counts = {name: int(getattr(frame, name)) for name in _COUNTED} | {"negative_beyond_noise": 0}
+    if not frame.negative:
+        return counts
+    limit_dn = np.float32(-_DARK_SIGMAS * plan.dark_variance**0.5 / (1.0 - plan.lag_fraction))
+    below = frame.corrected_dn < limit_dn * plan.gain
+    counts["negative_beyond_noise"] = int(np.count_nonzero(below & ((frame.flags & INTERPOLATED) == 0)))
+    return counts
 
 
 def correct_step_by_step(

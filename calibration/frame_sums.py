@@ -41,7 +41,7 @@ class _Sums(NamedTuple):
     missing: NDArray[np.uint16]
 
 
-def no_sums(shape: tuple[int, ...], *, all_numbers: bool) -> _Sums:
+def _no_sums(shape: tuple[int, ...], *, all_numbers: bool) -> _Sums:
     """Sums before the first frame; `all_numbers` where no frame can hold what is no number."""
     return _Sums(
         first=np.zeros(shape, np.float64),
@@ -74,7 +74,7 @@ class FrameSums:
         assert not self._settled
         whole = frame.dtype.kind in "ui"
         if self._sums is None:
-            self._sums = no_sums(self._offset_dn.shape, all_numbers=whole)
+            self._sums = _no_sums(self._offset_dn.shape, all_numbers=whole)
         elif not whole and not self._sums.missing.size:
             self._sums = self._sums._replace(missing=np.zeros(self._offset_dn.shape, np.uint16))
         frame = frame if frame.dtype == np.uint16 else frame.astype(np.float64)

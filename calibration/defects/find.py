@@ -279,6 +279,11 @@ def _judge(
         "lagging": (lag_first_frame_dn, "the first frame after the beam is off", criteria.lag_factor),
     }
     missing = {name: what for name, (frame, what, limit) in wanted.items() if frame is None and limit is not None}
+    if "non-uniform" in missing and (flags & bits.NON_UNIFORM).any():
+        skipped.append(
+            f"non-uniform pixels are only those that stand out of the flats: to find all needs {missing['non-uniform']}"
+        )
+        del missing["non-uniform"]
     if missing:
         skipped.append(
             f"{' and '.join(missing)} pixels were not looked for: that needs {' and '.join(missing.values())}"

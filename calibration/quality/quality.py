@@ -350,6 +350,8 @@ def _defects(calibration: CalibrationSet) -> Numbers:
     for name, bit in _CLASSES.items():
         count = int(np.count_nonzero(flags & bit))
         why = _not_judged(name, calibration, skipped)
+        if count and "not looked for" in why:
+            why = "known from the flats or from earlier sets, and not looked for otherwise"
         numbers[name] = not_measured(name, why) if why and count == 0 else Number(count, None, "1", why)
     groups = find_groups(np.where(inside, calibration.defects, bits.SHIELDED).astype(np.uint16))
     kinds = np.bincount(groups.kind, minlength=LINE + 1)
@@ -391,7 +393,8 @@ def _not_judged(name: str, calibration: CalibrationSet, skipped: list[str]) -> s
     word = {"non_uniform_pixels": "non-uniform", "lagging_pixels": "lagging"}.get(name)
     if word is None:
         return ""
-    reasons = [sentence for sentence in skipped if word in sentence and "not looked for" in sentence]
+    said = ("not looked for", "only those that stand out")
+    reasons = [sentence for sentence in skipped if word in sentence and any(words in sentence for words in said)]
     if not reasons and word == "lagging" and calibration.lag is None:
         return "no frame after exposure was given"
     return reasons[0] if reasons else ""

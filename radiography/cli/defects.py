@@ -59,7 +59,10 @@ def _print_classes(report: DefectReport) -> None:
     size = f"{flags.shape[0]} x {flags.shape[1]} pixels"
     print(f"{report.source}: {size}{day}{merged}: {bad:,} bad ({1e6 * bad / flags.size:.0f} ppm)")
     print(f"{'class':<20}{'pixels':>10}{'ppm':>10}")
-    notes = {"uncoated": "works, without scintillator", "shielded": "sees no X-rays, is no defect"}
+    notes = {
+        "uncoated": "works, without scintillator or behind a collimator",
+        "shielded": "sees no X-rays, is no defect",
+    }
     for name, count in count_flags(flags & np.uint16(UNUSABLE | UNCOATED | SHIELDED)).items():
         print(f"{name:<20}{count:>10,}{1e6 * count / flags.size:>10.0f}  {notes.get(name, '')}".rstrip())
 

@@ -11,6 +11,8 @@ from radiography.jobs.reconstruct import Wanted, reconstruct_frames
 from radiography.jobs.results import reconstruction_to_json, undone_to_json
 from radiography.jobs.undo import undo_frames
 
+_NAMES = {"negative_beyond_noise": "below zero by more than noise"}  # half of the dark pixels are below zero by noise
+
 
 def run_reconstruct(
     raw: Sequence[str],
@@ -40,7 +42,8 @@ def run_reconstruct(
     for warning in made.warnings:
         warn(warning)
     for file in made.files:
-        counts = ", ".join(f"{count} {name}" for name, count in file.counts.items() if count) or "nothing flagged"
+        said = {_NAMES.get(name, name): count for name, count in file.counts.items() if count and name != "negative"}
+        counts = ", ".join(f"{count} {name}" for name, count in said.items()) or "nothing flagged"
         print(f"{file.image}: corrected, {counts}")
         print(f"{file.preview}: preview")
         for path, what in file.planes.items():

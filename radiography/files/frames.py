@@ -131,7 +131,7 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
     return _DESCRIBE[kind](path)
 
 
-def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator[NDArray[Any]]:
+def iterate_frames(source: FrameSource, frames: range | None = None, *, finite: bool = True) -> Iterator[NDArray[Any]]:
     """Yield the frames of a source, each a fresh (H, W) array in the stored type, one in memory at a time.
 
     Parameters
@@ -140,11 +140,13 @@ def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator
         From `open_frames`.
     frames : range, optional
         Which frames, counted from 0; all of them when left out. [1]
+    finite : bool
+        Whether every value must be a number; else some may not be, for whoever leaves those out.
 
     Raises
     ------
     ValueError
-        If a frame is damaged, cannot be decoded, or holds NaN or infinite values.
+        If a frame is damaged, cannot be decoded, or holds NaN or infinite values where none may be, or nothing else.
     """
     frames = range(source.count) if frames is None else frames
     if len(frames) and (min(frames) < 0 or max(frames) >= source.count):
@@ -152,8 +154,8 @@ def iterate_frames(source: FrameSource, frames: range | None = None) -> Iterator
     for k, frame in zip(frames, _READ[source.format](source, frames), strict=True):
         if frame.shape != (source.rows, source.cols):
             raise ValueError(f"{source.path} frame {k + 1} is {frame.shape}, not {(source.rows, source.cols)}")
-        if frame.dtype.kind == "f" and not np.isfinite(frame).all():
-            bad = int(frame.size - np.isfinite(frame).sum())
+        bad = int(frame.size - np.isfinite(frame).sum()) if frame.dtype.kind == "f" else 0
+        if bad and (finite or bad == frame.size):
             raise ValueError(f"{source.path} frame {k + 1} holds {bad} pixels that are NaN or infinite")
         yield frame
 

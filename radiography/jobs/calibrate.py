@@ -10,11 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.conditions import Conditions, conditions_from, conditions_to_json, of_one_panel
 from calibration.defects.find import load_criteria
+from calibration.flags import FLAG_NAMES, SHIELDED, UNUSABLE
+from calibration.frame_sums import NO_SATURATION_DN
 from calibration.learn import FrameStack, learn_panel
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.about import load_about, told, unmatched
@@ -23,6 +26,8 @@ from radiography.jobs.judgement import check_pitch, doubts_about, refuse_process
 from radiography.jobs.saturation import SaturationLevel, saturation_of_calibration
 
 _OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
+
+_ASIDE = {"uncoated": "uncoated or behind a collimator"}  # flats cannot tell the two apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,15 +152,53 @@ def calibrate_panel(
 
 def describe(calibration: CalibrationSet) -> str:
     """One line about a calibration set."""
-    bad = {name: count for name, count in calibration.provenance["defects"].items() if count}
+    counts = {name: count for name, count in calibration.provenance["defects"].items() if count}
+    bad = {name: count for name, count in counts.items() if FLAG_NAMES.get(name, UNUSABLE) & UNUSABLE}
+    aside = "".join(f"; {count} pixels {_ASIDE.get(name, name)}" for name, count in counts.items() if name not in bad)
     rejected = len(calibration.provenance["darks_rejected"])
     left_out = f" ({rejected} rejected)" if rejected else ""
+    noise = "dark noise not known"
+    if calibration.knows_dark_noise:
+        noise = f"dark noise {calibration.typical_dark_noise_dn:.3g} DN"
     doses = f" at {len(calibration.levels_dn)} doses" if calibration.levels_dn else ""
     return (
         f"{calibration.darks_used} dark{left_out} and {calibration.flats_used} flat frames{doses}, "
-        f"{calibration.level_dn:.0f} DN, dark noise {calibration.typical_dark_noise_dn:.2f} DN, "
-        f"defects: {', '.join(f'{count} {name}' for name, count in bad.items()) or 'none'}"
+        f"{_digits(calibration.level_dn, 0)} DN, {noise}, "
+        f"defects: {', '.join(f'{count} {name}' for name, count in bad.items()) or 'none'}{aside}"
     )
+
+
+def summary_of(calibration: CalibrationSet) -> dict[str, Any]:
+    """The numbers of a calibration set as JSON values.
+
+    Parameters
+    ----------
+    calibration : CalibrationSet
+
+    Returns
+    -------
+    summary : dict
+        "level_dn", "offset_dn" (median of the good pixels), "noise_dn" (of one pixel in one dark frame; null where one
+        dark could not tell), "saturation_dn" (null for float frames that show none) [DN], "saturation_source",
+        "defects" (pixels by class [1]) and "warnings" (sentences).
+    """
+    good = (calibration.defects & (UNUSABLE | SHIELDED)) == 0
+    saturation = saturation_of(calibration)
+    known = saturation.value_dn < NO_SATURATION_DN
+    return {
+        "level_dn": calibration.level_dn,
+        "offset_dn": float(np.median(calibration.offset_dn[good])) if good.any() else None,
+        "noise_dn": calibration.typical_dark_noise_dn if calibration.knows_dark_noise else None,
+        "defects": {name: int(count) for name, count in calibration.provenance["defects"].items()},
+        "saturation_dn": saturation.value_dn if known else None,
+        "saturation_source": saturation.source,
+        "warnings": list(calibration.provenance["notes"]),
+    }
+
+
+def _digits(value: float, decimals: int) -> str:
+    """A number with so many decimals, or four digits where it is below ten."""
+    return f"{value:.{decimals}f}" if abs(value) >= 10 else f"{value:.4g}"
 
 
 def saturation_of(calibration: CalibrationSet) -> SaturationLevel:
@@ -194,7 +237,7 @@ class _Frames:
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         for source in self.sources:
-            for number, frame in enumerate(iterate_frames(source)):
+            for number, frame in enumerate(iterate_frames(source, finite=False)):
                 self.counter.saw(source.path, number)
                 yield frame
 

@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.conditions import conditions_to_json
-from calibration.correct import CorrectedFrame, CorrectionPlan, correct_frame, plan_correction
+from calibration.correct import (
+    CorrectedFrame,
+    CorrectionPlan,
+    correct_frame,
+    counts_of,
+    fill_lost_pixels,
+    plan_correction,
+)
 from calibration.dark.line_noise import estimate_line_noise
 from calibration.dark.scale import (
     PRIOR_SCALE_ERROR,
@@ -45,7 +52,6 @@ from radiography.jobs.saturation import saturation_of_frames
 
 # What a frame says besides its conditions: of its simulation, and of patient, study and exposure in DICOM's words.
 CARRIED = ("light_spread", "seed", "scene", "dicom")
-_COUNTED = ("saturated", "suspect", "extrapolated", "negative", "interpolated", "uncorrectable")
 _BIG_TIFF_BYTES = 2**31
 
 
@@ -235,7 +241,7 @@ def prepare(
             f"{source.path} is {source.rows} x {source.cols} but the calibration {path} is {rows} x {cols}"
         )
     distance_mm = source.conditions.source_to_detector_mm
-    first = next(iterate_frames(source, range(1))) if calibration.shielded_cols else None
+    first = next(iterate_frames(source, range(1), finite=False)) if calibration.shielded_cols else None
     scale, scaled = (held_scale, True) if held_scale is not None else _dark_scale(source, first, calibration, steps)
     warnings = list(
         check_conditions(
@@ -441,7 +447,7 @@ def write_corrected(
     interval = _interval(source, plan.steps, wanted)
     beside = _planes_wanted(wanted)
     paths = {kind: target.with_name(f"{target.stem}_{kind}.tif") for kind in beside}
-    counts = dict.fromkeys(_COUNTED, 0)
+    counts: dict[str, int] = {}
     dicom: list[Path] = []
     big = is_big(source)
     frame: CorrectedFrame | None = None
@@ -451,11 +457,12 @@ def write_corrected(
             kind: files.enter_context(tiff_pages(path, pitch_mm, {**metadata, **about_plane(kind)}, big=big))
             for kind, path in paths.items()
         }
-        for number, raw_dn in enumerate(iterate_frames(source)):
+        for number, raw_dn in enumerate(iterate_frames(source, finite=False)):
             frame = correct_frame(raw_dn, plan, frame, state=state, elapsed_s=None if state is None else interval)
             state = frame.state
-            own = {key: int(getattr(frame, key)) for key in _COUNTED}
-            counts = {key: counts[key] + own[key] for key in _COUNTED}
+            fill_lost_pixels(frame)
+            own = counts_of(frame, plan)
+            counts = {key: counts.get(key, 0) + value for key, value in own.items()}
             write_image(frame.corrected_dn, {"frame": number, "counts": own})
             for kind, write_plane in write_beside.items():
                 write_plane(getattr(frame, kind), {"frame": number})

@@ -67,7 +67,7 @@ def saturation_of_calibration(
     end_dn = _end_of_type(flats[0])
     if said is not None and not _may_be_the_container(said, end_dn):
         return _said(said)
-    first_dark = next(iterate_frames(dark, range(1)))
+    first_dark = next(iterate_frames(dark, range(1), finite=False))
     pile = find_pile_up(_reported(flats, report), first_dark)
     if pile is not None:
         return SaturationLevel(pile.value_dn, f"{pile} in the flats")
@@ -112,7 +112,7 @@ def saturation_of_frames(
         return _said(source) if said_dn < known_dn else None
     if known_dn < end_dn:
         return None
-    pile = find_pile_up(iterate_frames(source), calibration.offset_dn)
+    pile = find_pile_up(iterate_frames(source, finite=False), calibration.offset_dn)
     if pile is None or pile.value_dn >= known_dn:
         return None
     return SaturationLevel(pile.value_dn, f"{pile} in {source.path.name}")
@@ -165,7 +165,7 @@ def _end_of_type(source: FrameSource) -> float:
 def _reported(sources: Sequence[FrameSource], report: Report) -> Iterator[npt.NDArray[Any]]:
     total, done = sum(source.count for source in sources), 0
     for source in sources:
-        for frame in iterate_frames(source):
+        for frame in iterate_frames(source, finite=False):
             yield frame
             done += 1
             report("looking for clipped pixels", done / total)

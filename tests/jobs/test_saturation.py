@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from calibration.calibration_set import load_calibration_set
+from calibration.flags import DEAD, UNCORRECTABLE
 from radiography.files.frames import read_image
 from radiography.jobs.calibrate import calibrate_panel, saturation_of
 from radiography.jobs.reconstruct import Wanted, reconstruct_frames
@@ -70,6 +72,27 @@ def test_what_a_file_says_comes_before_what_it_shows(folder: Path) -> None:
     (folder / "about.toml").write_text('["*"]\nsaturation_dn = 12000.0\n')
     made = calibrate_panel(folder / "dark.npy", folder / "flat.npy", folder / "cal", about=folder / "about.toml")
     assert str(saturation_of(made.calibration)) == "saturation 12000 DN: said by flat.npy"
+
+
+def test_what_is_no_number_is_left_out_flagged_and_filled(folder: Path) -> None:
+    dark, flat, raw = (np.load(folder / f"{name}.npy").astype(np.float32) for name in ("dark", "flat", "raw"))
+    raw = np.minimum(raw, 9000.0)
+    dark[1, 3, 4] = flat[0, 5, 6] = raw[0, 7, 8] = np.nan
+    flat[:, 20, 21], raw[0, 30, 31] = np.inf, -np.inf
+    for name, frames_ in (("dark", dark), ("flat", flat), ("raw", raw)):
+        np.save(folder / f"{name}.npy", frames_)
+    calibrated(folder, "flat.npy")
+    defects = load_calibration_set(folder / "cal").defects
+    assert np.argwhere(defects & DEAD).tolist() == [[20, 21]] and np.count_nonzero(defects) == 1
+    made = reconstruct_frames(folder / "raw.npy", folder / "cal", folder / "out.tif", wanted=Wanted(flags=True))
+    assert made.files[0].counts["uncorrectable"] == 2
+    corrected_dn, flags = read_image(folder / "out.tif").pixels, read_image(folder / "out_flags.tif").pixels
+    assert np.argwhere(flags & UNCORRECTABLE).tolist() == [[7, 8], [30, 31]]
+    assert corrected_dn[30, 31] == pytest.approx(3000.0, rel=0.03)
+    dark[:] = np.nan
+    np.save(folder / "dark.npy", dark)
+    with pytest.raises(ValueError, match="frame 1 holds 4800 pixels that are NaN or infinite"):
+        calibrated(folder, "flat.npy")
 
 
 def test_float_frames_without_a_clipped_pixel_have_no_level(folder: Path) -> None:

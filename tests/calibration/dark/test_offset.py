@@ -40,12 +40,12 @@ def test_a_large_mean_does_not_eat_a_small_scatter() -> None:
 
 
 def test_the_kernel_agrees_with_its_python() -> None:
-    from calibration.frame_sums import _add_frame, _settle, no_sums
+    from calibration.frame_sums import _add_frame, _no_sums, _settle
 
     rng = np.random.default_rng(9)
     frames = rng.integers(0, 65536, (3, 5, 7)).astype(np.uint16)
     offset = rng.normal(100, 10, (5, 7)).astype(np.float32)
-    compiled, plain = FrameSums(offset), no_sums((5, 7), all_numbers=True)
+    compiled, plain = FrameSums(offset), _no_sums((5, 7), all_numbers=True)
     for k, frame in enumerate(frames):
         compiled.add(frame, 0.5, 60000.0)
         _add_frame.py_func(frame, offset, 0.5, 60000.0, k == 0, plain)
