@@ -12,7 +12,7 @@ import pytest
 from calibration import flags as bits
 from calibration.calibration_set import CalibrationSet
 from calibration.conditions import Conditions
-from calibration.correct import correct_frame, plan_correction
+from calibration.correct import correct_frame, correct_step_by_step, counts_of, fill_lost_pixels, plan_correction
 from calibration.lag.model import LagModel
 from calibration.response.field import BeamField, field_at
 from calibration.steps import Defects, Gain, Glare, Lag, LineNoise, Offset, Steps
@@ -423,3 +423,41 @@ def test_a_sequence_allocates_no_planes(neutral: CalibrationSet) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 0.1 * raw.size * 4  # counts of each row, 40 bytes for 3200, and small records
+
+
+def test_pixels_without_a_number_are_filled_and_stay_flagged(neutral: CalibrationSet) -> None:
+    raw = ramp().astype(np.float32)
+    raw[5, 5], raw[20:27, 30:37] = np.nan, np.inf
+    frame = correct_frame(raw, neutral)
+    fill_lost_pixels(frame)
+    assert np.isfinite(frame.corrected_dn).all()
+    assert frame.corrected_dn[5, 5] == pytest.approx(ramp()[5, 5], rel=0.02)
+    lost = (frame.flags & bits.UNCORRECTABLE) != 0
+    assert lost.sum() == 50 and (frame.flags[lost] & bits.INTERPOLATED).all()
+    assert np.array_equal(frame.corrected_dn[~lost], raw[~lost])
+
+
+def test_pixels_below_zero_by_noise_are_told_from_others(panel) -> None:  # type: ignore[no-untyped-def]
+    calibration = panel.calibrated(darks=8, flats=8, signal_dn=20000.0)
+    plan = plan_correction(calibration)
+    raw = panel.frame(0.0, np.random.default_rng(13)).copy()
+    raw[4, 5:8] -= 60
+    counts = counts_of(correct_frame(raw, plan), plan)
+    assert counts["negative"] > 0.4 * raw.size and counts["negative_beyond_noise"] == 3
+
+
+@pytest.mark.parametrize(("darks", "flats"), [(1, 8), (8, 1), (1, 1)])
+def test_single_frames_give_no_variance(panel, darks: int, flats: int) -> None:  # type: ignore[no-untyped-def]
+    calibration = panel.calibrated(darks=darks, flats=flats, signal_dn=20000.0)
+    plan_correction(calibration)
+    with pytest.raises(ValueError, match=f"the calibration is of {darks} dark and {flats} flat"):
+        plan_correction(calibration, variance=True)
+
+
+def test_the_saturation_level_may_be_that_of_the_frames(neutral: CalibrationSet) -> None:
+    raw = np.full((ROWS, COLS), 3000, np.uint16)
+    raw[4, 5] = 16383
+    plan = plan_correction(neutral, saturation_dn=16383.0)
+    for frame in (correct_frame(raw, plan), correct_step_by_step(raw, plan)):
+        assert frame.saturated == 1 and frame.flags[4, 5] & bits.SATURATED
+    assert correct_frame(raw, neutral).saturated == 0

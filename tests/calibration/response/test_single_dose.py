@@ -175,3 +175,27 @@ def test_clipped_pixels_do_not_set_the_level(panel) -> None:  # type: ignore[no-
     flat[3, :30] = 65535  # 0.98 % of the pixels at 200 times the rest
     level_dn = estimate_gain([flat], offset_of(panel), saturation_dn=SATURATION_DN).level_dn
     assert level_dn == pytest.approx(300.0, rel=0.02)
+
+
+def test_a_gamma_hit_in_one_flat_is_left_out_even_where_it_saturates(panel) -> None:  # type: ignore[no-untyped-def]
+    flats = [frame.copy() for frame in panel.frames(20000.0, 16, np.random.default_rng(24))]
+    clean = estimate_gain(flats, offset_of(panel), saturation_dn=SATURATION_DN)
+    flats[0][5, 6] = flats[9][7, 8] = 65535
+    flats[3][10, 11] += 9000
+    gain = estimate_gain(flats, offset_of(panel), saturation_dn=SATURATION_DN)
+    assert not gain.flags.any() and gain.remarks[0].startswith("3 values stood out of the pixel's other flats")
+    # a mean of 15 of the 16: sqrt(1 / 15 - 1 / 16) of the 1.4 % noise of one is 0.1 %
+    assert gain.gain == pytest.approx(clean.gain, rel=0.005)
+    assert gain.noise is not None and clean.noise is not None
+    hit = [[5, 7, 10], [6, 8, 11]]
+    assert gain.noise[hit[0], hit[1]] == pytest.approx(clean.noise[hit[0], hit[1]], rel=0.25)
+
+
+def test_a_pixel_that_is_no_number_in_any_flat_is_dead(panel) -> None:  # type: ignore[no-untyped-def]
+    flats = [frame.astype(np.float32) for frame in panel.frames(20000.0, 4, np.random.default_rng(25))]
+    for flat in flats:
+        flat[5, 6] = np.nan
+    flats[1][7, 8] = np.inf
+    gain = estimate_gain(flats, offset_of(panel), saturation_dn=SATURATION_DN)
+    assert np.argwhere(gain.flags).tolist() == [[5, 6]] and gain.flags[5, 6] == DEAD
+    assert np.isfinite(gain.gain).all() and np.isfinite(gain.noise).all()
