@@ -272,8 +272,6 @@ def _add_frame(
     for i in prange(rows):
         for j in range(cols):
             value = (float(frame[i, j]) - float(offset[i, j])) * scale
-            if frame[i, j] >= saturation and saturated[i, j] < 255:
-                saturated[i, j] += 1
             begins = is_first
             if may_miss:
                 if not np.isfinite(value):
@@ -282,6 +280,8 @@ def _add_frame(
                         first[i, j] = np.nan
                     continue
                 begins = is_first or np.isnan(first[i, j])
+            if frame[i, j] >= saturation and saturated[i, j] < 255:
+                saturated[i, j] += 1
             if begins:
                 first[i, j] = value
                 second[i, j] = -np.inf

@@ -160,6 +160,8 @@ def estimate_offset(
     absent = sums.absent()
     if absent is not None:
         mean[absent] = np.median(mean[~absent])
+        if scatter is not None:
+            scatter[absent] = np.median(scatter[~absent])
         remarks.append(f"{int(absent.sum())} pixels were no number in any dark frame: they count as dead")
     if scatter is None:
         remarks.append(

@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+_NO_VARIANCE_DN2 = 1e-30  # of frames without noise: keeps their weights finite   # chosen
+
 
 class DoseNumbers(NamedTuple):
     """What one dose is for all pixels.
@@ -51,7 +53,7 @@ class NormalEquations(NamedTuple):
         _add_dose(
             response,
             np.empty((0, 0), np.float32) if scatter is None else scatter,
-            dose,
+            dose._replace(dark_variance=max(dose.dark_variance, _NO_VARIANCE_DN2)),
             1.0 / dose.steepness**2,
             self,
         )
