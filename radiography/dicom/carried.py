@@ -42,9 +42,9 @@ EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "Irradiat
             "DetectorManufacturerModelName", "DateOfLastDetectorCalibration", "TimeOfLastDetectorCalibration",
             "FieldOfViewShape", "FieldOfViewDimensions", "PositionerType", "PositionerPrimaryAngle",
             "PositionerSecondaryAngle", "GantryID", "ManufacturerModelName", "DeviceSerialNumber")  # fmt: skip
-# The object itself.
+# The object itself, and what is said in other words.
 OBJECT = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "NumberOfFrames",
-          "Laterality")  # fmt: skip
+          "Laterality", "EstimatedRadiographicMagnificationFactor")  # fmt: skip
 CARRIED = (*IDENTITY, *EXPOSURE, *OBJECT)
 _MAY_BE_EMPTY = {"PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
                  "AccessionNumber", "ReferringPhysicianName"}  # type 2: DICOM PS3.3 C.7.1.1, C.7.2.1  # fmt: skip
@@ -212,6 +212,12 @@ def source_module(carried: Dataset, derivation: str, frame: int | None = None) -
         series.ReferencedInstanceSequence = [instance]
         dataset.ReferencedSeriesSequence = [series]
     return dataset
+
+
+def magnification_of(carried: Dataset) -> float | None:
+    """Magnification of the object plane that the source was calibrated to; None where it says none. [1]"""
+    factor = carried.get("EstimatedRadiographicMagnificationFactor")
+    return float(factor) if isinstance(factor, int | float) and 1.0 < float(factor) < 100.0 else None
 
 
 def is_of_a_patient(carried: Dataset) -> bool:

@@ -154,7 +154,7 @@ def dx_description(
     ValueError
         If a text does not fit DICOM, or what the image carries of a DICOM header is damaged.
     """
-    from radiography.dicom.carried import header_of, is_of_a_patient
+    from radiography.dicom.carried import header_of, is_of_a_patient, magnification_of
     from radiography.dicom.description import DxDescription
 
     scene, record = metadata.get("scene"), metadata.get("dicom")
@@ -167,6 +167,8 @@ def dx_description(
         acquired=date_of(conditions.date),
         manufacturer=SIMULATION if simulated else "",
         conditions=conditions,
+        magnification=None if carried is None else magnification_of(carried),
+        magnification_source="magnification that the source image says",
         quality_control=carried is None or not is_of_a_patient(carried),
         carried=carried,
         frame=frame,

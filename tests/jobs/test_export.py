@@ -179,6 +179,18 @@ def test_an_image_of_no_said_stage_is_not_called_corrected(tmp_path: Path) -> No
     assert pydicom.dcmread(tmp_path / "mine.dcm").ImageComments.startswith("linear DN = (stored - ")
 
 
+def test_the_object_plane_of_the_source_is_kept(tmp_path: Path) -> None:
+    frames = np.random.default_rng(1).poisson(2000, (1, 48, 64)).astype(np.uint16)
+    said = {"EstimatedRadiographicMagnificationFactor": "1.25", "PixelSpacing": [0.1112, 0.1112]}
+    write_frames(tmp_path / "raw.dcm", frames, **{**PATIENT, **EXPOSURE, **OBJECT, **said})
+    made = export_image(tmp_path / "raw.dcm", tmp_path / "out.dcm")
+    assert "PixelSpacing 0.1112 mm is that of the object" in made.pitch_source
+    image = pydicom.dcmread(made.out)
+    assert image.ImagerPixelSpacing == [0.139, 0.139] and image.PixelSpacing == [0.1112, 0.1112]
+    assert (image.PixelSpacingCalibrationType, image.EstimatedRadiographicMagnificationFactor) == ("GEOMETRY", 1.25)
+    assert complaints(made.out) == []
+
+
 def test_a_frame_of_a_run_says_which_it_is(hospital: Path, tmp_path: Path) -> None:
     reconstruct_frames(hospital / "flat.dcm", hospital / "panel.cal", tmp_path / "run", wanted=Wanted(dicom=True))
     third = pydicom.dcmread(tmp_path / "run" / "flat_0002_processing.dcm")  # from 0; DICOM counts from 1
