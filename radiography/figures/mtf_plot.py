@@ -67,7 +67,8 @@ def mtf_figure(curves: Sequence[MtfCurve], labels: Sequence[str] | None = None) 
         line.plot(curve.position_mm[near], curve.lsf_per_mm[near], color=colour, linewidth=1.2)
     for pitch in sorted({curve.pitch_mm for curve in curves}):
         main.axvline(0.5 / pitch, color="0.5", linestyle=":", linewidth=1.0)
-        main.text(0.5 / pitch, 0.0, " Nyquist", rotation=90, va="bottom", ha="right", color="0.4", fontsize=8)
+        above = main.get_xaxis_transform()  # outside, where no curve can cross it
+        main.text(0.5 / pitch, 1.01, "Nyquist", va="bottom", ha="center", color="0.4", fontsize=8, transform=above)
     main.set(
         xlabel="spatial frequency (1/mm)", ylabel="presampled MTF", ylim=(-0.03, 1.05),
         xlim=(0, max(float(curve.frequency_per_mm[-1]) for curve in curves)),
@@ -96,4 +97,5 @@ def _half_value(curve: MtfCurve) -> str:
         frequency, error = mtf50(curve)
     except ValueError:
         return "MTF above 0.5"
-    return f"0.5 at {frequency:.3g} ± {error:.1g} /mm"
+    digits = 3 if error <= 0 else int(np.clip(np.ceil(-np.log10(error)), 0, 6))
+    return f"0.5 at {frequency:.{digits}f} ± {error:.{digits}f} /mm"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_TRENDS = 8
+# Colour scales are at least this wide to either side, or noise of the squares would look like a fault.
+LEAST_DEPARTURE = {"signal": 1.0, "noise": 10.0}  # [%]  # chosen: half of the usual limits
 # What is drawn over time, the most telling first; those measured at fewer than two dates give their place to the next.
 TRENDS = {
     "residual_noise_local_percent": "local non-uniformity of noise, corrected (%)",
@@ -121,7 +123,7 @@ def _uniformity(axes: Any, quality: Quality) -> None:
     else:
         _empty(axes, "Uniformity", numbers["response_global_percent"].note)
         return
-    _map(axes, 100.0 * (values / np.nanmean(values) - 1.0), "departure from the mean (%)", "coolwarm")
+    _departures(axes, 100.0 * (values / np.nanmean(values) - 1.0), LEAST_DEPARTURE["signal"])
     axes.set_title(f"{title}, {_squares(quality)}\nglobal non-uniformity {_value(number)} %", fontsize=9, loc="left")
 
 
@@ -129,10 +131,14 @@ def _noise(axes: Any, quality: Quality) -> None:
     """Noise of the squares in the dark, else that of the flats."""
     number = quality.numbers["dark_noise_dn"]
     if "dark_noise_dn" in quality.tiles:
-        _map(axes, quality.tiles["dark_noise_dn"], "dark noise (DN)", "viridis")
+        values = quality.tiles["dark_noise_dn"]
+        middle, least = float(np.nanmean(values)), LEAST_DEPARTURE["noise"] / 100.0
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        bounds = (min(low, middle * (1.0 - least)), max(high, middle * (1.0 + least)))
+        _map(axes, values, "dark noise (DN)", "viridis", bounds)
         axes.set_title(f"Dark noise, {_squares(quality)}\ntypical pixel {_value(number)} DN", fontsize=9, loc="left")
     elif "flat_noise" in quality.tiles:
-        _map(axes, 100.0 * (quality.tiles["flat_noise"] - 1.0), "departure from the mean (%)", "coolwarm")
+        _departures(axes, 100.0 * (quality.tiles["flat_noise"] - 1.0), LEAST_DEPARTURE["noise"])
         axes.set_title(f"Noise of one flat, {_squares(quality)}", fontsize=9, loc="left")
     else:
         _empty(axes, "Noise", number.note if number.value is None else f"dark noise {_value(number)} DN")
@@ -142,11 +148,15 @@ def _squares(quality: Quality) -> str:
     return "squares of 10 mm" if "pitch_mm" in quality.identity else "squares of 72 pixels"
 
 
-def _map(axes: Any, values: NDArray[np.float64], label: str, colours: str) -> None:
-    """Squares as a picture with its scale below; departures have their zero in the middle."""
-    reach = float(np.nanmax(np.abs(values))) or 1.0
-    bounds: dict[str, float] = {"vmin": -reach, "vmax": reach} if colours == "coolwarm" else {}
-    picture = axes.imshow(values, cmap=colours, interpolation="nearest", **bounds)
+def _departures(axes: Any, percent: NDArray[np.float64], least: float) -> None:
+    """Squares as a picture with zero in the middle of its colours, which reach to what matters at least."""
+    reach = max(float(np.nanmax(np.abs(percent))), least)
+    _map(axes, percent, "departure from the mean (%)", "coolwarm", (-reach, reach))
+
+
+def _map(axes: Any, values: NDArray[np.float64], label: str, colours: str, bounds: tuple[float, float]) -> None:
+    """Squares as a picture with its scale below."""
+    picture = axes.imshow(values, cmap=colours, interpolation="nearest", vmin=bounds[0], vmax=bounds[1])
     axes.set_facecolor("0.85")
     axes.set(xticks=[], yticks=[])
     bar = axes.figure.colorbar(picture, cax=axes.inset_axes((0.0, -0.09, 1.0, 0.05)), orientation="horizontal")

@@ -105,6 +105,6 @@ def _draw(axes: Any, line: float, row: ValidationRow, colour: str) -> None:
         va="center",
         ha="left" if (side > 0) != inside else "right",
         color="0.25",
-        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
+        bbox={"facecolor": "white", "linewidth": 0, "pad": 0.6},
         zorder=4,
     )

@@ -108,7 +108,7 @@ def run_demo(
         figure = mtf_figure(list(curves.values()), list(curves))
         for value in PAPER_MTF_AT_2.values():
             figure.axes[0].plot(2.0, value, "k+", markersize=11, markeredgewidth=1.5)
-        figure.axes[0].set_title("crosses: the paper at 2 line pairs per mm", fontsize=9)
+        figure.axes[0].set_title("crosses: the paper at 2 line pairs per mm", fontsize=9, loc="left")
         figure.savefig(folder / "mtf.png", dpi=150)
         _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
