@@ -23,6 +23,7 @@ from calibration.conditions import CONDITIONS, UNKNOWN, Conditions, conditions_f
 from calibration.dark.offset import OffsetMap
 from calibration.defects.find import DefectMap
 from calibration.lag.model import LagModel, lag_from_json, lag_to_json
+from calibration.own_words import refused
 from calibration.response.field import BeamField, field_from_json, field_to_json
 from calibration.response.single_dose import GainMap
 from calibration.whole_file import whole_file
@@ -289,33 +290,24 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     _log.debug("read %s", path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            wanted = {_DESCRIPTION, *_ALL_PLANES}
-            if _DESCRIPTION not in members or not set(members) <= wanted:
-                raise ValueError(
-                    f"{path} is no calibration set: it holds {', '.join(sorted(members)[:5]) or 'nothing'}"
-                )
-            if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-                raise ValueError(f"{path} is no calibration set: its planes are compressed")
-            head = json.loads(bytes(_plane(archive, members[_DESCRIPTION])))
-            if not isinstance(head, dict) or head.get("format") != FILE_FORMAT:
-                raise ValueError(f"{path} is no calibration set: its description says otherwise")
-            if head.get("version") not in _READABLE_VERSIONS:
-                readable = ", ".join(str(version) for version in _READABLE_VERSIONS)
-                raise ValueError(f"{path} is of version {head.get('version')}; versions {readable} are read")
-            missing = [name for name in _PLANES if name not in members]
-            if missing:
-                raise ValueError(f"{path} lacks {', '.join(missing)}")
-            planes = {name: _plane(archive, info) for name, info in members.items() if name != _DESCRIPTION}
-    except FileNotFoundError:
-        raise
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError, OSError) as error:
-        raise ValueError(f"{path} is no calibration set, or a damaged one: {error}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is a damaged calibration set: its description cannot be read") from error
-    try:
+    with refused(path, "is no calibration set, or a damaged one"), zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        wanted = {_DESCRIPTION, *_ALL_PLANES}
+        if _DESCRIPTION not in members or not set(members) <= wanted:
+            raise ValueError(f"{path} is no calibration set: it holds {', '.join(sorted(members)[:5]) or 'nothing'}")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
+            raise ValueError(f"{path} is no calibration set: its planes are compressed")
+        head = json.loads(bytes(_plane(archive, members[_DESCRIPTION])))
+        if not isinstance(head, dict) or head.get("format") != FILE_FORMAT:
+            raise ValueError(f"{path} is no calibration set: its description says otherwise")
+        if head.get("version") not in _READABLE_VERSIONS:
+            readable = ", ".join(str(version) for version in _READABLE_VERSIONS)
+            raise ValueError(f"{path} is of version {head.get('version')}; versions {readable} are read")
+        missing = [name for name in _PLANES if name not in members]
+        if missing:
+            raise ValueError(f"{path} lacks {', '.join(missing)}")
+        planes = {name: _plane(archive, info) for name, info in members.items() if name != _DESCRIPTION}
+    with refused(path, "is a damaged calibration set"):
         head = _with_conditions(head) if head["version"] < 3 else head
         optional = {name: head.get(name) for name in _OPTIONAL_NUMBERS}
         return CalibrationSet(
@@ -330,8 +322,6 @@ def load_calibration_set(path: str | Path) -> CalibrationSet:
             provenance=head["provenance"],
             conditions=conditions_from(head["conditions"], "conditions", others_allowed=False),
         )
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is a damaged calibration set: {error}") from error
 
 
 def _with_conditions(head: Mapping[str, Any]) -> dict[str, Any]:

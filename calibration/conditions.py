@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from calibration.limits import STRICT, Celsius, NotNegative, Positive
+from calibration.limits import STRICT, Celsius, Positive
 
 OF_ONE_PANEL = ("serial", "panel", "scintillator", "binning", "gain_mode")  # must agree where two frames both say it
 TOLD_OF_IT = ("manufacturer", "device_serial")  # is told where they agree: makers are spelt, and panels moved
@@ -32,6 +32,9 @@ def _square_binning(said: Any) -> Any:
 
 Text = Annotated[str | None, BeforeValidator(_text)]
 Column = Annotated[int, Field(ge=0)]
+LARGEST = 1e9  # [s, mm, uGy, kV, mA, mAs] 30 years, 1,000 km   # chosen: what is beyond is a mistake in a file
+Above = Annotated[float, Field(gt=0, le=LARGEST)]
+NotBelow = Annotated[float, Field(ge=0, le=LARGEST)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -83,20 +86,20 @@ class Conditions:
     scintillator: Text = None
     binning: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_square_binning)] = None
     gain_mode: Text = None
-    integration_time_s: Positive | None = None
-    frame_interval_s: Positive | None = None
-    exposure_time_s: NotNegative | None = None
+    integration_time_s: Above | None = None
+    frame_interval_s: Above | None = None
+    exposure_time_s: NotBelow | None = None
     temperature_C: Celsius | None = None
-    air_kerma_uGy: NotNegative | None = None
-    kvp: NotNegative | None = None
+    air_kerma_uGy: NotBelow | None = None
+    kvp: NotBelow | None = None
     anode: Text = None
-    tube_current_mA: NotNegative | None = None
-    exposure_mAs: NotNegative | None = None
-    source_to_detector_mm: Positive | None = None
-    focal_spot_mm: NotNegative | None = None
+    tube_current_mA: NotBelow | None = None
+    exposure_mAs: NotBelow | None = None
+    source_to_detector_mm: Above | None = None
+    focal_spot_mm: NotBelow | None = None
     saturation_dn: Positive | None = None
     saturation_source: Text = None
-    pitch_mm: Positive | None = None
+    pitch_mm: Above | None = None
     date: Text = None
     shielded_cols: tuple[tuple[Column, Column], ...] | None = None
 

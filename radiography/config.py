@@ -187,7 +187,10 @@ def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Pa
     base_name = table.pop("based_on")
     if not isinstance(base_name, str):
         raise ValueError(f"{path}: based_on must be the name of a {folder_of}, got {base_name!r}")
-    base_path = _find(folder_of, base_name, path.parent)
+    try:
+        base_path = _find(folder_of, base_name, path.parent)
+    except ValueError as error:
+        raise ValueError(f"{path}: based_on: {error}") from error
     table.setdefault("name", path.stem)
     table.setdefault("description", f"based on {base_name}")
     return _merged(_with_base(folder_of, base_path, read_toml(base_path), (*seen, path.resolve())), table)
@@ -222,7 +225,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not a TOML file: it is not UTF-8 text") from error
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
+        said = f": {error}" if isinstance(error, tomllib.TOMLDecodeError) else ": a number in it has too many digits"
+        raise ValueError(f"{path} is not valid TOML{said}") from error
     except RecursionError as error:
         raise ValueError(f"{path} holds lists that are nested too deeply") from error
 

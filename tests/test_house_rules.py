@@ -28,7 +28,13 @@ STOREYS: list[set[str]] = [
     {"radiography.cli"},
 ]
 CALIBRATION_STOREYS: list[set[str]] = [
-    {"calibration.flags", "calibration.limits", "calibration.frame_sums", "calibration.whole_file"},
+    {
+        "calibration.flags",
+        "calibration.limits",
+        "calibration.frame_sums",
+        "calibration.whole_file",
+        "calibration.own_words",
+    },
     {"calibration.conditions"},
     {"calibration.steps"},
     {"calibration.dark", "calibration.lag"},

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from calibration.defects.ageing import DatedMap
 from calibration.defects.clusters import KIND_NAMES, DefectGroups, group_name
 from calibration.flags import DEAD, FLAG_NAMES, NOISY, UNUSABLE
+from calibration.own_words import refused
 from calibration.whole_file import whole_file
 
 TABLE_FORMAT = "radiography defect map"
@@ -195,7 +196,7 @@ def _read_csv(path: Path) -> tuple[NDArray[np.uint16], date | None]:
                 raise ValueError(f"{path} is damaged: a line has {len(cells)} cells")
             _mark(flags, cells[0], cells[1], _class_bits(cells[2], path), path)
     except csv.Error as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise ValueError(f"{path} is damaged: line {reader.line_num} is no row of cells") from error
     return flags, day_of(head.get("date"), path)
 
 
@@ -216,7 +217,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text file: {error}") from error
+        raise ValueError(f"{path} is no text file in UTF-8") from error
 
 
 def _heading(text: str, path: Path) -> dict[str, Any]:
@@ -283,13 +284,10 @@ def _read_bpm(path: Path) -> NDArray[np.uint16]:
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     parser.ExternalEntityRefHandler = refuse
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(_CHUNK_BYTES):
-                parser.Parse(piece, False)
+    with refused(path, "is no whole XML file"), path.open("rb") as file:
+        while piece := file.read(_CHUNK_BYTES):
+            parser.Parse(piece, False)
         parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise ValueError(f"{path} is no whole XML file: {error}") from error
     if reader.flags is None:
         raise ValueError(f"{path} holds no bad-pixel map")
     return reader.flags

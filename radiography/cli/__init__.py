@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+
+LONGEST_LINE = 1000  # characters of a sentence about an error or a warning   # chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Exit code of one command line; every error of the user's becomes one line on stderr."""
+    from calibration.own_words import said_by_us
+
     try:
         code = _exit_code(arguments)
         sys.stdout.flush()
@@ -34,13 +41,19 @@ def run(arguments: list[str]) -> int:
         if error.filename is not None and error.strerror:
             return _complain(f"{error.filename}: {error.strerror}")
         return _complain(str(error))
-    except (ValueError, TypeError) as error:
-        return _complain(str(error))
     except Exception as error:
         format_message = getattr(error, "format_message", None)  # a mistake in the command line itself
-        if format_message is None:
+        if format_message is not None:
+            return _complain(_with_a_guess(format_message()))
+        if isinstance(error, ValueError | TypeError) and said_by_us(error):
+            return _complain(str(error))
+        if "--verbose" in arguments:
             raise
-        return _complain(_with_a_guess(format_message()))
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _complain(
+            f"this input cannot be worked with, and the program should have said why "
+            f"({type(error).__name__} in {Path(place.filename).name}, line {place.lineno}): please report it"
+        )
 
 
 def _exit_code(arguments: list[str]) -> int:
@@ -52,6 +65,7 @@ def _exit_code(arguments: list[str]) -> int:
     from radiography.cli.words import spell_out_file_lists
 
     warnings.showwarning = _show_warning
+    logging.lastResort = logging.NullHandler()  # what libraries note down is for programmers
     begin()
     try:
         result = app(spell_out_file_lists(arguments), standalone_mode=False)
@@ -77,11 +91,22 @@ def _with_a_guess(message: str) -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"radiography: {' '.join(message.split())}", file=sys.stderr)
+    print(f"radiography: {_one_line(message)}", file=sys.stderr)
     return 2
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+def _show_warning(message: Warning | str, category: type[Warning] = UserWarning, *_: object, **__: object) -> None:
+    """Our warnings as they are; that numbers went out of range is said in our words; other libraries' are dropped."""
     from radiography.cli.output import warn
 
-    warn(str(message))
+    if issubclass(category, RuntimeWarning):
+        message = "numbers went out of their range on the way: look at the result before you believe it"
+    elif category is not UserWarning:
+        return
+    warn(_one_line(str(message)))
+
+
+def _one_line(text: str) -> str:
+    """Without line breaks, and short enough to be read: a file may hold a name of a million letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"

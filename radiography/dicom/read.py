@@ -9,9 +9,7 @@ one sentence.
 from __future__ import annotations
 
 import mmap
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +21,6 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
     UID,
@@ -34,6 +31,7 @@ from pydicom.uid import (
 )
 
 from calibration.conditions import Conditions
+from calibration.own_words import refused
 from radiography.dicom.bare import EXPLICIT, bare_syntax
 from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
@@ -46,9 +44,6 @@ LARGEST_HEADER_BYTES = 16 * 2**20  # everything before the pixels; ours are 3 kB
 NATIVE_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 PIXEL_DATA = b"\xe0\x7f\x10\x00"  # tag (7FE0,0010), little endian
 UNDEFINED_LENGTH = 0xFFFFFFFF
-# What pydicom raises on damaged files besides ValueError and OSError.
-_DAMAGE = (InvalidDicomError, BytesLengthException, struct.error, zlib.error, AttributeError, LookupError, TypeError,
-           ValueError, EOFError, ArithmeticError, MemoryError, RuntimeError, OSError)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,12 +310,9 @@ def _find_pixels(header: Dataset, head: BytesIO, length: int) -> tuple[int, int]
 @contextmanager
 def _one_sentence(path: Path, what: str) -> Iterator[None]:
     """Turn whatever pydicom raises on a damaged file into one ValueError; its warnings about odd values are dropped."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with refused(path, what), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             yield
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-        if isinstance(error, RecursionError):
-            reason = "its sequences are nested too deeply"
-        raise ValueError(f"{path} {what}: {reason}") from error
+        except RecursionError as error:
+            raise ValueError("its sequences are nested too deeply") from error

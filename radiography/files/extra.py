@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from calibration.own_words import refused
+
 
 def needed_library(name: str, path: Path, what: str) -> Any:
     """A library, or ValueError with the command that installs it.
@@ -57,11 +59,7 @@ def damage_named(path: Path, what: str, library: str) -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
-    except Exception as error:
-        if isinstance(error, ValueError | TypeError) and str(path) in str(error):
-            raise
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise ValueError(f"{path} is {what} that cannot be read: {reason}") from error
+        with refused(path, f"is {what} that is damaged or truncated"):
+            yield
     finally:
         logger.setLevel(before)

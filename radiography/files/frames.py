@@ -34,7 +34,7 @@ from radiography.files.npy import describe_npy, npy_frames
 from radiography.files.png import describe_png, png_frames
 from radiography.files.raw import describe_raw, raw_frames
 from radiography.files.recognise import HEAD_BYTES, magic, refusal
-from radiography.files.source import INSIDE, FrameSource, RawLayout, split_dataset
+from radiography.files.source import INSIDE, FrameSource, RawLayout, check_not_hollow, split_dataset
 from radiography.files.tiff import describe_tiff, tiff_frames
 from radiography.files.volume import describe_volume, volume_frames
 
@@ -116,6 +116,7 @@ def open_frames(path: str | Path, layout: RawLayout | None = None) -> FrameSourc
         raise FileNotFoundError(f"{path} does not exist")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
+    check_not_hollow(path)
     _log.debug("read %s", path)
     if layout is not None:
         return describe_raw(path, layout)

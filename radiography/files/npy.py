@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiography.files.source import FrameSource, check_frame_claim, first_line
+from calibration.own_words import refused
+from radiography.files.source import FrameSource, check_frame_claim
 
 
 def describe_npy(path: Path) -> FrameSource:
@@ -49,10 +49,8 @@ def npy_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
 
 def _map_npy(path: Path) -> np.memmap[Any, Any]:
     """The array of a `.npy` file, mapped; the file must end exactly where the array does."""
-    try:
+    with refused(path, "is no readable .npy file of numbers"):
         stack = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, TypeError, SyntaxError, TokenError) as error:
-        raise ValueError(f"{path} is no readable .npy file of numbers: {first_line(error)}") from error
     expected = int(stack.offset) + int(stack.nbytes)
     if path.stat().st_size != expected:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, but its header asks for {expected}")

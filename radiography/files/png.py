@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.own_words import refused
 from radiography.files.source import FrameSource, check_frame_claim
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -65,10 +66,8 @@ def png_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
     import imagecodecs
 
     for _ in frames:
-        try:
+        with refused(source.path, "is a damaged PNG file"):
             picture = imagecodecs.png_decode(source.path.read_bytes())
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise ValueError(f"{source.path} is a damaged PNG file: {' '.join(str(error).split())[:120]}") from error
         if picture.shape != (source.rows, source.cols) or picture.dtype != source.dtype:
             raise ValueError(f"{source.path} is a damaged PNG file: it decodes to {picture.shape} {picture.dtype}")
         yield picture

@@ -6,6 +6,8 @@ never trusted.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from calibration.conditions import UNKNOWN, Conditions
 
 # One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
 LARGEST_FRAME_PIXELS = 2**28
+LARGE_FILE_BYTES = 64 * 2**20  # smaller files may be as blank as they will   # chosen
+LARGEST_HOLLOW_RATIO = 200  # of a large file's length to what it takes on the disk; noise is not blank   # chosen
 PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 FORMATS = ("tiff", "npy", "dicom", "raw", "png", "nrrd", "metaimage", "edf", "cbf", "hdf5", "his", "viva")
 INSIDE = "::"  # stands between the name of a file and the path of a dataset inside it
@@ -137,6 +141,29 @@ def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) ->
         raise TypeError(f"{path} holds {dtype.name} pixels; a frame is one of {', '.join(PIXEL_TYPES)}")
 
 
+def check_not_hollow(path: Path) -> None:
+    """Raise ValueError if nearly all of a large file is a hole, which takes no room on a disk but much in memory.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file system that tells where data are; nothing is known on others.
+    """
+    found = path.stat()
+    if found.st_size <= LARGE_FILE_BYTES or not hasattr(os, "SEEK_DATA"):
+        return
+    if getattr(found, "st_blocks", found.st_size) * 512 * LARGEST_HOLLOW_RATIO >= found.st_size:
+        return
+    held = place = 0
+    with path.open("rb") as file, suppress(OSError):  # seeking data beyond the last of them is an error
+        while held * LARGEST_HOLLOW_RATIO < found.st_size:
+            begin = os.lseek(file.fileno(), place, os.SEEK_DATA)
+            place = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
+            held += place - begin
+    if held * LARGEST_HOLLOW_RATIO < found.st_size:
+        raise ValueError(f"{path} is hollow: {held} of its {found.st_size} bytes hold data, the rest was never written")
+
+
 def split_dataset(name: str | Path) -> tuple[Path, str | None]:
     """The file that a name such as `file.h5::/entry/data` means, and the dataset inside it.
 
@@ -155,8 +182,3 @@ def split_dataset(name: str | Path) -> tuple[Path, str | None]:
     if not inside or not file or Path(name).exists():
         return Path(name), None
     return Path(file), dataset.replace("\\", "/")  # a Path of Windows has turned its slashes
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, for use inside one sentence."""
-    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

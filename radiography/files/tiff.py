@@ -14,11 +14,17 @@ import tifffile
 from numpy.typing import NDArray
 
 from calibration.conditions import conditions_from
+from calibration.own_words import refused, said_by_us
 from radiography.files.pitch import TiffPitch, tiff_pitch
-from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim, first_line
+from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim
 from radiography.files.tiff_codecs import NOT_COMPRESSED, check_codec, read_page
 
 LARGEST_DESCRIPTION_BYTES = 4 * 2**20  # JSON of a TIFF; ours are a few kB   # assumed
+MOST_PAGES = 20_000  # 11 minutes of fluoroscopy at 30 frames a second; describing each takes 0.3 ms   # chosen
+MOST_TAGS = 4096  # of a page; those of detectors have 20 to 50   # chosen
+MOST_NUMBERS = 2**18  # of a tag that is no text or bytes; strips and tiles have a limit of their own   # chosen
+LARGEST_TAG_BYTES = 64 * 2**20  # of a tag that is text or bytes   # chosen
+_BYTE_TYPES = (1, 2, 6, 7)  # TIFF 6.0: BYTE, ASCII, SBYTE, UNDEFINED
 # What our own TIFFs call themselves, and the stage that it is.
 STAGE_OF_KIND = {"raw": "raw", "corrected": "corrected", "flags": "plane", "variance_random": "plane",
                  "variance_calibration": "plane", "defect map": "plane"}  # fmt: skip
@@ -27,44 +33,40 @@ STAGE_OF_KIND = {"raw": "raw", "corrected": "corrected", "flags": "plane", "vari
 def describe_tiff(path: Path) -> FrameSource:
     """What a TIFF or BigTIFF holds: full-size grey pages, all of one shape and type."""
     _walk_tiff_directories(path)
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            numbers = _full_size_pages(tiff)
-            if not numbers:
-                raise ValueError(f"{path} holds no full-size page")
-            first = tiff.pages[numbers[0]]
-            for k in numbers:
-                page = tiff.pages[k]
-                _check_tiff_page(path, page, k)
-                if page.shape != first.shape or page.dtype != first.dtype:
-                    raise ValueError(
-                        f"{path} mixes pages: page 1 is {first.shape} {first.dtype}, page {k + 1} is {page.shape} "
-                        f"{page.dtype}"
-                    )
-            metadata = _tiff_metadata(first)
-            conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
-            pitch = TiffPitch(
-                conditions.pitch_mm, str(metadata.get("pitch_source") or "pitch_mm of its metadata")[:200]
-            )
-            if conditions.pitch_mm is None:
-                pitch = tiff_pitch(first, metadata)
-                conditions = replace(conditions, pitch_mm=pitch.pitch_mm)
-            rows, cols = first.shape
-            return FrameSource(
-                path,
-                "tiff",
-                len(numbers),
-                rows,
-                cols,
-                first.dtype.name,
-                conditions=conditions,
-                metadata=metadata,
-                stage=STAGE_OF_KIND.get(str(metadata.get("kind"))),
-                pitch_source=pitch.source,
-                warnings=() if pitch.doubt is None else (f"{path}: {pitch.doubt}: {GIVE_PITCH}",),
-            )
-    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, OverflowError, MemoryError) as error:
-        raise ValueError(f"{path} is a damaged TIFF file: {first_line(error)}") from error
+    with refused(path, "is a damaged TIFF file"), tifffile.TiffFile(path) as tiff:
+        numbers = _full_size_pages(tiff)
+        if not numbers:
+            raise ValueError(f"{path} holds no full-size page")
+        first = tiff.pages[numbers[0]]
+        for k in numbers:
+            page = tiff.pages[k]
+            _check_tiff_page(path, page, k)
+            if page.shape != first.shape or page.dtype != first.dtype:
+                raise ValueError(
+                    f"{path} mixes pages: page 1 is {first.shape} {first.dtype}, page {k + 1} is {page.shape} "
+                    f"{page.dtype}"
+                )
+        metadata = _tiff_metadata(first)
+        conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
+        said = str(metadata.get("pitch_source") or "pitch_mm of its metadata")[:200]
+        pitch = TiffPitch(conditions.pitch_mm, said)
+        if conditions.pitch_mm is None:
+            pitch = tiff_pitch(first, metadata)
+            conditions = replace(conditions, pitch_mm=pitch.pitch_mm)
+        rows, cols = first.shape
+        return FrameSource(
+            path,
+            "tiff",
+            len(numbers),
+            rows,
+            cols,
+            first.dtype.name,
+            conditions=conditions,
+            metadata=metadata,
+            stage=STAGE_OF_KIND.get(str(metadata.get("kind"))),
+            pitch_source=pitch.source,
+            warnings=() if pitch.doubt is None else (f"{path}: {pitch.doubt}: {GIVE_PITCH}",),
+        )
 
 
 def tiff_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
@@ -82,25 +84,24 @@ def tiff_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
     frame : (H, W)
         In the stored type.
     """
-    try:
-        with tifffile.TiffFile(source.path) as tiff:
-            numbers = _full_size_pages(tiff)
-            for k in frames:
-                yield read_page(tiff.filehandle, tiff.pages[numbers[k]])
-    except (tifffile.TiffFileError, struct.error, IndexError, KeyError, ValueError) as error:
-        raise ValueError(f"{source.path} is a damaged TIFF file: {first_line(error)}") from error
+    with refused(source.path, "is a damaged TIFF file"), tifffile.TiffFile(source.path) as tiff:
+        numbers = _full_size_pages(tiff)
+        for k in frames:
+            yield read_page(tiff.filehandle, tiff.pages[numbers[k]])
 
 
 def _walk_tiff_directories(path: Path) -> None:
-    """Follow the chain of directories to its end: tifffile silently drops the pages of a file that was cut."""
+    """Follow the chain of directories to its end, for what tifffile drops in silence or takes much memory for.
+
+    It drops the pages of a file that was cut, and makes a Python number of each that a tag claims.
+    """
     length = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)
         order = "<" if head[:2] == b"II" else ">"
         big = head[2:4] in (b"+\0", b"\0+")
-        count_format, entry_bytes, next_format = (
-            (f"{order}Q", 20, f"{order}Q") if big else (f"{order}H", 12, f"{order}I")
-        )
+        count_format, next_format = (f"{order}Q", f"{order}Q") if big else (f"{order}H", f"{order}I")
+        entry = struct.Struct(f"{order}HHQ8x" if big else f"{order}HHI4x")
         seen: set[int] = set()
         try:
             (offset,) = struct.unpack_from(next_format, head, 8 if big else 4)
@@ -108,19 +109,30 @@ def _walk_tiff_directories(path: Path) -> None:
                 if offset in seen:
                     raise ValueError(f"{path} is a damaged TIFF file: its pages form a ring")
                 seen.add(offset)
+                if len(seen) > MOST_PAGES:
+                    raise ValueError(f"{path} holds more than {MOST_PAGES} pages; split it, or write .npy or raw files")
                 file.seek(offset)
                 (entries,) = struct.unpack(count_format, file.read(struct.calcsize(count_format)))
-                if entries * entry_bytes > length:
+                if entries > MOST_TAGS:
                     raise ValueError(f"{path} is a damaged TIFF file: page {len(seen)} claims {entries} tags")
-                file.seek(entries * entry_bytes, 1)
+                for tag, kind, count in entry.iter_unpack(file.read(entries * entry.size)):
+                    if count > (LARGEST_TAG_BYTES if kind in _BYTE_TYPES else MOST_NUMBERS):
+                        raise ValueError(
+                            f"{path} is a damaged TIFF file: tag {tag} of page {len(seen)} claims {count} values"
+                        )
                 (offset,) = struct.unpack(next_format, file.read(struct.calcsize(next_format)))
         except (struct.error, OverflowError, OSError) as error:  # offsets of a damaged BigTIFF may exceed any file
-            raise ValueError(
-                f"{path} is a truncated TIFF file: its directory of page {len(seen)} lies beyond the last of "
-                f"{length} bytes"
-            ) from error
+            raise ValueError(_cut_short(path, len(seen), length)) from error
+        except ValueError as error:
+            if str(path) in str(error):
+                raise
+            raise ValueError(_cut_short(path, len(seen), length)) from error
     if not seen:
         raise ValueError(f"{path} is a TIFF file without any page")
+
+
+def _cut_short(path: Path, page: int, length: int) -> str:
+    return f"{path} is a truncated TIFF file: its directory of page {page} lies beyond the last of {length} bytes"
 
 
 def _full_size_pages(tiff: Any) -> list[int]:
@@ -140,8 +152,13 @@ def _check_tiff_page(path: Path, page: Any, k: int) -> None:
     try:
         check_codec(page)
     except ValueError as error:
-        raise ValueError(f"{path} page {k + 1} {error}") from error
+        raise ValueError(f"{path} page {k + 1} {error if said_by_us(error) else 'has damaged tags'}") from error
     length = path.stat().st_size
+    if len(page.dataoffsets) != len(page.databytecounts):
+        raise ValueError(
+            f"{path} is a damaged TIFF file: page {k + 1} has {len(page.dataoffsets)} places of strips but "
+            f"{len(page.databytecounts)} lengths"
+        )
     ends = [begin + size for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if not ends or max(ends) > length:
         raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.own_words import said_by_us
 from radiography.dicom.codestream import codestream_claim, decode_codestream
 from radiography.files.source import LARGEST_FRAME_PIXELS
 
@@ -23,8 +24,8 @@ NAMES = {2: "CCITT", 3: "CCITT", 4: "CCITT", 6: "old JPEG", 34887: "LERC", 34892
          34933: "PNG", 34934: "JPEG XR", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}  # fmt: skip
 HORIZONTAL, FLOATING_POINT = 2, 3  # tag Predictor
 PACKED_BITS = range(9, 16)
-LARGEST_RATIO = 1000  # of a large page's unpacked to its stored bytes; noise keeps detector frames below 20   # chosen
-LARGE_PAGE_BYTES = 32 * 2**20  # smaller pages may be blank and pack better   # chosen
+LARGEST_RATIO = 200  # of a large page's unpacked to its stored bytes; noise keeps detector frames below 20   # chosen
+LARGE_PAGE_BYTES = 64 * 2**20  # smaller pages, up to 4,096 x 4,096 float32, may be blank: 1,030 in deflate   # chosen
 MOST_SEGMENTS = 2**16  # strips or tiles of one page; a strip a row is 16,384   # chosen
 
 
@@ -98,7 +99,8 @@ def read_page(file: BinaryIO, page: Any) -> NDArray[Any]:
         try:
             part = _unpack(page, stored, high, wide, place.shape)
         except (ValueError, RuntimeError, TypeError, OverflowError) as error:
-            raise ValueError(f"strip or tile {number + 1}: {' '.join(str(error).split())[:200]}") from error
+            said = f": {error}" if said_by_us(error) else " is damaged"
+            raise ValueError(f"strip or tile {number + 1}{said}") from error
         place[:] = part[: place.shape[0], : place.shape[1]]
     return frame
 

@@ -90,7 +90,7 @@ def load_spot_image(path: Path, pitch_mm: float) -> SpotImage:
 
             pixels = tifffile.imread(path)
     except Exception as error:  # both readers raise many kinds for a damaged file
-        raise OSError(f"focal_spot_image {path} cannot be read as a picture ({error})") from error
+        raise OSError(f"focal_spot_image {path} cannot be read as a picture") from error
     if not isinstance(pixels, np.ndarray) or pixels.dtype.kind not in "uif":
         raise ValueError(
             f"focal_spot_image {path} must hold real numbers, got {getattr(pixels, 'dtype', 'an archive')}"
