@@ -125,8 +125,8 @@ def cbf_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
         with damage_named(source.path, CBF, "fabio"):
             with source.path.open("rb") as file:
                 file.seek(begin)
-                packed = file.read(stored)
-            pixels = module.decByteOffset(packed, size=rows * cols)
+                packed = file.read(stored) + bytes(8)  # it may look for a long step at the end
+            pixels = module.decByteOffset(packed, rows * cols, "int32")
             if pixels.size != rows * cols:
                 raise ValueError(f"{source.path} is a damaged CBF file: {pixels.size} of {rows * cols} pixels")
         yield np.array(pixels, dtype=np.int32).reshape(rows, cols)
@@ -174,6 +174,8 @@ def _edf_claim(path: Path, frame: Any) -> tuple[int, int, np.dtype[Any]]:
     packed = str(frame.header.get("Compression", frame.header.get("COMPRESSION", "none"))).strip().lower()
     if packed not in ("none", "no", "uncompressed", ""):
         raise ValueError(f"{path} is an EDF file with {packed} compression; save it without")
+    if frame.bfname is not None:
+        raise ValueError(f"{path} is an EDF file that keeps its pixels in another file; save it as one")
     needed = rows * cols * dtype.itemsize
     if frame.incomplete_data or frame.blobsize < needed or frame.start + needed > path.stat().st_size:
         raise ValueError(f"{path} is a truncated EDF file: a frame of {rows} x {cols} {dtype} needs {needed} bytes")

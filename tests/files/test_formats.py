@@ -261,6 +261,14 @@ def test_edf_is_read(tmp_path: Path, dtype: str, count: int) -> None:
     assert np.array_equal(frames_of(path), wanted)
 
 
+def test_an_edf_of_one_frame_is_no_other_file_of_its_series(tmp_path: Path) -> None:
+    for number in range(3):
+        EdfImage(data=FRAMES[number]).write(str(tmp_path / f"scan000{number}.edf"))
+    EdfImage(data=FRAMES[2]).write(str(tmp_path / "alone.edf"))
+    for name, frame in (("scan0000", 0), ("scan0001", 1), ("scan0002", 2), ("alone", 2)):
+        assert np.array_equal(frames_of(tmp_path / f"{name}.edf"), FRAMES[frame : frame + 1])
+
+
 def test_cbf_is_read(tmp_path: Path) -> None:
     wanted, path = FRAMES[0].astype(np.int32) * 100 - 5, tmp_path / "x"
     told = "# Detector: PILATUS\r\n# Pixel_size 172e-6 m x 172e-6 m"
@@ -293,6 +301,10 @@ def test_damaged_edf_and_cbf_are_refused(tmp_path: Path, capfd: pytest.CaptureFi
     refused(path, "truncated EDF file: a frame of 48 x 64 uint16 needs 6144 bytes")
     path.write_bytes(whole.replace(b"Image = 0 ;", b"Compression = GZIP ;\nImage = 0 ;").replace(b" " * 21, b"", 1))
     refused(path, "is an EDF file with gzip compression")
+    (tmp_path / "other").write_bytes(FRAMES[1].tobytes())
+    told = {"EDF_BinaryFileName": "other", "EDF_BinaryFilePosition": "0", "EDF_BinaryFileSize": str(FRAMES[1].nbytes)}
+    EdfImage(data=FRAMES[0], header=told).write(str(path))
+    refused(path, "keeps its pixels in another file|damaged or truncated|truncated EDF")
     assert capfd.readouterr().err == ""
 
 
@@ -352,7 +364,7 @@ def test_hdf5_that_holds_no_frame_is_refused(tmp_path: Path) -> None:
     refused(f"{path}::/wide", "holds int64 pixels")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused(path, "is an HDF5 file that cannot be read")
+    refused(path, "is an HDF5 file that is damaged")
 
 
 def test_a_dataset_inside_another_format_is_refused(tmp_path: Path) -> None:
