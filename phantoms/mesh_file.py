@@ -13,6 +13,7 @@ from phantoms.closed_surface import closed_surface
 from phantoms.solids import Mesh, check_positive
 
 ENDINGS = (".stl", ".ply", ".obj")
+LARGEST_COORDINATE = 1e12  # in units of the file, which may be nanometres   # chosen: a kilometre
 LARGEST_TRIANGLES = 4_000_000  # chosen: 200 MB of binary STL, about 3 GB of memory while it is read
 LARGEST_TEXT_BYTES = 200_000_000  # chosen: 0.7 million triangles of a text STL
 _STL_HEADER, _STL_TRIANGLE = 84, 50  # [byte] of a binary STL
@@ -56,8 +57,8 @@ def load_mesh(path: str | Path, scale_to_mm: float = 1.0) -> Mesh:
     corners = _binary_stl(path)
     if corners is None:
         corners = _other_corners(path)
-    if not np.isfinite(corners).all():
-        raise ValueError(f"mesh {path} has corners that are not finite numbers")
+    if not (np.abs(corners) <= LARGEST_COORDINATE).all():
+        raise ValueError(f"mesh {path} has corners that are no numbers, or beyond {LARGEST_COORDINATE:g}")
     try:
         vertices, triangles, repairs = closed_surface(corners)
     except ValueError as error:
@@ -114,7 +115,10 @@ def _other_corners(path: Path) -> FloatArray:
         raise OSError(f"{path} holds no triangles")
     _refuse_many(path, len(surface.faces))
     vertices: FloatArray = np.asarray(surface.vertices, dtype=np.float64)
-    return vertices[np.asarray(surface.faces, dtype=np.int64)]
+    faces = np.asarray(surface.faces, dtype=np.int64)
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise OSError(f"{path} is damaged: a triangle names a corner that is not there")
+    return vertices[faces]
 
 
 def _judge_size(path: Path) -> None:

@@ -64,7 +64,7 @@ def test_open_mesh_file_is_refused_with_a_place(tmp_path):
         ("text.stl", b"solid nothing", r"text\.stl holds no triangles"),
         ("empty.stl", bytes(84), r"empty\.stl holds no triangles"),
         ("short.stl", bytes(80) + (7).to_bytes(4, "little") + bytes(100), "claims 7 triangles, 434 bytes, but has 184"),
-        ("nan.stl", bytes(80) + (1).to_bytes(4, "little") + b"\xff" * 50, "corners that are not finite numbers"),
+        ("nan.stl", bytes(80) + (1).to_bytes(4, "little") + b"\xff" * 50, "corners that are no numbers"),
         ("bare.ply", b"nonsense", "has no PLY header"),
         ("part.step", b"ISO-10303-21;", r"must end in \.stl, \.ply, \.obj"),
         ("only.obj", b"v 0 0 0\nv 1 0 0\n", r"only\.obj"),
