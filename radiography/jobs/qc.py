@@ -133,7 +133,7 @@ def report_quality(
     check_writable(table, (".csv",))
     check_writable(written)
     check_writable(drawn, PICTURES)
-    bounds = _limits(str(limits)) if limits is not None else {}
+    bounds = load_limits(str(limits)) if limits is not None else {}
     earlier_files = input_files(earlier, "earlier calibration") if named(earlier) else []
     keep_apart([written, table, drawn], [calibration, limits, *earlier_files])
     report("comparing", 0.0)
@@ -169,7 +169,7 @@ def report_quality(
     return found
 
 
-def _limits(name: str) -> dict[str, Limit]:
+def load_limits(name: str) -> dict[str, Limit]:
     """Limits from a file, or those that ship with the package by name."""
     shipped = sorted(path.stem for path in LIMITS_FOLDER.glob("*.toml"))
     path = LIMITS_FOLDER / f"{name}.toml" if name in shipped else Path(name)

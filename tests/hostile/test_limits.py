@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from tests.hostile.whole_files import ABOUT
 
 from radiography.files.frames import iterate_frames, open_frames, write_tiff
 from radiography.files.tiff import MOST_PAGES
+from tests.hostile.whole_files import ABOUT
 
 SIDE = 16_384
 SECONDS, BYTES = 10.0, 2**30
