@@ -212,16 +212,24 @@ def _trap_charge(
     """
     trapped, retained = traps.trapped_fraction, traps.retained_fraction
     for row in prange(electrons.shape[0]):
-        for col in range(electrons.shape[1]):
-            charge = np.float64(electrons[row, col])
-            effective = charge
-            if traps.charge_factor.size > 0:
-                effective *= _charge_factor(charge, traps.log_charge, traps.charge_factor)
-            if pixel_factor.size > 0:
-                effective *= pixel_factor[row, col]
-            out = charge
-            for term in range(trapped.size):
-                held = np.float64(before[term, row, col]) if before.size > 0 else 0.0
-                out += held * (1.0 - retained[term]) - effective * trapped[term]
-                after[term, row, col] = held * retained[term] + effective * trapped[term]
-            delivered[row, col] = out
+        # One short loop after the other, which the compiler makes vectors of; the row stays in the first-level cache.
+        out = electrons[row].astype(np.float64)
+        effective = out.copy()
+        if traps.charge_factor.size > 0:
+            for col in range(out.size):
+                effective[col] *= _charge_factor(out[col], traps.log_charge, traps.charge_factor)
+        if pixel_factor.size > 0:
+            for col in range(out.size):
+                effective[col] *= pixel_factor[row, col]
+        for term in range(trapped.size):
+            caught, kept = trapped[term], retained[term]
+            if before.size > 0:
+                for col in range(out.size):
+                    held = np.float64(before[term, row, col])
+                    out[col] += held * (1.0 - kept) - effective[col] * caught
+                    after[term, row, col] = held * kept + effective[col] * caught
+            else:
+                for col in range(out.size):
+                    out[col] -= effective[col] * caught
+                    after[term, row, col] = effective[col] * caught
+        delivered[row] = out
