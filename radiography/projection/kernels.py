@@ -16,9 +16,22 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.projection.rays import BandItems, BeamSums, Crossings, FanGrid, RayChunk, RayFan, RayGrid, Shadow
+from radiography.projection.quadrics import cross_quadric
+from radiography.projection.rays import (
+    BandItems,
+    BandWork,
+    BeamSums,
+    Crossings,
+    FanGrid,
+    KeptRays,
+    RayChunk,
+    RayFan,
+    RayGrid,
+    Shadow,
+)
 from radiography.projection.surfaces import HULL_SIDES, SolidSurfaces
 
+QUADRICS = "014efdfb5af2eb3f"  # start of the SHA-256 of quadrics.py, see there
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds a float64 to a whole number, held in its lowest bits
@@ -89,75 +102,6 @@ def _hull_columns(shadow: Shadow, y_mm: float, fan: RayFan) -> tuple[int, int]:
 
 
 @njit(cache=True, error_model="numpy")
-def _cross_quadric(
-    surfaces: SolidSurfaces, quadric: int, source_mm: FloatArray, ray_mm: FloatArray
-) -> tuple[float, float]:
-    """Entry and exit of a ray through a ball or a frustum; entry is not below exit where it misses."""
-    turn, centre_mm = surfaces.quadric_turn[quadric], surfaces.quadric_centre_mm[quadric]
-    radius_mm, slope = surfaces.quadric_radius_mm[quadric], surfaces.quadric_slope[quadric]
-    half_length_mm = surfaces.quadric_half_length_mm[quadric]
-    middle = 0.0
-    for axis in range(3):
-        middle += (centre_mm[axis] - source_mm[axis]) * ray_mm[axis]
-    middle /= ray_mm[0] * ray_mm[0] + ray_mm[1] * ray_mm[1] + ray_mm[2] * ray_mm[2]
-    # From the point nearest the centre, the quadratic loses no digits to the long way from the source.
-    px, py, pz, dx, dy, dz = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for axis in range(3):
-        offset = source_mm[axis] + middle * ray_mm[axis] - centre_mm[axis]
-        px += turn[0, axis] * offset
-        py += turn[1, axis] * offset
-        pz += turn[2, axis] * offset
-        dx += turn[0, axis] * ray_mm[axis]
-        dy += turn[1, axis] * ray_mm[axis]
-        dz += turn[2, axis] * ray_mm[axis]
-    if math.isinf(half_length_mm):
-        a = dx * dx + dy * dy + dz * dz
-        b = px * dx + py * dy + pz * dz
-        c = px * px + py * py + pz * pz - radius_mm * radius_mm
-        inside = b * b - a * c
-        if inside <= 0.0:
-            return 1.0, 0.0
-        root = math.sqrt(inside)
-        return middle + (-b - root) / a, middle + (-b + root) / a
-    if dz == 0.0:
-        if abs(pz) > half_length_mm:
-            return 1.0, 0.0
-        enter, leave = -np.inf, np.inf
-    else:
-        bottom, top = (-half_length_mm - pz) / dz, (half_length_mm - pz) / dz
-        enter, leave = min(bottom, top), max(bottom, top)
-    # x**2 + y**2 = (radius + slope z)**2 along the ray: a t**2 + 2 b t + c = 0, negative inside
-    here, growth = radius_mm + slope * pz, slope * dz
-    a = dx * dx + dy * dy - growth * growth
-    b = px * dx + py * dy - growth * here
-    c = px * px + py * py - here * here
-    if a == 0.0:
-        if b == 0.0:
-            if c > 0.0:
-                return 1.0, 0.0
-        elif b > 0.0:
-            leave = min(leave, -0.5 * c / b)
-        else:
-            enter = max(enter, -0.5 * c / b)
-        return middle + enter, middle + leave
-    inside = b * b - a * c
-    if a > 0.0:
-        if inside <= 0.0:
-            return 1.0, 0.0
-        root = math.sqrt(inside)
-        enter, leave = max(enter, (-b - root) / a), min(leave, (-b + root) / a)
-    else:
-        # Steeper than the cone's side: inside before one root and after the other, on the two cones that meet at the
-        # apex; ours is the one where the radius is positive.
-        root = math.sqrt(max(inside, 0.0))
-        if growth > 0.0:
-            enter = max(enter, (-b - root) / a)
-        else:
-            leave = min(leave, (-b + root) / a)
-    return middle + enter, middle + leave
-
-
-@njit(cache=True, error_model="numpy")
 def _cast_shadow(surfaces: SolidSurfaces, fan: RayFan, item: int, corner_mm: FloatArray) -> Shadow:
     """Shadow of a face (item below F) or of a quadric's hull; its corners are written to `corner_mm`."""
     source_mm = fan.source_mm
@@ -194,14 +138,15 @@ def _count_item(begin: NumberArray, face: bool, shadow: Shadow, fan: RayFan, edg
     """Add one item's crossings to `begin`, as differences from each ray to the next of its row."""
     for ray_row in range(shadow.first_row, shadow.stop_row):
         row = ray_row - fan.first_row
+        place = fan.kept.place[row // fan.own_rays]
         y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
         if face:
             for edge in range(_face_columns(shadow, y_mm, fan, edges)):
-                begin[row, (edges[edge] >> 1) - fan.first_col] += 1 if edge % 2 == 0 else -1
+                begin[row, place[(edges[edge] >> 1) - fan.first_col]] += 1 if edge % 2 == 0 else -1
         else:
             left, right = _hull_columns(shadow, y_mm, fan)
-            begin[row, left - fan.first_col] += 2
-            begin[row, right - fan.first_col] -= 2
+            begin[row, place[left - fan.first_col]] += 2
+            begin[row, place[right - fan.first_col]] -= 2
 
 
 @njit(cache=True, error_model="numpy")
@@ -219,15 +164,16 @@ def _fill_face(
         row = ray_row - fan.first_row
         y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
         steep = normal[1] * (y_mm - source_mm[1]) + normal[2] * -source_mm[2]
+        kept_place, kept_col = fan.kept.place[row // fan.own_rays], fan.kept.col[row // fan.own_rays]
         count = _face_columns(shadow, y_mm, fan, edges)
         falling = 0  # less rising edges left of the ray: positive in a face that looks at the source
         for pair in range(0, count, 2):
             falling += 2 * (edges[pair] & 1) - 1
             crossed = number if falling > 0 else ~number
             falling += 2 * (edges[pair + 1] & 1) - 1
-            for ray_col in range(edges[pair] >> 1, edges[pair + 1] >> 1):
-                col = ray_col - fan.first_col
-                x_mm = fan.grid.first_x_mm + ray_col * fan.grid.step_mm
+            left, right = (edges[pair] >> 1) - fan.first_col, (edges[pair + 1] >> 1) - fan.first_col
+            for col in range(kept_place[left], kept_place[right]):
+                x_mm = fan.grid.first_x_mm + kept_col[col] * fan.grid.step_mm
                 slant = normal[0] * (x_mm - source_mm[0]) + steep
                 along = height / slant if slant != 0.0 else nearest
                 # A face seen edge on has no digits left in `along`, but cannot leave its own depth.
@@ -250,12 +196,12 @@ def _fill_quadric(crossings: Crossings, surfaces: SolidSurfaces, quadric: int, s
         row = ray_row - fan.first_row
         y_mm = fan.grid.first_y_mm + ray_row * fan.grid.step_mm
         ray_mm[1] = y_mm - source_mm[1]
+        kept_place, kept_col = fan.kept.place[row // fan.own_rays], fan.kept.col[row // fan.own_rays]
         left, right = _hull_columns(shadow, y_mm, fan)
-        for ray_col in range(left, right):
-            ray_mm[0] = fan.grid.first_x_mm + ray_col * fan.grid.step_mm - source_mm[0]
-            enter, leave = _cross_quadric(surfaces, quadric, source_mm, ray_mm)
+        for col in range(kept_place[left - fan.first_col], kept_place[right - fan.first_col]):
+            ray_mm[0] = fan.grid.first_x_mm + kept_col[col] * fan.grid.step_mm - source_mm[0]
+            enter, leave = cross_quadric(surfaces, quadric, source_mm, ray_mm)
             if enter < leave:
-                col = ray_col - fan.first_col
                 place = stop[row, col]
                 t[place], t[place + 1] = enter, leave
                 solid[place], solid[place + 1] = number, ~number
@@ -264,14 +210,14 @@ def _fill_quadric(crossings: Crossings, surfaces: SolidSurfaces, quadric: int, s
 
 @njit(cache=True, error_model="numpy")
 def _collect_crossings(surfaces: SolidSurfaces, fan: RayFan, items: IntArray) -> Crossings:
-    """Crossings of all rays of a fan with the faces and quadrics of its band."""
+    """Crossings of the kept rays of a fan with the faces and quadrics of its band."""
     face_count = len(surfaces.face_solid)
     most = 2 * HULL_SIDES
     for item in items:
         if item < face_count:
             most = max(most, surfaces.face_start[item + 1] - surfaces.face_start[item])
     corner_mm, edges = np.empty((most, 2)), np.empty(most, np.int64)
-    rows, cols = fan.stop_row - fan.first_row, fan.stop_col - fan.first_col
+    rows, cols = fan.stop_row - fan.first_row, fan.kept.place[:, -1].max()
     begin, stop = np.zeros((rows, cols + 1), np.int32), np.empty((rows, cols), np.int32)
     for item in items:
         shadow = _cast_shadow(surfaces, fan, item, corner_mm)
@@ -279,7 +225,7 @@ def _collect_crossings(surfaces: SolidSurfaces, fan: RayFan, items: IntArray) ->
     total = 0  # the differences become sums, and these the place where each ray's crossings begin
     for row in range(rows):
         running = 0
-        for col in range(cols):
+        for col in range(fan.kept.place[row // fan.own_rays, -1]):
             running += begin[row, col]
             begin[row, col] = stop[row, col] = total
             total += running
@@ -394,16 +340,20 @@ def _sum_energies(chunk: RayChunk, count: int, beam: BeamSums, row_place: float,
 
 @njit(cache=True, error_model="numpy")
 def _add_chunk(
-    chunk: RayChunk, count: int, beam: BeamSums, row_place: float, node: int, sums: FloatArray, hits: IntArray
+    work: BandWork, count: int, row_place: float, node: int, each: int, sums: FloatArray, hits: IntArray
 ) -> None:
-    """Add the first `count` rays to the samples that hold them, `sums` (K, W) and `hits` (W,), and clear the paths."""
+    """Add `count` rays to the samples that hold them, `sums` (K, W) and `hits` (W,), and clear the paths.
+
+    One ray counts as `each`.
+    """
+    chunk, beam = work.chunk, work.beam
     if not beam.paths_only:
         _sum_energies(chunk, count, beam, row_place, node)
     for quantity in range(sums.shape[0]):
         for ray in range(count):
-            sums[quantity, chunk.sample_col[ray]] += chunk.sums[quantity, ray]
+            sums[quantity, chunk.sample_col[ray]] += each * chunk.sums[quantity, ray]
     for ray in range(count):
-        hits[chunk.sample_col[ray]] += 1
+        hits[chunk.sample_col[ray]] += each
     for material in range(len(chunk.met)):
         if chunk.met[material]:
             for ray in range(count):
@@ -433,58 +383,99 @@ def _write_samples(
 
 
 @njit(cache=True, error_model="numpy")
+def _keep_rays(mixed: FlagArray, wanted: bool, first_col: int, rays: int) -> KeptRays:
+    """The `rays` columns of rays in each of those samples (N, W), from `first_col` on, that are mixed, or are not."""
+    rows, cols = mixed.shape
+    place, col = np.empty((rows, cols * rays + 1), np.int32), np.empty((rows, cols * rays), np.int32)
+    for row in range(rows):
+        count = 0
+        for ray in range(cols * rays):
+            place[row, ray] = count
+            if mixed[row, ray // rays] == wanted:
+                col[row, count] = first_col * rays + ray
+                count += 1
+        place[row, cols * rays] = count
+    return KeptRays(place, col)
+
+
+@njit(cache=True, error_model="numpy")
+def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, sums: FloatArray, hits: IntArray) -> None:
+    """Add the kept rays of a fan to the samples of its band, `sums` (N, K, W) and `hits` (N, W).
+
+    `node_of_ray` (2, 2): for rows and columns, the place of ray 0 among the nodes and the step from ray to ray.
+    """
+    chunk, solid_material, own_rays = work.chunk, work.beam.solid_material, fan.own_rays
+    distance_mm, first_sample_col = fan.source_mm[2], fan.first_col // own_rays
+    depth = np.zeros_like(solid_material)
+    t, solid, begin, stop = _collect_crossings(work.surfaces, fan, work.items)
+    for row in range(fan.stop_row - fan.first_row):
+        sample = row // own_rays
+        y_mm = fan.grid.first_y_mm + (fan.first_row + row) * fan.grid.step_mm - fan.source_mm[1]
+        row_place = node_of_ray[0, 0] + (fan.first_row + row) * node_of_ray[0, 1]
+        count, node = 0, 0
+        for col in range(fan.kept.place[sample, -1]):
+            a, b = begin[row, col], stop[row, col]
+            if b > a:
+                ray_col = fan.kept.col[sample, col]
+                place = node_of_ray[1, 0] + ray_col * node_of_ray[1, 1]
+                if count == RAYS_PER_CHUNK or (count > 0 and place >= node + 1):
+                    _add_chunk(work, count, row_place, node, each, sums[sample], hits[sample])
+                    count = 0
+                if count == 0:
+                    node = int(place)
+                chunk.along[count] = place - node
+                x_mm = fan.grid.first_x_mm + ray_col * fan.grid.step_mm - fan.source_mm[0]
+                length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
+                path_mm = chunk.path_mm[:, count]
+                _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm, chunk.met, depth)
+                chunk.sample_col[count] = ray_col // own_rays - first_sample_col
+                count += 1
+        if count > 0:
+            _add_chunk(work, count, row_place, node, each, sums[sample], hits[sample])
+
+
+@njit(cache=True, error_model="numpy")
 def _project_band(
     band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
 ) -> None:
     """Writes the samples of one band of `out` (K, rows, cols) behind a solid; it holds the open beam before."""
     quantities, sample_rows, sample_cols = out.shape
-    rays, stride, distance_mm = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm
-    first_sample = band * bands.samples_per_band
-    stop_sample = min(sample_rows, first_sample + bands.samples_per_band)
-    begin_col, stop_col = bands.first_ray_col[band], bands.stop_ray_col[band]
-    first_sample_col, stop_sample_col = begin_col // rays, (stop_col + rays - 1) // rays
-    own_rays, first_own_col, stop_own_col = rays // stride, begin_col // stride, (stop_col + stride - 1) // stride
+    rays, stride, distance_mm, sources = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm, grid.sources_mm
+    first, stop = band * bands.samples_per_band, min(sample_rows, (band + 1) * bands.samples_per_band)
+    first_col, stop_col = bands.first_ray_col[band] // rays, (bands.stop_ray_col[band] + rays - 1) // rays
     items = bands.item[bands.start[band] : bands.start[band + 1]]
-    sums = np.zeros((stop_sample - first_sample, quantities, stop_sample_col - first_sample_col))
-    hits = np.zeros((stop_sample - first_sample, stop_sample_col - first_sample_col), np.int64)
+    if len(items) == 0:
+        return
+    sums = np.zeros((stop - first, quantities, stop_col - first_col))
+    hits = np.zeros((stop - first, stop_col - first_col), np.int64)
     path_mm = np.zeros((max(1, beam.mu_log2.shape[0]), RAYS_PER_CHUNK))
     met, sample_col = np.zeros(beam.mu_log2.shape[0], np.bool_), np.empty(RAYS_PER_CHUNK, np.int64)
     chunk_sums = path_mm if beam.paths_only else np.empty((quantities, RAYS_PER_CHUNK))
     along, scratch, line = np.empty(RAYS_PER_CHUNK), np.empty((2, RAYS_PER_CHUNK)), np.empty_like(beam.weights[0, :2])
     chunk = RayChunk(path_mm, met, sample_col, chunk_sums, along, scratch, line)
-    nodes_per_row = (beam.weights.shape[0] - 1) / (sample_rows * rays)
-    nodes_per_col = (beam.weights.shape[1] - 1) / (sample_cols * rays)
-    solid_material, depth = beam.solid_material, np.zeros_like(beam.solid_material)
-    for source in range(len(grid.sources_mm) if len(items) else 0):
-        source_mm = np.array([grid.sources_mm[source, 0], grid.sources_mm[source, 1], distance_mm])
-        first_row, first_col = grid.first_ray[source]
-        x_mm, y_mm = grid.first_x_mm + first_col * grid.step_mm, grid.first_y_mm + first_row * grid.step_mm
+    work, mixed = BandWork(surfaces, items, beam, chunk), bands.mixed[first:stop, first_col:stop_col]
+    nodes = np.array([(beam.weights.shape[0] - 1) / sample_rows, (beam.weights.shape[1] - 1) / sample_cols])
+    node_of_ray = np.empty((2, 2))
+    # One ray through the middle of each sample whose rays are alike, from the middle of the spot.
+    own_rays, total = rays // stride, (rays // stride) ** 2 * len(sources)
+    to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
+    own = FanGrid(grid.first_x_mm + to_centre_mm, grid.first_y_mm + to_centre_mm, rays * grid.step_mm)
+    source_mm = np.array([sources[:, 0].mean(), sources[:, 1].mean(), distance_mm])
+    kept = _keep_rays(mixed, False, first_col, 1)
+    node_of_ray[:, 0], node_of_ray[:, 1] = 0.5 * nodes, nodes
+    ends = (first, stop, first_col, stop_col)
+    _add_fan(work, RayFan(own, source_mm, *ends, 1, kept), node_of_ray, total, sums, hits)
+    # All rays of the others.
+    kept = _keep_rays(mixed, True, first_col, own_rays)
+    for source in range(len(sources) if kept.place[:, -1].max() else 0):
+        source_mm = np.array([sources[source, 0], sources[source, 1], distance_mm])
+        ray = grid.first_ray[source]
+        x_mm, y_mm = grid.first_x_mm + ray[1] * grid.step_mm, grid.first_y_mm + ray[0] * grid.step_mm
+        node_of_ray[:, 0], node_of_ray[:, 1] = (ray + 0.5) * nodes / rays, stride * nodes / rays
         own = FanGrid(x_mm, y_mm, stride * grid.step_mm)
-        fan = RayFan(own, source_mm, first_sample * own_rays, stop_sample * own_rays, first_own_col, stop_own_col)
-        t, solid, begin, stop = _collect_crossings(surfaces, fan, items)
-        for row in range(fan.stop_row - fan.first_row):
-            sample = row // own_rays
-            y_mm = own.first_y_mm + (fan.first_row + row) * own.step_mm - source_mm[1]
-            row_place = ((fan.first_row + row) * stride + first_row + 0.5) * nodes_per_row
-            count, node = 0, 0
-            for col in range(stop_own_col - first_own_col):
-                a, b = begin[row, col], stop[row, col]
-                if b > a:
-                    place = ((first_own_col + col) * stride + first_col + 0.5) * nodes_per_col
-                    if place >= node + 1:
-                        if count:
-                            _add_chunk(chunk, count, beam, row_place, node, sums[sample], hits[sample])
-                        count, node = 0, int(place)
-                    along[count] = place - node
-                    x_mm = own.first_x_mm + (first_own_col + col) * own.step_mm - source_mm[0]
-                    length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
-                    _resolve_ray(t[a:b], solid[a:b], length_mm, solid_material, path_mm[:, count], met, depth)
-                    sample_col[count] = (first_own_col + col) // own_rays - first_sample_col
-                    count += 1
-                if count == RAYS_PER_CHUNK or (count > 0 and col == stop_own_col - first_own_col - 1):
-                    _add_chunk(chunk, count, beam, row_place, node, sums[sample], hits[sample])
-                    count = 0
-    _write_samples(out, grid, beam.paths_only, first_sample, first_sample_col, sums, hits)
+        ends = (first * own_rays, stop * own_rays, first_col * own_rays, stop_col * own_rays)
+        _add_fan(work, RayFan(own, source_mm, *ends, own_rays, kept), node_of_ray, 1, sums, hits)
+    _write_samples(out, grid, beam.paths_only, first, first_col, sums, hits)
 
 
 @njit(parallel=True, cache=True, error_model="numpy")

@@ -19,6 +19,7 @@ from radiography.projection.kernels import _project_bands
 from radiography.projection.open_beam import write_open_beam
 from radiography.projection.rays import BeamSums, band_items, describe_miss, no_items, ray_grid
 from radiography.projection.surfaces import highest_mm, solid_surfaces
+from radiography.projection.uniform import mixed_samples
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -219,6 +220,7 @@ def _project(
     if not beam.paths_only:
         # Summed one after the other, as behind a solid: a void then leaves the open beam bit for bit.
         write_open_beam(grid, np.cumsum(beam.weights, axis=3)[..., -1], out)
+    bands = bands._replace(mixed=mixed_samples(surfaces, grid, bands, sample_rows, sample_cols))
     band_count = len(bands.start) - 1
     step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
     for first in range(0, band_count, step):

@@ -18,6 +18,7 @@ from radiography.projection.surfaces import SolidSurfaces
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 NumberArray = npt.NDArray[np.int32]
+FlagArray = npt.NDArray[np.bool_]
 
 
 class RayGrid(NamedTuple):
@@ -41,6 +42,13 @@ class FanGrid(NamedTuple):
     step_mm: float  # between rays [mm]
 
 
+class KeptRays(NamedTuple):
+    """Columns of rays that are followed in each row of samples of a band, N rows and C columns from the fan's first."""
+
+    place: NumberArray  # (N, C + 1) how many are kept before each column
+    col: NumberArray  # (N, C) the kept ones, one after the other
+
+
 class RayFan(NamedTuple):
     """Rays of one band that start at one point of the focal spot; rows and columns up to, but without, the stop."""
 
@@ -50,6 +58,8 @@ class RayFan(NamedTuple):
     stop_row: int
     first_col: int
     stop_col: int
+    own_rays: int  # rays of a sample that start here, along each axis
+    kept: KeptRays
 
 
 class BeamSums(NamedTuple):
@@ -69,6 +79,7 @@ class BandItems(NamedTuple):
     item: IntArray
     first_ray_col: IntArray  # (B,)
     stop_ray_col: IntArray  # (B,)
+    mixed: FlagArray  # (rows, cols) samples whose rays are all followed, see `uniform.mixed_samples`
 
 
 class Shadow(NamedTuple):
@@ -84,7 +95,7 @@ class Shadow(NamedTuple):
 
 
 class Crossings(NamedTuple):
-    """Crossings of the rays of a band, (R, C) rays with N crossings in all, ray after ray."""
+    """Crossings of the rays of a band, (R, C) kept rays with N crossings in all, ray after ray."""
 
     t: FloatArray  # (N,) [1]
     solid: NumberArray  # (N,) number of the solid in its phantom
@@ -96,12 +107,21 @@ class RayChunk(NamedTuple):
     """Rays whose energies are summed together, and what that needs; R is kernels.RAYS_PER_CHUNK."""
 
     path_mm: FloatArray  # (M, R) path through each material [mm]
-    met: npt.NDArray[np.bool_]  # (M,) whether a ray of the chunk meets the material
+    met: FlagArray  # (M,) whether a ray of the chunk meets the material
     sample_col: IntArray  # (R,) sample of each ray, from the first of the band
     sums: FloatArray  # (K, R) weighted sums, or the paths [unit of weights, mm]
     along: FloatArray  # (R,) place of each ray from one column of nodes, 0, to the next, 1
     scratch: FloatArray  # (2, R)
     line: FloatArray  # (2, K, E) weights at the first of the two columns of nodes, and how much more at the second
+
+
+class BandWork(NamedTuple):
+    """What all fans of a band share."""
+
+    surfaces: SolidSurfaces
+    items: IntArray  # faces (number below F), then quadrics
+    beam: BeamSums
+    chunk: RayChunk
 
 
 def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int, highest_mm: float = 0.0) -> RayGrid:
@@ -173,7 +193,7 @@ def band_items(surfaces: SolidSurfaces, grid: RayGrid, rows: int, cols: int, sam
     if len(filled):
         window_first[filled] = np.minimum.reduceat(first_col[item], start[filled])
         window_stop[filled] = np.maximum.reduceat(stop_col[item], start[filled])
-    return BandItems(samples_per_band, start, item, window_first, window_stop)
+    return BandItems(samples_per_band, start, item, window_first, window_stop, np.zeros((0, 0), np.bool_))
 
 
 def no_items(rows: int, samples_per_band: int, rays_per_sample: int) -> BandItems:
@@ -193,7 +213,8 @@ def no_items(rows: int, samples_per_band: int, rays_per_sample: int) -> BandItem
     """
     band_count = -(-rows // (samples_per_band * rays_per_sample))
     nothing = np.zeros(band_count, np.int64)
-    return BandItems(samples_per_band, np.zeros(band_count + 1, np.int64), np.zeros(0, np.int64), nothing, nothing)
+    start, item = np.zeros(band_count + 1, np.int64), np.zeros(0, np.int64)
+    return BandItems(samples_per_band, start, item, nothing, nothing, np.zeros((0, 0), np.bool_))
 
 
 def describe_miss(name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: Geometry) -> str:
