@@ -31,7 +31,7 @@ from radiography.projection.rays import (
 )
 from radiography.projection.surfaces import HULL_SIDES, SolidSurfaces
 
-QUADRICS = "014efdfb5af2eb3f"  # start of the SHA-256 of quadrics.py, see there
+QUADRICS = "61e65cbf8b4e99ab"  # start of the SHA-256 of quadrics.py, see there
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 ROUNDING = 6755399441055744.0  # 1.5 * 2**52: adding it rounds a float64 to a whole number, held in its lowest bits

@@ -21,7 +21,22 @@ FloatArray = npt.NDArray[np.float64]
 def cross_quadric(
     surfaces: SolidSurfaces, quadric: int, source_mm: FloatArray, ray_mm: FloatArray
 ) -> tuple[float, float]:
-    """Entry and exit of a ray through a ball or a frustum; entry is not below exit where it misses."""
+    """Entry and exit of a ray through a ball or a frustum.
+
+    Parameters
+    ----------
+    surfaces : SolidSurfaces
+        Of the phantom. [mm]
+    quadric : int
+        Which of its quadrics. [1]
+    source_mm, ray_mm : (3,) float64
+        Start of the ray, and from there to its place on the panel. [mm]
+
+    Returns
+    -------
+    enter, leave : float
+        Along the ray, 0 at its start and 1 on the panel; not rising where it misses. [1]
+    """
     turn, centre_mm = surfaces.quadric_turn[quadric], surfaces.quadric_centre_mm[quadric]
     radius_mm, slope = surfaces.quadric_radius_mm[quadric], surfaces.quadric_slope[quadric]
     half_length_mm = surfaces.quadric_half_length_mm[quadric]
