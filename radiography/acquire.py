@@ -19,14 +19,15 @@ from radiography.field import field_gains, spread_from_depths
 from radiography.light.decay import emit_light
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
-from radiography.panel.direct_detection import PORTIONS, DiodeMeans, draw_diode_energy
+from radiography.panel.direct_detection import DiodeMeans, draw_diode_energy
 from radiography.panel.panel import coated
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
 from radiography.plan import Acquisition as Acquisition
 from radiography.plan import plan_acquisition as plan_acquisition
-from radiography.projection.geometry import at_depth
+from radiography.projection.geometry import at_depth, axis_sample
+from radiography.projection.pixel_means import pixel_means
 from radiography.projection.project import project
 from radiography.scene import relative_exposures
 
@@ -111,38 +112,41 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     layer, lights = acquisition.scintillator, (acquisition.light, acquisition.slanted_light)
     gains = field_gains(acquisition.panel, layer, geometry, *lights, acquisition.heel)
     # X-rays behind the object, summed over their energies with what each gives, at the depth where that becomes light.
-    in_layer = project(
+    # The same rays go on to the diodes, a little farther out.
+    coated_diode = acquisition.coated_diode_weights * gains.coated_diode
+    sums = project(
         phantom,
         at_depth(geometry, acquisition.light_depth_mm),
         energy_keV,
-        acquisition.layer_weights * gains.layer[..., (0, 1, 2, 1), :],
+        np.concatenate([acquisition.layer_weights * gains.layer[..., (0, 1, 2, 1), :], coated_diode], axis=2),
         samples_per_pixel=samples,
         rays_per_sample=rays,
         materials=acquisition.materials,
         progress=progress,
     )
+    in_layer, diode_depth_mm = sums[:4], layer.thickness_um * 1e-3
+    light_mm, diode_mm = (geometry.source_to_detector_mm + d for d in (acquisition.light_depth_mm, diode_depth_mm))
+    in_diodes = pixel_means(sums[4:], samples, axis_sample(geometry, samples), diode_mm / light_mm)
     bare = ~coated(acquisition.panel)
-    partly = bool(bare.any())
-    diode_weights = [acquisition.coated_diode_weights * gains.coated_diode]
-    diode_weights += [acquisition.bare_diode_weights * gains.bare_diode] * partly
-    in_diodes = project(
-        phantom,
-        at_depth(geometry, layer.thickness_um * 1e-3),
-        energy_keV,
-        np.concatenate(diode_weights, axis=2),
-        rays_per_sample=samples * rays,
-        materials=acquisition.materials,
-    )
-    # Where the panel has no layer, there is no light and nothing shields the diodes.
-    if partly:
+    if bare.any():  # where the panel has no layer, there is no light and nothing shields the diodes
+        in_bare = project(
+            phantom,
+            at_depth(geometry, diode_depth_mm),
+            energy_keV,
+            acquisition.bare_diode_weights * gains.bare_diode,
+            rays_per_sample=samples * rays,
+            materials=acquisition.materials,
+        )
         in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
-        in_diodes = np.where(bare, in_diodes[PORTIONS:], in_diodes[:PORTIONS])
+        in_diodes = np.where(bare, in_bare, in_diodes)
     # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
-    depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
-    arriving = spread_from_depths(in_layer[1], geometry, samples, depths_mm, acquisition.mean_spread)
-    if acquisition.layer_weights[3].any():
-        arriving += spread_light(in_layer[3], acquisition.departure_spread)
     quanta, light, light_square = (_sum_samples(plane, samples) for plane in in_layer[:3])
+    mean, departure = in_layer[1].copy(), in_layer[3].copy()
+    del sums, in_layer
+    depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
+    arriving = spread_from_depths(mean, geometry, samples, depths_mm, acquisition.mean_spread)
+    if acquisition.layer_weights[3].any():
+        arriving += spread_light(departure, acquisition.departure_spread)
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV = in_diodes
     return Exposure(
         spread_light=arriving,
