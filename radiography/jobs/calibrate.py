@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from calibration.calibration_set import CalibrationSet, load_calibration_set, save_calibration_set
 from calibration.conditions import Conditions, conditions_from, conditions_to_json, of_one_panel
+from calibration.dark.scale import differs
 from calibration.defects.find import load_criteria
 from calibration.flags import FLAG_NAMES, SHIELDED, UNUSABLE
 from calibration.frame_sums import NO_SATURATION_DN
@@ -122,6 +123,7 @@ def calibrate_panel(
     everything = [source for sources in kinds.values() for source in sources]
     warnings = (*doubts_about(everything, pitch_mm), *unmatched(everything, told_about, about))
     _refuse_mixed_shapes(kinds)
+    _refuse_missing_darks(kinds)
     earlier_paths = input_files(earlier, "calibration")
     keep_apart([out], [*(source.path for source in everything), *earlier_paths, about, criteria])
     earlier_sets = [load_calibration_set(path) for path in earlier_paths]
@@ -268,6 +270,22 @@ def _refuse_mixed_shapes(kinds: dict[str, list[FrameSource]]) -> None:
                 f"dark frames are {dark.rows} x {dark.cols} ({dark.path}) but {kind} frames are "
                 f"{other.rows} x {other.cols} ({other.path})"
             )
+
+
+def _refuse_missing_darks(kinds: dict[str, list[FrameSource]]) -> None:
+    """Say before the work starts which darks are missing: of one integration time, others cannot be corrected."""
+    times = [source.conditions.integration_time_s for source in kinds["dark"]]
+    first = times[0]
+    if first is None or any(time is None or differs(time, first) for time in times):
+        return
+    for kind in ("flat", "lag", "check"):
+        for source in kinds[kind]:
+            time = source.conditions.integration_time_s
+            if time is not None and differs(time, first):
+                raise ValueError(
+                    f"{source.path} ({kind}) was integrated for {time:g} s but all dark frames for {first:g} s: "
+                    f"calibrate with dark frames of {time:g} s as well"
+                )
 
 
 def _conditions_of(
