@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PERCENT = 100.0
+FEW_DECADES = 300.0  # a range of less has numbers at 2 and 5 as well
 
 
 def lag_figure(model: LagModel) -> Figure:
@@ -35,6 +36,7 @@ def lag_figure(model: LagModel) -> Figure:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     if not model.curves:
         raise ValueError("lag_figure needs a model with the record of at least one sequence")
@@ -66,6 +68,10 @@ def lag_figure(model: LagModel) -> Figure:
     above.set(xscale="log", yscale="log", ylabel="lag (% of the exposed signal)")
     if np.isfinite(lowest):
         above.set_ylim(0.5 * lowest, None)
+    low, high = above.get_ylim()
+    above.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)))
+    above.yaxis.set_major_formatter("{x:g}")
+    above.yaxis.set_minor_formatter(NullFormatter())
     above.grid(alpha=0.3)
     terms = "1 term" if model.time_s.size == 1 else f"{model.time_s.size} terms"
     above.legend(fontsize=8, title=f"points: measured, lines: fit of {terms}", title_fontsize=8)

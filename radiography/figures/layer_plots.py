@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BAND = 1.96  # standard errors: 95 % of a normal distribution
 HIGHEST_PER_MM = 4.0
+LEGEND_SHARE = 0.4  # of the height of the curves: room below them for the legend
 CAUSES = ("X-ray quanta, aliased", "counting the light", "X-rays in the diode", "electronics")
 CAUSE_STYLES: tuple[Any, ...] = ("--", "-.", (0, (4, 1, 1, 1, 1, 1)), ":")
 
@@ -97,6 +98,8 @@ def layer_figure(
     noise.set_title(f"Noise power of the sampled frame, {kerma:g} µGy", fontsize=10, loc="left")
     causes = {"all": "-", **dict(zip(CAUSES, CAUSE_STYLES, strict=True))}
     entries = [_key(linestyle=style, color="0.3", label=text) for text, style in causes.items()]
+    lowest, highest = noise.get_ylim()
+    noise.set_ylim(lowest * (lowest / highest) ** LEGEND_SHARE, highest)
     noise.legend(handles=entries, fontsize=8, loc="lower left")
     for each in (mtf, dqe, noise):
         each.axvline(reports[0].nyquist_per_mm, color="0.6", linestyle=(0, (4, 4)), linewidth=0.8)

@@ -1,4 +1,4 @@
-"""How large solids are and how much of the panel their shadows cover, before any ray is followed."""
+"""Sizes of solids, and the part of the panel that their shadows cover, before any ray is followed."""
 
 from __future__ import annotations
 

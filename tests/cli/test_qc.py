@@ -307,6 +307,16 @@ def test_a_plot_has_a_panel_for_each_part_and_trend() -> None:
     assert list(values) == pytest.approx([3.0, 3.1, 3.2]) and list(limit) == [3.25, 3.25]
 
 
+def test_colours_reach_to_what_matters_at_least() -> None:
+    axes = quality_figure([quality_of(month(0))], []).axes
+    uniformity, noise = axes[0].images[0], axes[1].images[0]
+    departure = np.abs(uniformity.get_array()).max()
+    assert departure < 1.0  # the corrected flat is even
+    assert uniformity.get_clim() == (-1.0, 1.0)
+    low, high = noise.get_clim()
+    assert low <= 0.9 * noise.get_array().mean() and high >= 1.1 * noise.get_array().mean() * 0.999
+
+
 def test_a_set_without_anything_still_has_a_plot(tmp_path: Path) -> None:
     made = month(2)
     bare = replace(made, lag=None, offset_noise_dn=None, gain_noise=None, quality=None, conditions=Conditions())
