@@ -79,13 +79,10 @@ def check_shadow(phantom: Phantom, geometry: Geometry) -> None:
 
 def _box_mm(solids: tuple[PlacedSolid, ...]) -> FloatArray:
     """Lowest and highest x, y and z (2, 3) of some solids. [mm]"""
-    boxes = []
-    for solid in solids:
-        if isinstance(solid.shape, Sphere | Cylinder | Cone):
-            boxes.append(quadric_range_mm(solid))
-        else:
-            corner_mm = solid_surfaces(Phantom("one", (solid,)), np.inf).corner_mm
-            boxes.append(np.stack([corner_mm.min(axis=0), corner_mm.max(axis=0)]))
+    boxes = [quadric_range_mm(solid) for solid in solids if isinstance(solid.shape, Sphere | Cylinder | Cone)]
+    corner_mm = solid_surfaces(Phantom("together", solids), np.inf).corner_mm
+    if len(corner_mm):
+        boxes.append(np.stack([corner_mm.min(axis=0), corner_mm.max(axis=0)]))
     return np.stack([np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)])
 
 
