@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 import warnings
@@ -14,10 +15,20 @@ from pathlib import Path
 
 LONGEST_LINE = 1000  # characters of a sentence about an error or a warning   # chosen
 
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 when it did what was asked, 2 with one sentence when its input was wrong."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored
+        signal.signal(signal.SIGINT, _interrupt_once)
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _interrupt_once(*_: object) -> None:
+    """Interrupt; whoever presses the keys again does not interrupt the tidying up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
@@ -30,7 +41,7 @@ def run(arguments: list[str]) -> int:
         return code
     except KeyboardInterrupt:
         print("radiography: interrupted, nothing was left half-written", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         return _reader_is_gone()
     except MemoryError:
@@ -69,11 +80,14 @@ def _exit_code(arguments: list[str]) -> int:
     begin()
     try:
         result = app(spell_out_file_lists(arguments), standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
     except typer.Exit as leaving:
-        return int(leaving.exit_code)
-    except typer.Abort as error:
-        raise KeyboardInterrupt from error
+        code = int(leaving.exit_code)
+    except typer.Abort:
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer has caught the interrupt
+        raise KeyboardInterrupt
+    return code
 
 
 def _reader_is_gone() -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
+from calibration.frame_sums import NO_SATURATION_DN
 
 if TYPE_CHECKING:
     from radiography.jobs.calibrate import CalibrationRecord
@@ -44,7 +45,7 @@ def calibration_to_json(made: CalibrationRecord) -> dict[str, Any]:
         "offset_dn": float(np.median(known.offset_dn[_good(known.defects)])),
         "noise_dn": known.typical_dark_noise_dn,
         "defects": dict(known.provenance["defects"]),
-        "saturation_dn": known.saturation_dn,
+        "saturation_dn": known.saturation_dn if known.saturation_dn < NO_SATURATION_DN else None,
         "saturation_source": known.provenance.get("saturation_source"),
         "dark_frames": known.darks_used,
         "flat_frames": known.flats_used,
