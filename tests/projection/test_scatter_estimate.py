@@ -143,7 +143,7 @@ def test_check_warns_in_one_line_where_scatter_would_matter(
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "scene.toml").write_text(SCENE.format(thickness=thickness, kerma=kerma))
     run_check(str(tmp_path / "scene.toml"))
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
     assert len(lines) == told
     ratio = check_scene(tmp_path / "scene.toml").scatter_to_primary
     if told:
