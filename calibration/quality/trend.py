@@ -112,6 +112,9 @@ def _straight_line(
     return slope, max(from_scatter, from_errors) ** 0.5
 
 
+LARGEST_LIMIT = 1e300  # a whole number of a file may be beyond any float   # chosen
+
+
 def limits_from(tables: Mapping[str, Any]) -> dict[str, Limit]:
     """Limits by quantity, from the tables of a TOML file: `[dark_noise_dn]` with `min`, `max`, `largest_change`.
 
@@ -133,7 +136,7 @@ def limits_from(tables: Mapping[str, Any]) -> dict[str, Limit]:
                 raise ValueError(f"[{name}] has the unknown key '{key}'; known: {', '.join(_KEYS)}")
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise TypeError(f"{key} of [{name}] must be a number, got {value!r}")
-            if not np.isfinite(value) or (key == "largest_change" and value < 0):
+            if not abs(value) <= LARGEST_LIMIT or (key == "largest_change" and value < 0):
                 raise ValueError(
                     f"{key} of [{name}] must be finite{' and 0 or more' * (key not in ('min', 'max'))}, got {value}"
                 )

@@ -17,7 +17,7 @@ WORDS = ("", "\0", "ä" * 50, "x" * 100_000, "../../etc/passwd", "%s%n{0}", "\ud
 WHOLE = (0, 1, 2, 3, 4, 7, 8, 12, 16, 127, 128, 255, 256, 32767, 32768, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1,
          2**63, 2**64 - 1, 2**28, 2**40)  # fmt: skip
 LONGEST = 4 * 2**20  # bytes of a damaged file
-_TEXTS = ("curve", "scintillator", "panel", "beam", "scene", "limits", "published", "about", "pipeline",
+_TEXTS = ("criteria", "curve", "scintillator", "panel", "beam", "scene", "limits", "published", "about", "pipeline",
           "defect map, csv", "defect map, json", "defect map, xml", "mesh, text", "mesh, obj", "mesh, ply")  # fmt: skip
 
 

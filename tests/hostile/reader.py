@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from calibration.calibration_set import load_calibration_set
+from calibration.defects.criteria import load_criteria
 from calibration.defects.files import read_defect_map
 from calibration.own_words import said_by_us
 from phantoms.mesh_file import load_mesh
@@ -76,6 +77,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any], str]] = {  # ending of the 
     "scintillator": (".toml", lambda path: load_scintillator(str(path)), "residual {path}"),
     "beam": (".toml", lambda path: load_beam(str(path)), f"fit CsPbBr3_75um --mtf gone.csv --beam {{path}} {_FIT}"),
     "scene": (".toml", _scene, "check gone.toml"),
+    "criteria": (".toml", load_criteria, "calibrate --dark gone.tif --flat gone.tif --out x.cal --criteria {path}"),
     "limits": (".toml", lambda path: load_limits(str(path)), "qc gone.cal --limits {path}"),
     "published": (".toml", load_published, "validate --out /gone/gone --table {path}"),
     "about": (".toml", load_about, "calibrate --dark gone.tif --flat gone.tif --out x.cal --about {path}"),

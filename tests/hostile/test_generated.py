@@ -45,6 +45,7 @@ def test_a_hostile_file_is_read_or_refused_in_one_sentence(first: int, count: in
     assert not faults, "\n".join([f"{len(faults)} of {count}:", *faults[:40]])
 
 
+@pytest.mark.slow
 def test_the_same_number_gives_the_same_file_and_few_are_sound() -> None:
     whole = whole_files()
     assert len(whole) > 50

@@ -32,6 +32,7 @@ from pydicom.uid import (
 from calibration.calibration_set import load_calibration_set, save_calibration_set
 from calibration.conditions import Conditions, conditions_to_json
 from calibration.defects.clusters import find_groups
+from calibration.defects.criteria import PRESETS
 from calibration.defects.files import write_defect_table
 from calibration.learn import FrameStack, learn_panel
 from radiography.config import DATA_FOLDER
@@ -233,6 +234,7 @@ def _descriptions() -> dict[str, bytes]:
     for kind in ("panel", "scintillator", "beam", "scene"):
         for path in sorted((DATA_FOLDER / f"{kind}s").glob("*.toml")):
             made[f"{kind}, {path.stem}"] = path.read_bytes()
+    made |= {f"criteria, {path.stem}": path.read_bytes() for path in sorted(PRESETS.glob("*.toml"))}
     made |= {f"limits, {path.stem}": path.read_bytes() for path in sorted(LIMITS_FOLDER.glob("*.toml"))}
     made["published, shipped"] = b"\n".join((DATA_FOLDER / "validation.toml").read_bytes().splitlines()[:60])
     return {**made, "about, one": ABOUT.encode(), "pipeline, one": PIPELINE.encode()}
