@@ -165,7 +165,7 @@ def check_frame(
     if frame.dtype.kind == "f":
         numbers = np.isfinite(frame)
         if not numbers.any() or (finite and not numbers.all()):
-            only = "" if numbers.any() else "nothing but "
+            only = "" if finite or numbers.any() else "nothing but "
             raise ValueError(f"{kind} frame {k} holds {only}values that are NaN or infinite")
     return frame
 

@@ -172,7 +172,14 @@ def estimate_offset(
         noise_dn = max(typical_scatter(thin_out(scatter), sums.count), least_noise_dn)
         scatter = np.maximum(scatter, np.float32(least_noise_dn))
     return OffsetMap(
-        mean.astype(np.float32), scatter, noise_dn, sums.count, tuple(rejected), step_dn, absent, tuple(remarks)
+        offset_dn=mean.astype(np.float32),
+        noise_dn=scatter,
+        typical_noise_dn=noise_dn,
+        frames_used=sums.count,
+        frames_rejected=tuple(rejected),
+        step_dn=step_dn,
+        absent=absent,
+        remarks=tuple(remarks),
     )
 
 

@@ -162,7 +162,7 @@ def measure_step(
     if not counts.any():
         raise ValueError(f"{about} has no usable pixel")
     for k, frame in enumerate(sequence.frames):
-        frame = check_frame(frame, k, offset_dn.shape, about)
+        frame = check_frame(frame, k, offset_dn.shape, about, finite=True)
         sums = np.empty((*counts.shape, 2))
         _sum_tiles(np.ascontiguousarray(frame), offset_dn, usable, *edges, saturation_dn, sums)
         with np.errstate(invalid="ignore"):

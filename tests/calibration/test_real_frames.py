@@ -62,7 +62,7 @@ def test_an_open_beam_corrected_with_itself_is_flat(shared_data: Path, edges: Ca
 def test_radiation_spots_of_single_frames_are_flagged_and_the_rest_is_not(edges: CalibrationSet) -> None:
     spots = np.mean((edges.defects & bits.UNUSABLE) != 0)
     assert 0.03 < spots < 0.08  # 7.1 % measured; the frames have spots on 3 to 5 % each
-    assert len(edges.provenance["defects_skipped"]) == 3
+    assert len(edges.provenance["defects_skipped"]) == 4
 
 
 def test_readout_blocks_vanish_from_a_weak_picture(shared_data: Path) -> None:
