@@ -155,8 +155,8 @@ def equipment_module(description: DxDescription, software: str) -> Dataset:
     dataset.Manufacturer = description.manufacturer or description.conditions.manufacturer or ""
     if description.conditions.panel:
         dataset.ManufacturerModelName = description.conditions.panel
-    if serial := description.conditions.device_serial or description.conditions.serial:
-        dataset.DeviceSerialNumber = serial
+    if description.conditions.device_serial:
+        dataset.DeviceSerialNumber = description.conditions.device_serial
     dataset.SoftwareVersions = software
     return dataset
 

@@ -161,7 +161,9 @@ def iterate_frames(source: FrameSource, frames: range | None = None, *, finite: 
         yield frame
 
 
-def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | None = None) -> Image:
+def read_image(
+    path: str | Path, layout: RawLayout | None = None, frame: int | None = None, *, finite: bool = True
+) -> Image:
     """The picture of a file; of a file of several frames, one of them.
 
     Parameters
@@ -171,6 +173,8 @@ def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | N
         Of a headerless raw file.
     frame : int, optional
         Which frame, counted from 0; not needed where there is one. [1]
+    finite : bool
+        As in `iterate_frames`.
 
     Returns
     -------
@@ -185,7 +189,7 @@ def read_image(path: str | Path, layout: RawLayout | None = None, frame: int | N
     if frame is None and source.count > 1:
         raise ValueError(f"{source.path} holds {source.count} frames; say which one is wanted, from 0")
     k = frame or 0
-    pixels = next(iterate_frames(source, range(k, k + 1)))
+    pixels = next(iterate_frames(source, range(k, k + 1), finite=finite))
     about = (source.conditions, source.metadata, source.stage, source.pitch_source, source.warnings)
     return Image(pixels, *about)
 

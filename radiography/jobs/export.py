@@ -69,7 +69,7 @@ def export_image(
     Parameters
     ----------
     image, out : str or Path
-        Linear corrected image, and the DICOM file to write.
+        Linear corrected image, some pixels of which may hold no number, and the DICOM file to write.
     for_processing : bool
         Linear pixels (For Processing) instead of For Presentation.
     pitch_mm : float, optional
@@ -95,7 +95,7 @@ def export_image(
     image, out = Path(image), Path(out)
     check_writable(out)
     keep_apart([out], [image])
-    picture = read_image(image, layout, frame)
+    picture = read_image(image, layout, frame, finite=False)
     refuse_not_linear(image, picture.stage, "the export")
     why = ", which DICOM needs: give --pitch in mm"
     pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)

@@ -54,7 +54,7 @@ def measure_mtf(
     Parameters
     ----------
     image : str or Path
-        Linear corrected image.
+        Linear corrected image; pixels without a number are left out.
     roi : (int, int, int, int), optional
         First and last row, first and last column, half-open; found without it. [1]
     pitch_mm : float, optional
@@ -79,11 +79,13 @@ def measure_mtf(
     check_writable(written)
     check_writable(drawn, PICTURES)
     keep_apart([written, drawn], [image])
-    picture = read_image(image, layout, frame)
+    picture = read_image(image, layout, frame, finite=False)
     refuse_not_linear(image, picture.stage, "an MTF")
     why = ": give --pitch in mm (1 for cycles per pixel)"
     pitch = needed_pitch_mm(image, picture.pitch_mm, picture.warnings, pitch_mm, why)
-    curve = slanted_edge_mtf(picture.pixels.astype(np.float32), pitch, roi)
+    pixels = picture.pixels.astype(np.float32)
+    no_number = ~np.isfinite(pixels)
+    curve = slanted_edge_mtf(pixels, pitch, roi, no_number if no_number.any() else None)
     doubts = tuple(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH))
     measured = Measurement(image, curve, written, drawn, doubts)
     _write(measured)

@@ -162,6 +162,20 @@ def test_the_mtf_of_the_exported_file_is_that_of_the_image(noisy_edge: Path) -> 
     assert max(beyond) > 1.0  # clipped at 0 and 65,535, as it was before, is another MTF
 
 
+def test_the_mtf_of_the_exported_file_leaves_out_the_same_pixels(noisy_edge: Path) -> None:
+    pixels = read_image(noisy_edge).pixels.copy()
+    pixels[np.random.default_rng(9).random(pixels.shape) < 0.01] = np.nan
+    write_tiff(noisy_edge, pixels, 0.1, {"kind": "corrected", "date": "2024-03-01"})
+    exported = noisy_edge.with_suffix(".dcm")
+    made = export_image(noisy_edge, exported, for_processing=True)
+    assert f"{np.isnan(pixels).sum()} pixels without a number stored as 0" in made.scale
+    one, other = measure_mtf(noisy_edge).curve, measure_mtf(exported).curve
+    for frequency in (1.0, 2.0, 3.0, 4.0):
+        value, error = mtf_at(one, frequency)
+        assert abs(mtf_at(other, frequency)[0] - value) <= 0.1 * error
+    assert complaints(exported) == []
+
+
 def test_raw_frames_go_to_dicom_and_back(line: Path, tmp_path: Path) -> None:
     export_image(line / "edge.tif", tmp_path / "raw.dcm", for_processing=True)
     raw, back = read_image(line / "edge.tif"), read_image(tmp_path / "raw.dcm")
