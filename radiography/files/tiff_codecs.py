@@ -53,6 +53,8 @@ def check_codec(page: Any) -> None:
         raise ValueError(f"uses a predictor on packed {bits}-bit pixels; save it with 16 bits")
     if len(page.dataoffsets) > MOST_SEGMENTS:
         raise ValueError(f"is cut into {len(page.dataoffsets)} strips or tiles, over the limit of {MOST_SEGMENTS}")
+    if len(page.dataoffsets) != len(page.databytecounts):
+        raise ValueError(f"places {len(page.dataoffsets)} strips or tiles, but measures {len(page.databytecounts)}")
     rows, cols = page.shape
     high, wide = _segment_shape(page)
     if high < 1 or wide < 1 or high * wide > LARGEST_FRAME_PIXELS:

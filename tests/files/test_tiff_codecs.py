@@ -129,6 +129,40 @@ def test_what_cannot_be_unpacked_is_named(tmp_path: Path, tags: dict[str, int], 
         open_frames(path)
 
 
+def test_many_pages_and_many_strips_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    content = bytearray(struct.pack("<2sHI", b"II", 42, 8))
+    for _ in range(30_000):  # empty directories, one after the other
+        content += struct.pack("<HI", 0, len(content) + 6)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="holds more than 20000 pages"):
+        open_frames(path)
+    tags = [(256, 4, 1, 1), (257, 4, 1, 70_000), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (277, 3, 1, 1)]
+    places = np.full(70_000, 8, "<u4").tobytes() + np.ones(70_000, "<u4").tobytes()
+    tags += [(273, 4, 70_000, 8), (278, 4, 1, 1), (279, 4, 70_000, 8 + 280_000)]
+    path.write_bytes(directory(tags, places))
+    with pytest.raises(ValueError, match="is cut into 70000 strips or tiles, over the limit of 65536"):
+        open_frames(path)
+
+
+def test_a_damaged_page_says_nothing_but_one_sentence(
+    tmp_path: Path, frame: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, frame, tile=(16, 32), bigtiff=True, metadata=None, compression="zlib")
+    whole, rng = path.read_bytes(), np.random.default_rng(6)
+    for _ in range(200):
+        content = bytearray(whole)
+        for place in rng.integers(0, 400, 2):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            list(iterate_frames(open_frames(path)))
+        except (ValueError, TypeError) as error:
+            assert str(path) in str(error) and "\n" not in str(error)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_small_file_cannot_claim_a_large_page(tmp_path: Path) -> None:
     packer = zlib.compressobj()
     content = b"".join(packer.compress(bytes(2**20)) for _ in range(512)) + packer.flush()
