@@ -473,6 +473,14 @@ def validate(
     run_validate(out, table, json_file)
 
 
+@app.command("warm-up", epilog="Example: radiography warm-up")
+def warm_up() -> None:
+    """Compile and compute beforehand what a first run would wait for."""
+    from radiography.cli.warm_up import run_warm_up
+
+    run_warm_up()
+
+
 @app.command("list", epilog="Example: radiography list scintillators")
 def list_shipped(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],

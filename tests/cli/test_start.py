@@ -37,7 +37,3 @@ def test_no_command_loads_a_heavy_package_before_its_work() -> None:
 @pytest.mark.parametrize("command", ["listing", "export"])
 def test_commands_without_kernels_do_not_load_numba(command: str) -> None:
     assert _loaded([f"radiography.cli.{command}"], ("numba",)) == []
-
-
-def test_help_loads_no_numbers_at_all() -> None:
-    assert _loaded(["radiography.cli.app"], ("numpy", "numba", "pydantic", "scipy", "tifffile")) == []

@@ -1,0 +1,140 @@
+"""Everything that a first run compiles and keeps, done beforehand: for images of machines, and for continuous tests.
+
+Both chains run once on a small panel with each shipped layer, in a folder that is deleted. What stays are the compiled
+kernels, in numba's cache, and the light and deposits of the layers, in the cache of computed results.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from radiography.cache import default_cache_folder
+
+_PANEL = """
+based_on = "fully_coated"
+name = "small"
+description = "what is needed to run every kernel"
+[pixels]
+rows = 240
+cols = 300
+[uniformity]
+defective_rows = 0
+defective_cols = 1
+"""
+_SCENE = """
+description = "to compile"
+panel = "small.toml"
+scintillator = "{layer}"
+[beam]
+name = "paper_70kV"
+air_kerma_uGy = {kerma}
+[geometry]
+source_to_detector_mm = 1000.0
+{more}
+"""
+_EDGE = '[phantom]\nname = "tungsten_edge"\nposition_mm = [0.0, 0.0, 1.0]\nparameters = { tilt_deg = 3.0 }\n'
+_SEQUENCE = "[sequence]\ndark_before = 1\nbeam_on = 4\nbeam_off = 8\nrepeats = 1\n"
+_FILM, _COLUMNS = "CsPbBr3_75um", "CsI_Tl_500um"
+
+
+@dataclass(frozen=True)
+class WarmedUp:
+    """Folders of what was kept: compiled kernels, and computed layers."""
+
+    kernels: Path
+    layers: Path
+
+
+def warm_up(tell: Callable[[str, float], None]) -> WarmedUp:
+    """Compile all kernels that simulation and correction use, and compute the shipped layers.
+
+    Each layer goes its way in a process of its own, for numba compiles in one thread of a process at a time.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with each part that is finished, and its seconds.
+
+    Returns
+    -------
+    kept : WarmedUp
+    """
+    ways = {layer: list(_PARTS) for layer in (_FILM, _COLUMNS)}
+    context = multiprocessing.get_context("spawn")
+    with TemporaryDirectory() as folder, ProcessPoolExecutor(min(2, os.cpu_count() or 1), context) as pool:
+        running: dict[Future[float], tuple[str, str]] = {}
+
+        def go_on(layer: str) -> None:
+            if ways[layer]:
+                part = ways[layer].pop(0)
+                running[pool.submit(_run_part, part, layer, folder)] = (part, layer)
+
+        for layer in ways:
+            (Path(folder) / layer).mkdir()
+            go_on(layer)
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for one in finished:
+                part, layer = running.pop(one)
+                tell(f"{part}, {layer}", one.result())
+                go_on(layer)
+    from calibration.correction.pass_kernels import correct_bands
+
+    return WarmedUp(Path(correct_bands.stats.cache_path), default_cache_folder())
+
+
+def _run_part(part: str, layer: str, folder: str) -> float:
+    """Seconds that one part of the way of one layer took."""
+    started = time.monotonic()
+    _PARTS[part](Path(folder) / layer, layer)
+    return time.monotonic() - started
+
+
+def _simulate(folder: Path, layer: str) -> None:
+    from radiography.jobs.simulate import simulate_scene
+
+    (folder / "small.toml").write_text(_PANEL, encoding="utf-8")
+    scenes = [("dark", 0.0, "", 4), ("flat", 15.0, "", 4), ("faint", 5.0, "", 4), ("edge", 15.0, _EDGE, 1)]
+    for name, kerma, more, frames in [*scenes, ("lag", 15.0, _SEQUENCE, None)]:
+        scene = folder / f"{name}.toml"
+        scene.write_text(_SCENE.format(layer=layer, kerma=kerma, more=more), encoding="utf-8")
+        simulate_scene(scene, folder / f"{name}.tif", frames=frames)
+
+
+def _calibrate(folder: Path, layer: str) -> None:
+    """The film by one dose; the columns by two, and with lag."""
+    from radiography.jobs.calibrate import calibrate_panel
+
+    flats = [str(folder / name) for name in (["flat.tif"] if layer == _FILM else ["flat.tif", "faint.tif"])]
+    lag = [] if layer == _FILM else [str(folder / "lag.tif")]
+    calibrate_panel(str(folder / "dark.tif"), flats, folder / "small.cal", lag=lag)
+
+
+def _correct(folder: Path, layer: str) -> None:
+    from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+
+    wanted = Wanted(dicom=True, variance=layer == _COLUMNS)
+    reconstruct_frames(str(folder / "edge.tif"), folder / "small.cal", folder / "corrected.tif", wanted=wanted)
+
+
+def _measure(folder: Path, layer: str) -> None:
+    from radiography.jobs.measure import measure_mtf
+    from radiography.jobs.qc import report_quality
+
+    measure_mtf(folder / "corrected.tif")
+    report_quality(folder / "small.cal")
+
+
+_PARTS: dict[str, Callable[[Path, str], None]] = {
+    "simulate": _simulate,
+    "calibrate": _calibrate,
+    "correct": _correct,
+    "measure": _measure,
+}

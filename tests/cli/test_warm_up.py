@@ -1,0 +1,78 @@
+"""The warm-up goes the way of a first run, says what took how long, and leaves nothing but caches."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from radiography.cli import run
+from radiography.jobs import warm_up as module
+
+
+class _Here:
+    """A pool without processes."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> _Here:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function, *arguments):  # type: ignore[no-untyped-def]
+        done: Future[float] = Future()
+        try:
+            done.set_result(function(*arguments))
+        except ValueError as error:
+            done.set_exception(error)
+        return done
+
+
+def test_each_layer_goes_through_all_parts_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[tuple[str, str, bool]] = []
+
+    def part(name: str):  # type: ignore[no-untyped-def]
+        def does(folder: Path, layer: str) -> None:
+            seen.append((name, layer, folder.is_dir() and folder.name == layer))
+            time.sleep(0.06 if name == "correct" else 0.0)
+
+        return does
+
+    parts = ["simulate", "calibrate", "correct", "measure"]
+    assert list(module._PARTS) == parts
+    monkeypatch.setattr(module, "_PARTS", {name: part(name) for name in parts})
+    monkeypatch.setattr(module, "ProcessPoolExecutor", _Here)
+    assert run(["warm-up"]) == 0
+    for layer in ("CsPbBr3_75um", "CsI_Tl_500um"):
+        assert [name for name, of, _ in seen if of == layer] == parts
+    assert all(has_folder for *_, has_folder in seen)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8 + 3
+    assert all(float(line.split()[-2]) >= 0.1 for line in lines if line.startswith("correct"))
+    assert "NUMBA_CACHE_DIR" in lines[-2] and lines[-1].endswith("radiography")
+
+
+def test_an_error_of_a_part_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(folder: Path, layer: str) -> None:
+        raise ValueError(f"no {layer} today")
+
+    monkeypatch.setattr(module, "_PARTS", {"simulate": fails})
+    monkeypatch.setattr(module, "ProcessPoolExecutor", _Here)
+    assert run(["warm-up"]) == 2
+    assert "no CsPbBr3_75um today" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["CsPbBr3_75um", "CsI_Tl_500um"])
+def test_the_way_of_a_layer_runs(layer: str, tmp_path: Path) -> None:
+    for part in module._PARTS.values():
+        part(tmp_path, layer)
+    assert (tmp_path / "corrected.tif").exists()
+    assert (tmp_path / "corrected.dcm").exists()
