@@ -20,6 +20,7 @@ from radiography.cli.parameters import (
     Pitch,
     Plot,
     Saturation,
+    Scintillators,
     Shape,
 )
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
@@ -279,12 +280,7 @@ def qc(
 
 @app.command(epilog="Example: radiography residual CsPbBr3_75um --rates 1:100 --plot residual.png")
 def residual(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
-        ),
-    ],
+    names: Scintillators,
     panel: Annotated[
         str, typer.Option("--panel", autocompletion=PANELS, help="Panel: shipped name or .toml file.")
     ] = "fully_coated",
@@ -377,12 +373,7 @@ def check(
 
 @app.command(epilog="Example: radiography scintillator CsPbBr3_75um --beam RQA5 --dose 2.5")
 def scintillator(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
-        ),
-    ],
+    names: Scintillators,
     beam: Annotated[
         str, typer.Option("--beam", autocompletion=BEAMS, help="Beam: shipped name or .toml file.")
     ] = "paper_70kV",
@@ -492,7 +483,7 @@ def list_shipped(
     run_list(kind.value, json_file)
 
 
-@app.command()
+@app.command(epilog="Example: radiography init scene --out scene.toml")
 def init(
     kind: Annotated[Template, typer.Argument(help="What to write.", show_default=False)],
     out: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radiography.cli.words import SCINTILLATORS
+
 Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows and columns, e.g. 3072x3072.")]
 DType = Annotated[
     str, typer.Option("--dtype", help="Headerless raw: uint8, int8, uint16, int16, uint32, int32, float32 or float64.")
@@ -33,5 +35,11 @@ Saturation = Annotated[
     float | None,
     typer.Option(
         "--saturation", metavar="DN", help="Raw value [DN] from which a pixel is saturated; found from frames without."
+    ),
+]
+Scintillators = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
     ),
 ]
