@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -144,7 +141,15 @@ def _neighbours(vertices: int, triangles: IntArray) -> tuple[IntArray, IntArray,
 def _shells(vertices: int, triangles: IntArray) -> IntArray:
     """(T,) number of the connected surface that each triangle belongs to."""
     one, other, _ = _neighbours(vertices, triangles)
-    links = coo_array((np.ones(len(one), dtype=bool), (one, other)), shape=(len(triangles),) * 2)
+    return _joined(len(triangles), one, other)
+
+
+def _joined(count: int, one: IntArray, other: IntArray) -> IntArray:
+    """(count,) number of the group that each member of a graph belongs to, whose links join one to another."""
+    from scipy.sparse import coo_array  # where it is needed: solids that are no meshes do not wait for it
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(one), dtype=bool), (one, other)), shape=(count, count))
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
@@ -158,8 +163,7 @@ def _turned_wrongly(vertices: int, triangles: IntArray) -> npt.NDArray[np.bool_]
     count = len(triangles)
     crossing = np.where(same, count, 0)
     rows, cols = np.concatenate([one, one + count]), np.concatenate([other + crossing, other + count - crossing])
-    links = coo_array((np.ones(len(rows), dtype=bool), (rows, cols)), shape=(2 * count, 2 * count))
-    label = connected_components(links, directed=False)[1]
+    label = _joined(2 * count, rows, cols)
     kept = np.bincount(label[:count], minlength=label.max() + 1)
     as_is, over = label[:count], label[count:]
     return np.asarray((kept[as_is] < kept[over]) | ((kept[as_is] == kept[over]) & (as_is > over)))
@@ -177,11 +181,12 @@ def _welded(corners: FloatArray) -> tuple[FloatArray, IntArray, list[str]]:
     moved = 0
     uneven, _ = uneven_edges(len(vertices), triangles)
     if len(uneven):
+        from scipy.spatial import cKDTree
+
         near = np.unique(uneven)
         pairs = cKDTree(vertices[near]).query_pairs(WELD * np.ptp(vertices, axis=0).max(), output_type="ndarray")
         if len(pairs):
-            links = coo_array((np.ones(len(pairs), dtype=bool), pairs.T), shape=(len(near),) * 2)
-            label = connected_components(links, directed=False)[1]
+            label = _joined(len(near), pairs[:, 0], pairs[:, 1])
             first = np.full(label.max() + 1, len(near))
             np.minimum.at(first, label, np.arange(len(near)))
             becomes = np.arange(len(vertices))

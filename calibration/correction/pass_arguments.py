@@ -1,4 +1,4 @@
-"""What the kernels of `fused_pass` are given: planes and numbers by step. A step that is not wanted has arrays without
+"""Arguments of the kernels of `fused_pass`: planes and numbers by step. A step that is not wanted has arrays without
 rows.
 """
 

@@ -79,7 +79,7 @@ def edf_frames(source: FrameSource, frames: range) -> Iterator[NDArray[Any]]:
         with damage_named(source.path, EDF, "fabio"):
             frame = image.get_frame(k)
             if _edf_claim(source.path, frame) != (source.rows, source.cols, np.dtype(source.dtype)):
-                raise ValueError(f"{source.path} mixes frames: frame {k + 1} has another shape or type than frame 1")
+                raise ValueError(f"{source.path} mixes frames: frame {k} has another shape or type than frame 0")
             pixels = np.array(frame.data, dtype=source.dtype, order="C")
         yield pixels
 

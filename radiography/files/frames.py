@@ -154,10 +154,10 @@ def iterate_frames(source: FrameSource, frames: range | None = None, *, finite: 
         raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames.start} to {max(frames)}")
     for k, frame in zip(frames, _READ[source.format](source, frames), strict=True):
         if frame.shape != (source.rows, source.cols):
-            raise ValueError(f"{source.path} frame {k + 1} is {frame.shape}, not {(source.rows, source.cols)}")
+            raise ValueError(f"{source.path} frame {k} is {frame.shape}, not {(source.rows, source.cols)}")
         bad = int(frame.size - np.isfinite(frame).sum()) if frame.dtype.kind == "f" else 0
         if bad and (finite or bad == frame.size):
-            raise ValueError(f"{source.path} frame {k + 1} holds {bad} pixels that are NaN or infinite")
+            raise ValueError(f"{source.path} frame {k} holds {bad} pixels that are NaN or infinite")
         yield frame
 
 
@@ -292,11 +292,11 @@ def tiff_pages(
                 raise TypeError(f"frames of {path} must be float32 or uint16, got {frame.dtype}")
             if pages and (frame.shape, frame.dtype) != pages[0]:
                 raise ValueError(
-                    f"frame {len(pages) + 1} of {path} is {frame.shape} {frame.dtype}, the first is {pages[0][0]} "
+                    f"frame {len(pages)} of {path} is {frame.shape} {frame.dtype}, the first is {pages[0][0]} "
                     f"{pages[0][1]}"
                 )
             if (len(pages) + 1) * frame.nbytes > CLASSIC_TIFF_BYTES and not big:
-                raise ValueError(f"{path} outgrows the 4 GiB of a classic TIFF at frame {len(pages) + 1}: use big=True")
+                raise ValueError(f"{path} outgrows the 4 GiB of a classic TIFF at frame {len(pages)}: use big=True")
             said = {**metadata, **own, **(about or {})} if not pages else about
             tiff.write(frame, description=_json(path, said) if said is not None else None, software="radiography",
                        **tags)  # fmt: skip

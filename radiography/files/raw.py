@@ -62,7 +62,7 @@ def raw_frames(source: FrameSource, frames: range, data_file: Path | None = None
             file.seek(layout.header_bytes + k * _frame_bytes(layout) + layout.frame_gap_bytes)
             frame = np.fromfile(file, dtype=stored, count=layout.rows * layout.cols)
             if frame.size != layout.rows * layout.cols:
-                raise ValueError(f"{source.path} ends inside frame {k + 1} of {source.count}")
+                raise ValueError(f"{source.path} ends inside frame {k} of {source.count}, counted from 0")
             yield frame.reshape(layout.rows, layout.cols).astype(layout.dtype, copy=False)
 
 

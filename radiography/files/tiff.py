@@ -43,8 +43,7 @@ def describe_tiff(path: Path) -> FrameSource:
             _check_tiff_page(path, page, k)
             if page.shape != first.shape or page.dtype != first.dtype:
                 raise ValueError(
-                    f"{path} mixes pages: page 1 is {first.shape} {first.dtype}, page {k + 1} is {page.shape} "
-                    f"{page.dtype}"
+                    f"{path} mixes pages: page 0 is {first.shape} {first.dtype}, page {k} is {page.shape} {page.dtype}"
                 )
         metadata = _tiff_metadata(first)
         conditions = conditions_from({} if "ImageJ" in metadata else metadata, str(path))
@@ -144,29 +143,29 @@ def _check_tiff_page(path: Path, page: Any, k: int) -> None:
     """Refuse what is no grey detector frame, and what the file is too short to hold."""
     if page.samplesperpixel != 1 or page.photometric not in (0, 1):
         raise ValueError(
-            f"{path} page {k + 1} is a colour picture ({page.samplesperpixel} samples per pixel); a frame is grey"
+            f"{path} page {k} is a colour picture ({page.samplesperpixel} samples per pixel); a frame is grey"
         )
     if page.ndim != 2 or page.dtype is None:
-        raise ValueError(f"{path} page {k + 1} has shape {page.shape}; a frame is (rows, columns)")
+        raise ValueError(f"{path} page {k} has shape {page.shape}; a frame is (rows, columns)")
     check_frame_claim(path, page.shape[0], page.shape[1], np.dtype(page.dtype))
     try:
         check_codec(page)
     except ValueError as error:
-        raise ValueError(f"{path} page {k + 1} {error if said_by_us(error) else 'has damaged tags'}") from error
+        raise ValueError(f"{path} page {k} {error if said_by_us(error) else 'has damaged tags'}") from error
     length = path.stat().st_size
     if len(page.dataoffsets) != len(page.databytecounts):
         raise ValueError(
-            f"{path} is a damaged TIFF file: page {k + 1} has {len(page.dataoffsets)} places of strips but "
+            f"{path} is a damaged TIFF file: page {k} has {len(page.dataoffsets)} places of strips but "
             f"{len(page.databytecounts)} lengths"
         )
     ends = [begin + size for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
     if not ends or max(ends) > length:
         raise ValueError(
-            f"{path} is a truncated TIFF file: page {k + 1} needs {max(ends, default=0)} bytes, the file has {length}"
+            f"{path} is a truncated TIFF file: page {k} needs {max(ends, default=0)} bytes, the file has {length}"
         )
     stored, needed = sum(page.databytecounts), page.shape[0] * -(-page.shape[1] * page.bitspersample // 8)
     if page.compression == NOT_COMPRESSED and stored < needed:
-        raise ValueError(f"{path} is a damaged TIFF file: page {k + 1} stores {stored} of its {needed} bytes")
+        raise ValueError(f"{path} is a damaged TIFF file: page {k} stores {stored} of its {needed} bytes")
 
 
 def _tiff_metadata(page: Any) -> dict[str, Any]:

@@ -96,13 +96,13 @@ def read_page(file: BinaryIO, page: Any) -> NDArray[Any]:
         file.seek(begin)
         stored = file.read(size)
         if size == 0 or len(stored) != size:
-            raise ValueError(f"strip or tile {number + 1} holds {len(stored)} of its {size} bytes")
+            raise ValueError(f"strip or tile {number} holds {len(stored)} of its {size} bytes")
         place = frame[top : top + high, left : left + wide]
         try:
             part = _unpack(page, stored, high, wide, place.shape)
         except (ValueError, RuntimeError, TypeError, OverflowError) as error:
             said = f": {error}" if said_by_us(error) else " is damaged"
-            raise ValueError(f"strip or tile {number + 1}{said}") from error
+            raise ValueError(f"strip or tile {number}{said}") from error
         place[:] = part[: place.shape[0], : place.shape[1]]
     return frame
 

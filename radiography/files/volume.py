@@ -127,9 +127,11 @@ def _inflated_frames(source: FrameSource, frames: range, found: _Volume) -> Iter
                 try:
                     got = inflater.decompress(waiting, frame_bytes - len(content))
                 except zlib.error as error:
-                    raise ValueError(f"{source.path} is damaged inside frame {k + 1} of {source.count}") from error
+                    raise ValueError(
+                        f"{source.path} is damaged inside frame {k} of {source.count}, counted from 0"
+                    ) from error
                 if not got and not inflater.unconsumed_tail and (not waiting or inflater.eof):
-                    raise ValueError(f"{source.path} ends inside frame {k + 1} of {source.count}")
+                    raise ValueError(f"{source.path} ends inside frame {k} of {source.count}, counted from 0")
                 waiting = inflater.unconsumed_tail
                 content += got
             if k in frames:

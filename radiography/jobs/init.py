@@ -63,5 +63,5 @@ def write_template(kind: str, out: str | Path) -> Path:
     if out.exists():
         raise FileExistsError(f"{out} exists and is left as it is; give --out another name")
     with whole_file(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
     return out

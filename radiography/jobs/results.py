@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
-from calibration.frame_sums import NO_SATURATION_DN
 
 if TYPE_CHECKING:
     from radiography.jobs.calibrate import CalibrationRecord
@@ -38,26 +37,18 @@ def simulation_to_json(made: Simulation) -> dict[str, Any]:
 
 def calibration_to_json(made: CalibrationRecord) -> dict[str, Any]:
     """Typical values of a calibration set, its defects by class, and what to doubt."""
+    from radiography.jobs.calibrate import summary_of
+
     known = made.calibration
+    summary = summary_of(known)
     return {
         "out": made.out,
-        "level_dn": known.level_dn,
-        "offset_dn": float(np.median(known.offset_dn[_good(known.defects)])),
-        "noise_dn": known.typical_dark_noise_dn,
-        "defects": dict(known.provenance["defects"]),
-        "saturation_dn": known.saturation_dn if known.saturation_dn < NO_SATURATION_DN else None,
-        "saturation_source": known.provenance.get("saturation_source"),
+        **summary,
         "dark_frames": known.darks_used,
         "flat_frames": known.flats_used,
         "levels_dn": list(known.levels_dn),
-        "warnings": [*made.warnings, *known.provenance["notes"]],
+        "warnings": [*made.warnings, *summary["warnings"]],
     }
-
-
-def _good(defects: Any) -> Any:
-    """Pixels that are not bad; all of them where none is good."""
-    good = (defects & UNUSABLE) == 0
-    return good if good.any() else np.ones_like(good)
 
 
 def reconstruction_to_json(made: Reconstruction) -> dict[str, Any]:

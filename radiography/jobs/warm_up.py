@@ -100,11 +100,11 @@ def _run_part(part: str, layer: str, folder: str) -> float:
 def _simulate(folder: Path, layer: str) -> None:
     from radiography.jobs.simulate import simulate_scene
 
-    (folder / "small.toml").write_text(_PANEL, encoding="utf-8")
+    (folder / "small.toml").write_text(_PANEL, encoding="utf-8", newline="\n")
     scenes = [("dark", 0.0, "", 4), ("flat", 15.0, "", 4), ("faint", 5.0, "", 4), ("edge", 15.0, _EDGE, 1)]
     for name, kerma, more, frames in [*scenes, ("lag", 15.0, _SEQUENCE, None)]:
         scene = folder / f"{name}.toml"
-        scene.write_text(_SCENE.format(layer=layer, kerma=kerma, more=more), encoding="utf-8")
+        scene.write_text(_SCENE.format(layer=layer, kerma=kerma, more=more), encoding="utf-8", newline="\n")
         simulate_scene(scene, folder / f"{name}.tif", frames=frames)
 
 

@@ -206,13 +206,13 @@ def write_bad(path: Path, case: str) -> None:
         ("int64", "holds int64 pixels"),
         ("objects", "no readable .npy file"),
         ("line", r"has shape \(64,\); a frame is"),
-        ("mixed pages", r"mixes pages: page 1 is \(48, 64\) uint16, page 2 is \(64, 48\)"),
+        ("mixed pages", r"mixes pages: page 0 is \(48, 64\) uint16, page 1 is \(64, 48\)"),
         ("bomb", "claims 30000 x 30000 pixels, over the limit"),
         ("inflating strip", "inflates beyond 6144 bytes"),
         ("ring", "pages form a ring"),
         ("no page", "without any page"),
         ("long npy", "has 6276 bytes, but its header asks for 6272"),
-        ("not a number", "frame 1 holds 1 pixels that are NaN"),
+        ("not a number", "frame 0 holds 1 pixels that are NaN"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, case: str, message: str) -> None:
@@ -314,7 +314,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 
 def test_a_frame_that_does_not_fit_the_others_leaves_no_file(tmp_path: Path, stack: np.ndarray) -> None:
     path = tmp_path / "stack.tif"
-    with pytest.raises(ValueError, match=r"frame 2 of .* is \(64, 48\) uint16, the first is \(48, 64\)"):
+    with pytest.raises(ValueError, match=r"frame 1 of .* is \(64, 48\) uint16, the first is \(48, 64\)"):
         write_tiff(path, iter([stack[0], stack[0].T]), None, {})
     assert list(tmp_path.iterdir()) == []
 

@@ -91,7 +91,7 @@ def test_what_is_no_number_is_left_out_flagged_and_filled(folder: Path) -> None:
     assert corrected_dn[30, 31] == pytest.approx(3000.0, rel=0.03)
     dark[:] = np.nan
     np.save(folder / "dark.npy", dark)
-    with pytest.raises(ValueError, match="frame 1 holds 4800 pixels that are NaN or infinite"):
+    with pytest.raises(ValueError, match="frame 0 holds 4800 pixels that are NaN or infinite"):
         calibrated(folder, "flat.npy")
 
 
