@@ -216,7 +216,7 @@ def info(
     header_bytes: HeaderBytes = 0,
     frame_gap: FrameGap = 0,
 ) -> None:
-    """What a file of frames holds and says of itself: shape, pitch, stage, range, saturation, conditions."""
+    """What a file of frames holds and says. Shape, pitch, stage, range, saturation and conditions."""
     from radiography.cli.info import run_info
     from radiography.cli.options import raw_layout
 
@@ -466,7 +466,7 @@ def validate(
 
 @app.command("warm-up", epilog="Example: radiography warm-up")
 def warm_up() -> None:
-    """Compile and compute beforehand what a first run would wait for."""
+    """Prepare what a first run waits for. Kernels are compiled, and the layers of the demo computed."""
     from radiography.cli.warm_up import run_warm_up
 
     run_warm_up()
@@ -491,7 +491,7 @@ def init(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """A commented template: every key with unit and default, runs as it stands."""
+    """A commented template of an input file. Every key with unit and default; it runs as it stands."""
     from radiography.cli.init import run_init
 
     run_init(kind.value, out, json_file)
