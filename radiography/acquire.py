@@ -27,8 +27,8 @@ from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_c
 from radiography.plan import Acquisition as Acquisition
 from radiography.plan import plan_acquisition as plan_acquisition
 from radiography.projection.geometry import at_depth, axis_sample
-from radiography.projection.pixel_means import pixel_means
-from radiography.projection.project import project
+from radiography.projection.pixel_means import StripMeans, pixel_sums
+from radiography.projection.project import project, project_strips
 from radiography.scene import relative_exposures
 
 Array = npt.NDArray[np.float32]
@@ -114,7 +114,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     # X-rays behind the object, summed over their energies with what each gives, at the depth where that becomes light.
     # The same rays go on to the diodes, a little farther out.
     coated_diode = acquisition.coated_diode_weights * gains.coated_diode
-    sums = project(
+    strips = project_strips(
         phantom,
         at_depth(geometry, acquisition.light_depth_mm),
         energy_keV,
@@ -124,11 +124,23 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         materials=acquisition.materials,
         progress=progress,
     )
-    in_layer, diode_depth_mm = sums[:4], layer.thickness_um * 1e-3
+    diode_depth_mm, bare = layer.thickness_um * 1e-3, ~coated(acquisition.panel)
     light_mm, diode_mm = (geometry.source_to_detector_mm + d for d in (acquisition.light_depth_mm, diode_depth_mm))
-    in_diodes = pixel_means(sums[4:], samples, axis_sample(geometry, samples), diode_mm / light_mm)
-    bare = ~coated(acquisition.panel)
-    if bare.any():  # where the panel has no layer, there is no light and nothing shields the diodes
+    size = (geometry.rows * samples, geometry.cols * samples)
+    under_layer = StripMeans((4, *size), samples, axis_sample(geometry, samples), diode_mm / light_mm)
+    quanta, light, light_square = (np.empty((geometry.rows, geometry.cols), np.float32) for _ in range(3))
+    # What spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
+    mean, departure = (np.empty(size, np.float32) for _ in range(2))
+    for top, sums in strips:
+        rows, pixels = (slice(top // n, (top + sums.shape[1]) // n) for n in (1, samples))
+        under_layer.add(sums[4:])
+        if bare[pixels].any():  # where the panel has no layer, there is no light
+            sums[:4, np.repeat(np.repeat(bare[pixels], samples, 0), samples, 1)] = 0.0
+        for plane, summed in zip(sums[:3], (quanta, light, light_square), strict=True):
+            summed[pixels] = pixel_sums(plane, samples)
+        mean[rows], departure[rows] = sums[1], sums[3]
+    in_diodes = under_layer.out
+    if bare.any():  # nothing shields the diodes there
         in_bare = project(
             phantom,
             at_depth(geometry, diode_depth_mm),
@@ -137,16 +149,13 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
             rays_per_sample=samples * rays,
             materials=acquisition.materials,
         )
-        in_layer[:, np.repeat(np.repeat(bare, samples, 0), samples, 1)] = 0.0
         in_diodes = np.where(bare, in_bare, in_diodes)
-    # Light spreads on its way to the pixels: a mean spread, and what departs from it with the X-ray energy.
-    quanta, light, light_square = (_sum_samples(plane, samples) for plane in in_layer[:3])
-    mean, departure = in_layer[1].copy(), in_layer[3].copy()
-    del sums, in_layer
+    departing = spread_light(departure, acquisition.departure_spread) if acquisition.layer_weights[3].any() else None
+    del departure
     depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
     arriving = spread_from_depths(mean, geometry, samples, depths_mm, acquisition.mean_spread)
-    if acquisition.layer_weights[3].any():
-        arriving += spread_light(departure, acquisition.departure_spread)
+    if departing is not None:
+        arriving += departing
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV = in_diodes
     return Exposure(
         spread_light=arriving,
@@ -316,13 +325,6 @@ def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:
     if strength == 1.0:
         return exposure
     return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
-
-
-def _sum_samples(plane: Array, samples: int) -> Array:
-    """Sums over the samples of each pixel: (H * S, W * S) to (H, W)."""
-    rows, cols = plane.shape[0] // samples, plane.shape[1] // samples
-    summed: Array = plane.reshape(rows, samples, cols, samples).sum(axis=(1, 3))
-    return summed
 
 
 def _traps_in_the_dark(acquisition: Acquisition) -> Array:

@@ -363,10 +363,13 @@ def _add_chunk(
 
 @njit(cache=True, error_model="numpy")
 def _write_samples(
-    out: Picture, grid: RayGrid, paths_only: bool, first_sample: int, first_col: int, sums: FloatArray, hits: IntArray
+    out: Picture, grid: RayGrid, paths_only: bool, corner: tuple[int, int, int], sums: FloatArray, hits: IntArray
 ) -> None:
-    """In the rows of a band, where `hits` (N, W) rays met a solid, their `sums` (N, K, W) replace the open beam."""
-    rays, distance_mm = grid.rays_per_sample, grid.source_to_detector_mm
+    """In the rows of a band, where `hits` (N, W) rays met a solid, their `sums` (N, K, W) replace the open beam.
+
+    `corner`: row of the panel where `out` begins, first row and column of the band.
+    """
+    (top, first_sample, first_col), rays, distance_mm = corner, grid.rays_per_sample, grid.source_to_detector_mm
     total = (rays // grid.stride) ** 2 * len(grid.sources_mm)
     to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
     for row in range(sums.shape[0]):
@@ -377,7 +380,7 @@ def _write_samples(
                 x_mm = grid.first_x_mm + (first_col + col) * rays * grid.step_mm + to_centre_mm
                 length_mm = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
                 flux = 1.0 if paths_only else (distance_mm / length_mm) ** 3
-                place = out[:, first_sample + row, first_col + col]
+                place = out[:, first_sample - top + row, first_col + col]
                 for quantity in range(len(place)):
                     place[quantity] = (place[quantity] * (total - hit) + flux * sums[row, quantity, col]) / total
 
@@ -436,10 +439,10 @@ def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, su
 
 @njit(cache=True, error_model="numpy")
 def _project_band(
-    band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
+    band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, top: int, out: Picture
 ) -> None:
-    """Writes the samples of one band of `out` (K, rows, cols) behind a solid; it holds the open beam before."""
-    quantities, sample_rows, sample_cols = out.shape
+    """Writes the samples of one band behind a solid to `out` (K, R, cols), rows from `top` on with the open beam."""
+    quantities, (sample_rows, sample_cols) = len(out), bands.mixed.shape
     rays, stride, distance_mm, sources = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm, grid.sources_mm
     first, stop = band * bands.samples_per_band, min(sample_rows, (band + 1) * bands.samples_per_band)
     first_col, stop_col = bands.first_ray_col[band] // rays, (bands.stop_ray_col[band] + rays - 1) // rays
@@ -475,13 +478,19 @@ def _project_band(
         own = FanGrid(x_mm, y_mm, stride * grid.step_mm)
         ends = (first * own_rays, stop * own_rays, first_col * own_rays, stop_col * own_rays)
         _add_fan(work, RayFan(own, source_mm, *ends, own_rays, kept), node_of_ray, 1, sums, hits)
-    _write_samples(out, grid, beam.paths_only, first, first_col, sums, hits)
+    _write_samples(out, grid, beam.paths_only, (top, first, first_col), sums, hits)
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
 def _project_bands(
-    first: int, stop: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, out: Picture
+    ends: tuple[int, int],
+    surfaces: SolidSurfaces,
+    grid: RayGrid,
+    bands: BandItems,
+    beam: BeamSums,
+    top: int,
+    out: Picture,
 ) -> None:
-    """Writes the samples behind solids of the bands from `first` to before `stop`; a band has one thread."""
-    for band in prange(first, stop):
-        _project_band(band, surfaces, grid, bands, beam, out)
+    """Writes the samples behind solids of the bands from the first end to before the other; a band has one thread."""
+    for band in prange(ends[0], ends[1]):
+        _project_band(band, surfaces, grid, bands, beam, top, out)

@@ -6,7 +6,9 @@ Scattered radiation is left out. The energy axis does not leave this stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -17,8 +19,8 @@ from radiography.beam.attenuation import Material, linear_attenuation_per_mm, ma
 from radiography.projection.geometry import Geometry
 from radiography.projection.kernels import _project_bands
 from radiography.projection.open_beam import write_open_beam
-from radiography.projection.rays import BeamSums, band_items, describe_miss, no_items, ray_grid
-from radiography.projection.surfaces import highest_mm, solid_surfaces
+from radiography.projection.rays import BandItems, BeamSums, RayGrid, band_items, describe_miss, no_items, ray_grid
+from radiography.projection.surfaces import SolidSurfaces, highest_mm, solid_surfaces
 from radiography.projection.uniform import mixed_samples
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,6 +29,7 @@ IntArray = npt.NDArray[np.int64]
 VACUUM = "vacuum"  # where nothing attenuates: weaker than the air that it displaces
 RAY_ROWS_PER_BAND = 16  # crossings of one band stay in the second-level cache
 BANDS_PER_REPORT = 16  # of progress, at least
+ROWS_PER_STRIP = 256  # of samples, and what makes whole bands and pixels more   # chosen: 50 MB for 8 sums of 6,144
 
 
 def project(
@@ -85,6 +88,52 @@ def project(
     Paths are exact in float64 (1e-9 mm); the sum over energies is float64, exp to 1e-11 relative.
     `benchmarks/bench_projection.py` measures speed against gVirtualXray.
     """
+    beam = _beam_sums(phantom, geometry, energy_keV, weights, materials)
+    work = _plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample)
+    return _whole(work, progress)
+
+
+def project_strips(
+    phantom: Phantom | None,
+    geometry: Geometry,
+    energy_keV: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    *,
+    samples_per_pixel: int = 1,
+    rays_per_sample: int = 1,
+    materials: Mapping[str, Material] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """The sums of `project`, strip by strip from the top of the panel: they need not all be in memory at once.
+
+    Parameters
+    ----------
+    phantom, geometry, energy_keV, weights, samples_per_pixel, rays_per_sample, materials, progress
+        As `project` takes them.
+
+    Yields
+    ------
+    top : int
+        First row of the strip, a multiple of samples_per_pixel. [1]
+    sums : (K, N, cols * samples_per_pixel) float32
+        N rows from there on, whole pixels. [unit of weights]  The caller may write to it.
+
+    Raises
+    ------
+    ValueError
+        As `project`.
+    """
+    beam = _beam_sums(phantom, geometry, energy_keV, weights, materials)
+    yield from _strips(_plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample), progress)
+
+
+def _beam_sums(
+    phantom: Phantom | None,
+    geometry: Geometry,
+    energy_keV: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    materials: Mapping[str, Material] | None,
+) -> BeamSums:
     energies, checked_weights = _checked_beam(energy_keV, weights)
     displaced_per_mm = linear_attenuation_per_mm(material(geometry.medium), energies)
     found = {}
@@ -95,8 +144,7 @@ def project(
     names, mu_per_mm = list(found), np.array(list(found.values())).reshape(len(found), len(energies))
     # The kernel raises 2, not e, to a power.
     mu_log2 = mu_per_mm * np.log2(np.e)
-    beam = BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, paths_only=False)
-    return _project(phantom, geometry, beam, samples_per_pixel, rays_per_sample, progress)
+    return BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, paths_only=False)
 
 
 def path_lengths(
@@ -145,7 +193,7 @@ def path_lengths(
         raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
     nothing = np.zeros((2, 2, len(material_names), 1))
     beam = BeamSums(_solid_material(phantom, material_names), nothing[0, 0], nothing, paths_only=True)
-    return _project(phantom, geometry, beam, samples_per_pixel, rays_per_sample, progress)
+    return _whole(_plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample), progress)
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -191,15 +239,20 @@ def _check_count(name: str, value: int) -> None:
         raise ValueError(f"{name} must be 1 or more, got {value}")
 
 
-def _project(
-    phantom: Phantom | None,
-    geometry: Geometry,
-    beam: BeamSums,
-    samples_per_pixel: int,
-    rays_per_sample: int,
-    progress: Callable[[float], None] | None,
-) -> npt.NDArray[np.float32]:
-    """Sums, or mean paths, (K, rows, cols) at every sample of the panel."""
+@dataclass(frozen=True, eq=False)
+class _Projection:
+    """What is known before a ray is followed."""
+
+    surfaces: SolidSurfaces
+    grid: RayGrid
+    bands: BandItems
+    beam: BeamSums
+    samples_per_pixel: int
+
+
+def _plan(
+    phantom: Phantom | None, geometry: Geometry, beam: BeamSums, samples_per_pixel: int, rays_per_sample: int
+) -> _Projection:
     _check_count("samples_per_pixel", samples_per_pixel)
     _check_count("rays_per_sample", rays_per_sample)
     sample_rows, sample_cols = geometry.rows * samples_per_pixel, geometry.cols * samples_per_pixel
@@ -216,16 +269,38 @@ def _project(
         bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
         if len(bands.item) == 0:
             raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
-    out = np.zeros((beam.weights.shape[2], sample_rows, sample_cols), dtype=np.float32)
-    if not beam.paths_only:
-        # Summed one after the other, as behind a solid: a void then leaves the open beam bit for bit.
-        write_open_beam(grid, np.cumsum(beam.weights, axis=3)[..., -1], out)
     bands = bands._replace(mixed=mixed_samples(surfaces, grid, bands, sample_rows, sample_cols))
-    band_count = len(bands.start) - 1
-    step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
-    for first in range(0, band_count, step):
-        last = min(band_count, first + step)
-        _project_bands(first, last, surfaces, grid, bands, beam, out)
-        if progress is not None:
-            progress(last / band_count)
+    return _Projection(surfaces, grid, bands, beam, samples_per_pixel)
+
+
+def _whole(work: _Projection, progress: Callable[[float], None] | None) -> npt.NDArray[np.float32]:
+    """Sums, or mean paths, (K, rows, cols) at every sample of the panel."""
+    out = np.empty((work.beam.weights.shape[2], *work.bands.mixed.shape), dtype=np.float32)
+    for top, strip in _strips(work, progress):
+        out[:, top : top + strip.shape[1]] = strip
     return out
+
+
+def _strips(
+    work: _Projection, progress: Callable[[float], None] | None
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Sums, or mean paths, of strips of whole bands and pixels."""
+    rows, cols = work.bands.mixed.shape
+    per_band = work.bands.samples_per_band
+    # Summed one after the other, as behind a solid: a void then leaves the open beam bit for bit.
+    open_sums = np.cumsum(work.beam.weights, axis=3)[..., -1]
+    whole = math.lcm(per_band, work.samples_per_pixel)
+    strip_rows = whole * -(-ROWS_PER_STRIP // whole)
+    step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
+    band_count = len(work.bands.start) - 1
+    for top in range(0, rows, strip_rows):
+        out = np.zeros((work.beam.weights.shape[2], min(strip_rows, rows - top), cols), dtype=np.float32)
+        if not work.beam.paths_only:
+            write_open_beam(work.grid, open_sums, rows, top, out)
+        stop_band = min(band_count, (top + strip_rows) // per_band)
+        for first in range(top // per_band, stop_band, step):
+            last = min(stop_band, first + step)
+            _project_bands((first, last), work.surfaces, work.grid, work.bands, work.beam, top, out)
+            if progress is not None:
+                progress(last / band_count)
+        yield top, out
