@@ -96,7 +96,7 @@ def test_the_table_names_every_command() -> None:
     from radiography.cli.app import app
 
     names = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback}
-    assert names == set(re.findall(r"^\| `radiography (\w+)", README, flags=re.MULTILINE))
+    assert names == set(re.findall(r"^\| `radiography ([\w-]+)", README, flags=re.MULTILINE))
 
 
 def test_the_picture_is_there() -> None:
