@@ -415,7 +415,7 @@ def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, su
         sample = row // own_rays
         y_mm = fan.grid.first_y_mm + (fan.first_row + row) * fan.grid.step_mm - fan.source_mm[1]
         row_place = node_of_ray[0, 0] + (fan.first_row + row) * node_of_ray[0, 1]
-        count, node = 0, 0
+        count = node = int(np.int64(0))  # a bare 0 is a type of its own, for which _add_chunk would be compiled again
         for col in range(fan.kept.place[sample, -1]):
             a, b = begin[row, col], stop[row, col]
             if b > a:
@@ -458,26 +458,29 @@ def _project_band(
     chunk = RayChunk(path_mm, met, sample_col, chunk_sums, along, scratch, line)
     work, mixed = BandWork(surfaces, items, beam, chunk), bands.mixed[first:stop, first_col:stop_col]
     nodes = np.array([(beam.weights.shape[0] - 1) / sample_rows, (beam.weights.shape[1] - 1) / sample_cols])
-    node_of_ray = np.empty((2, 2))
-    # One ray through the middle of each sample whose rays are alike, from the middle of the spot.
-    own_rays, total = rays // stride, (rays // stride) ** 2 * len(sources)
-    to_centre_mm = 0.5 * (rays - 1) * grid.step_mm
-    own = FanGrid(grid.first_x_mm + to_centre_mm, grid.first_y_mm + to_centre_mm, rays * grid.step_mm)
-    source_mm = np.array([sources[:, 0].mean(), sources[:, 1].mean(), distance_mm])
-    kept = _keep_rays(mixed, False, first_col, 1)
-    node_of_ray[:, 0], node_of_ray[:, 1] = 0.5 * nodes, nodes
-    ends = (first, stop, first_col, stop_col)
-    _add_fan(work, RayFan(own, source_mm, *ends, 1, kept), node_of_ray, total, sums, hits)
-    # All rays of the others.
-    kept = _keep_rays(mixed, True, first_col, own_rays)
-    for source in range(len(sources) if kept.place[:, -1].max() else 0):
-        source_mm = np.array([sources[source, 0], sources[source, 1], distance_mm])
-        ray = grid.first_ray[source]
+    node_of_ray, source_mm, centre = np.empty((2, 2)), np.empty(3), np.array([rays - 1, rays - 1]) * 0.5
+    source_mm[2] = distance_mm
+    # All rays of the samples that are mixed; then one ray through the middle of each of the others, from the middle of
+    # the spot, which counts as all of theirs.
+    for source in range(len(sources) + 1):
+        of_all = source < len(sources)
+        own_rays = rays // stride if of_all else 1
+        kept = _keep_rays(mixed, of_all, first_col, own_rays)
+        if kept.place[:, -1].max() == 0:
+            continue
+        ray, own_stride, each = centre, rays, (rays // stride) ** 2 * len(sources)
+        if of_all:
+            ray, own_stride, each = grid.first_ray[source] * 1.0, stride, 1
+        for axis in range(2):
+            source_mm[axis] = sources[source, axis] if of_all else sources[:, axis].mean()
+            node_of_ray[axis, 0], node_of_ray[axis, 1] = (
+                (ray[axis] + 0.5) * nodes[axis] / rays,
+                own_stride * nodes[axis] / rays,
+            )
         x_mm, y_mm = grid.first_x_mm + ray[1] * grid.step_mm, grid.first_y_mm + ray[0] * grid.step_mm
-        node_of_ray[:, 0], node_of_ray[:, 1] = (ray + 0.5) * nodes / rays, stride * nodes / rays
-        own = FanGrid(x_mm, y_mm, stride * grid.step_mm)
+        own = FanGrid(x_mm, y_mm, own_stride * grid.step_mm)
         ends = (first * own_rays, stop * own_rays, first_col * own_rays, stop_col * own_rays)
-        _add_fan(work, RayFan(own, source_mm, *ends, own_rays, kept), node_of_ray, 1, sums, hits)
+        _add_fan(work, RayFan(own, source_mm, *ends, own_rays, kept), node_of_ray, each, sums, hits)
     _write_samples(out, grid, beam.paths_only, (top, first, first_col), sums, hits)
 
 

@@ -150,4 +150,4 @@ def _mark_mixed(
 ) -> None:
     """Sets what is mixed; a band has one thread."""
     for band in prange(len(bands.start) - 1):
-        _mark_band(band, surfaces, flat, grid, ends_mm, bands, mixed)
+        _mark_band(np.int64(band), surfaces, flat, grid, ends_mm, bands, mixed)
