@@ -21,7 +21,12 @@ PRESENTATION_CLASSES = {  # DICOM PS3.4 B.5: X-ray, mammography and intra-oral i
     "1.2.840.10008.5.1.4.1.1.1.3",
 }
 ANGIOGRAPHY_CLASSES = {"1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2"}  # XA and XRF: C.8.7.1.1.2
-CR_CLASS = "1.2.840.10008.5.1.4.1.1.1"
+_SELDOM_LINEAR = {
+    "1.2.840.10008.5.1.4.1.1.1": "CR objects",
+    "1.2.840.10008.5.1.4.1.1.7": "secondary captures",
+    "1.2.840.10008.5.1.4.1.1.7.2": "secondary captures",
+    "1.2.840.10008.5.1.4.1.1.7.3": "secondary captures",
+}
 # LUT Label of our own scale, and the stage that it tells.
 SCALE_LABELS: dict[str, str | None] = {"CORRECTED_DN": "corrected", "RAW_DN": "raw", "LINEAR_DN": None}
 _CORRECTED = re.compile(
@@ -69,9 +74,13 @@ def doubts_of(header: Dataset) -> tuple[str, ...]:
     doubts : tuple of str
     """
     said = bool(_word(header, "PixelIntensityRelationship")) or "ModalityLUTSequence" in header
-    if str(header.get("SOPClassUID")) == CR_CLASS and not said:
-        return ("it does not say whether its pixels are linear in exposure, and those of many CR objects are not",)
-    return ()
+    kind = _SELDOM_LINEAR.get(str(header.get("SOPClassUID")))
+    doubts = []
+    if kind is not None and not said:
+        doubts.append(f"it does not say whether its pixels are linear in exposure, and those of many {kind} are not")
+    if _table_falls(header) and not _sign(header) and stage_of(header) in (None, "raw"):
+        doubts.append("its modality table turns the numbers round, and it does not say which ones rise with exposure")
+    return tuple(doubts)
 
 
 def own_scale(header: Dataset) -> Dataset | None:
@@ -110,7 +119,7 @@ def linear_numbers(header: Dataset, stored: NDArray[Any]) -> NDArray[np.float32]
     """
     values = np.asarray(apply_modality_lut(stored, header) if _has_modality(header) else stored, dtype=np.float64)
     if _inverted(header):
-        values = _of_largest(header) - values
+        values = _without_exposure(header) - values
     if (scale := own_scale(header)) is not None:
         slope, intercept = float(scale.RealWorldValueSlope), float(scale.RealWorldValueIntercept)
         values = values * slope + intercept
@@ -139,8 +148,9 @@ def saturation(header: Dataset) -> tuple[float, str] | None:
     if stage_of(header) not in (None, "raw") or own_scale(header) is not None or _inverted(header):
         return None
     if _has_modality(header):
-        value = float(linear_numbers(header, np.array([[_largest(header)]], _stored_type(header)))[0, 0])
-        return (value, f"BitsStored {header.BitsStored} after the modality table") if value > 0 else None
+        value = _after_table(header, _largest(header))
+        rises = not _table_falls(header)
+        return (value, f"BitsStored {header.BitsStored} after the modality table") if rises and value > 0 else None
     return float(_largest(header)), f"BitsStored {header.BitsStored}"
 
 
@@ -149,9 +159,21 @@ def _largest(header: Dataset) -> int:
     return int(2 ** (bits - 1) - 1 if header.PixelRepresentation == 1 else 2**bits - 1)
 
 
-def _of_largest(header: Dataset) -> float:
-    largest = np.array([[_largest(header)]], _stored_type(header))
-    return float(apply_modality_lut(largest, header)[0, 0]) if _has_modality(header) else float(largest[0, 0])
+def _smallest(header: Dataset) -> int:
+    return int(-(2 ** (header.BitsStored - 1)) if header.PixelRepresentation == 1 else 0)
+
+
+def _without_exposure(header: Dataset) -> float:
+    """What the stored number of no exposure stands for: the largest one where stored numbers fall with exposure."""
+    return _after_table(header, _largest(header) if _sign(header) == -1 else _smallest(header))
+
+
+def _after_table(header: Dataset, stored: int) -> float:
+    numbers = np.array([[stored]], _stored_type(header))
+    value = float((apply_modality_lut(numbers, header) if _has_modality(header) else numbers)[0, 0])
+    if not np.isfinite(value):
+        raise ValueError("the scale gives infinite values")
+    return value
 
 
 def _stored_type(header: Dataset) -> str:
@@ -166,9 +188,22 @@ def _has_modality(header: Dataset) -> bool:
 
 
 def _inverted(header: Dataset) -> bool:
-    """A linear scale whose numbers fall with exposure."""
+    """A linear scale whose numbers fall with exposure, after the modality table.
+
+    The sign is that of the stored numbers (DICOM PS3.3 C.8.11.3.1.2): a falling table turns it round once more.
+    """
+    return _sign(header) == (1 if _table_falls(header) else -1)
+
+
+def _sign(header: Dataset) -> int:
+    """1 or -1 where stored numbers of a linear object rise or fall with exposure, 0 where it does not say so."""
     sign = header.get("PixelIntensityRelationshipSign")
-    return _word(header, "PixelIntensityRelationship") == "LIN" and sign == -1
+    return int(sign) if _word(header, "PixelIntensityRelationship") == "LIN" and sign in (1, -1) else 0
+
+
+def _table_falls(header: Dataset) -> bool:
+    """Whether the modality table or rescale gives smaller numbers for larger stored ones."""
+    return _has_modality(header) and _after_table(header, _largest(header)) < _after_table(header, _smallest(header))
 
 
 def _linear_by_table(header: Dataset) -> bool:

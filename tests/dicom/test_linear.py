@@ -17,6 +17,7 @@ XRF = "1.2.840.10008.5.1.4.1.1.12.2"
 DX = "1.2.840.10008.5.1.4.1.1.1.1.1"
 DX_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 CR = "1.2.840.10008.5.1.4.1.1.1"
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def table(kind: str = "US") -> list[Dataset]:
@@ -77,6 +78,30 @@ def test_an_inverted_linear_scale_is_turned_round(tmp_path: Path) -> None:
     assert open_dicom(path).conditions.saturation_dn is None
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("slope", [1, -1, 2, -0.5])
+def test_the_sign_is_that_of_the_stored_numbers_before_the_table(tmp_path: Path, sign: int, slope: float) -> None:
+    stored = FRAMES if sign == 1 else 2**14 - 1 - FRAMES
+    path = write_frames(
+        tmp_path / "run.dcm", stored, PixelIntensityRelationship="LIN", PixelIntensityRelationshipSign=sign,
+        RescaleSlope=str(slope), RescaleIntercept="20000", RescaleType="US", BitsStored=14, HighBit=13,
+    )  # fmt: skip
+    linear = read_dx(path, linear=True).pixels
+    added = linear[0, 0, 0] - abs(slope) * FRAMES[0, 0, 0]  # what no exposure gives: one number for all pixels
+    assert np.array_equal(linear, FRAMES * np.float32(abs(slope)) + added)
+    expected = 16383 * slope + 20000 if sign == 1 and slope > 0 else None
+    assert open_dicom(path).conditions.saturation_dn == expected
+    assert open_dicom(path).warnings == ()
+
+
+def test_a_table_that_turns_numbers_round_without_a_sign_is_doubted(tmp_path: Path) -> None:
+    path = write_frames(tmp_path / "run.dcm", FRAMES, RescaleSlope="-1", RescaleIntercept="70000", RescaleType="US")
+    (doubt,) = open_frames(path).warnings
+    assert "its modality table turns the numbers round" in doubt
+    assert open_frames(path).conditions.saturation_dn is None
+    assert np.array_equal(read_dx(path, linear=True).pixels, 70000 - FRAMES.astype(np.float32))
+
+
 def test_our_own_scale_is_undone(tmp_path: Path) -> None:
     path = write_frames(tmp_path / "run.dcm", FRAMES, RealWorldValueMappingSequence=own_scale())
     assert open_dicom(path).stage == "corrected"
@@ -112,11 +137,12 @@ def test_a_header_tells_the_stage(tmp_path: Path, said: dict[str, object], stage
     assert open_frames(tmp_path / "run.dcm").stage == stage
 
 
-def test_a_cr_object_that_says_nothing_is_doubted(tmp_path: Path) -> None:
-    path = write_frames(tmp_path / "run.dcm", FRAMES, SOPClassUID=CR)
+@pytest.mark.parametrize(("kind", "words"), [(CR, "CR objects"), (CAPTURE, "secondary captures")])
+def test_an_object_seldom_linear_that_says_nothing_is_doubted(tmp_path: Path, kind: str, words: str) -> None:
+    path = write_frames(tmp_path / "run.dcm", FRAMES, SOPClassUID=kind)
     (doubt,) = open_frames(path).warnings
-    assert doubt.startswith(f"{path}: it does not say whether its pixels are linear")
-    assert open_frames(write_frames(path, FRAMES, SOPClassUID=CR, PixelIntensityRelationship="LIN")).warnings == ()
+    assert doubt.startswith(f"{path}: it does not say whether its pixels are linear") and words in doubt
+    assert open_frames(write_frames(path, FRAMES, SOPClassUID=kind, PixelIntensityRelationship="LIN")).warnings == ()
 
 
 def test_the_stored_bits_tell_the_saturation(tmp_path: Path) -> None:
