@@ -29,6 +29,9 @@ from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
 PROCESSING_MAXIMUM = 2**modules.PROCESSING_BITS - 1
+LEAST_NOISE_COUNTS = 3.0  # rounding, 0.29 counts rms, adds 1 % to the variance of such noise   # chosen
+_USUAL_PERCENT = (0.1, 99.9)  # of the pixels; outliers lie beyond twice these values   # chosen
+_LEAST_GAIN = 16.0  # in steps, for which outliers are clipped: they leave under 12 of 16 bits to the rest   # chosen
 LARGEST_SIDE = 65535  # Rows and Columns are 16-bit: DICOM PS3.3 C.7.6.3
 IMPLEMENTATION_UID = "2.25.50952867020306765175694280703454222581"  # of this writer, drawn once
 
@@ -210,8 +213,8 @@ def linear_counts(
     """Stored counts of a linear image: `round(corrected_dn * counts_per_dn) + pedestal`, within 0 ... 65535.
 
     Noise of an unexposed region reaches below zero, and a gain lifts bright pixels above 65535. Without a scale the
-    largest power of two that keeps the whole range is taken, and the smallest pedestal; with one, what lies outside is
-    stored at the limit and counted.
+    largest power of two that keeps the whole range is taken, and the smallest pedestal; with one, or where outliers
+    would take all the steps, what lies outside is stored at the limit and counted.
 
     Parameters
     ----------
@@ -241,29 +244,35 @@ def linear_counts(
     if padded == pixels.size:
         raise ValueError("corrected_dn holds no number at all: every pixel is NaN or infinite")
     lowest, highest = (float(limit(pixels, where=finite, initial=pixels[finite][0])) for limit in (np.min, np.max))
+    least_kept = lowest
     if counts_per_dn is None:
-        counts_per_dn = _counts_that_fit(pixels, lowest, highest, bool(padded))
+        counts_per_dn, least_kept = _counts_that_fit(pixels, lowest, highest, bool(padded))
     if not (np.isfinite(counts_per_dn) and counts_per_dn > 0):
         raise ValueError(f"counts_per_dn must be a positive number, got {counts_per_dn}")
     first = modules.PADDING + 1 if padded else 0
     if pedestal is None:
-        pedestal = max(first - int(np.rint(lowest * counts_per_dn)), 0)
+        pedestal = max(first - int(np.rint(least_kept * counts_per_dn)), 0)
     if not 0 <= pedestal < PROCESSING_MAXIMUM:
         raise ValueError(f"pedestal must be between 0 and {PROCESSING_MAXIMUM - 1}, got {pedestal}")
     spread = float(np.std(pixels, dtype=np.float64, where=finite)) * counts_per_dn
     if 0 < spread < 0.5:  # one step of rounding is 0.29 counts rms
         raise ValueError(f"the image varies by only {spread:.3g} stored counts rms; counts_per_dn must be larger")
     scaled = np.rint(np.where(finite, pixels, lowest).astype(np.float64) * counts_per_dn) + pedestal
-    low, high = int(np.count_nonzero(scaled < first)), int(np.count_nonzero(scaled > PROCESSING_MAXIMUM))
+    low, high = (
+        int(np.count_nonzero(finite & (scaled < first))),
+        int(np.count_nonzero(finite & (scaled > PROCESSING_MAXIMUM))),
+    )
     stored = np.clip(scaled, first, PROCESSING_MAXIMUM).astype(np.uint16)
     stored[~finite] = modules.PADDING
     return stored, StoredScale(float(counts_per_dn), pedestal, low, high, padded)
 
 
-def _counts_that_fit(pixels: NDArray[Any], lowest: float, highest: float, padded: bool) -> float:
-    """Counts per DN: 1 for what are counts already, else the largest power of two that keeps the whole range.
+def _counts_that_fit(pixels: NDArray[Any], lowest: float, highest: float, padded: bool) -> tuple[float, float]:
+    """Counts per DN and the least value kept.
 
-    A range far from zero counts from zero, so that a pedestal never has to be negative.
+    1 for what are counts already, else the largest power of two that keeps the whole range. A range far from zero
+    counts from zero, so that a pedestal never has to be negative. Where a few outliers would make the steps so coarse
+    that the image drowns in them, twice the range of all but them is kept, and they are clipped.
     """
     room = PROCESSING_MAXIMUM - 1 - padded  # one count for rounding at either end
     span = max(highest, 0.0) - min(lowest, 0.0)
@@ -273,8 +282,17 @@ def _counts_that_fit(pixels: NDArray[Any], lowest: float, highest: float, padded
         and bool(np.all(pixels == np.rint(pixels), where=np.isfinite(pixels)))
     )
     if whole or span == 0:
-        return 1.0
-    return float(2.0 ** np.floor(np.log2(room / span)))
+        return 1.0, lowest
+    counts_per_dn = float(2.0 ** np.floor(np.log2(room / span)))
+    with np.errstate(all="ignore"):
+        step = np.abs(np.diff(pixels, axis=1))
+    noise_dn = float(np.median(step[np.isfinite(step)])) if np.isfinite(step).any() else 0.0  # 0.95 standard deviations
+    bottom, top = np.percentile(pixels[np.isfinite(pixels)], _USUAL_PERCENT)
+    usual = 2.0 * min(float(bottom), 0.0), 2.0 * max(float(top), 0.0)
+    finer = float(2.0 ** np.floor(np.log2(room / (usual[1] - usual[0])))) if usual[1] > usual[0] else 0.0
+    if noise_dn * counts_per_dn >= LEAST_NOISE_COUNTS or finer < _LEAST_GAIN * counts_per_dn:
+        return counts_per_dn, lowest
+    return finer, max(lowest, usual[0])
 
 
 def _check_pixels(pixels: NDArray[np.uint16], for_processing: bool) -> None:

@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes
 
 from calibration.conditions import CONDITIONS, Conditions
 from radiography.dicom.description import DxDescription
-from radiography.dicom.modules import FOR_PRESENTATION_UID, FOR_PROCESSING_UID
+from radiography.dicom.modules import FOR_PRESENTATION_UID, FOR_PROCESSING_UID, StoredScale
 from radiography.dicom.read import read_dx
 from radiography.dicom.write import export_dx, linear_counts, write_dx
 
@@ -278,6 +278,25 @@ def test_values_below_zero_are_kept_or_clipped_and_counted(tmp_path: Path) -> No
     )
     assert reference.scale is not None and reference.scale.clipped_low == below
     assert f"{below} pixels clipped at 0" in pydicom.dcmread(tmp_path / "one.dcm").ImageComments
+
+
+@pytest.mark.parametrize("outliers", [[1e9], [-1e9], [1e9, -1e9, np.nan], [1e7]])
+def test_a_few_outliers_do_not_take_the_steps_of_all_others(outliers: list[float]) -> None:
+    image = np.random.default_rng(4).normal(5000.0, 20.0, (200, 200)).astype(np.float32)
+    image[100:] = 0.02 * image[100:]
+    image.ravel()[: len(outliers)] = outliers
+    stored, scale = linear_counts(image)
+    back = (stored.astype(float) - scale.pedestal) / scale.counts_per_dn
+    assert np.abs(back - image).ravel()[len(outliers) :].max() <= 0.5 / scale.counts_per_dn <= 0.5
+    assert scale.clipped_low == sum(value < 0 for value in outliers)
+    assert scale.clipped_high == sum(value > 0 for value in outliers)
+
+
+def test_a_bright_spot_is_kept_whole() -> None:
+    image = np.random.default_rng(4).normal(5000.0, 20.0, (200, 200)).astype(np.float32)
+    image[:3, :3] *= 10
+    for noisy in (image, np.round(image, -2) + np.float32(0.5)):
+        assert linear_counts(noisy)[1] == StoredScale(1.0, 0)
 
 
 def test_values_above_the_range_are_clipped_and_counted() -> None:
