@@ -28,7 +28,8 @@ IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
             "PhysiciansOfRecord", "RequestingPhysician", "InstitutionName", "InstitutionAddress",
             "InstitutionalDepartmentName", "StationName", "TimezoneOffsetFromUTC", "QualityControlImage",
             "BodyPartExamined", "AnatomicRegionSequence", "ImageLaterality", "PatientOrientation", "ViewPosition",
-            "ViewCodeSequence", "PatientPosition")  # fmt: skip
+            "ViewCodeSequence", "PatientPosition",
+            "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")  # fmt: skip
 # Exposure, panel and beam: stand beside what the conditions of the frame say. No distance to the patient: with it
 # viewers rescale lengths on their own.
 EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "IrradiationEventUID", "KVP", "XRayTubeCurrent",

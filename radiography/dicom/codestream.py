@@ -21,6 +21,7 @@ _LOSSLESS, _JPEG_LS = 0xC3, 0xF7
 _LONE_MARKERS = {0x01, *range(0xD0, 0xD9)}  # without a length: ITU-T T.81 B.1.1.4
 _END_OF_IMAGE = b"\xff\xd9"
 _LONGEST_JP2_HEAD = 4096  # bytes of boxes before the code stream of a JP2 file   # chosen
+LONGEST_HEAD = 2**16  # bytes of a code stream in which its head must end, for `loss_of`   # chosen
 MOST_TILES = 65535  # of a JPEG 2000 picture: its tile numbers have 16 bits, ITU-T T.800 A.4.2
 
 
@@ -75,6 +76,40 @@ def codestream_claim(codestream: bytes) -> CodestreamClaim:
     raise ValueError(f"the code stream begins with {codestream[:4].hex(' ')}, which is no JPEG picture")
 
 
+def lossy_words(loss: str) -> str:
+    """The doubt about a file that lost something, from the words of `loss_of`."""
+    return f"its pixels were compressed with loss ({loss}): noise, sharpness and defects are not those of the panel"
+
+
+def loss_of(codestream: bytes) -> str | None:
+    """What a code stream has done to its pixels, where they do not come back as the panel gave them.
+
+    Parameters
+    ----------
+    codestream : bytes
+        One compressed picture, or its first `LONGEST_HEAD` bytes.
+
+    Returns
+    -------
+    loss : str or None
+        What was used, as words of a sentence; None where nothing was lost, or the head of the stream is damaged.
+    """
+    try:
+        claim = codestream_claim(codestream)
+        if claim.marker in _DCT:
+            return "JPEG with a cosine transform"
+        if claim.marker == _JPEG_LS:
+            place = _segment(codestream, 2, 0xDA)  # start of scan; NEAR stands behind its components: ITU-T T.87 C.2.3
+            near = codestream[place + 5 + 2 * codestream[place + 4]]
+            return f"JPEG-LS, which may change each pixel by {near}" if near else None
+        if claim.marker == 0:
+            place = _segment(codestream, codestream.find(b"\xff\x4f\xff\x51") + 2, 0x52)  # COD: ITU-T T.800 A.6.1
+            return "JPEG 2000 with its irreversible wavelet" if codestream[place + 13] == 0 else None
+    except (ValueError, IndexError, struct.error):
+        pass  # who reads its pixels says what is wrong
+    return None
+
+
 def decode_codestream(codestream: bytes, claim: CodestreamClaim) -> NDArray[Any]:
     """The grey picture of a code stream, in the numbers that it stores.
 
@@ -115,6 +150,18 @@ def decode_codestream(codestream: bytes, claim: CodestreamClaim) -> NDArray[Any]
     if picture.shape != (claim.rows, claim.cols):
         raise ValueError(f"the code stream decodes to {picture.shape}, it claims {(claim.rows, claim.cols)}")
     return np.ascontiguousarray(picture)
+
+
+def _segment(codestream: bytes, place: int, marker: int) -> int:
+    """Where the first marker segment of a kind begins, from the first marker of a head on."""
+    while codestream[place : place + 2] != bytes((0xFF, marker)):
+        if codestream[place] != 0xFF:
+            raise ValueError(f"the code stream has no marker at byte {place}")
+        if codestream[place + 1] == 0xFF:  # fill byte
+            place += 1
+            continue
+        place += 2 + struct.unpack_from(">H", codestream, place + 2)[0]
+    return place
 
 
 def _jpeg_claim(codestream: bytes) -> CodestreamClaim:

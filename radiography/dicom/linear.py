@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
+from radiography.dicom.codestream import lossy_words
+
 PRESENTATION_CLASSES = {  # DICOM PS3.4 B.5: X-ray, mammography and intra-oral images For Presentation
     "1.2.840.10008.5.1.4.1.1.1.1",
     "1.2.840.10008.5.1.4.1.1.1.2",
@@ -61,21 +63,27 @@ def stage_of(header: Dataset) -> str | None:
     return None
 
 
-def doubts_of(header: Dataset) -> tuple[str, ...]:
+def doubts_of(header: Dataset, loss: str | None) -> tuple[str, ...]:
     """What should not be believed of an object's pixels, the rest of a sentence about the file each.
 
     Parameters
     ----------
     header : Dataset
         Every attribute before the pixels.
+    loss : str or None
+        With what its pixels were packed, where that loses something.
 
     Returns
     -------
     doubts : tuple of str
     """
+    doubts = []
+    if loss is not None:
+        doubts.append(lossy_words(loss))
+    elif _word(header, "LossyImageCompression") == "01":
+        doubts.append(lossy_words("a method that its header does not say"))
     said = bool(_word(header, "PixelIntensityRelationship")) or "ModalityLUTSequence" in header
     kind = _SELDOM_LINEAR.get(str(header.get("SOPClassUID")))
-    doubts = []
     if kind is not None and not said:
         doubts.append(f"it does not say whether its pixels are linear in exposure, and those of many {kind} are not")
     if _table_falls(header) and not _sign(header) and stage_of(header) in (None, "raw"):

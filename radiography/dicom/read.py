@@ -35,7 +35,8 @@ from calibration.own_words import refused
 from radiography.dicom.bare import EXPLICIT, bare_syntax
 from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
-from radiography.dicom.encapsulated import decode_frame, encapsulated_frames
+from radiography.dicom.codestream import loss_of
+from radiography.dicom.encapsulated import decode_frame, encapsulated_frames, first_codestream
 from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
 from radiography.dicom.spacing import detector_pitch
 
@@ -179,6 +180,12 @@ def open_dicom(path: str | Path) -> DicomFrames:
         elif syntax in NATIVE_SYNTAXES:
             raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
         pitch = detector_pitch(header)
+        loss = loss_of(first_codestream(head)) if pixel_bytes < 0 else None
+        if loss is not None:
+            header.LossyImageCompression = "01"  # for ever, also in what is derived of it: DICOM PS3.3 C.7.6.1.1.5
+            if "LossyImageCompressionRatio" not in header:
+                ratio = count * rows * cols * np.dtype(dtype).itemsize / (length - offset)
+                header.LossyImageCompressionRatio = f"{ratio:.3g}"
         return DicomFrames(
             path=path,
             count=count,
@@ -189,7 +196,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
             metadata=plain_metadata(header),
             stage=stage_of(header),
             pitch_source=pitch.source,
-            warnings=tuple(f"{path}: {doubt}" for doubt in doubts_of(header)),
+            warnings=tuple(f"{path}: {doubt}" for doubt in doubts_of(header, loss)),
             pitch_warnings=tuple(f"{path}: {doubt}" for doubt in pitch.warnings),
             carried=carried_of(header),
             header=header,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from calibration.conditions import conditions_from
 from calibration.own_words import refused, said_by_us
+from radiography.dicom.codestream import lossy_words
 from radiography.files.pitch import TiffPitch, tiff_pitch
 from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim
-from radiography.files.tiff_codecs import NOT_COMPRESSED, check_codec, read_page
+from radiography.files.tiff_codecs import NOT_COMPRESSED, check_codec, loss_of_page, read_page
 
 LARGEST_DESCRIPTION_BYTES = 4 * 2**20  # JSON of a TIFF; ours are a few kB   # assumed
 MOST_PAGES = 20_000  # 11 minutes of fluoroscopy at 30 frames a second; describing each takes 0.3 ms   # chosen
@@ -52,6 +53,10 @@ def describe_tiff(path: Path) -> FrameSource:
         if conditions.pitch_mm is None:
             pitch = tiff_pitch(first, metadata)
             conditions = replace(conditions, pitch_mm=pitch.pitch_mm)
+        doubts = [] if pitch.doubt is None else [f"{pitch.doubt}: {GIVE_PITCH}"]
+        loss = next(filter(None, (loss_of_page(tiff.filehandle, tiff.pages[k]) for k in numbers)), None)
+        if loss is not None:
+            doubts.append(lossy_words(loss))
         rows, cols = first.shape
         return FrameSource(
             path,
@@ -64,7 +69,7 @@ def describe_tiff(path: Path) -> FrameSource:
             metadata=metadata,
             stage=STAGE_OF_KIND.get(str(metadata.get("kind"))),
             pitch_source=pitch.source,
-            warnings=() if pitch.doubt is None else (f"{path}: {pitch.doubt}: {GIVE_PITCH}",),
+            warnings=tuple(f"{path}: {doubt}" for doubt in doubts),
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.own_words import said_by_us
-from radiography.dicom.codestream import codestream_claim, decode_codestream
+from radiography.dicom.codestream import LONGEST_HEAD, codestream_claim, decode_codestream, loss_of
 from radiography.files.source import LARGEST_FRAME_PIXELS
 
 NOT_COMPRESSED = 1
@@ -65,6 +65,27 @@ def check_codec(page: Any) -> None:
     unpacked, stored = rows * cols * page.dtype.itemsize, sum(page.databytecounts)
     if unpacked > LARGE_PAGE_BYTES and unpacked > LARGEST_RATIO * stored:
         raise ValueError(f"claims to unpack {stored} bytes to {unpacked}, more than {LARGEST_RATIO} to 1")
+
+
+def loss_of_page(file: BinaryIO, page: Any) -> str | None:
+    """With what the pixels of a page were packed, where that loses something.
+
+    Parameters
+    ----------
+    file : file-like
+        The TIFF.
+    page : tifffile.TiffPage
+        As `check_codec` takes it.
+
+    Returns
+    -------
+    loss : str or None
+        The words of `loss_of`.
+    """
+    if page.compression not in JPEG_CODECS:
+        return None
+    file.seek(page.dataoffsets[0])
+    return loss_of(file.read(min(page.databytecounts[0], LONGEST_HEAD)))
 
 
 def read_page(file: BinaryIO, page: Any) -> NDArray[Any]:

@@ -13,16 +13,23 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
     UID,
     HTJ2KLossless,
     JPEG2000Lossless,
+    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
+from radiography.dicom.carried import header_of
+from radiography.dicom.codestream import loss_of
 from radiography.dicom.read import iterate_dicom, open_dicom
+from tests.dicom.dicom_frames import write_frames
 
 ROWS, COLS = 49, 67
 Encode = Callable[[np.ndarray, int], bytes]
@@ -135,3 +142,49 @@ def test_a_kind_that_is_no_picture_is_named(tmp_path: Path) -> None:
     path = packed(tmp_path / "x.dcm", UID("1.2.840.10008.1.2.4.100"), [bytes(100)], 12)
     with pytest.raises(ValueError, match="begins with 00 00 00 00, which is no JPEG picture"):
         list(iterate_dicom(open_dicom(path)))
+
+
+LOSSY: dict[str, tuple[UID, Encode, str]] = {
+    "JPEG": (JPEGExtended12Bit, lambda frame, bits: imagecodecs.jpeg8_encode(frame, bitspersample=12), "cosine"),
+    "JPEG-LS": (JPEGLSNearLossless, lambda frame, bits: imagecodecs.jpegls_encode(frame, level=3), "by 3"),
+    "JPEG 2000": (
+        JPEG2000,
+        lambda frame, bits: imagecodecs.jpeg2k_encode(frame, level=50, reversible=False, codecformat="j2k"),
+        "irreversible",
+    ),
+    "HTJ2K": (HTJ2K, lambda frame, bits: imagecodecs.htj2k_encode(frame, reversible=False, level=0.01), "irreversible"),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSY)
+def test_loss_is_said_and_stays_said(tmp_path: Path, kind: str) -> None:
+    syntax, encode, words = LOSSY[kind]
+    frame = np.random.default_rng(5).normal(1000, 30, (ROWS, COLS)).astype(np.uint16)
+    source = open_dicom(packed(tmp_path / "lossy.dcm", syntax, [encode(frame, 12)], 12))
+    assert [words in warning and "with loss" in warning for warning in source.warnings] == [True]
+    kept = header_of(source.carried, "lossy.dcm")
+    assert kept.LossyImageCompression == "01"
+    assert float(kept.LossyImageCompressionRatio) > 1.0
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_what_comes_back_as_it_was_raises_no_doubt(tmp_path: Path, kind: str) -> None:
+    syntax, encode = ENCODERS[kind]
+    frame = np.random.default_rng(5).normal(1000, 30, (ROWS, COLS)).astype(np.uint16)
+    assert open_dicom(packed(tmp_path / "lossless.dcm", syntax, [encode(frame, 16)], 16)).warnings == ()
+
+
+def test_loss_before_unpacking_is_said_by_the_header(tmp_path: Path) -> None:
+    write_frames(tmp_path / "once.dcm", np.ones((1, ROWS, COLS), np.uint16), LossyImageCompression="01")
+    (warning,) = open_dicom(tmp_path / "once.dcm").warnings
+    assert "with loss" in warning
+
+
+def test_a_damaged_head_of_a_code_stream_loses_nothing() -> None:
+    rng = np.random.default_rng(6)
+    whole = imagecodecs.jpegls_encode(np.ones((ROWS, COLS), np.uint16), level=3)
+    for _ in range(500):
+        broken = bytearray(whole[: rng.integers(len(whole))])
+        for place in rng.integers(max(len(broken), 1), size=2):
+            broken[place : place + 1] = rng.bytes(1)
+        assert loss_of(bytes(broken)) is None or "JPEG" in str(loss_of(bytes(broken)))

@@ -190,3 +190,19 @@ def test_damaged_strips_give_one_sentence_or_a_picture(tmp_path: Path, frame: np
             assert read.shape == frame.shape
         except ValueError as error:
             assert "\n" not in str(error) and str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("compression", "more", "lossy"),
+    [
+        ("jpeg", {"level": 90}, True),
+        ("jpeg2000", {"level": 40, "reversible": False}, True),
+        ("jpeg2000", {"level": 0, "reversible": True}, False),
+    ],
+)
+def test_loss_in_a_page_is_said(
+    tmp_path: Path, frame: np.ndarray, compression: str, more: dict[str, Any], lossy: bool
+) -> None:
+    pixels = (frame >> 5).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, compressionargs=more)
+    assert [("with loss" in warning) for warning in open_frames(tmp_path / "a.tif").warnings] == [True] * lossy
