@@ -15,6 +15,8 @@ from calibration.frame_sums import NO_SATURATION_DN
 from radiography.files.frames import FrameSource, iterate_frames
 from radiography.jobs.inputs import Report, no_report
 
+_ENDS_OF_TYPES = frozenset(float(np.iinfo(name).max) for name in ("u1", "i1", "u2", "i2", "u4", "i4"))  # [DN]
+
 
 @dataclass(frozen=True)
 class SaturationLevel:
@@ -84,7 +86,8 @@ def saturation_of_frames(
 ) -> SaturationLevel | None:
     """Saturation level of a file of frames, where it is not that of their calibration.
 
-    A calibration whose level is the end of the frames' type saw no clipped pixel; then these frames are looked at.
+    A calibration whose level is the end of a type of numbers, of these frames or its own, saw no clipped pixel; then
+    these frames are looked at.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ def saturation_of_frames(
     known_dn, said_dn, end_dn = calibration.saturation_dn, source.conditions.saturation_dn, _end_of_type(source)
     if said_dn is not None and not _may_be_the_container(source, end_dn):
         return _said(source) if said_dn < known_dn else None
-    if known_dn < end_dn:
+    if known_dn < end_dn and known_dn not in _ENDS_OF_TYPES:
         return None
     pile = find_pile_up(iterate_frames(source, finite=False), calibration.offset_dn)
     if pile is None or pile.value_dn >= known_dn:

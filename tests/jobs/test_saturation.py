@@ -59,6 +59,17 @@ def test_frames_show_what_the_flats_did_not(folder: Path) -> None:
                                 "the calibration")  # fmt: skip
 
 
+@pytest.mark.parametrize("flats", ["uint16", "int16"])
+@pytest.mark.parametrize("raw", ["float32", "uint16", "int32"])
+def test_the_end_of_another_type_is_not_known_to_be_the_panel(folder: Path, flats: str, raw: str) -> None:
+    for name in ("dark.npy", "flat.npy"):
+        np.save(folder / name, np.load(folder / name).astype(flats))
+    np.save(folder / "raw.npy", np.load(folder / "raw.npy").astype(raw))
+    assert "the end of the range of" in calibrated(folder, "flat.npy")
+    saturated, _, level_dn = corrected(folder)
+    assert (saturated, level_dn) == (400, 16383.0)
+
+
 def test_a_level_that_is_given_decides(folder: Path) -> None:
     assert calibrated(folder, "clipped.npy", saturation_dn=15000.0) == "saturation 15000 DN: as given"
     saturated, warnings, level_dn = corrected(folder, saturation_dn=16000.0)
