@@ -115,8 +115,18 @@ def export_image(
         (
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *left_empty(description, str(image)),
+            *(_still_said(description, image) if name is not None or identifier is not None else ()),
         ),
     )
+
+
+def _still_said(description: DxDescription, image: Path) -> tuple[str, ...]:
+    """One sentence where a new name or identifier stands beside what else the image says of the same patient."""
+    asked = {"PatientBirthDate": "birth date", "PatientSex": "sex", "StudyInstanceUID": "study",
+             "AccessionNumber": "accession number", "InstitutionName": "institution"}  # fmt: skip
+    carried = description.carried
+    stay = [words for keyword, words in asked.items() if carried is not None and carried.get(keyword)]
+    return (f"{', '.join(stay)} stay those that {image} says, beside what was given",) if stay else ()
 
 
 def dx_description(
@@ -177,6 +187,8 @@ def dx_description(
         carried.PatientName = f"{name}^" if name and "^" not in name else name
     if carried is not None and identifier is not None:
         carried.PatientID = identifier
+        for keyword in ("IssuerOfPatientID", "OtherPatientIDs"):  # of the identifier that was replaced
+            carried.pop(keyword, None)
     return description
 
 

@@ -94,7 +94,10 @@ def test_the_corrected_tiff_says_how_its_frame_was_taken(hospital: Path) -> None
 
 
 def test_name_and_identifier_replace_those_of_the_image(hospital: Path, tmp_path: Path) -> None:
-    export_image(hospital / "out.tif", tmp_path / "x.dcm", name="Anonymous", identifier="0")
+    said = export_image(hospital / "out.tif", tmp_path / "x.dcm", name="Anonymous", identifier="0").warnings
+    (stays,) = (warning for warning in said if "beside what was given" in warning)
+    assert "sex" in stays and "study" in stays
+    assert not any("beside" in one for one in export_image(hospital / "out.tif", tmp_path / "same.dcm").warnings)
     image = pydicom.dcmread(tmp_path / "x.dcm")
     assert (image.PatientName, image.PatientID, image.PatientSex) == ("Anonymous^", "0", "F")
 
