@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from calibration.calibration_set import CalibrationSet
 from calibration.correction.fused_pass import fused_pass
@@ -166,6 +165,8 @@ def fill_lost_pixels(frame: CorrectedFrame) -> None:
     lost = ~known
     if not lost.any():
         return
+    from scipy import ndimage  # slow to load, and few frames have such pixels
+
     values = np.where(known, frame.corrected_dn, np.float32(0.0)).astype(np.float64)
     found = np.zeros(np.count_nonzero(lost))
     for side in (33, 5):  # the nearer pixels in the end

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from calibration.frame_sums import (
     ROUNDING,
@@ -236,6 +235,8 @@ def _unclipped(
     Of a normal distribution with its mean t standard deviations above the end, the clipped mean is t P + p and the
     clipped mean square (t^2 + 1) P + t p, with P and p its distribution and density at t; their ratio shows t.
     """
+    from scipy.special import ndtr  # slow to load, and few darks are clipped
+
     t = np.linspace(-3.0, _UNCLIPPED_SIGMAS, 601)
     below, density = ndtr(t), np.exp(-0.5 * t**2) / np.sqrt(2.0 * np.pi)
     height = t * below + density
