@@ -55,4 +55,4 @@ def _text(found: FileInfo) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.3g} %"

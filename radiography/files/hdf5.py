@@ -107,7 +107,7 @@ def _chosen(path: Path, file: Any, dataset: str | None, h5py: Any) -> Any:
     if dataset is not None:
         if dataset not in file:
             raise ValueError(f"{path} holds no {dataset!r}; {_listed(path, _candidates(file, h5py))}")
-        found = _default(file[dataset], h5py)
+        found = _inside(path, _default(file[dataset], h5py), file)
         if not _holds_frames(found, h5py):
             shape = getattr(found, "shape", "none")
             raise ValueError(
@@ -115,13 +115,22 @@ def _chosen(path: Path, file: Any, dataset: str | None, h5py: Any) -> Any:
                 f"{_listed(path, _candidates(file, h5py))}"
             )
         return found
-    default = _default(file, h5py)
+    default = _inside(path, _default(file, h5py), file)
     if _holds_frames(default, h5py):
         return default
     names = _candidates(file, h5py)
     if len(names) != 1:
         raise ValueError(f"{path} does not say which dataset holds the frames; {_listed(path, names)}")
     return file[names[0]]
+
+
+def _inside(path: Path, node: Any, file: Any) -> Any:
+    """A node of this file; ValueError where a link led to another, as in the master file of a detector."""
+    if node.file != file:
+        raise ValueError(
+            f"{path} only links to frames in another file: name that, {Path(node.file.filename).name}::{node.name}"
+        )
+    return node
 
 
 def _default(node: Any, h5py: Any) -> Any:

@@ -7,7 +7,8 @@ there `correction` says what the maker's software has already done: 1 offset, 2 
 VIVA (.seq and .viv): the 2,048-byte header of kipl's io_vivaseq.h (github.com/neutronimaging/imagingsuite), frames one
 after the other; the flag of companded pixels at byte 1,836 from SEQProjectionSource.java of CONRAD (2014).
 
-Facts of the layouts only; no code is taken over. Varian's XIM, HNC and HND, which are compressed, are not read.
+Facts of the layouts only; no code is taken over. Varian's XIM, HNC and HND, which the Reconstruction Toolkit reads, are
+not read here.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ HEAD_BYTES = (
     1024  # that are looked at: marks stand at up to 344, a DICOM file without preamble needs its first elements
 )
 _EXPORT = "export the frame as TIFF or DICOM from the program that wrote it"
+# Its readers: rtkXimImageIO.cxx and its like, github.com/RTKConsortium/RTK; its rtkprojections takes logarithms.
+_RTK = f"which is not read; {_EXPORT}, or convert it with the Reconstruction Toolkit, as counts, not as attenuation"
 _UNPACK = "unpack it first"
 # Begin of a file (at a byte), its name, and what to do with it.
 REFUSED = (
@@ -22,6 +24,7 @@ REFUSED = (
     (0, b"GIF8", "a GIF picture", _EXPORT),
     (0, b"BM", "a BMP picture", _EXPORT),
     (0, b"%PDF", "a PDF document", _EXPORT),
+    (30, b"description.npy", "a calibration set", "radiography defects, qc and lag show what it holds"),
     (0, b"PK\x03\x04", "a zip archive (.npz, .zip)", _UNPACK),
     (0, b"\x1f\x8b", "a gzip archive", _UNPACK),
     (0, b"BZh", "a bzip2 archive", _UNPACK),
@@ -32,8 +35,8 @@ REFUSED = (
     (0, b"SIMPLE  =", "a FITS file", "convert it to TIFF, or read it as headerless raw, big-endian"),
     (344, b"n+1\0", "a NIfTI volume", "convert it to NRRD or MetaImage"),
     (344, b"ni1\0", "a NIfTI header", "convert it to NRRD or MetaImage"),
-    (0, b"VMS.XI", "a Varian XIM file", f"which has no public layout; {_EXPORT}"),
-    (1, b"VARIAN_VA_INTERNAL", "a Varian HND or HNC file", f"which has no public layout; {_EXPORT}"),
+    (0, b"VMS.XI", "a Varian XIM file", _RTK),
+    (1, b"VARIAN_VA_INTERNAL", "a Varian HND or HNC file", _RTK),
     (0, b"\xed\xfe\0\0N\0o\0r\0p\0i\0x", "a Norpix sequence", _EXPORT),
     (0, b"Andor Technology", "an Andor SIF file", _EXPORT),
     (0, b"\xd0\xcf\x11\xe0", "an OLE file, such as TXRM", _EXPORT),
@@ -80,5 +83,5 @@ def refusal(head: bytes) -> str:
             return f"{name}: {advice}"
     return (
         "in none of the formats that are read (TIFF, DICOM, .npy, PNG, NRRD, MetaImage, HIS, VIVA, EDF, CBF, HDF5); to "
-        "read it as headerless raw give rows, columns and type"
+        "read it as headerless raw give --shape and --dtype"
     )

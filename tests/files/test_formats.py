@@ -6,6 +6,7 @@ import gzip
 import re
 import struct
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -413,3 +414,21 @@ def test_another_format_is_named_with_what_to_do(tmp_path: Path, head: bytes, me
     path = tmp_path / "x"
     path.write_bytes(head + bytes(600))
     refused(path, message)
+
+
+def test_frames_behind_a_link_to_another_file_are_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["entry/frames"] = np.ones((4, 5), np.uint16)
+    with h5py.File(tmp_path / "master.h5", "w") as file:
+        group = file.create_group("entry")
+        file.attrs["default"], group.attrs["signal"] = "entry", "data"
+        group["data"] = h5py.ExternalLink("data.h5", "/entry/frames")
+    for name in ("", "::/entry", "::/entry/data"):
+        with pytest.raises(ValueError, match=r"links to frames in another file: name that, data.h5::/entry/frames"):
+            open_frames(f"{tmp_path / 'master.h5'}{name}")
+
+
+def test_a_calibration_set_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.cal", "w") as archive:
+        archive.writestr("description.npy", bytes(600))
+    refused(tmp_path / "a.cal", "is a calibration set: radiography defects, qc and lag show")
