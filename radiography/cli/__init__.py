@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         format_message = getattr(error, "format_message", None)  # a mistake in the command line itself
         if format_message is not None:
-            return _complain(_with_a_guess(format_message()))
+            return _complain(_in_our_words(_with_a_guess(format_message()), error.__cause__))
         if isinstance(error, ValueError | TypeError) and said_by_us(error):
             return _complain(str(error))
         if "--verbose" in arguments:
@@ -102,6 +102,18 @@ def _with_a_guess(message: str) -> str:
     if found is None:
         return message
     return f"{found[1].rstrip('.')}. Did you mean {' or '.join(found[2].split(', '))}?"
+
+
+def _in_our_words(message: str, cause: BaseException | None) -> str:
+    """What is wrong with a value, without the words of the library that looked at it, and with the value."""
+    findings = getattr(cause, "errors", None)  # of pydantic, where typer asked it
+    if findings is None:
+        return message
+    finding = findings()[0]
+    words = str(finding["msg"])
+    ours = words.partition(", unable to parse")[0].removeprefix("Value error, ").replace("Input should be", "must be")
+    found = repr(finding["input"])
+    return message.replace(words, ours if found in ours else f"{ours}, got {found}")
 
 
 def _complain(message: str) -> int:

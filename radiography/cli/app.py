@@ -465,11 +465,11 @@ def validate(
 
 
 @app.command("warm-up", epilog="Example: radiography warm-up")
-def warm_up() -> None:
+def warm_up(json_file: JsonFile = None) -> None:
     """Prepare what a first run waits for. Kernels are compiled, and the layers of the demo computed."""
     from radiography.cli.warm_up import run_warm_up
 
-    run_warm_up()
+    run_warm_up(json_file)
 
 
 @app.command("list", epilog="Example: radiography list scintillators")

@@ -21,6 +21,7 @@ from radiography.config import DATA_FOLDER, load_scene
 from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
+from radiography.files.tiff import MOST_PAGES
 from radiography.jobs.calibrate import describe
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
 from radiography.jobs.json_text import write_json
@@ -98,13 +99,14 @@ def run_demo(
         If a number is out of range or the folder cannot be written to.
     """
     out = Path(out)
-    check_at_least("frames", frames, 2)
+    check_at_least("frames", frames, 2, MOST_PAGES)
     check_at_least("seed", seed, 0)
     check_folder(out)
     with folder_for(out), staged(out) as folder:
         panels, curves = {}, {}
         for name in PAPER_MTF_AT_2:
             panels[name], curves[name] = _run_panel(name, folder, frames, seed, report, tell)
+        report("drawing the figures", 0.0)
         figure = mtf_figure(list(curves.values()), list(curves))
         for value in PAPER_MTF_AT_2.values():
             figure.axes[0].plot(2.0, value, "k+", markersize=11, markeredgewidth=1.5)
@@ -136,19 +138,21 @@ def _run_panel(
     """One scintillator on the full panel: its part of the summary, and its MTF."""
     inside = folder / name
     inside.mkdir()
-    acquisition = _plan("flat", name)
-    calibration = _calibrate(acquisition, _plan("dark", name), frames, seed, report)
+    acquisition = _plan("flat", name, report)
+    calibration = _calibrate(acquisition, _plan("dark", name, report), frames, seed, report)
     save_calibration_set(calibration, inside / "calibration.cal")
     tell(f"{name}: {describe(calibration)}")
     plan = plan_correction(calibration)
     used = {"calibration": {"name": "calibration.cal", "sha256": sha256_of(inside / "calibration.cal")}}
     for scene in OBJECTS:
-        _image(_plan(scene, name), inside / f"{scene}_raw.tif", seed, report)
+        _image(_plan(scene, name, report), inside / f"{scene}_raw.tif", seed, report)
+        report(f"correcting {scene} of {name}", 0.0)
         source = open_frames(inside / f"{scene}_raw.tif")
         write_corrected(
             source, plan, inside / f"{scene}.tif", pitch_mm=source.pitch_mm, used=used, wanted=Wanted(dicom=True)
         )
         tell(f"{name}: {scene} reconstructed")
+    report(f"measuring MTF and DQE of {name}", 0.0)
     edge = read_image(inside / "edge.tif")
     curve = slanted_edge_mtf(edge.pixels, acquisition.geometry.pitch_mm, _edge_region(acquisition))
     value, error = mtf_at(curve, 2.0)
@@ -190,9 +194,11 @@ def _plate(folder: Path, panels: dict[str, dict[str, Any]]) -> Figure:
     return picture_plate(pictures, CARD_REGION, ENLARGED_REGION)
 
 
-def _plan(scene_name: str, scintillator: str) -> Acquisition:
+def _plan(scene_name: str, scintillator: str, report: Report) -> Acquisition:
     scene = replace(load_scene(scene_name), scintillator=scintillator)
-    return plan_acquisition(scene, DATA_FOLDER / "scenes")
+    what = f"planning {scene_name} of {scintillator}"
+    report(what, 0.0)
+    return plan_acquisition(scene, DATA_FOLDER / "scenes", progress=lambda done: report(what, done))
 
 
 def _edge_region(acquisition: Acquisition) -> tuple[int, int, int, int]:

@@ -257,8 +257,8 @@ def all_or_none(*results: Path | None) -> Iterator[dict[Path, Path]]:
         yield places
 
 
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Complain about a count that is too small.
+def check_at_least(name: str, value: int, least: int, most: int | None = None) -> None:
+    """Complain about a count that is too small, or so large that nothing could hold it.
 
     Parameters
     ----------
@@ -266,11 +266,15 @@ def check_at_least(name: str, value: int, least: int) -> None:
         What the message calls it.
     value, least : int
         The count, and the smallest that is allowed. [1]
+    most : int, optional
+        The largest that is allowed. [1]
 
     Raises
     ------
     ValueError
-        If the count is below.
+        If the count lies outside.
     """
     if value < least:
         raise ValueError(f"{name} must be {least} or more, got {value}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be {most} or fewer, got {value}")

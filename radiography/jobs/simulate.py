@@ -27,6 +27,7 @@ from radiography.acquire import (
 from radiography.beam.spectrum import mean_energy_keV
 from radiography.dose_history import dose_terms, gains_of_sequence, remembers
 from radiography.files.frames import write_tiff
+from radiography.files.tiff import MOST_PAGES
 from radiography.jobs.inputs import (
     Report,
     all_or_none,
@@ -100,7 +101,7 @@ def simulate_scene(
     """
     out, truth = Path(out), None if truth is None else Path(truth)
     if frames is not None:
-        check_at_least("frames", frames, 1)
+        check_at_least("frames", frames, 1, MOST_PAGES)
     check_at_least("seed", seed, 0)
     check_writable(out, (".tif", ".tiff", ".npy"))
     if truth is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import radiography.cli
+from radiography.cli import run
 
 COMMANDS = sorted(path.stem for path in Path(radiography.cli.__file__).parent.glob("[a-z]*.py"))
 # Packages that take 0.1 s to 2 s to load; those who need them load them where they use them.
@@ -37,3 +38,22 @@ def test_no_command_loads_a_heavy_package_before_its_work() -> None:
 @pytest.mark.parametrize("command", ["listing", "export"])
 def test_commands_without_kernels_do_not_load_numba(command: str) -> None:
     assert _loaded([f"radiography.cli.{command}"], ("numba",)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("mtf x.tif --pitch abc", "Invalid value for '--pitch': must be a valid number, got 'abc'"),
+        ("demo --frames 1.5", "Invalid value for '--frames': must be a valid integer, got '1.5'"),
+        ("list screens", "Invalid value for 'kind': 'screens' is not one of 'scintillators',"),
+        ("simulate edge --out x.tif --frames 20001", "frames must be 20000 or fewer, got 20001"),
+        ("demo --frames 99999999999999999999999", "frames must be 20000 or fewer, got 99999999999999999999999"),
+    ],
+)
+def test_a_wrong_value_is_said_in_our_words(
+    capsys: pytest.CaptureFixture[str], arguments: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments.split()) == 2
+    assert capsys.readouterr().err.startswith(f"radiography: {sentence}")
+    assert not list(tmp_path.iterdir())
