@@ -72,7 +72,7 @@ class ColumnOptics(NamedTuple):
     even_absorption: bool
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _generator(seed: np.uint64) -> WordArray:
     """State of a generator, filled from one seed by splitmix64."""
     state = np.empty(4, dtype=np.uint64)
@@ -84,12 +84,12 @@ def _generator(seed: np.uint64) -> WordArray:
     return state
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _next_word(state: WordArray) -> np.uint64:
     """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
     word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
@@ -103,13 +103,13 @@ def _next_word(state: WordArray) -> np.uint64:
     return word
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _uniform(state: WordArray) -> float:
     """Uniform in (0, 1), 53 bits."""
     return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _two_uniforms(state: WordArray) -> tuple[float, float]:
     """Two uniforms in (0, 1) of one random word, 32 bits each."""
     word = _next_word(state)
@@ -117,7 +117,7 @@ def _two_uniforms(state: WordArray) -> tuple[float, float]:
     return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _azimuth(state: WordArray) -> tuple[float, float]:
     """Cosine and sine of a uniform angle: twice that of a point drawn in the unit circle."""
     while True:
@@ -129,7 +129,7 @@ def _azimuth(state: WordArray) -> tuple[float, float]:
     return (a * a - b * b) / square, 2.0 * a * b / square
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _isotropic(state: WordArray) -> tuple[float, float, float]:
     """Unit vector, uniform on the sphere."""
     polar = 2.0 * _uniform(state) - 1.0
@@ -138,7 +138,7 @@ def _isotropic(state: WordArray) -> tuple[float, float, float]:
     return across * cosine, across * sine, polar
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _cross_wall(
     direction: tuple[float, float, float],
     ratio: float,
@@ -212,20 +212,20 @@ def _draw_tilts(state: WordArray, tilts: FloatArray) -> None:
         found += square < 1.0
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _step_at(z: float, layer: ColumnOptics) -> int:
     """Index of the step of depth that holds ``z`` [um]; places on the faces count to the first and last."""
     return min(int(z * layer.steps_per_um), layer.crosstalk.size - 1)
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _absorption_to(z: float, layer: ColumnOptics) -> float:
     """Integral of the absorption from the top to a depth. [1]"""
     step = _step_at(z, layer)
     return float(layer.absorbed_to[step] + (z - step / layer.steps_per_um) * layer.absorption_per_um[step])
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _absorption_along(z: float, end: float, step_um: float, layer: ColumnOptics) -> float:
     """Integral of the absorption along a straight way of ``step_um`` between two depths. [1]"""
     first, last = _step_at(z, layer), _step_at(end, layer)
@@ -234,7 +234,7 @@ def _absorption_along(z: float, end: float, step_um: float, layer: ColumnOptics)
     return float((_absorption_to(end, layer) - _absorption_to(z, layer)) / (end - z) * step_um)
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _to_wall(p: float, q: float, u: float, v: float, radius_um: float) -> tuple[float, float, float]:
     """Way from a place in a column to its wall [um], and the inward normal there; places are from the axis."""
     across, b = u * u + v * v, p * u + q * v
@@ -242,7 +242,7 @@ def _to_wall(p: float, q: float, u: float, v: float, radius_um: float) -> tuple[
     return way, -(p + way * u) / radius_um, -(q + way * v) / radius_um
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _trace_photon(
     layer: ColumnOptics, depth_um: float, state: WordArray, tilts: FloatArray, used: IntArray
 ) -> tuple[int, float]:
@@ -326,7 +326,7 @@ def _trace_photon(
     return STRAYED, math.sqrt(x * x + y * y)
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _bessel_j0(x: float, tables: RadiusTables) -> float:
     """J0, error below 1e-5: linear in the table, asymptotic beyond it (Abramowitz and Stegun 9.2.5)."""
     place = x * tables.bessel_per_unit
@@ -339,7 +339,7 @@ def _bessel_j0(x: float, tables: RadiusTables) -> float:
     )
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square: FloatArray, radii: IntArray) -> None:
     """Add one detected photon to the sums of J0 and of its square, and to the radius bins."""
     for f in range(tables.angular_per_um.size):
