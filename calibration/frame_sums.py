@@ -68,11 +68,13 @@ class FrameSums:
         self._lit_from = lit_from
         self._sums: _Sums | None = None
         self._settled = False
+        self._step = np.inf  # [DN] least rounding noise of the frames so far
 
     def add(self, frame: NDArray[Any], scale: float = 1.0, saturation_dn: float = np.inf) -> None:
         """Add one frame; values that are no numbers are left out of their pixel's sums."""
         assert not self._settled
         whole = frame.dtype.kind in "ui"
+        self._step = min(self._step, scale * ROUNDING if whole else 0.0)
         if self._sums is None:
             self._sums = _no_sums(self._offset_dn.shape, all_numbers=whole)
         elif not whole and not self._sums.missing.size:
@@ -111,7 +113,7 @@ class FrameSums:
         return self._sums
 
     def _typical_scatter(self) -> float:
-        """Median scatter of the lit pixels, hits and all: what a pixel's own may not be below."""
+        """Median scatter of the lit pixels, hits and all, or rounding: what a pixel's own may not be below."""
         if self.count < FRAMES_FOR_HIT or self._sums is None:
             return 0.0
         first, total, square, largest, second = (thin_out(plane) for plane in self._sums[:5])
@@ -122,7 +124,7 @@ class FrameSums:
         mean = (first + total / self.count)[known]
         variance = ((square - total**2 / self.count) / (self.count - 1))[known]
         lit = mean >= self._lit_from
-        return float(np.sqrt(max(np.median(variance[lit] if lit.any() else variance), 0.0)))
+        return max(float(np.sqrt(max(np.median(variance[lit] if lit.any() else variance), 0.0))), self._step)
 
 
 def check_frame(

@@ -181,6 +181,17 @@ def test_one_gamma_hit_is_left_out_and_the_pixel_stays(where: int, scale: float)
     assert "3 values stood out of the pixel's other darks" in offset.remarks[0]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+def test_one_step_of_rounding_is_no_gamma_hit(dtype: type) -> None:
+    frames = np.random.default_rng(34).normal(5.2, 0.1, (16, ROWS, COLS)).round().astype(dtype)
+    assert 0 < np.count_nonzero(frames == 6) < 0.01 * frames.size and frames.max() == 6
+    offset = estimate_offset(frames)
+    assert not offset.remarks
+    assert np.allclose(offset.offset_dn, frames.mean(axis=0))
+    frames[3, 5, 6] = 9
+    assert "1 value stood out" in estimate_offset(frames).remarks[0]
+
+
 def test_a_noisy_pixel_has_no_hits() -> None:
     rng = np.random.default_rng(32)
     frames = rng.normal(100.0, 4.0, (16, ROWS, COLS))
