@@ -174,10 +174,11 @@ def learn_panel(
     noise_dn = _noise_of_mean(response, offset, check_dn, check_frames)
     gain = gain_of_undecided(response.gain_map, defects, criteria)
     defects = _with_earlier(defects, earlier)
+    notes += [*response.remarks, *_mostly_dark(defects, response.gain_map.level_dn)]
     learned = {
         "dark_rate_dn_per_s": dark.typical_rate_dn_per_s,
         "doses": _doses_record(response),
-        "notes": list(dict.fromkeys([*notes, *response.remarks, *defects.skipped])),
+        "notes": list(dict.fromkeys([*notes, *defects.skipped])),
     }
     base = calibration_set(
         offset,
@@ -403,6 +404,17 @@ def _noise_of_mean(
         return None
     variance = offset.typical_noise_dn**2 + response.variance_per_dn * signal_level(check_dn)
     return float(np.sqrt(variance / frames))
+
+
+def _mostly_dark(defects: DefectMap, level_dn: float) -> tuple[str, ...]:
+    """One sentence where the level is that of a minor part of the panel: its coated part, or an odd bright region."""
+    share = float(np.mean((defects.flags & UNCOATED) != 0))
+    if share <= 0.5:
+        return ()
+    return (
+        f"{100 * share:.1f} % of the pixels see little of the {level_dn:.5g} DN of the rest and count as uncoated or "
+        "covered: if they are the panel, a bright region set the level",
+    )
 
 
 def _with_earlier(defects: DefectMap, earlier: Sequence[CalibrationSet]) -> DefectMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_a_bright_patch_neither_sets_the_level_nor_makes_the_panel_noisy(tmp_pat
     clipped[:, :20, :20] = 16383
     with pytest.raises(ValueError, match=r"is saturated \(16383 DN\) in 2.2 % of its pixels, limit 1 %"):
         calibrated(tmp_path, words(panel(0.0, 16, 2)), clipped)
+
+
+def test_a_level_of_a_small_bright_part_is_said(tmp_path: Path) -> None:
+    flat = panel(500.0, 16, 3)
+    flat[:, 40:60, 40:60] += 29 * (flat[:, 40:60, 40:60] - 500.0)  # all that is coated, or a bright patch
+    notes = calibrated(tmp_path, words(panel(0.0, 16, 2)), words(flat)).provenance["notes"]
+    (note,) = (note for note in notes if "a bright region set the level" in note)
+    assert re.match(r"9[78]\.\d % of the pixels see little of the 1[45]\d{3} DN of the rest", note)
+    even = calibrated(tmp_path, words(panel(0.0, 16, 2)), words(panel(500.0, 16, 3))).provenance["notes"]
+    assert not any("a bright region" in note for note in even)
 
 
 def test_a_covered_border_is_no_defect(tmp_path: Path) -> None:
