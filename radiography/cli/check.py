@@ -75,7 +75,7 @@ def _rows_of_objects(objects: tuple[NamedExtent, ...]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for one in objects[:MOST_OBJECTS]:
         high, wide = one.extent.shadow_pixels
-        seen = f"shadow {high:.4g} x {wide:.4g} pixels, {100 * one.extent.panel_share:.2g} % of the panel"
+        seen = f"shadow {high:.4g} x {wide:.4g} pixels, {100 * one.extent.panel_share:.3g} % of the panel"
         rows.append(("" if rows else "object", f"{one.name} ({one.what}): {size_text(one.extent)}, {seen}"))
     if len(objects) > MOST_OBJECTS:
         rows.append(("", f"and {len(objects) - MOST_OBJECTS} more solids"))
