@@ -147,8 +147,10 @@ def _full_size_pages(tiff: Any) -> list[int]:
 def _check_tiff_page(path: Path, page: Any, k: int) -> None:
     """Refuse what is no grey detector frame, and what the file is too short to hold."""
     if page.samplesperpixel != 1 or page.photometric not in (0, 1):
+        stack = page.planarconfig == 2  # TIFF 6.0: a plane for each colour, one after the other
         raise ValueError(
             f"{path} page {k} is a colour picture ({page.samplesperpixel} samples per pixel); a frame is grey"
+            + ("; if its planes are frames, write one page each: tifffile's photometric=minisblack" if stack else "")
         )
     if page.ndim != 2 or page.dtype is None:
         raise ValueError(f"{path} page {k} has shape {page.shape}; a frame is (rows, columns)")

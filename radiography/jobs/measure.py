@@ -10,7 +10,7 @@ import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
-from radiography.files.source import GIVE_PITCH
+from radiography.files.source import GIVE_PITCH, split_dataset
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
 from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
@@ -96,7 +96,7 @@ def mtf_to_json(measured: Measurement) -> dict[str, Any]:
     """The curve with its standard error, and what to doubt."""
     curve = measured.curve
     return {
-        "image": measured.image.name,
+        "image": split_dataset(measured.image)[0].name,
         "frequency_per_mm": curve.frequency_per_mm.tolist(),
         "value": curve.value.tolist(),
         "standard_error": curve.standard_error.tolist(),

@@ -372,3 +372,14 @@ def test_pixels_without_a_number_are_black_in_a_preview(tmp_path: Path) -> None:
     picture = np.array([[0.0, 1.0, np.nan], [np.inf, 2.0, 4.0]])
     write_preview_png(tmp_path / "p.png", picture, percentiles=(0, 100))
     assert np.array_equal(read_png(tmp_path / "p.png"), [[0, 64, 0], [0, 128, 255]])
+
+
+def test_a_stack_that_was_written_as_colours_says_how_to_write_it(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "stack.tif", np.ones((4, 30, 40), np.uint16), photometric="rgb", planarconfig="separate"
+    )
+    with pytest.raises(ValueError, match=r"4 samples per pixel.*write one page each"):
+        open_frames(tmp_path / "stack.tif")
+    tifffile.imwrite(tmp_path / "colour.tif", np.ones((30, 40, 3), np.uint8), photometric="rgb")
+    with pytest.raises(ValueError, match=r"a frame is grey$"):
+        open_frames(tmp_path / "colour.tif")

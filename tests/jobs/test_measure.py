@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from radiography.files.frames import write_tiff
-from radiography.jobs.measure import measure_mtf
+from radiography.files.frames import read_image, write_tiff
+from radiography.jobs.measure import measure_mtf, mtf_to_json
 
 
 @pytest.fixture
@@ -33,3 +34,10 @@ def test_without_names_nothing_is_written(edge: Path) -> None:
     found = measure_mtf(str(edge), pitch_mm=0.2)
     assert (found.curve.pitch_mm, found.json_file, found.plot) == (0.2, None, None)
     assert list(edge.parent.iterdir()) == [edge]
+
+
+def test_frames_inside_a_file_are_named_by_their_file(edge: Path) -> None:
+    with h5py.File(edge.with_suffix(".h5"), "w") as file:
+        file["entry/data"] = read_image(edge).pixels
+    found = measure_mtf(f"{edge.with_suffix('.h5')}::/entry/data", pitch_mm=0.1)
+    assert mtf_to_json(found)["image"] == "edge.h5"
