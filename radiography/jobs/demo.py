@@ -218,6 +218,8 @@ def _calibrate(flat: Acquisition, dark: Acquisition, frames: int, seed: int, rep
         for number, raw_dn in enumerate(sequence):
             report(f"calibrating {flat.scintillator.name}", (done + number + 1) / (2 * frames))
             yield raw_dn
+        if done:  # the flats come last
+            report(f"finding bad pixels of {flat.scintillator.name}", 0.0)
 
     darks = counted(acquire_sequence(dark, None, frames, scene_rng(dark.scene, seed)), 0)
     flats = counted(acquire_sequence(flat, exposure, frames, scene_rng(flat.scene, seed)), frames)
