@@ -84,7 +84,7 @@ class RadiusTables(NamedTuple):
     bins_per_e: float
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _generator(seed: np.uint64) -> WordArray:
     """State of a generator, filled from one seed by splitmix64."""
     state = np.empty(4, dtype=np.uint64)
@@ -96,12 +96,12 @@ def _generator(seed: np.uint64) -> WordArray:
     return state
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
     return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _next_word(state: WordArray) -> np.uint64:
     """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
     word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
@@ -115,13 +115,13 @@ def _next_word(state: WordArray) -> np.uint64:
     return word
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _uniform(state: WordArray) -> float:
     """Uniform in (0, 1), 53 bits."""
     return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _two_uniforms(state: WordArray) -> tuple[float, float]:
     """Two uniforms in (0, 1) of one random word, 32 bits each."""
     word = _next_word(state)
@@ -129,7 +129,7 @@ def _two_uniforms(state: WordArray) -> tuple[float, float]:
     return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _azimuth(state: WordArray) -> tuple[float, float]:
     """Cosine and sine of a uniform angle: twice that of a point drawn in the unit circle."""
     while True:
@@ -141,7 +141,7 @@ def _azimuth(state: WordArray) -> tuple[float, float]:
     return (a * a - b * b) / square, 2.0 * a * b / square
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _isotropic(state: WordArray) -> tuple[float, float, float]:
     """Unit vector, uniform on the sphere."""
     polar = 2.0 * _uniform(state) - 1.0
@@ -150,7 +150,7 @@ def _isotropic(state: WordArray) -> tuple[float, float, float]:
     return across * cosine, across * sine, polar
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _scattering_cosine(g: float, uniform: float) -> float:
     """Cosine of the scattering angle by Henyey and Greenstein [2]_, from a uniform number."""
     if g == 0.0:
@@ -159,7 +159,7 @@ def _scattering_cosine(g: float, uniform: float) -> float:
     return (1.0 + g * g - ratio * ratio) / (2.0 * g)
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _turn(u: float, v: float, w: float, cosine: float, state: WordArray) -> tuple[float, float, float]:
     """Unit vector turned by an angle of given cosine at random azimuth, in the basis of [3]_."""
     across = math.sqrt(max(0.0, 1.0 - cosine * cosine))
@@ -175,7 +175,7 @@ def _turn(u: float, v: float, w: float, cosine: float, state: WordArray) -> tupl
     )
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _reflectance(index: float, other_index: float, cosine: float) -> float:
     """Fresnel reflectance of unpolarised light that comes from ``index`` at a given cosine to the normal."""
     ratio = index / other_index
@@ -188,7 +188,7 @@ def _reflectance(index: float, other_index: float, cosine: float) -> float:
     return 0.5 * (s * s + p * p)
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _meet_face(
     film: FilmOptics, side: int, u: float, v: float, cosine: float, state: WordArray
 ) -> tuple[int, float, float, float, float, float]:
@@ -226,7 +226,7 @@ def _meet_face(
     return _LOST, x, y, u, v, cosine
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _trace_photon(film: FilmOptics, depth_um: float, state: WordArray) -> tuple[int, float, int]:
     """One photon from its birth: how it ends, its distance from there along the film [um], and its emission line."""
     lines, thickness_um = film.lines, film.thickness_um
@@ -268,7 +268,7 @@ def _trace_photon(film: FilmOptics, depth_um: float, state: WordArray) -> tuple[
     return STRAYED, math.sqrt(x * x + y * y), line
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _bessel_j0(x: float, tables: RadiusTables) -> float:
     """J0, error below 1e-5: linear in the table, asymptotic beyond it (Abramowitz and Stegun 9.2.5)."""
     place = x * tables.bessel_per_unit
@@ -281,7 +281,7 @@ def _bessel_j0(x: float, tables: RadiusTables) -> float:
     )
 
 
-@njit(error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square: FloatArray, radii: IntArray) -> None:
     """Add one detected photon to the sums of J0 and of its square, and to the radius bins."""
     for f in range(tables.angular_per_um.size):

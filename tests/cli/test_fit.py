@@ -139,7 +139,7 @@ def test_an_unreadable_curve_is_one_sentence_and_no_file(
         (("--light", "30+-1"), "fraction above 0 and up to 1"),
         (("--json", "nowhere/fit.json"), "does not exist"),
         (("--plot", "fit.txt"), "must end in .png or .pdf or .svg"),
-        (("--vary", "spread.half=1:2"), "leads to no number"),
+        (("--vary", "spread.halves=1:2"), "leads to no number"),
         (("--vary", "spread.swank_optical=0.5:2"), "less than or equal to 1"),
         (("--aperture", "-1"), "aperture must be a length of 0 or more"),
     ],

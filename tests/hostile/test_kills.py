@@ -84,6 +84,8 @@ def test_a_killed_run_leaves_old_or_new_and_never_both(tmp_path: Path, kills: in
             found = _digests(out)
         before = "one" if found == whole["one"] else "two"
         new_ones += before == now
+        if number % 2:  # the end of a run is where it is now: machines are busier at times
+            duration *= 0.95 if before == now else 1.1
         assert found == whole[before]
     assert 0 < new_ones < kills  # else nothing was killed at the end of its work
     print(f"{kills} kills: {new_ones} new, {kills - new_ones} old, {unfinished} to be finished by the next run")

@@ -26,7 +26,11 @@ from radiography.cli import run
 for line in json.loads(sys.argv[1]):
     begun = time.monotonic()
     code = run(line)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # ru_maxrss begins with that of the process that started this one
+        status = open("/proc/self/status", encoding="ascii").read()
+        kilobytes = int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError):
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps([code, time.monotonic() - begun, kilobytes * 1024]), file=sys.stderr)
 """
 
