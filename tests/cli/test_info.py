@@ -42,7 +42,7 @@ def test_info_says_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixture[s
     lines = [line.strip() for line in text.splitlines()]
     assert lines[0] == f"{path}: tiff, 2 frames of 48 x 64 uint16"
     assert lines[1] == "stage       raw" and lines[2].startswith("pitch       0.139 mm")
-    assert lines[3].endswith("0.49 % at the greatest") and " to 16383; " in lines[3]  # 30 of 6144
+    assert lines[3].endswith("0.488 % at the greatest") and " to 16383; " in lines[3]  # 30 of 6144
     assert lines[4].startswith("saturation  16383 DN: ") and lines[5] == "conditions  serial A-1, kvp 70.0"
     found = told(capsys, path)
     assert found["shape"] == [48, 64] and found["frames"] == 2 and found["dtype"] == "uint16"
