@@ -62,6 +62,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of export": ("export {folder}/raw.tif --out {folder}/new.dcm --json {out}", ".tif", ["raw.tif"]),
     "json_file of check": ("check {folder}/scene.toml --json {out}", ".toml", ["scene.toml"]),
     "json_file of list": ("list scenes --json {out}", ".json", []),
+    "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
     "json_file of validate": ("validate --out {folder}/validate --json {out}", ".json", []),
     "plot of fit": ("fit {folder}/layer.toml --mtf {folder}/mtf.csv --vary thickness_um=50:100 --out "
