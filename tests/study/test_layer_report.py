@@ -236,7 +236,9 @@ def test_mtf_of_caesium_iodide_falls_across_its_k_edges_and_with_tube_filtration
     for layer in ("film", "csi"):
         soft, hard = reports[layer, "paper_70kV"], reports[layer, "RQA5"]
         falls[layer] = 1.0 - at(hard, hard.mtf, 2.0) / at(soft, soft.mtf, 2.0)
-    assert falls["csi"] > 0.01 > falls["film"], falls
+    # converged, 960,000 photons, whichever way they are drawn: 0.0140; one run here scatters by 0.001
+    assert falls["csi"] == pytest.approx(0.014, abs=0.003)
+    assert falls["film"] < 0.0
 
 
 def test_noise_transfer_falls_less_than_the_squared_mtf(reports: dict[tuple[str, str], LayerReport]) -> None:
