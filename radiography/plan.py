@@ -28,7 +28,7 @@ from radiography.panel.panel import (
     dark_current_factor,
     emission_weighted_quantum_efficiency,
 )
-from radiography.parts import load_parts
+from radiography.parts import SceneParts, load_parts
 from radiography.projection.geometry import Geometry
 from radiography.scene import Scene
 
@@ -124,9 +124,26 @@ def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], Non
     OSError
         If a file that the scene names cannot be read.
     """
+    return plan_parts(load_parts(scene, folder), progress)
+
+
+def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = None) -> Acquisition:
+    """What `plan_acquisition` computes, of a scene whose parts are loaded.
+
+    Parameters
+    ----------
+    parts : SceneParts
+        Everything that the scene names.
+    progress : callable, optional
+        As there.
+
+    Returns
+    -------
+    acquisition : Acquisition
+    """
     # Descriptions: panel, layer, tube, and what stands in the beam.
-    parts = load_parts(scene, folder)
-    panel, scintillator, beam, geometry = parts.panel, parts.scintillator, parts.beam, parts.geometry
+    scene, panel, scintillator, beam = parts.scene, parts.panel, parts.scintillator, parts.beam
+    geometry = parts.geometry
     # Beam: photons of each energy on a pixel behind the cover.
     spectrum = beam_spectrum(beam, scene.beam.air_kerma_uGy, BIN_KEV)
     direction = scene.beam.anode_direction

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BAND = 1.96  # standard errors: 95 % of a normal distribution
 HIGHEST_PER_MM = 4.0
+LABEL_MARGIN = 0.04  # of the axes: the value of a contour nearer to their border would be cut
 LEGEND_SHARE = 0.4  # of the height of the curves: room below them for the legend
 CAUSES = ("X-ray quanta, aliased", "counting the light", "X-rays in the diode", "electronics")
 CAUSE_STYLES: tuple[Any, ...] = ("--", "-.", (0, (4, 1, 1, 1, 1, 1)), ":")
@@ -201,7 +202,7 @@ def degeneracy_figure(maps: Sequence[DegeneracyMap], own: TurbidLayer) -> Figure
         others = np.arange(0.05, 1.0, 0.05)
         others = others[np.abs(others - found.own_mtf) > 0.01]
         lines = each.contour(found.transport_length_um, rows, found.mtf, others, colors="white", linewidths=0.8)
-        each.clabel(lines, fmt="%.2f", fontsize=8)
+        _label_within(each, lines)
         each.contour(found.transport_length_um, rows, found.mtf, [found.own_mtf], colors="red", linewidths=2.2)
         each.set(xscale="log", xlabel="transport length of scattering (µm)")
         marks = [3, 5, 10, 20, 30, 60]
@@ -227,6 +228,14 @@ def degeneracy_figure(maps: Sequence[DegeneracyMap], own: TurbidLayer) -> Figure
         fontsize=10,
     )
     return figure
+
+
+def _label_within(axes: Any, lines: Any) -> None:
+    """Values on contour lines, but for those that the border of the axes would cut."""
+    for label in axes.clabel(lines, fmt="%.2f", fontsize=8):
+        x, y = axes.transAxes.inverted().transform(axes.transData.transform(label.get_position()))
+        if min(x, y, 1.0 - x, 1.0 - y) < LABEL_MARGIN:
+            label.set_visible(False)
 
 
 def _noise(axes: Any, report: LayerReport, colour: str, label: str) -> None:

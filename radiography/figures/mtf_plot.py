@@ -17,7 +17,11 @@ SPREAD_WIDTHS = 3.0  # the insets show this many 10-90 % widths on each side of 
 DOTS = 4000  # of the edge spread function, at most
 
 
-def mtf_figure(curves: Sequence[MtfCurve], labels: Sequence[str] | None = None) -> Figure:
+def mtf_figure(
+    curves: Sequence[MtfCurve],
+    labels: Sequence[str] | None = None,
+    crosses: tuple[str, Sequence[tuple[float, float]]] | None = None,
+) -> Figure:
     """Presampled MTF of one or more edges with 95 % bands, and their edge and line spread functions.
 
     Parameters
@@ -26,6 +30,8 @@ def mtf_figure(curves: Sequence[MtfCurve], labels: Sequence[str] | None = None) 
         From `slanted_edge_mtf`.
     labels : sequence of str, optional
         One for each curve.
+    crosses : (str, sequence of (float, float)), optional
+        Values of others to compare with: what they are, and frequency and MTF of each. [1/mm, 1]
 
     Returns
     -------
@@ -65,6 +71,9 @@ def mtf_figure(curves: Sequence[MtfCurve], labels: Sequence[str] | None = None) 
         edge.plot(curve.position_mm[dots], curve.esf[dots], ".", color=colour, markersize=1.5, alpha=0.5)
         edge.plot(curve.position_mm[near], curve.esf_fit[near], color=colour, linewidth=1.0)
         line.plot(curve.position_mm[near], curve.lsf_per_mm[near], color=colour, linewidth=1.2)
+    if crosses is not None:
+        name, points = crosses
+        main.plot(*zip(*points, strict=True), "k+", markersize=11, markeredgewidth=1.5, label=name)
     for pitch in sorted({curve.pitch_mm for curve in curves}):
         main.axvline(0.5 / pitch, color="0.5", linestyle=":", linewidth=1.0)
         above = main.get_xaxis_transform()  # outside, where no curve can cross it

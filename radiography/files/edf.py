@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from calibration.conditions import Conditions
 from radiography.files.extra import damage_named, needed_library
-from radiography.files.pitch import PLAUSIBLE_PITCH_MM, SQUARE
+from radiography.files.pitch import square_pitch_mm
 from radiography.files.source import FrameSource, check_frame_claim
 
 EDF, CBF = "an EDF file", "a CBF file"
@@ -200,9 +200,7 @@ def _found(
     pitch_source: str,
 ) -> FrameSource:
     """The description of a file, its pitch where both sides of a pixel agree."""
-    down, across = sides
-    square = down is not None and across is not None and abs(across - down) <= SQUARE * abs(across)
-    pitch_mm = across if square and PLAUSIBLE_PITCH_MM[0] <= (across or 0.0) <= PLAUSIBLE_PITCH_MM[1] else None
+    pitch_mm = square_pitch_mm(*sides)
     return FrameSource(
         path,
         kind,

@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 
 from calibration.conditions import Conditions
 from radiography.files.extra import damage_named, needed_library
-from radiography.files.pitch import PLAUSIBLE_PITCH_MM, SQUARE
-from radiography.files.source import FrameSource, check_frame_claim
+from radiography.files.pitch import MM_PER_UNIT, square_pitch_mm
+from radiography.files.source import FrameSource, check_frame_claim, check_unpacked
 
 WHAT = "an HDF5 file"
 MOST_OBJECTS = 10_000  # groups and datasets that are looked at   # chosen
 MOST_NAMED = 8  # candidates that an error lists   # chosen
 LARGEST_CHUNK_BYTES = 2**30  # unpacked, in memory at once   # chosen
-LARGEST_RATIO = 1000  # of a large frame's unpacked to the dataset's stored bytes   # chosen
-LARGE_FRAME_BYTES = 32 * 2**20  # smaller frames may be blank and pack better   # chosen
-_MM_PER_UNIT = {"m": 1e3, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "cm": 10.0}
 
 
 def describe_hdf5(path: Path, dataset: str | None = None) -> FrameSource:
@@ -181,11 +178,7 @@ def _check_stored(path: Path, pixels: Any, frame_bytes: int) -> None:
     stored = int(pixels.id.get_storage_size())
     if stored == 0:
         raise ValueError(f"{path}::{pixels.name} holds no pixels: nothing was ever written to it")
-    if frame_bytes > LARGE_FRAME_BYTES and frame_bytes > LARGEST_RATIO * stored:
-        raise ValueError(
-            f"{path}::{pixels.name} claims to unpack {stored} bytes to frames of {frame_bytes}, more than "
-            f"{LARGEST_RATIO} to 1"
-        )
+    check_unpacked(f"{path}::{pixels.name}", frame_bytes, stored)
     if pixels.chunks and int(np.prod(pixels.chunks, dtype=object)) * pixels.dtype.itemsize > LARGEST_CHUNK_BYTES:
         raise ValueError(f"{path}::{pixels.name} is stored in chunks of {pixels.chunks}, over 1 GiB each")
 
@@ -208,15 +201,13 @@ def _pitch_mm(file: Any, pixels: Any, h5py: Any) -> float | None:
         return None
     across = _length_mm(groups[0]["x_pixel_size"])
     down = _length_mm(groups[0]["y_pixel_size"]) if "y_pixel_size" in groups[0] else across
-    if across is None or down is None or abs(across - down) > SQUARE * across:
-        return None
-    return across if PLAUSIBLE_PITCH_MM[0] <= across <= PLAUSIBLE_PITCH_MM[1] else None
+    return square_pitch_mm(down, across)
 
 
 def _length_mm(node: Any) -> float | None:
     """A length with its unit; metres, NeXus' own unit, where none is said. [mm]"""
     unit = node.attrs.get("units", "m")
     unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-    if not 1 <= getattr(node, "size", 0) <= 4096 or node.dtype.kind not in "uif" or unit not in _MM_PER_UNIT:
+    if not 1 <= getattr(node, "size", 0) <= 4096 or node.dtype.kind not in "uif" or unit not in MM_PER_UNIT:
         return None
-    return float(np.asarray(node[()]).ravel()[0]) * _MM_PER_UNIT[unit]
+    return float(np.asarray(node[()]).ravel()[0]) * MM_PER_UNIT[unit]

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.own_words import refused
-from radiography.files.source import FrameSource, check_frame_claim
+from radiography.files.source import FrameSource, check_frame_claim, check_unpacked
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LARGEST_RATIO = 1000  # of a large picture's unpacked to its stored bytes   # chosen
-LARGE_FRAME_BYTES = 32 * 2**20  # smaller pictures may be blank and pack better   # chosen
 _GREY = 0  # colour type: ISO/IEC 15948 table 11.1
 
 
@@ -41,9 +39,7 @@ def describe_png(path: Path) -> FrameSource:
         raise ValueError(f"{path} is a PNG picture of {bits} bits per pixel; 8 and 16 are read")
     dtype = np.dtype(f"uint{bits}")
     check_frame_claim(path, rows, cols, dtype)
-    unpacked, stored = rows * cols * dtype.itemsize, path.stat().st_size
-    if unpacked > LARGE_FRAME_BYTES and unpacked > LARGEST_RATIO * stored:
-        raise ValueError(f"{path} claims to unpack {stored} bytes to {unpacked}, more than {LARGEST_RATIO} to 1")
+    check_unpacked(path, rows * cols * dtype.itemsize, path.stat().st_size)
     display = ("it is a PNG picture of 8 bits, which usually is made to be looked at and is not linear",)
     return FrameSource(path, "png", 1, rows, cols, dtype.name, warnings=display if bits == 8 else ())
 

@@ -19,6 +19,8 @@ from calibration.conditions import UNKNOWN, Conditions
 # One frame may hold this many pixels, 16,384 x 16,384; a 2 MB file can claim 30,000 x 30,000.   # chosen: 1 GiB float32
 LARGEST_FRAME_PIXELS = 2**28
 LARGE_FILE_BYTES = 64 * 2**20  # smaller files may be as blank as they will   # chosen
+LARGEST_RATIO = 1000  # of a large frame's unpacked to its stored bytes, deflated   # chosen
+LARGE_FRAME_BYTES = 32 * 2**20  # smaller frames may be blank and pack better   # chosen
 LARGEST_HOLLOW_RATIO = 200  # of a large file's length to what it takes on the disk; noise is not blank   # chosen
 PIXEL_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 FORMATS = ("tiff", "npy", "dicom", "raw", "png", "nrrd", "metaimage", "edf", "cbf", "hdf5", "his", "viva")
@@ -117,6 +119,22 @@ class FrameSource:
     def pitch_mm(self) -> float | None:
         """Pixel pitch at the detector, None where nobody says it. [mm]"""
         return self.conditions.pitch_mm
+
+
+def check_unpacked(name: Path | str, unpacked_bytes: int, stored_bytes: int) -> None:
+    """Raise ValueError where a large frame claims to unpack to more than its stored bytes are likely to hold.
+
+    Parameters
+    ----------
+    name : Path or str
+        Named in errors.
+    unpacked_bytes, stored_bytes : int
+        Of one frame, and of all that is stored. [byte]
+    """
+    if unpacked_bytes > LARGE_FRAME_BYTES and unpacked_bytes > LARGEST_RATIO * stored_bytes:
+        raise ValueError(
+            f"{name} claims to unpack {stored_bytes} bytes to {unpacked_bytes}, more than {LARGEST_RATIO} to 1"
+        )
 
 
 def check_frame_claim(path: Path, rows: int, cols: int, dtype: np.dtype[Any]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.conditions import Conditions
-from radiography.files.pitch import PLAUSIBLE_PITCH_MM, SQUARE
+from radiography.files.pitch import MM_PER_UNIT, square_pitch_mm
 from radiography.files.raw import raw_frames
 from radiography.files.source import GIVE_PITCH, FrameSource, RawLayout, check_frame_claim
 
@@ -45,7 +45,6 @@ _META_TYPES = {
     "MET_FLOAT": "float32",
     "MET_DOUBLE": "float64",
 }
-_MM_PER_UNIT = {"mm": 1.0, "um": 1e-3, "µm": 1e-3, "microns": 1e-3, "cm": 10.0, "m": 1e3, "": 1.0}
 _TRUE, _FALSE = ("true", "1"), ("false", "0", "")
 
 
@@ -173,7 +172,7 @@ def _read_nrrd(path: Path, head: bytes) -> _Volume:
     if vectors := re.findall(r"\(([^)]*)\)", fields.get("space directions", "")):
         spacing = [float(np.linalg.norm(_numbers(vector.replace(",", " ")))) for vector in vectors]
     units = re.findall(r'"([^"]*)"', fields.get("space units") or fields.get("units", ""))
-    scale = _MM_PER_UNIT.get(units[0] if units else "", np.nan)
+    scale = MM_PER_UNIT.get((units and units[0]) or "mm", np.nan)
     begin = 0 if name else (end.end() if end else 0)
     return _volume(path, "nrrd", sizes, dtype, data_file, begin, skips[1][0], spacing=[scale * s for s in spacing],
                    big=fields.get("endian", "little") == "big", deflated=encoding != "raw", fields=fields)  # fmt: skip
@@ -244,10 +243,8 @@ def _pitch(spacing: tuple[float, ...]) -> tuple[float | None, str | None]:
     if spacing == (1.0, 1.0):
         return None, "its spacing of 1 is what programs write that know none"
     across, down = spacing
-    square = abs(across - down) <= SQUARE * abs(across)
-    if not square or not PLAUSIBLE_PITCH_MM[0] <= across <= PLAUSIBLE_PITCH_MM[1]:
-        return None, f"its spacing of {down:g} x {across:g} mm is no detector's pitch"
-    return across, None
+    pitch_mm = square_pitch_mm(down, across)
+    return pitch_mm, None if pitch_mm else f"its spacing of {down:g} x {across:g} mm is no detector's pitch"
 
 
 def _pairs(lines: list[str], pattern: str) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiography.acquire import Acquisition, mean_electrons, plan_acquisition
+from radiography.acquire import Acquisition, mean_electrons
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.field import kerma_range
 from radiography.jobs.inputs import Report, no_report
 from radiography.jobs.valid import ValidScene, validate_scene
+from radiography.plan import plan_parts
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
 from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
@@ -153,7 +154,7 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
     """
     described = valid.parts.scene
     report("planning", 0.0)
-    acquisition = plan_acquisition(described, valid.folder, lambda done: report("following light", done))
+    acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
     samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6

@@ -22,7 +22,6 @@ from radiography.acquire import (
     acquire_sequence,
     dose_scale,
     expose,
-    plan_acquisition,
 )
 from radiography.beam.spectrum import mean_energy_keV
 from radiography.dose_history import dose_terms, gains_of_sequence, remembers
@@ -39,6 +38,7 @@ from radiography.jobs.inputs import (
 )
 from radiography.jobs.valid import validate_scene
 from radiography.panel.panel import shielded_columns
+from radiography.plan import plan_parts
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
 
@@ -112,7 +112,7 @@ def simulate_scene(
     described, folder = valid.parts.scene, valid.folder
     keep_apart([out, truth], [scene, *files_named_in(described, folder)])
     report("planning", 0.0)
-    acquisition = plan_acquisition(described, folder, lambda done: report("following light", done))
+    acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     report("exposing", 0.0)
     exposure = expose(acquisition, lambda done: report("exposing", done))
     rng = scene_rng(described, seed)

@@ -16,7 +16,7 @@ def test_valid_is_said_before_anything_is_computed(
         said.append(capsys.readouterr().out)
         raise ValueError("stopped here")
 
-    monkeypatch.setattr("radiography.jobs.check.plan_acquisition", stop)
+    monkeypatch.setattr("radiography.jobs.check.plan_parts", stop)
     assert run(["check", "edge"]) == 2
     assert said[0].startswith("valid         edge\n")
     assert "object        phantom (tungsten_edge, 1 solid): " in said[0]
