@@ -33,6 +33,8 @@ class StalenessLimits:
         both must be exceeded.
     distance : float
         Change of the source distance, relative, that leaves the shape of the flats' field in the picture. [1]
+    voltage : float
+        Change of the tube voltage, relative, at which pixels that see the spectrum differently show. [1]
     """
 
     temperature_K: float = 3.0  # half a doubling of the dark current, see dark_model   # assumed
@@ -41,6 +43,7 @@ class StalenessLimits:
     drift_errors: float = 3.0  # chance exceeds it in 1 frame of 370   # chosen
     drift_dn: float = 2.0  # assumed: below the noise of one pixel of common panels
     distance: float = 0.01  # 3 r^2 / D^2 of it: 0.14 % of shading 21 cm off centre at 1 m   # chosen
+    voltage: float = 0.1  # assumed: 63 kV for flats of 70 kV; a step of the usual beam qualities is more
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -97,6 +100,7 @@ def check_conditions(
         _check_temperature(frame.temperature_C, calibration.temperature_C, names, limits, scaled),
         _check_age(frame.date, calibration.date, names, limits),
         _check_distance(frame.source_to_detector_mm, calibration.source_to_detector_mm, names, limits, flatten),
+        _check_voltage(frame.kvp, calibration.kvp, names, limits),
         _check_pitch(frame.pitch_mm, calibration.pitch_mm, names),
     )
     return tuple(sentence for sentence in found if sentence)
@@ -197,6 +201,17 @@ def _check_distance(
     return (
         f"{names[0]} was taken {own_mm:g} mm from the source but {names[1]} {other_mm:g} mm: the field of the flats "
         f'does not fit and shades the picture unless flatten is "lowfreq"'
+    )
+
+
+def _check_voltage(
+    own_kV: float | None, other_kV: float | None, names: tuple[str, str], limits: StalenessLimits
+) -> str | None:
+    if not own_kV or not other_kV or abs(own_kV - other_kV) <= limits.voltage * other_kV:
+        return None
+    return (
+        f"{names[0]} was taken at {own_kV:g} kV but the flats of {names[1]} at {other_kV:g} kV: pixels differ in how "
+        f"they see a spectrum, so that structure of the panel stays in the picture; take flats near {own_kV:g} kV"
     )
 
 

@@ -23,7 +23,7 @@ from calibration.learn import FrameStack, learn_panel
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.inputs import Files, Report, check_writable, input_files, keep_apart, named, no_report, open_all
-from radiography.jobs.judgement import check_pitch, doubts_about, refuse_processed
+from radiography.jobs.judgement import check_pitch, doubts_about, pitch_contradicted, refuse_processed
 from radiography.jobs.saturation import SaturationLevel, saturation_of_calibration
 
 _OF_ONE_STACK = ("integration_time_s", "frame_interval_s", "temperature_C", "air_kerma_uGy")  # what a stack shares
@@ -121,7 +121,11 @@ def calibrate_panel(
     for kind, sources in kinds.items():
         refuse_processed(sources, kind)
     everything = [source for sources in kinds.values() for source in sources]
-    warnings = (*doubts_about(everything, pitch_mm), *unmatched(everything, told_about, about))
+    warnings = (
+        *doubts_about(everything, pitch_mm),
+        *pitch_contradicted([(source.path, source.pitch_mm) for source in everything], pitch_mm),
+        *unmatched(everything, told_about, about),
+    )
     _refuse_mixed_shapes(kinds)
     _refuse_missing_darks(kinds)
     earlier_paths = input_files(earlier, "calibration")

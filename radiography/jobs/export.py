@@ -15,7 +15,7 @@ from calibration.conditions import Conditions
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH
 from radiography.jobs.inputs import check_writable, keep_apart
-from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
+from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
 if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription
@@ -114,6 +114,7 @@ def export_image(
         str(written.scale or ""),
         (
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
+            *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
             *(_still_said(description, image) if name is not None or identifier is not None else ()),
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from calibration.staleness import SAME_PITCH
 from radiography.files.source import GIVE_PITCH, FrameSource
 
 _WHAT = {
@@ -84,6 +85,31 @@ def doubts_about(sources: Sequence[FrameSource], pitch_mm: float | None = None) 
         f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {doubt}"
         for doubt, paths in found.items()
     ]
+
+
+def pitch_contradicted(said: Iterable[tuple[Path, float | None]], given_mm: float | None) -> list[str]:
+    """A sentence where files say another pixel pitch than their user, whose word counts.
+
+    Parameters
+    ----------
+    said : iterable of (Path, float or None)
+        The files, and what each says. [mm]
+    given_mm : float or None
+        What the user gives. [mm]
+
+    Returns
+    -------
+    doubts : list of str
+        None or one, about the first file and the number of others.
+    """
+    if given_mm is None:
+        return []
+    others = [(path, mm) for path, mm in said if mm is not None and abs(mm - given_mm) > SAME_PITCH * mm]
+    if not others:
+        return []
+    path, mm = others[0]
+    more = f" and {len(others) - 1} more say" if len(others) > 1 else " says"
+    return [f"{path}{more} a pixel pitch of {mm:.4g} mm; --pitch {given_mm:.4g} is used"]
 
 
 def check_pitch(given_mm: float | None) -> None:

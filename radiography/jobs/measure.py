@@ -13,7 +13,7 @@ from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH, split_dataset
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
 from radiography.jobs.json_text import write_json
-from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
+from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +87,8 @@ def measure_mtf(
     no_number = ~np.isfinite(pixels)
     curve = slanted_edge_mtf(pixels, pitch, roi, no_number if no_number.any() else None)
     doubts = tuple(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH))
+    if pitch_mm != 1:  # else frequencies are wanted in cycles per pixel
+        doubts += tuple(pitch_contradicted([(image, picture.pitch_mm)], pitch_mm))
     measured = Measurement(image, curve, written, drawn, doubts)
     _write(measured)
     return measured

@@ -46,7 +46,7 @@ from radiography.files.frames import (
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.export import dx_description, left_empty, write_dicom_pair
 from radiography.jobs.inputs import Files, Report, no_report, open_all
-from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, refuse_processed
+from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, pitch_contradicted, refuse_processed
 from radiography.jobs.result_names import result_names
 from radiography.jobs.saturation import saturation_of_frames
 
@@ -163,7 +163,11 @@ def reconstruct_frames(
     if pipeline_file is not None:
         used["pipeline_file"] = origin_of(pipeline_file)
     known_pitch_mm = pitch_mm or known.conditions.pitch_mm
-    warnings = [*doubts_about(sources, known_pitch_mm), *unmatched(sources, told_about, about)]
+    warnings = [
+        *doubts_about(sources, known_pitch_mm),
+        *pitch_contradicted([(source.path, source.pitch_mm) for source in sources], pitch_mm),
+        *unmatched(sources, told_about, about),
+    ]
     files: list[CorrectedFile] = []
     with folder_for(folder), staged(folder) as temporary:
         state: LagState | None = None

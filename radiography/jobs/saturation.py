@@ -65,7 +65,11 @@ def saturation_of_calibration(
     """
     if given_dn is not None:
         return _given(given_dn)
-    said = next((source for source in flats if source.conditions.saturation_dn is not None), None)
+    said = min(
+        (source for source in flats if source.conditions.saturation_dn is not None),
+        key=lambda source: source.conditions.saturation_dn or 0.0,
+        default=None,
+    )
     end_dn = _end_of_type(flats[0])
     if said is not None and not _may_be_the_container(said, end_dn):
         return _said(said)

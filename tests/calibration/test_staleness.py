@@ -1,4 +1,4 @@
-"""Another panel or mode is refused; age, temperature and distance are only warned about."""
+"""Another panel or mode is refused; age, temperature, distance and voltage are only warned about."""
 
 from __future__ import annotations
 
@@ -108,6 +108,13 @@ def test_another_source_distance_matters_where_the_flats_are_taken_as_they_were(
 ) -> None:
     found = check_conditions(CONDITIONS, _with(source_to_detector_mm=distance_mm), flatten=flatten)
     assert len(found) == warnings
+
+
+@pytest.mark.parametrize(("kvp", "warnings"), [(76.0, 0), (64.0, 0), (78.0, 1), (50.0, 1), (None, 0), (0.0, 0)])
+def test_a_frame_at_another_voltage_than_the_flats_is_warned_of(kvp: float | None, warnings: int) -> None:
+    found = check_conditions(_with(kvp=70.0), _with(kvp=kvp), calibration_name="cal.npz", frame_name="raw.tif")
+    assert len(found) == warnings
+    assert all(f"raw.tif was taken at {kvp:g} kV but the flats of cal.npz at 70 kV" in sentence for sentence in found)
 
 
 def test_every_warning_is_one_sentence_and_all_are_given() -> None:

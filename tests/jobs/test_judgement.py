@@ -163,3 +163,21 @@ def test_a_picture_of_our_own_export_is_no_frame(line: Path, tmp_path: Path) -> 
         measure_mtf(tmp_path / "picture.dcm")
     with pytest.raises(ValueError, match="is a corrected image"):
         reconstruct_frames(tmp_path / "linear.dcm", line / "small.cal", tmp_path / "again.tif")
+
+
+def test_a_pitch_against_what_the_file_says_is_used_and_said(line: Path, tmp_path: Path) -> None:
+    edge = line / "edge_corrected.tif"
+    said_mm = read_image(edge).pitch_mm
+    assert said_mm is not None
+    exported = export_image(edge, tmp_path / "edge.dcm", pitch_mm=0.2)
+    assert exported.pitch_mm == 0.2
+    assert f"{edge} says a pixel pitch of {said_mm:.4g} mm; --pitch 0.2 is used" in exported.warnings
+    assert not any("--pitch" in doubt for doubt in export_image(edge, tmp_path / "b.dcm", pitch_mm=said_mm).warnings)
+    made = reconstruct_frames(line / "edge.tif", line / "small.cal", tmp_path / "edge.tif", pitch_mm=0.2)
+    assert any(f"says a pixel pitch of {said_mm:.4g} mm; --pitch 0.2 is used" in doubt for doubt in made.warnings)
+    assert any("--pitch 0.2 is used" in doubt for doubt in measure_mtf(edge, pitch_mm=0.2).doubts)
+    assert not measure_mtf(edge, pitch_mm=1.0).doubts  # cycles per pixel
+    record = calibrate_panel(line / "dark.tif", line / "flat.tif", tmp_path / "set.cal", pitch_mm=0.2)
+    assert (
+        f"{line / 'dark.tif'} and 1 more say a pixel pitch of {said_mm:.4g} mm; --pitch 0.2 is used" in record.warnings
+    )

@@ -50,6 +50,14 @@ def test_flats_show_where_they_were_clipped(folder: Path) -> None:
     assert corrected(folder) == (380, (), 16383.0)  # 20 of the 400 are bad: they over-respond in the flats
 
 
+def test_the_lowest_level_of_several_flats_counts(folder: Path) -> None:
+    np.save(folder / "flat_12.npy", frames(4000.0, 4, 5))
+    (folder / "about.toml").write_text('["flat.npy"]\nsaturation_dn = 15000.0\n["flat_*"]\nsaturation_dn = 9000.0\n')
+    flats = [folder / "flat.npy", folder / "flat_12.npy"]
+    made = calibrate_panel(folder / "dark.npy", flats, folder / "cal", about=folder / "about.toml")
+    assert saturation_of(made.calibration).value_dn == 9000.0
+
+
 def test_frames_show_what_the_flats_did_not(folder: Path) -> None:
     said = calibrated(folder, "flat.npy")
     assert said.startswith("saturation 65535 DN: the end of the range of uint16, for no file says it and no pixel")
