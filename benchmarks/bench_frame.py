@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import scipy.fft
 
 from radiography.acquire import Acquisition, Exposure, acquire_frame, expose, plan_acquisition
 from radiography.config import DATA_FOLDER, load_scene
@@ -31,18 +32,14 @@ def numpy_frame(acquisition: Acquisition, exposure: Exposure, rng: np.random.Gen
     each = exposure.light / np.maximum(exposure.quanta, 1e-30)
     variance = np.maximum(exposure.light_square / np.maximum(exposure.quanta, 1e-30) - each**2, 0.0)
     noise = counts * each + np.sqrt(counts * variance) * rng.standard_normal(counts.shape) - exposure.light
-    samples = plan.samples_per_pixel
-    mirrored = noise[plan.row_index][:, plan.col_index]
-    spectrum = np.fft.fft2(mirrored)
+    spectrum = scipy.fft.dctn(noise, type=2)
     radius = np.hypot(plan.row_frequency_per_mm[:, None], plan.col_frequency_per_mm[None, :])
     grid = np.arange(plan.transfer.size) * plan.frequency_step_per_mm
     spectrum *= np.interp(radius, grid, plan.transfer)
     spectrum *= plan.row_factor[:, None] * plan.col_factor[None, :]
-    rows, cols = mirrored.shape[0] // samples, mirrored.shape[1] // samples
-    folded = spectrum.reshape(samples, rows, samples, cols).sum(axis=(0, 2))
-    pixels = np.fft.ifft2(folded).real
-    top, left = (rows - plan.rows) // 2, (cols - plan.cols) // 2
-    light = pixels[top : top + plan.rows, left : left + plan.cols] + exposure.spread_light
+    if plan.noise_gain is not None:
+        spectrum *= plan.noise_gain
+    light = scipy.fft.idctn(spectrum, type=2) + exposure.spread_light
     electrons = light * panel.photodiode.fill_factor * acquisition.quantum_efficiency * maps.response
     electrons = electrons + np.sqrt(np.maximum(electrons, 0)) * rng.standard_normal(electrons.shape)
     readout = panel.readout

@@ -150,7 +150,9 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
             materials=acquisition.materials,
         )
         in_diodes = np.where(bare, in_bare, in_diodes)
-    departing = spread_light(departure, acquisition.departure_spread) if acquisition.layer_weights[3].any() else None
+    departing = None
+    if acquisition.layer_weights[3].any():
+        departing = spread_light(departure, acquisition.departure_spread, overwrite=True)
     del departure
     depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
     arriving = spread_from_depths(mean, geometry, samples, depths_mm, acquisition.mean_spread)

@@ -202,7 +202,7 @@ def spread_from_depths(
     Parameters
     ----------
     light : (H * S, W * S) float32
-        By sample, as it is projected to the mean depth. [1]
+        By sample, as it is projected to the mean depth; may be written over. [1]
     geometry : Geometry
         Source and panel. [mm]
     samples_per_pixel : int
@@ -220,9 +220,10 @@ def spread_from_depths(
     mean_mm, offsets_mm = depths_mm
     centre = axis_sample(geometry, samples_per_pixel)
     arriving = None
-    for offset_mm, plan in zip(offsets_mm, plans, strict=True):
+    for number, (offset_mm, plan) in enumerate(zip(offsets_mm, plans, strict=True), 1):
         magnification = 1.0 + offset_mm / (geometry.source_to_detector_mm + mean_mm)
-        part = spread_light(light if offset_mm == 0.0 else magnify(light, centre, magnification), plan)
+        there = light if offset_mm == 0.0 else magnify(light, centre, magnification)
+        part = spread_light(there, plan, overwrite=there is not light or number == len(plans))
         arriving = part if arriving is None else np.add(arriving, part, out=arriving)
     if arriving is None:
         raise ValueError("spread_from_depths needs at least 1 plan, got 0")

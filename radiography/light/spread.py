@@ -16,13 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-MARGIN_MM = 8.0  # the picture is mirrored over this width beyond its border: tails of the spread are shorter  # assumed
 ALIASES = 16  # orders of sampling on each side that count for the noise; beyond them is less than 0.5 % of it
 NOISE_GRID = 25  # points per axis from 0 to the Nyquist frequency at which the lost noise is computed
 TABLE_ENTRIES = 4096  # radial transfer table; linear interpolation errs below 1e-6 for transfers of mm scale
 
 Array = npt.NDArray[np.float32]
-ComplexArray = npt.NDArray[np.complex64]
 
 
 class SampleSpread(NamedTuple):
@@ -31,8 +29,8 @@ class SampleSpread(NamedTuple):
     The transfer (T,) is known at equal steps of frequency from 0, ``steps_mm`` of them in 1/mm.
     """
 
-    row_factor: ComplexArray  # (M,)
-    col_factor: ComplexArray  # (N,)
+    row_factor: Array  # (M,)
+    col_factor: Array  # (N,)
     row_frequency_per_mm: Array  # (M,)
     col_frequency_per_mm: Array  # (N,)
     transfer: Array
@@ -47,17 +45,15 @@ class LightSpread:
     ----------
     rows, cols, samples_per_pixel : int
         Panel size and samples per pixel and axis. [1]
-    row_index, col_index : (N,) int64
-        Which sample stands at each place of the mirrored picture.
-    row_factor, col_factor : (N,) complex64
-        Aperture, ray averaging and half-sample shift along each axis.
-    row_frequency_per_mm, col_frequency_per_mm : (N,) float32
-        Signed frequency of each transform bin. [1/mm]
+    row_factor, col_factor : (H * S,), (W * S,) float32
+        Aperture and ray averaging along each axis, and the sign with which a cosine folds.
+    row_frequency_per_mm, col_frequency_per_mm : (H * S,), (W * S,) float32
+        Frequency of each cosine. [1/mm]
     transfer : (TABLE_ENTRIES,) float32
         Radial transfer of the layer at frequencies from 0 on. [1]
     frequency_step_per_mm : float
         Step of those frequencies. [1/mm]
-    noise_gain : (M, K) float32 or None
+    noise_gain : (H, W) float32 or None
         For white noise: factor on each frequency of the picture of pixels. It adds the power that would fold onto it
         from frequencies beyond those of the samples. [1]
     """
@@ -65,10 +61,8 @@ class LightSpread:
     rows: int
     cols: int
     samples_per_pixel: int
-    row_index: npt.NDArray[np.int64]
-    col_index: npt.NDArray[np.int64]
-    row_factor: ComplexArray
-    col_factor: ComplexArray
+    row_factor: Array
+    col_factor: Array
     row_frequency_per_mm: Array
     col_frequency_per_mm: Array
     transfer: Array
@@ -118,26 +112,21 @@ def plan_light_spread(
         raise ValueError(
             f"samples_per_pixel and rays_per_sample must be 1 or more, got {samples_per_pixel} and {rays_per_sample}"
         )
-    axes = []
-    for count in (rows, cols):
-        padded = _padded_pixels(count, pitch_mm)
-        axes.append(_axis_plan(count, padded, pitch_mm, aperture_mm, samples_per_pixel, rays_per_sample))
-    (row_index, row_frequency, row_factor), (col_index, col_frequency, col_factor) = axes
-    highest = float(np.hypot(np.abs(row_frequency).max(), np.abs(col_frequency).max()))
-    step = highest / (TABLE_ENTRIES - 2)
+    (row_frequency, row_factor), (col_frequency, col_factor) = (
+        _axis_plan(count, pitch_mm, aperture_mm, samples_per_pixel, rays_per_sample) for count in (rows, cols)
+    )
+    highest = float(np.hypot(row_frequency.max(), col_frequency.max()))
+    step = max(highest, 1e-9) / (TABLE_ENTRIES - 2)
     noise_gain = None
     if white_noise:
-        sizes = (row_index.size // samples_per_pixel, col_index.size // samples_per_pixel)
-        noise_gain = _noise_gain(sizes, pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
+        noise_gain = _noise_gain((rows, cols), pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
     transfer = np.asarray(transfer_at(np.arange(TABLE_ENTRIES, dtype=np.float64) * np.float64(step)), dtype=np.float64)
     return LightSpread(
         rows=rows,
         cols=cols,
         samples_per_pixel=samples_per_pixel,
-        row_index=row_index,
-        col_index=col_index,
-        row_factor=row_factor.astype(np.complex64),
-        col_factor=col_factor.astype(np.complex64),
+        row_factor=row_factor.astype(np.float32),
+        col_factor=col_factor.astype(np.float32),
         row_frequency_per_mm=row_frequency.astype(np.float32),
         col_frequency_per_mm=col_frequency.astype(np.float32),
         transfer=transfer.astype(np.float32),
@@ -146,7 +135,7 @@ def plan_light_spread(
     )
 
 
-def spread_light(deposited: Array, plan: LightSpread) -> Array:
+def spread_light(deposited: Array, plan: LightSpread, *, overwrite: bool = False) -> Array:
     """What reaches each pixel when the samples' light spreads by the layer's transfer.
 
     Light that leaves the panel at its border is given back, as if the picture went on mirrored, so that a uniform
@@ -158,6 +147,8 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
         Energy or light released in each sample, noise included: noise spreads like signal. [keV or 1]
     plan : LightSpread
         From `plan_light_spread`.
+    overwrite : bool
+        Whether `deposited` may be written over, which saves its copy.
 
     Returns
     -------
@@ -175,13 +166,8 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
     expected = (plan.rows * samples, plan.cols * samples)
     if deposited.shape != expected:
         raise ValueError(f"deposited energy is {deposited.shape}, but the light-spread plan is for {expected}")
-    mirrored = np.empty((plan.row_index.size, plan.col_index.size), dtype=np.float32)
-    _mirror(deposited, plan.row_index, plan.col_index, mirrored)
     workers = numba.get_num_threads()
-    spectrum = scipy.fft.rfft2(mirrored, workers=workers, overwrite_x=True)
-    del mirrored
-    padded_rows, padded_cols = plan.row_index.size // samples, plan.col_index.size // samples
-    folded = np.empty((padded_rows, padded_cols // 2 + 1), dtype=np.complex64)
+    spectrum = scipy.fft.dctn(deposited, type=2, workers=workers, overwrite_x=overwrite)
     spread = SampleSpread(
         row_factor=plan.row_factor,
         col_factor=plan.col_factor,
@@ -190,44 +176,33 @@ def spread_light(deposited: Array, plan: LightSpread) -> Array:
         transfer=plan.transfer,
         steps_mm=np.float32(1.0 / plan.frequency_step_per_mm),
     )
+    folded = np.empty((plan.rows, plan.cols), dtype=np.float32)
     _fold(spectrum, spread, samples, folded)
     del spectrum
     if plan.noise_gain is not None:
         folded *= plan.noise_gain
-    pixels = scipy.fft.irfft2(folded, s=(padded_rows, padded_cols), workers=workers, overwrite_x=True)
-    top, left = (padded_rows - plan.rows) // 2, (padded_cols - plan.cols) // 2
-    return np.ascontiguousarray(pixels[top : top + plan.rows, left : left + plan.cols])
-
-
-def _padded_pixels(count: int, pitch_mm: float) -> int:
-    """An even number of pixels with a margin on both sides whose transform is fast; the margins may differ by one."""
-    import scipy.fft
-
-    padded = count + 2 * int(np.ceil(MARGIN_MM / pitch_mm))
-    while True:
-        padded = int(scipy.fft.next_fast_len(padded, real=True))
-        if padded % 2 == 0:
-            return padded
-        padded += 1
+    pixels: Array = scipy.fft.idctn(folded, type=2, workers=workers, overwrite_x=True)
+    return pixels
 
 
 def _axis_plan(
-    count: int, padded: int, pitch_mm: float, aperture_mm: float, samples: int, rays: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.complex128]]:
-    """Mirror index, signed frequency and factor of one axis."""
-    total = padded * samples
-    position = np.arange(total) - samples * ((padded - count) // 2)
-    folded = np.mod(position, 2 * count * samples)
-    index = np.where(folded < count * samples, folded, 2 * count * samples - 1 - folded)
-    bins = np.fft.fftfreq(total, d=1.0 / total)
-    frequency = np.asarray(bins * samples / (total * pitch_mm), dtype=np.float64)
+    count: int, pitch_mm: float, aperture_mm: float, samples: int, rays: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Frequency and factor of the cosines along one axis.
+
+    In the middle of the pixels a cosine of order 2 j H + k, or of 2 j H - k, looks like that of order k, with the other
+    sign where j is odd. That of order 2 j H is counted twice, as an inverse transform counts all but order 0; those in
+    between, H, 3 H and so on, are zero there.
+    """
+    total = count * samples
+    order = np.arange(total)
+    folds = (order + count) // (2 * count)  # j
+    sign = np.where(folds % 2 == 0, 1.0, -1.0) * np.where((order % (2 * count) == 0) & (order > 0), 2.0, 1.0)
+    sign[order % (2 * count) == count] = 0.0
+    frequency = order / (2.0 * count * pitch_mm)
     sample_mm = pitch_mm / samples
     averaging = np.sinc(frequency * sample_mm) / np.sinc(frequency * sample_mm / rays)
-    shift = np.exp(2j * np.pi * bins * 0.5 * (samples - 1) / total)
-    factor = np.sinc(frequency * aperture_mm) / averaging * shift
-    if total % 2 == 0:
-        factor[total // 2] = factor[total // 2].real  # stands for both signs of the frequency
-    return index.astype(np.int64), frequency, factor
+    return frequency, sign * np.sinc(frequency * aperture_mm) / averaging
 
 
 def _noise_gain(
@@ -253,51 +228,40 @@ def _noise_gain(
         power *= aperture[number][:, None, None] * aperture
         everything = power.sum(axis=(0, 2))
         gain[number] = np.sqrt(everything / (power * sampled[number][:, None, None] * sampled).sum(axis=(0, 2)))
-    smooth = RectBivariateSpline(grid, grid, gain)
-    rows = np.abs(np.fft.fftfreq(sizes[0], pitch_mm))
-    cols = np.abs(np.fft.rfftfreq(sizes[1], pitch_mm))
-    order = np.argsort(rows, kind="stable")
-    values = np.empty((rows.size, cols.size), dtype=np.float32)
-    values[order] = smooth(rows[order], cols)
-    return values
+    rows, cols = (np.arange(size) / (2.0 * size * pitch_mm) for size in sizes)
+    return np.asarray(RectBivariateSpline(grid, grid, gain)(rows, cols), dtype=np.float32)
 
 
 @njit(parallel=True, cache=True)
-def _mirror(samples: Array, row_index: npt.NDArray[np.int64], col_index: npt.NDArray[np.int64], out: Array) -> None:
-    """The samples (H, W) at the places (M,) and (N,) of a larger picture; writes every element of ``out`` (M, N)."""
-    for row in prange(out.shape[0]):
-        source = row_index[row]
-        for col in range(out.shape[1]):
-            out[row, col] = samples[source, col_index[col]]
+def _fold(spectrum: Array, spread: SampleSpread, samples: int, out: Array) -> None:
+    """Cosines of the samples (M, N) times their spread, folded onto those of the pixels.
 
-
-@njit(parallel=True, cache=True)
-def _fold(spectrum: ComplexArray, spread: SampleSpread, samples: int, out: ComplexArray) -> None:
-    """Half spectrum of the samples (M, N // 2 + 1) times their spread, folded onto that of the pixels.
-
-    Writes every element of ``out`` (M / S, N / S // 2 + 1) for S samples per pixel.
+    Writes every element of ``out`` (H, W).
     """
-    total_rows, half = spectrum.shape
-    total_cols = spread.col_factor.size
-    rows, cols = total_rows // samples, total_cols // samples
-    for row in prange(out.shape[0]):
-        for col in range(out.shape[1]):
-            real = 0.0
-            imaginary = 0.0
-            for fold_row in range(samples):
-                sample_row = row + fold_row * rows
-                for fold_col in range(samples):
-                    sample_col = col + fold_col * cols
-                    if sample_col < half:
-                        value = spectrum[sample_row, sample_col]
-                    else:
-                        value = np.conj(spectrum[(total_rows - sample_row) % total_rows, total_cols - sample_col])
-                    down, right = spread.row_frequency_per_mm[sample_row], spread.col_frequency_per_mm[sample_col]
+    rows, cols = out.shape
+    for row in prange(rows):
+        out[row, :] = np.float32(0.0)
+        for fold_row in range(samples):
+            sample_row = _folds_onto(np.int64(row), fold_row, rows)
+            down, row_factor = spread.row_frequency_per_mm[sample_row], spread.row_factor[sample_row]
+            for fold_col in range(samples):
+                for col in range(cols):
+                    sample_col = _folds_onto(col, fold_col, cols)
+                    right = spread.col_frequency_per_mm[sample_col]
                     place = np.sqrt(down * down + right * right) * spread.steps_mm
                     entry = int(place)
-                    fraction = place - entry
+                    fraction = place - np.float32(entry)
                     radial = spread.transfer[entry] + fraction * (spread.transfer[entry + 1] - spread.transfer[entry])
-                    product = value * spread.row_factor[sample_row] * spread.col_factor[sample_col] * radial
-                    real += product.real
-                    imaginary += product.imag
-            out[row, col] = complex(real, imaginary)
+                    factor = row_factor * spread.col_factor[sample_col] * radial
+                    out[row, col] += spectrum[sample_row, sample_col] * factor
+
+
+@njit(cache=True)
+def _folds_onto(order: int, fold: int, count: int) -> int:
+    """Order of the samples' cosine that looks like that of the pixels, in one of the folds: up in even ones, else down.
+
+    In odd folds the order ``fold * count``, which is zero in the middle of all pixels, stands for the missing one.
+    """
+    if fold % 2 == 0 or order == 0:
+        return fold * count + order
+    return (fold + 1) * count - order

@@ -252,7 +252,6 @@ def test_the_fast_filter_agrees_with_the_slow_one(csi, samples, rows, cols):
 def test_compiled_and_uncompiled_kernels_agree(film, exposure, monkeypatch):
     plan = _plan(film)
     compiled = spread_light(exposure, plan)
-    monkeypatch.setattr(light_spread, "_mirror", light_spread._mirror.py_func)
     monkeypatch.setattr(light_spread, "_fold", light_spread._fold.py_func)
     np.testing.assert_allclose(spread_light(exposure, plan), compiled, atol=SINGLE)
 
