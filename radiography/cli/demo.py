@@ -11,6 +11,7 @@ import numpy as np
 
 from radiography.cli.options import banded
 from radiography.cli.output import give_json, progress
+from radiography.jobs.compile_ahead import compiling_ahead
 from radiography.jobs.demo import FITTED, demo_to_json, run_demo
 
 TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
@@ -19,7 +20,7 @@ TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 def show_demo(out: Path, frames: int, seed: int, json_file: Path | None) -> None:
     """Run the demo; print each part as it is finished, and the table at the end."""
     started = time.monotonic()
-    with progress() as report:
+    with compiling_ahead(("correction", "projection", "frames", "columns")), progress() as report:
         made = run_demo(out, frames=frames, seed=seed, report=report, tell=lambda text: print(text, flush=True))
     _print_table(made.panels)
     print(f"{len(made.files)} files in {out}, {time.monotonic() - started:.0f} s; see summary.json, mtf.png")
