@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -44,23 +45,23 @@ def test_nothing_is_started_where_all_is_kept_or_one_processor_works(monkeypatch
     def refuse(method: str) -> None:
         raise AssertionError(f"a process was asked for by {method}")
 
-    monkeypatch.setattr(compile_ahead.multiprocessing, "get_context", refuse)
+    monkeypatch.setattr(multiprocessing, "get_context", refuse)
     monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: True)
     with compiling_ahead(tuple(PARTS)):
         pass
     monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: False)
-    monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with compiling_ahead(tuple(PARTS)):
         pass
 
 
 def test_the_second_process_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: False)
-    monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     started = time.monotonic()
     with pytest.raises(ValueError, match="of the run"), compiling_ahead(("columns",)):
-        (beside,) = compile_ahead.multiprocessing.active_children()
+        (beside,) = multiprocessing.active_children()
         assert beside.daemon
         raise ValueError("of the run")
-    assert not compile_ahead.multiprocessing.active_children()
+    assert not multiprocessing.active_children()
     assert time.monotonic() - started < 30.0  # it is stopped, not waited for
