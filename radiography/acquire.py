@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.dose_history import DoseScale, age_gain, diode_gain, layer_gain, remembers
-from radiography.field import field_gains, spread_from_depths
+from radiography.field import add_from_depths, field_gains
 from radiography.light.decay import emit_light
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
@@ -139,7 +139,9 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         for plane, summed in zip(sums[:3], (quanta, light, light_square), strict=True):
             summed[pixels] = pixel_sums(plane, samples)
         mean[rows], departure[rows] = sums[1], sums[3]
+        del sums, plane  # else the next strip would come beside this one
     in_diodes = under_layer.out
+    del strips, under_layer
     if bare.any():  # nothing shields the diodes there
         in_bare = project(
             phantom,
@@ -150,14 +152,12 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
             materials=acquisition.materials,
         )
         in_diodes = np.where(bare, in_bare, in_diodes)
-    departing = None
+    arriving = np.zeros((geometry.rows, geometry.cols), np.float32)
     if acquisition.layer_weights[3].any():
-        departing = spread_light(departure, acquisition.departure_spread, overwrite=True)
+        arriving = spread_light(departure, acquisition.departure_spread, overwrite=True)
     del departure
     depths_mm = (acquisition.light_depth_mm, acquisition.depth_offset_mm)
-    arriving = spread_from_depths(mean, geometry, samples, depths_mm, acquisition.mean_spread)
-    if departing is not None:
-        arriving += departing
+    add_from_depths(mean, geometry, samples, depths_mm, acquisition.mean_spread, arriving)
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV = in_diodes
     return Exposure(
         spread_light=arriving,

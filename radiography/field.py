@@ -190,13 +190,14 @@ def depth_nodes(geometry: Geometry, rms_depth_mm: float) -> int:
     return 3 if phase < 1.0 else 5
 
 
-def spread_from_depths(
+def add_from_depths(
     light: Picture,
     geometry: Geometry,
     samples_per_pixel: int,
     depths_mm: tuple[float, tuple[float, ...]],
     plans: tuple[LightSpread, ...],
-) -> Picture:
+    arriving: Picture,
+) -> None:
     """Light that reaches the pixels from a few depths; from a deeper one it starts farther from the axis.
 
     Parameters
@@ -211,20 +212,13 @@ def spread_from_depths(
         Mean depth below the entrance, and the offset of each plan's depth from there. [mm]
     plans : tuple of LightSpread
         Spread of the light from each depth.
-
-    Returns
-    -------
-    spread : (H, W) float32
-        [1]
+    arriving : (H, W) float32
+        What is added to. [1]
     """
     mean_mm, offsets_mm = depths_mm
     centre = axis_sample(geometry, samples_per_pixel)
-    arriving = None
     for number, (offset_mm, plan) in enumerate(zip(offsets_mm, plans, strict=True), 1):
         magnification = 1.0 + offset_mm / (geometry.source_to_detector_mm + mean_mm)
         there = light if offset_mm == 0.0 else magnify(light, centre, magnification)
-        part = spread_light(there, plan, overwrite=there is not light or number == len(plans))
-        arriving = part if arriving is None else np.add(arriving, part, out=arriving)
-    if arriving is None:
-        raise ValueError("spread_from_depths needs at least 1 plan, got 0")
-    return arriving
+        arriving += spread_light(there, plan, overwrite=there is not light or number == len(plans))
+        del there  # else it would stand beside that of the next depth

@@ -18,6 +18,7 @@ from numba import njit, prange
 
 ALIASES = 16  # orders of sampling on each side that count for the noise; beyond them is less than 0.5 % of it
 NOISE_GRID = 25  # points per axis from 0 to the Nyquist frequency at which the lost noise is computed
+NOISE_STEPS = 128  # and steps between which it is linear: errs by 1e-5
 TABLE_ENTRIES = 4096  # radial transfer table; linear interpolation errs below 1e-6 for transfers of mm scale
 
 Array = npt.NDArray[np.float32]
@@ -26,7 +27,8 @@ Array = npt.NDArray[np.float32]
 class SampleSpread(NamedTuple):
     """What the samples' spectrum (M, N) is multiplied with: a factor along each axis and a radial transfer. [1]
 
-    The transfer (T,) is known at equal steps of frequency from 0, ``steps_mm`` of them in 1/mm.
+    The transfer (T,) is known at equal steps of frequency from 0, ``steps_mm`` of them in 1/mm. What the pixels'
+    spectrum is multiplied with, ``noise_gain`` (G, G), is so from 0 to the Nyquist frequency; (0, 0) is no gain.
     """
 
     row_factor: Array  # (M,)
@@ -35,6 +37,7 @@ class SampleSpread(NamedTuple):
     col_frequency_per_mm: Array  # (N,)
     transfer: Array
     steps_mm: np.float32
+    noise_gain: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +56,9 @@ class LightSpread:
         Radial transfer of the layer at frequencies from 0 on. [1]
     frequency_step_per_mm : float
         Step of those frequencies. [1/mm]
-    noise_gain : (H, W) float32 or None
-        For white noise: factor on each frequency of the picture of pixels. It adds the power that would fold onto it
-        from frequencies beyond those of the samples. [1]
+    noise_gain : (NOISE_STEPS + 1, NOISE_STEPS + 1) float32 or None
+        For white noise: factor at frequencies of the picture of pixels, from 0 to the Nyquist frequency. It adds the
+        power that would fold onto them from frequencies beyond those of the samples. [1]
     """
 
     rows: int
@@ -119,7 +122,7 @@ def plan_light_spread(
     step = max(highest, 1e-9) / (TABLE_ENTRIES - 2)
     noise_gain = None
     if white_noise:
-        noise_gain = _noise_gain((rows, cols), pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
+        noise_gain = _noise_gain(pitch_mm, aperture_mm, transfer_at, samples_per_pixel)
     transfer = np.asarray(transfer_at(np.arange(TABLE_ENTRIES, dtype=np.float64) * np.float64(step)), dtype=np.float64)
     return LightSpread(
         rows=rows,
@@ -175,12 +178,11 @@ def spread_light(deposited: Array, plan: LightSpread, *, overwrite: bool = False
         col_frequency_per_mm=plan.col_frequency_per_mm,
         transfer=plan.transfer,
         steps_mm=np.float32(1.0 / plan.frequency_step_per_mm),
+        noise_gain=np.empty((0, 0), np.float32) if plan.noise_gain is None else plan.noise_gain,
     )
     folded = np.empty((plan.rows, plan.cols), dtype=np.float32)
     _fold(spectrum, spread, samples, folded)
     del spectrum
-    if plan.noise_gain is not None:
-        folded *= plan.noise_gain
     pixels: Array = scipy.fft.idctn(folded, type=2, workers=workers, overwrite_x=True)
     return pixels
 
@@ -206,13 +208,12 @@ def _axis_plan(
 
 
 def _noise_gain(
-    sizes: tuple[int, int],
     pitch_mm: float,
     aperture_mm: float,
     transfer_at: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
     samples: int,
 ) -> Array:
-    """Root of all aliased noise power over that of the samples' frequencies, at each frequency of the pixels."""
+    """Root of all aliased noise power over that of the samples' frequencies, from 0 to the Nyquist frequency."""
     from scipy.interpolate import RectBivariateSpline
 
     nyquist = 0.5 / pitch_mm
@@ -228,8 +229,8 @@ def _noise_gain(
         power *= aperture[number][:, None, None] * aperture
         everything = power.sum(axis=(0, 2))
         gain[number] = np.sqrt(everything / (power * sampled[number][:, None, None] * sampled).sum(axis=(0, 2)))
-    rows, cols = (np.arange(size) / (2.0 * size * pitch_mm) for size in sizes)
-    return np.asarray(RectBivariateSpline(grid, grid, gain)(rows, cols), dtype=np.float32)
+    finer = np.linspace(0.0, nyquist, NOISE_STEPS + 1)
+    return np.asarray(RectBivariateSpline(grid, grid, gain)(finer, finer), dtype=np.float32)
 
 
 @njit(parallel=True, cache=True)
@@ -254,6 +255,25 @@ def _fold(spectrum: Array, spread: SampleSpread, samples: int, out: Array) -> No
                     radial = spread.transfer[entry] + fraction * (spread.transfer[entry + 1] - spread.transfer[entry])
                     factor = row_factor * spread.col_factor[sample_col] * radial
                     out[row, col] += spectrum[sample_row, sample_col] * factor
+        if spread.noise_gain.shape[0] > 0:
+            _gain_noise(np.int64(row), spread.noise_gain, rows, out[row])
+
+
+@njit(cache=True)
+def _gain_noise(row: int, gain: Array, rows: int, out: Array) -> None:
+    """Multiply a row (W,) of the pixels' spectrum by the gain (G, G), which is bilinear between its points."""
+    steps, cols = gain.shape[0] - 1, out.size
+    down = np.float32(row * steps / rows)
+    above = int(down)
+    lower, upper, share = gain[above], gain[above + 1], down - np.float32(above)
+    per_col = np.float32(steps / cols)
+    for col in range(cols):
+        right = np.float32(col) * per_col
+        left = int(right)
+        part = right - np.float32(left)
+        one = lower[left] + part * (lower[left + 1] - lower[left])
+        other = upper[left] + part * (upper[left + 1] - upper[left])
+        out[col] *= one + share * (other - one)
 
 
 @njit(cache=True)

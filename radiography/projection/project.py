@@ -29,7 +29,7 @@ IntArray = npt.NDArray[np.int64]
 VACUUM = "vacuum"  # where nothing attenuates: weaker than the air that it displaces
 RAY_ROWS_PER_BAND = 16  # crossings of one band stay in the second-level cache
 BANDS_PER_REPORT = 16  # of progress, at least
-ROWS_PER_STRIP = 256  # of samples, and what makes whole bands and pixels more   # chosen: 50 MB for 8 sums of 6,144
+ROWS_PER_STRIP = 128  # of samples, and what makes whole bands and pixels more   # chosen: 25 MB for 8 sums of 6,144
 
 
 def project(
@@ -304,3 +304,4 @@ def _strips(
             if progress is not None:
                 progress(last / band_count)
         yield top, out
+        del out  # else the next strip would come beside this one
