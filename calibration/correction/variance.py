@@ -238,8 +238,9 @@ def _tile_medians(plane: NDArray[np.float32]) -> NDArray[np.float64]:
     whole = cols // TILE * TILE
     for k in range(len(medians)):
         band = plane[k * TILE : (k + 1) * TILE]
-        tiles = band[:, :whole].reshape(len(band), -1, TILE).swapaxes(0, 1).reshape(whole // TILE, -1)
-        medians[k, : whole // TILE] = np.median(tiles, axis=1) if whole else 0.0
+        if whole:
+            tiles = band[:, :whole].reshape(len(band), -1, TILE).swapaxes(0, 1).reshape(whole // TILE, -1)
+            medians[k, : whole // TILE] = np.median(tiles, axis=1)
         if whole < cols:
             medians[k, -1] = np.median(band[:, whole:])
     return medians

@@ -47,6 +47,15 @@ def test_chi_square_of_corrected_frames_is_one(panel, signal_dn: float) -> None:
     assert 0.95 < np.mean(values) < 1.05
 
 
+def test_a_panel_narrower_than_a_tile_has_variance(panel) -> None:  # type: ignore[no-untyped-def]
+    calibration = panel.calibrated(darks=6, flats=6, signal_dn=LEVEL_DN, seed=0)
+    names = ("offset_dn", "gain", "defects", "offset_noise_dn", "gain_noise")
+    narrow = replace(calibration, **{name: getattr(calibration, name)[:, :5].copy() for name in names})
+    noise = plan_noise(narrow)
+    assert noise.dark_variance_dn2.shape == (2, 1)
+    assert np.sqrt(noise.dark_variance_dn2) == pytest.approx(calibration.typical_dark_noise_dn, rel=0.2)
+
+
 def test_averaging_frames_divides_only_the_random_part(panel) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(41)
     values, naive = [], []
