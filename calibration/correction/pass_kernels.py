@@ -14,7 +14,6 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from calibration.correction.pass_arguments import (
-    Doubles,
     Flagging,
     Flags,
     Floats,
@@ -24,9 +23,10 @@ from calibration.correction.pass_arguments import (
     RowShifts,
     TileNoise,
 )
+from calibration.lag.model import LOG_TWO, ROOT_TWO
 
 Raw = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
-Words = npt.NDArray[np.int64]
+Words = npt.NDArray[np.int32]
 
 
 @njit(parallel=True, cache=True)
@@ -60,80 +60,56 @@ def correct_bands(
     """
     offset, rate, excess, gain, curves, defects = maps
     line_dn, cols_per_group = shifts
-    lag_gain, tile = tiles.lag_gain, tiles.side
+    tile = tiles.side
     corrected, flags, stores, random, calibration, counts = planes
     before, source, limit = lag.before, lag.source, flagging.limit_dn
     rows, cols = raw.shape
     with_rate, with_line = rate.shape[0] > 0, line_dn.shape[0] > 0
     with_lag, with_variance = lag.released.size > 0, tiles.per_level.shape[0] > 0
-    plain = not (with_rate or with_line or with_lag or with_variance or curves.shape[0] > 0 or limit < np.inf)
+    plain = not (with_rate or with_line or with_lag or curves.shape[0] > 0 or limit < np.inf)
     for band in prange((rows + tile - 1) // tile):
-        signal, bent, charge = np.empty(cols, np.float32), np.empty(cols, np.float32), np.empty(cols)
-        by_signal = lag.fraction.shape[0] > 1
-        scratch = np.empty((lag.fraction.shape[0] + 1 if by_signal else 0, cols))
-        exponents = np.empty(cols if by_signal else 0, np.int64)
-        noise = np.empty((3 + tiles.calibration_dn2.shape[0], cols), np.float32)
-        if with_variance:
-            _noise_of_band(tiles, band, noise)
+        signal, bent = np.empty(cols, np.float32), np.empty(cols, np.float32)
+        scratch = np.empty((lag.fraction.shape[0] + 1 if with_lag else 0, cols), np.float32)
         for i in range(band * tile, min(rows, (band + 1) * tile)):
+            slope = gain[i]
             if plain:
                 odd, counts[i, 2] = _offset_and_gain(
-                    raw[i], offset[i], gain[i], defects[i], flagging.suspect_dn, corrected[i], flags[i]
+                    raw[i], offset[i], slope, defects[i], flagging.suspect_dn, corrected[i], flags[i]
                 )
-                if odd > 0:
-                    counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], flagging, flags[i])
-                continue
-            odd = _subtract_offset(raw[i], offset[i], flagging.suspect_dn, signal)
-            if with_rate:
-                _subtract_growing_offset(raw[i], offset[i], rate[i], excess, signal)
-            if with_line:
-                _subtract_line(line_dn[i], cols_per_group, signal)
-            if with_lag:
-                for n in range(stores.shape[0]):
-                    if source == 0:
-                        stores[n, i, :] = np.float32(0.0)
-                    elif source == 1:
-                        stores[n, i, :] = before[n, i, :]
-                if lag.fraction.shape[0] == 1:
-                    _subtract_lag(i, lag, stores, signal, charge)
-                else:
-                    _subtract_lag_of_signal(i, lag, stores, signal, charge, scratch, exponents)
-            slope = gain[i]
-            if curves.shape[0] == 0:
-                _apply_straight(signal, slope, limit, corrected[i])
             else:
-                slope = bent
-                if curves.shape[0] == 1:
+                odd = _subtract_offset(raw[i], offset[i], flagging.suspect_dn, signal)
+                if with_rate:
+                    _subtract_growing_offset(raw[i], offset[i], rate[i], excess, signal)
+                if with_line:
+                    _subtract_line(line_dn[i], cols_per_group, signal)
+                if with_lag:
+                    for n in range(stores.shape[0]):
+                        if source == 0:
+                            stores[n, i, :] = np.float32(0.0)
+                        elif source == 1:
+                            stores[n, i, :] = before[n, i, :]
+                    if lag.fraction.shape[0] == 1:
+                        _subtract_lag(i, lag, stores, signal, scratch[0])
+                    else:
+                        _subtract_lag_of_signal(i, lag, stores, signal, scratch)
+                if curves.shape[0] == 0:
+                    _apply_straight(signal, slope, limit, corrected[i])
+                elif curves.shape[0] == 1:
+                    slope = bent
                     _apply_quadratic(signal, gain[i], curves[0, i], limit, corrected[i], slope)
                 else:
+                    slope = bent
                     _apply_cubic(signal, gain[i], curves[0, i], curves[1, i], limit, corrected[i], slope)
-            no_number, counts[i, 2] = _copy_flags(defects[i], corrected[i], flags[i])
-            if limit < np.inf:
-                counts[i, 4] = _flag_extrapolated(signal, flagging, flags[i])
+                no_number, counts[i, 2] = _copy_flags(defects[i], corrected[i], flags[i])
+                odd += no_number
+                if limit < np.inf:
+                    counts[i, 4] = _flag_extrapolated(signal, flagging, flags[i])
             if with_variance:
-                _random_variance(corrected[i], slope, noise, lag_gain, random[i])
-                _calibration_variance(corrected[i], slope, noise, signal, calibration[i])
-            if odd + no_number > 0:
+                _variances(corrected[i], slope, tiles, band, random[i], calibration[i])
+            if odd > 0:
                 counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], flagging, flags[i])
                 if with_variance:
                     _clear_variances(corrected[i], random[i], calibration[i])
-
-
-@njit(cache=True)
-def _noise_of_band(tiles: TileNoise, band: int, noise: Floats) -> None:
-    """Noise of every column in a band of rows, (3 + K, W): dark variance, variance per DN, 1 / level, K terms."""
-    _spread_tiles(tiles.dark_variance_dn2[band], tiles.side, noise[0])
-    _spread_tiles(tiles.variance_per_dn[band], tiles.side, noise[1])
-    _spread_tiles(tiles.per_level[band], tiles.side, noise[2])
-    for k in range(tiles.calibration_dn2.shape[0]):
-        _spread_tiles(tiles.calibration_dn2[k, band], tiles.side, noise[3 + k])
-
-
-@njit(cache=True)
-def _spread_tiles(tiles: Floats, tile: int, out: Floats) -> None:
-    """One row of tiles as values for every column."""
-    for k in range(tiles.size):
-        out[k * tile : (k + 1) * tile] = tiles[k]
 
 
 @njit(cache=True)
@@ -143,7 +119,7 @@ def _subtract_offset(raw: Raw, offset: Floats, suspect_dn: np.float32, signal: F
     for j in range(signal.size):
         number = np.float32(raw[j])
         signal[j] = number - offset[j]
-        suspect += np.int32(number >= suspect_dn)
+        suspect = np.int32(suspect + np.int32(number >= suspect_dn))  # a bare += would count in 64 bits
     return suspect
 
 
@@ -158,9 +134,9 @@ def _offset_and_gain(
         value = (number - offset[j]) * gain[j]
         corrected[j] = value
         flags[j] = defects[j]
-        odd += np.int32(number >= suspect_dn)
-        negative += np.int32(value < np.float32(0.0))
-        no_number += np.int32(value - value != np.float32(0.0))  # NaN and infinities
+        odd = np.int32(odd + np.int32(number >= suspect_dn))
+        negative = np.int32(negative + np.int32(value < np.float32(0.0)))
+        no_number = np.int32(no_number + np.int32(value - value != np.float32(0.0)))  # NaN and infinities
     return odd + no_number, negative
 
 
@@ -180,176 +156,175 @@ def _subtract_line(line: Floats, cols_per_group: int, signal: Floats) -> None:
 
 
 @njit(cache=True)
-def _subtract_lag(i: int, lag: LagTerms, stores: Floats, signal: Floats, charge: Doubles) -> None:
-    """Lag with the same fractions at every signal: float64 inside; `stores` (N, H, W) before and after the frame.
+def _subtract_lag(i: int, lag: LagTerms, stores: Floats, signal: Floats, charge: Floats) -> None:
+    """Lag with the same fractions at every signal; `stores` (N, H, W) before and after the frame.
 
-    `charge` is scratch: what the stores release, then the charge of the frame. Four populations go together.
+    `charge` is scratch. Four populations go together.
     """
-    released, retained, fraction = lag.released, lag.retained, lag.fraction[0]
+    released, kept, rest, fraction = lag.released, lag.retained[0], lag.retained[1], lag.fraction[0]
     terms = released.size
-    trapped = 0.0
-    for n in range(terms):
-        trapped += fraction[n]
-    noise_gain = 1.0 / (1.0 - trapped)  # a division for each pixel would make the pass 10 % slower
     if terms == 4:
         before = stores[0, i], stores[1, i], stores[2, i], stores[3, i]
-        _charge_of_four(signal, before, (released[0], released[1], released[2], released[3]), noise_gain, charge)
+        _charge_of_four(signal, before, (released[0], released[1], released[2], released[3]), lag.noise_gain)
     else:
-        charge[:] = 0.0
-        for n in range(terms):
-            _release(stores[n, i], released[n], charge)
-        _charge(signal, noise_gain, charge)
-    _take_charge(charge, lag.largest_dn, signal)
+        _release_all(i, lag, stores, charge)
+        _charge(charge, lag.noise_gain, signal)
     for n in range(0, terms - 1, 2):
-        _store_two(charge, retained[n : n + 2], fraction[n : n + 2], stores[n, i], stores[n + 1, i])
+        one, other = (kept[n], rest[n], fraction[n]), (kept[n + 1], rest[n + 1], fraction[n + 1])
+        _store_two(signal, lag.largest_dn, one, other, stores[n, i], stores[n + 1, i])
     if terms % 2 == 1:
-        _store(charge, retained[terms - 1], fraction[terms - 1], stores[terms - 1, i])
+        last = terms - 1
+        _store(signal, lag.largest_dn, (kept[last], rest[last], fraction[last]), stores[last, i])
 
 
 @njit(cache=True)
 def _charge_of_four(
-    signal: Floats, stores: tuple[Floats, ...], released: tuple[float, ...], noise_gain: float, charge: Doubles
+    signal: Floats, stores: tuple[Floats, ...], released: tuple[np.float32, ...], noise_gain: np.float32
 ) -> None:
-    """Charge of the frame from its signal and what four stores release, all rows at a time."""
+    """The signal becomes the charge of the frame, less what four stores release."""
     s0, s1, s2, s3 = stores
     r0, r1, r2, r3 = released
-    for j in range(charge.size):
-        lag = np.float64(s0[j]) * r0 + np.float64(s1[j]) * r1 + np.float64(s2[j]) * r2 + np.float64(s3[j]) * r3
-        charge[j] = (np.float64(signal[j]) - lag) * noise_gain
+    for j in range(signal.size):
+        lag = np.float32(0.0) + s0[j] * r0 + s1[j] * r1 + s2[j] * r2 + s3[j] * r3
+        signal[j] = (signal[j] - lag) * noise_gain
 
 
 @njit(cache=True)
-def _release(store: Floats, released: float, lag: Doubles) -> None:
-    """What one store releases, added to `lag`."""
-    for j in range(lag.size):
-        lag[j] += np.float64(store[j]) * released
+def _release_all(i: int, lag: LagTerms, stores: Floats, out: Floats) -> None:
+    """What all stores of row `i` release."""
+    out[:] = np.float32(0.0)
+    for n in range(lag.released.size):
+        _add_scaled(stores[n, i], lag.released[n], out)
 
 
 @njit(cache=True)
-def _charge(signal: Floats, noise_gain: float, charge: Doubles) -> None:
-    """Charge of the frame from its signal and the lag, which `charge` holds before."""
-    for j in range(charge.size):
-        charge[j] = (np.float64(signal[j]) - charge[j]) * noise_gain
+def _add_scaled(values: Floats, factor: np.float32, out: Floats) -> None:
+    for j in range(out.size):
+        out[j] += values[j] * factor
 
 
 @njit(cache=True)
-def _take_charge(charge: Doubles, largest: float, signal: Floats) -> None:
-    """The charge as `signal`; in `charge` stays what can be trapped, which is nothing where it is no number."""
-    for j in range(charge.size):
-        value = charge[j]
-        signal[j] = value
-        charge[j] = value if abs(value) < largest else 0.0
+def _charge(lag: Floats, noise_gain: np.float32, signal: Floats) -> None:
+    """The signal becomes the charge of the frame, less the lag."""
+    for j in range(signal.size):
+        signal[j] = (signal[j] - lag[j]) * noise_gain
 
 
 @njit(cache=True)
-def _store(charge: Doubles, retained: float, fraction: float, store: Floats) -> None:
-    """What one population holds after the frame."""
+def _store(charge: Floats, largest: np.float32, numbers: tuple[np.float32, ...], store: Floats) -> None:
+    """What one population holds after the frame; `numbers`: both parts of `retained`, and the fraction."""
+    kept, rest, fraction = numbers
     for j in range(charge.size):
-        store[j] = np.float64(store[j]) * retained + fraction * charge[j]
+        x = charge[j] if abs(charge[j]) < largest else np.float32(0.0)
+        store[j] = store[j] * kept + (store[j] * rest + fraction * x)
 
 
 @njit(cache=True)
-def _store_two(charge: Doubles, retained: Doubles, fraction: Doubles, one: Floats, other: Floats) -> None:
-    """What two populations hold after the frame; `retained` and `fraction` are (2,)."""
-    retained_one, retained_other, to_one, to_other = retained[0], retained[1], fraction[0], fraction[1]
+def _store_two(
+    charge: Floats,
+    largest: np.float32,
+    of_one: tuple[np.float32, ...],
+    of_other: tuple[np.float32, ...],
+    one: Floats,
+    other: Floats,
+) -> None:
+    """What two populations hold after the frame."""
+    kept_one, rest_one, to_one = of_one
+    kept_other, rest_other, to_other = of_other
     for j in range(charge.size):
-        one[j] = np.float64(one[j]) * retained_one + to_one * charge[j]
-        other[j] = np.float64(other[j]) * retained_other + to_other * charge[j]
+        x = charge[j] if abs(charge[j]) < largest else np.float32(0.0)
+        one[j] = one[j] * kept_one + (one[j] * rest_one + to_one * x)
+        other[j] = other[j] * kept_other + (other[j] * rest_other + to_other * x)
 
 
 @njit(cache=True, error_model="numpy")
-def _subtract_lag_of_signal(
-    i: int, lag: LagTerms, stores: Floats, signal: Floats, charge: Doubles, scratch: Doubles, exponents: Words
-) -> None:
-    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N) `lag.fraction`, M > 1.
+def _subtract_lag_of_signal(i: int, lag: LagTerms, stores: Floats, signal: Floats, scratch: Floats) -> None:
+    """Lag whose fractions are looked up at the logarithm of the prompt signal; (M, N + 1) `lag.fraction`, M > 1.
 
     From the first exposure on, each next one adds its difference, as far as the signal has come towards it: loops
-    without a branch. `charge` (W,), `scratch` (M + 1, W) and `exponents` (W,) are written over.
+    without a branch. `scratch` (M + 1, W) is written over.
     """
-    released, retained, fraction = lag.released, lag.retained, lag.fraction
-    terms, last = released.size, fraction.shape[0] - 1
-    share, mantissa = scratch[0], scratch[last + 1]
-    charge[:] = 0.0
-    for n in range(terms):
-        _release(stores[n, i], released[n], charge)
-    _subtract_from(signal, charge)
-    _split(charge, lag.prompt_dn[0], lag.prompt_dn[last], share, mantissa.view(np.int64), exponents)
-    _logarithms(mantissa, exponents.view(np.float64), share)
+    fraction, terms = lag.fraction, lag.released.size
+    last = fraction.shape[0] - 1
+    exponent, share, weights = scratch[0], scratch[1], scratch[2:]
+    mantissa = weights[last - 1]
+    _release_all(i, lag, stores, share)
+    _add_scaled(share, np.float32(-1.0), signal)
+    _hold(signal, lag.prompt_dn[0], lag.prompt_dn[last], mantissa)
+    _split(mantissa.view(np.int32), exponent)
+    _logarithms(mantissa, exponent)
     for m in range(last):
-        _progress(share, lag.log_prompt[m], lag.log_prompt[m + 1], scratch[m + 1])
-    share[:] = fraction[0].sum()
-    for m in range(last):
-        _add_share(scratch[m + 1], (fraction[m + 1] - fraction[m]).sum(), share)
-    _divide_by_rest(share, charge)
-    _take_charge(charge, lag.largest_dn, signal)
+        _progress(exponent, lag.log_prompt[m], lag.log_prompt[m + 1], weights[m])
+    _shares(fraction[:, terms], weights, share)
+    _divide_by_rest(share, signal)
     for n in range(terms):
-        share[:] = fraction[0, n]
-        for m in range(last):
-            _add_share(scratch[m + 1], fraction[m + 1, n] - fraction[m, n], share)
-        _store_share(charge, retained[n], share, stores[n, i])
+        _shares(fraction[:, n], weights, share)
+        _store_share(signal, lag.largest_dn, lag.retained[:, n], share, stores[n, i])
 
 
 @njit(cache=True)
-def _subtract_from(signal: Floats, lag: Doubles) -> None:
-    """`lag` becomes the signal without it."""
-    for j in range(lag.size):
-        lag[j] = np.float64(signal[j]) - lag[j]
+def _hold(prompt: Floats, lowest: np.float32, highest: np.float32, out: Floats) -> None:
+    """Values beyond the limits count as these, and what is no number as the lower one."""
+    for j in range(out.size):
+        value = prompt[j] if prompt[j] > lowest else lowest
+        out[j] = value if value < highest else highest
 
 
 @njit(cache=True)
-def _split(prompt: Doubles, lowest: float, highest: float, held: Doubles, mantissa: Words, exponents: Words) -> None:
-    """Words of the mantissa, from 1 to 2, and of 2^52 plus the exponent; values beyond the limits count as these."""
-    for j in range(held.size):
-        value = prompt[j] if prompt[j] > lowest else lowest  # no number: the lowest
-        held[j] = value if value < highest else highest
-    words = held.view(np.int64)
-    for j in range(held.size):
-        mantissa[j] = (words[j] & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000
-        exponents[j] = (words[j] >> 52) | 0x4330000000000000
+def _split(words: Words, exponent: Floats) -> None:
+    """The words of positive numbers become those of their mantissas, 1 to 2; `exponent` is that of 2."""
+    for j in range(words.size):
+        word = words[j]
+        exponent[j] = np.float32(np.int32((word >> 23) - 127))
+        words[j] = (word & 0x007FFFFF) | 0x3F800000
 
 
 @njit(cache=True, error_model="numpy")
-def _logarithms(mantissa: Doubles, exponents: Doubles, out: Doubles) -> None:
-    """Natural logarithms to 1e-15, of numbers split by `_split`: ln 2 times the exponent, and 2 artanh of the rest.
+def _logarithms(mantissa: Floats, exponent: Floats) -> None:
+    """`exponent` becomes the natural logarithm, as in `calibration.lag.model`.
 
     A function of the library would be called for each pixel; this becomes vector instructions.
     """
-    for j in range(out.size):
-        s = (mantissa[j] - 1.4142135623730951) / (mantissa[j] + 1.4142135623730951)
+    one, half, root, log_two = np.float32(1.0), np.float32(0.5), np.float32(ROOT_TWO), np.float32(LOG_TWO)
+    a, b, c, d = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7), np.float32(1 / 9)
+    for j in range(mantissa.size):
+        s = (mantissa[j] - root) / (mantissa[j] + root)
         q = s * s
-        rest = 1 / 15 + q * (1 / 17 + q * (1 / 19 + q * (1 / 21 + q * (1 / 23))))
-        rest = 1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13 + q * rest)))))
-        # 2^52 + 1023 is the bias of the word; 0.5: the root of 2 in the middle
-        out[j] = (exponents[j] - 4503599627371519.0 + 0.5) * 0.6931471805599453 + 2.0 * s * (1.0 + q * rest)
+        exponent[j] = (exponent[j] + half) * log_two + (s + s) * (one + q * (a + q * (b + q * (c + q * d))))
 
 
 @njit(cache=True, error_model="numpy")
-def _progress(logarithm: Doubles, lower: float, upper: float, weight: Doubles) -> None:
+def _progress(logarithm: Floats, lower: np.float32, upper: np.float32, weight: Floats) -> None:
     """How far values have come from one number to the next, 0 to 1."""
-    per_step = 1.0 / (upper - lower)
+    zero, one = np.float32(0.0), np.float32(1.0)
+    per_step = one / (upper - lower)
     for j in range(weight.size):
         value = (logarithm[j] - lower) * per_step
-        value = value if value > 0.0 else 0.0
-        weight[j] = value if value < 1.0 else 1.0
+        value = value if value > zero else zero
+        weight[j] = value if value < one else one
 
 
 @njit(cache=True)
-def _add_share(weight: Doubles, difference: float, share: Doubles) -> None:
-    for j in range(share.size):
-        share[j] += weight[j] * difference
+def _shares(fraction: Floats, weights: Floats, share: Floats) -> None:
+    """The first fraction, and of what each next exposure adds as much as it weighs."""
+    share[:] = fraction[0]
+    for m in range(1, fraction.size):
+        _add_scaled(weights[m - 1], fraction[m], share)
 
 
 @njit(cache=True, error_model="numpy")
-def _divide_by_rest(share: Doubles, charge: Doubles) -> None:
+def _divide_by_rest(share: Floats, charge: Floats) -> None:
     for j in range(charge.size):
-        charge[j] /= 1.0 - share[j]
+        charge[j] /= np.float32(1.0) - share[j]
 
 
 @njit(cache=True)
-def _store_share(charge: Doubles, retained: float, share: Doubles, store: Floats) -> None:
+def _store_share(charge: Floats, largest: np.float32, retained: Floats, share: Floats, store: Floats) -> None:
     """What one population holds after the frame, with a fraction for each pixel."""
+    kept, rest = retained[0], retained[1]
     for j in range(charge.size):
-        store[j] = np.float64(store[j]) * retained + share[j] * charge[j]
+        x = charge[j] if abs(charge[j]) < largest else np.float32(0.0)
+        store[j] = store[j] * kept + (store[j] * rest + share[j] * x)
 
 
 @njit(cache=True)
@@ -402,8 +377,8 @@ def _copy_flags(defects: Flags, corrected: Floats, flags: Flags) -> tuple[np.int
     for j in range(corrected.size):
         value = corrected[j]
         flags[j] = defects[j]
-        no_number += np.int32(value - value != np.float32(0.0))
-        negative += np.int32(value < np.float32(0.0))
+        no_number = np.int32(no_number + np.int32(value - value != np.float32(0.0)))
+        negative = np.int32(negative + np.int32(value < np.float32(0.0)))
     return no_number, negative
 
 
@@ -433,7 +408,7 @@ def _flag_extrapolated(signal: Floats, flagging: Flagging, flags: Flags) -> int:
     """Flags the pixels above the doses of the calibration, but not the bad ones, and returns how many."""
     above = np.int32(0)
     for j in range(signal.size):
-        above += np.int32(signal[j] > flagging.limit_dn)
+        above = np.int32(above + np.int32(signal[j] > flagging.limit_dn))
     if above == 0:
         return 0
     extrapolated = 0
@@ -445,40 +420,73 @@ def _flag_extrapolated(signal: Floats, flagging: Flagging, flags: Flags) -> int:
 
 
 @njit(cache=True)
-def _random_variance(corrected: Floats, slope: Floats, noise: Floats, lag_gain: np.float32, random: Floats) -> None:
-    """Readout and quanta, down to half of the readout; `noise` is that of `_noise_of_band`."""
-    dark, per_dn = noise[0], noise[1]
-    for j in range(corrected.size):
-        readout = slope[j] * slope[j] * dark[j] * lag_gain
-        total = readout + per_dn[j] * corrected[j]
+def _variances(
+    corrected: Floats, slope: Floats, tiles: TileNoise, band: int, random: Floats, calibration: Floats
+) -> None:
+    """Both variances of a row, tile by tile: the numbers of a tile stay in registers.
+
+    A view of a row for each tile would take longer than its pixels.
+    """
+    polynomial, lag_gain = tiles.calibration_dn2, tiles.lag_gain
+    terms = polynomial.shape[0]
+    for k in range(tiles.per_level.shape[1]):
+        first, per_level = k * tiles.side, tiles.per_level[band, k]
+        size = min(tiles.side, corrected.size - first)
+        dark, per_dn = tiles.dark_variance_dn2[band, k], tiles.variance_per_dn[band, k]
+        _random_variance(first, size, corrected, slope, (dark, lag_gain, per_dn), random)
+        if terms == 3:  # a single dose
+            three = polynomial[0, band, k], polynomial[1, band, k], polynomial[2, band, k]
+            _quadratic(first, size, corrected, per_level, three, calibration)
+        else:
+            calibration[first : first + size] = polynomial[terms - 1, band, k]
+            for n in range(terms - 2, -1, -1):
+                _multiply_add(first, size, corrected, per_level, polynomial[n, band, k], calibration)
+        _through_slope(first, size, slope, calibration)
+
+
+@njit(cache=True)
+def _random_variance(
+    first: int, size: int, corrected: Floats, slope: Floats, noise: tuple[np.float32, ...], random: Floats
+) -> None:
+    """Readout and quanta of one tile, down to half of the readout. Indices are unsigned, here and below: none wraps."""
+    dark, lag_gain, per_dn = noise
+    for k in range(size):
+        j = np.uint64(first + k)
+        readout = slope[j] * slope[j] * dark * lag_gain
+        total = readout + per_dn * corrected[j]
         least = readout * np.float32(0.5)
         random[j] = total if total > least else least
 
 
 @njit(cache=True)
-def _calibration_variance(corrected: Floats, slope: Floats, noise: Floats, dose: Floats, calibration: Floats) -> None:
-    """Variance that comes from the maps, by Horner's rule; `dose` is scratch."""
-    per_level, last = noise[2], noise.shape[0] - 1
-    for j in range(dose.size):
-        dose[j] = corrected[j] * per_level[j]
-    if last == 5:  # a single dose: three terms
-        c0, c1, c2 = noise[3], noise[4], noise[5]
-        for j in range(dose.size):
-            calibration[j] = (c2[j] * dose[j] + c1[j]) * dose[j] + c0[j]
-    else:
-        calibration[:] = noise[last]
-        for k in range(last - 1, 2, -1):
-            _multiply_add(calibration, dose, noise[k])
-    for j in range(dose.size):
-        error = calibration[j] if calibration[j] > np.float32(0.0) else np.float32(0.0)
-        calibration[j] = slope[j] * slope[j] * error
+def _quadratic(
+    first: int, size: int, corrected: Floats, per_level: np.float32, terms: tuple[np.float32, ...], out: Floats
+) -> None:
+    """Horner's rule at the dose of one tile, with three terms."""
+    c0, c1, c2 = terms
+    for k in range(size):
+        j = np.uint64(first + k)
+        dose = corrected[j] * per_level
+        out[j] = (c2 * dose + c1) * dose + c0
 
 
 @njit(cache=True)
-def _multiply_add(total: Floats, factor: Floats, term: Floats) -> None:
-    """total = total * factor + term."""
-    for j in range(total.size):
-        total[j] = total[j] * factor[j] + term[j]
+def _multiply_add(
+    first: int, size: int, corrected: Floats, per_level: np.float32, term: np.float32, total: Floats
+) -> None:
+    """A step of Horner's rule at the dose of one tile."""
+    for k in range(size):
+        j = np.uint64(first + k)
+        total[j] = total[j] * (corrected[j] * per_level) + term
+
+
+@njit(cache=True)
+def _through_slope(first: int, size: int, slope: Floats, error: Floats) -> None:
+    """The variance of a signal becomes that of the corrected value, of one tile; never below zero."""
+    for k in range(size):
+        j = np.uint64(first + k)
+        positive = error[j] if error[j] > np.float32(0.0) else np.float32(0.0)
+        error[j] = slope[j] * slope[j] * positive
 
 
 @njit(cache=True)

@@ -36,6 +36,9 @@ from calibration.lag.record import LagCurve, curve_from_json, curve_to_json
 
 LARGEST_DN = 1e30  # a value beyond is no signal and is not trapped; float32 ends at 3.4e38   # chosen
 
+_LITTLE = 0.25  # of a store in a frame: where either way of rounding is as good   # chosen
+ROOT_TWO, LOG_TWO = 1.4142135623730951, 0.6931471805599453
+
 FloatArray = NDArray[np.float64]
 
 
@@ -130,17 +133,21 @@ class LagState:
 
 
 class LagStep(NamedTuple):
-    """The numbers of one frame's step, for kernels.
+    """The numbers of one frame's step, for kernels, all float32.
 
-    ``released`` (N,) = 1 - kappa and ``retained`` (N,) = kappa, fractions of the stores [1]; ``fraction`` (M, N) [1];
-    ``prompt_dn`` (M,) what frames of the M signals deliver at once [DN], and its logarithm ``log_prompt`` (M,).
+    ``released`` (N,) = 1 - kappa of the stores [1]. ``retained`` (2, N): two numbers whose sum is kappa, kappa and 0
+    or 1 and kappa - 1 where a store releases little, which then decays at its own rate: next to 1 float32 has steps of
+    6e-8. ``fraction`` (M, N + 1): what populations trap at the lowest exposure, then what each next exposure adds;
+    their sum stands in the last column [1]. ``noise_gain`` is 1 / (1 - F) of the lowest. ``prompt_dn`` (M,) is what
+    frames of the M signals deliver at once [DN], ``log_prompt`` (M,) its logarithm.
     """
 
-    released: FloatArray
-    retained: FloatArray
-    fraction: FloatArray
-    prompt_dn: FloatArray
-    log_prompt: FloatArray
+    released: NDArray[np.float32]
+    retained: NDArray[np.float32]
+    fraction: NDArray[np.float32]
+    noise_gain: np.float32
+    prompt_dn: NDArray[np.float32]
+    log_prompt: NDArray[np.float32]
 
 
 def lag_step(model: LagModel, elapsed_s: float | None) -> LagStep:
@@ -165,8 +172,19 @@ def lag_step(model: LagModel, elapsed_s: float | None) -> LagStep:
     if elapsed_s is not None and not (math.isfinite(elapsed_s) and elapsed_s > 0):
         raise ValueError(f"the time since the previous frame must be positive, got {elapsed_s} s")
     decay = -(model.frame_interval_s if elapsed_s is None else elapsed_s) / model.time_s
-    prompt_dn = model.signal_dn * (1.0 - model.fraction.sum(axis=1))
-    return LagStep(-np.expm1(decay), np.exp(decay), model.fraction, prompt_dn, np.log(prompt_dn))
+    released = -np.expm1(decay)
+    retained = np.where(released < _LITTLE, [np.ones_like(decay), -released], [np.exp(decay), np.zeros_like(decay)])
+    total = model.fraction.sum(axis=1)
+    fraction = np.column_stack([model.fraction, total])
+    prompt_dn = model.signal_dn * (1.0 - total)
+    return LagStep(
+        released=released.astype(np.float32),
+        retained=retained.astype(np.float32),
+        fraction=np.diff(fraction, axis=0, prepend=0.0).astype(np.float32),
+        noise_gain=np.float32(1.0 / (1.0 - total[0])),
+        prompt_dn=prompt_dn.astype(np.float32),
+        log_prompt=np.log(prompt_dn).astype(np.float32),
+    )
 
 
 def subtract_lag(
@@ -204,9 +222,10 @@ def subtract_lag(
 
     Notes
     -----
-    For each pixel, in float64, rounded to float32 where it is stored, n rising:
+    For each pixel, every operation rounded to float32, n rising:
     R = sum of S_n released_n;  g = y - R;  f_n = the row of `fraction` (M = 1), or looked up at log(g) between the
-    logarithms of `prompt_dn`;  F = sum of f_n;  x = g / (1 - F);  S_n <- S_n retained_n + f_n x.
+    logarithms of `prompt_dn`;  F = sum of f_n;  x = g / (1 - F), for M = 1 g times 1 / (1 - F);
+    S_n <- S_n a_n + (S_n b_n + f_n x), a_n + b_n = retained_n.
     Looking up at g = x (1 - F) instead of x needs no iteration; fractions then differ from linear in log(x) by less
     than (change of F)^3 / (8 log(x2 / x1)) between two exposures, 5e-7 for 3 % and 1 % a decade apart. The charge
     y - R + F x is divided between frame and stores, so none is made or lost whatever f is.
@@ -227,7 +246,7 @@ def subtract_lag(
     before = np.zeros((shape[0], 1, 1), np.float32) if state is None else state.trapped_dn
     signal_dn = np.ascontiguousarray(signal_dn, dtype=np.float32)
     corrected, after = np.empty(signal_dn.shape, np.float32), np.empty(shape, np.float32)
-    _subtract_lag(signal_dn, before, step, LARGEST_DN, state is None, corrected, after)
+    _subtract_lag(signal_dn, before, step, np.float32(LARGEST_DN), state is None, corrected, after)
     return corrected, LagState(after)
 
 
@@ -324,7 +343,7 @@ def lag_from_json(values: dict[str, Any]) -> LagModel:
     )
 
 
-@njit(parallel=True, cache=True)
+@njit(parallel=True, cache=True, error_model="numpy")
 def _subtract_lag(
     signal: NDArray[np.float32],
     before: NDArray[np.float32],
@@ -334,61 +353,67 @@ def _subtract_lag(
     corrected: NDArray[np.float32],
     after: NDArray[np.float32],
 ) -> None:
-    """Writes every element of `corrected` (H, W) and `after` (N, H, W); `before` is (N, 1, 1) zeros where `rested`.
-
-    Row by row and one population after the other, so that the loops over columns have no branch.
-    """
-    released, retained, fraction, prompt, log_prompt = step
+    """Writes every element of `corrected` (H, W) and `after` (N, H, W); `before` is (N, 1, 1) zeros where `rested`."""
+    released, retained, fraction, noise_gain, prompt_dn, log_prompt = step
     rows, cols = signal.shape
-    exposures, terms = fraction.shape
+    exposures, terms, one = fraction.shape[0], released.size, np.float32(1.0)
     for row in prange(rows):
-        lag_dn, trapped = np.zeros(cols), np.zeros(cols)  # trapped: sum of fractions
-        below, weight = np.zeros(cols, np.int64), np.zeros(cols)
-        if not rested:
-            for n in range(terms):
-                for col in range(cols):
-                    lag_dn[col] += np.float64(before[n, row, col]) * released[n]
-        if exposures > 1:
-            _look_up(signal[row], lag_dn, prompt, log_prompt, below, weight)
-        for n in range(terms):
-            for col in range(cols):
-                trapped[col] += _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
+        weight = np.ones((exposures, cols), np.float32)
         for col in range(cols):
-            charge_dn = (np.float64(signal[row, col]) - lag_dn[col]) / (1.0 - trapped[col])
+            lag_dn = np.float32(0.0)
+            if not rested:
+                for n in range(terms):
+                    lag_dn += before[n, row, col] * released[n]
+            prompt = signal[row, col] - lag_dn
+            if exposures == 1:
+                charge_dn = prompt * noise_gain
+            else:
+                _look_up(prompt, prompt_dn, log_prompt, weight[:, col])
+                charge_dn = prompt / (one - _share(fraction[:, terms], weight[:, col]))
             corrected[row, col] = charge_dn
-            lag_dn[col] = charge_dn if abs(charge_dn) < largest else 0.0  # from here what can be trapped, never NaN
         for n in range(terms):
             for col in range(cols):
-                of_charge = _fraction_at(fraction, below[col], weight[col], n) if exposures > 1 else fraction[0, n]
-                store = 0.0 if rested else np.float64(before[n, row, col]) * retained[n]
-                after[n, row, col] = store + of_charge * lag_dn[col]
+                charge_dn = corrected[row, col]
+                trapped = charge_dn if abs(charge_dn) < largest else np.float32(0.0)  # never NaN
+                held = np.float32(0.0) if rested else before[n, row, col]
+                taken = _share(fraction[:, n], weight[:, col]) * trapped
+                after[n, row, col] = held * retained[0, n] + (held * retained[1, n] + taken)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _look_up(
-    signal: NDArray[np.float32],
-    lag_dn: FloatArray,
-    prompt: FloatArray,
-    log_prompt: FloatArray,
-    below: NDArray[np.int64],
-    weight: FloatArray,
+    prompt: np.float32, prompt_dn: NDArray[np.float32], log_prompt: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> None:
-    """Writes, for each pixel of a row, the exposure below its prompt signal and the weight of the one above."""
-    last = prompt.size - 1
-    for col in range(signal.size):
-        prompt_dn = np.float64(signal[col]) - lag_dn[col]
-        m = 0
-        if prompt_dn >= prompt[last]:
-            below[col] = last - 1
-            weight[col] = 1.0
-        elif prompt_dn > prompt[0]:
-            while prompt_dn >= prompt[m + 1]:
-                m += 1
-            below[col] = m
-            weight[col] = (math.log(prompt_dn) - log_prompt[m]) / (log_prompt[m + 1] - log_prompt[m])
+    """How far a signal has come from each exposure to the next, 0 to 1, in its logarithm; no number counts as none."""
+    zero, one, last = np.float32(0.0), np.float32(1.0), prompt_dn.size - 1
+    value = prompt if prompt > prompt_dn[0] else prompt_dn[0]
+    logarithm = _logarithm(value if value < prompt_dn[last] else prompt_dn[last])
+    for m in range(last):
+        per_step = one / (log_prompt[m + 1] - log_prompt[m])
+        progress = (logarithm - log_prompt[m]) * per_step
+        progress = progress if progress > zero else zero
+        weight[m + 1] = progress if progress < one else one
 
 
 @njit(cache=True)
-def _fraction_at(fraction: FloatArray, below: int, weight: float, n: int) -> float:
-    """Fraction (M, N) of population `n` between the exposure `below` and the next."""
-    return fraction[below, n] + weight * (fraction[below + 1, n] - fraction[below, n])  # type: ignore[no-any-return]
+def _share(fraction: NDArray[np.float32], weight: NDArray[np.float32]) -> np.float32:
+    """A fraction at a signal: that of the lowest exposure, and of what each next one adds as much as it weighs."""
+    share = fraction[0]
+    for m in range(1, fraction.size):
+        share += weight[m] * fraction[m]
+    return share  # type: ignore[no-any-return]
+
+
+@njit(cache=True, error_model="numpy")
+def _logarithm(value: np.float32) -> np.float32:
+    """Natural logarithm in float32, to 1e-6: ln 2 times the exponent, and 2 artanh of the rest.
+
+    In operations that every kernel can round alike, which a library's logarithm is not.
+    """
+    one, half, root, log_two = np.float32(1.0), np.float32(0.5), np.float32(ROOT_TWO), np.float32(LOG_TWO)
+    a, b, c, d = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7), np.float32(1 / 9)
+    fraction, exponent = math.frexp(value)  # from 0.5 to 1
+    mantissa = np.float32(2.0 * fraction)
+    s = (mantissa - root) / (mantissa + root)
+    q = s * s
+    return (np.float32(exponent - 1) + half) * log_two + (s + s) * (one + q * (a + q * (b + q * (c + q * d))))

@@ -1,8 +1,9 @@
-"""One pass gives what the steps give one after the other, bit for bit as `calibration/correct.py` says it."""
+"""One pass gives what the steps give one after the other, bit for bit."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numba
 import numpy as np
@@ -84,9 +85,9 @@ def same_bits(one: CorrectedFrame, other: CorrectedFrame) -> None:
     assert [getattr(one, name) for name in COUNTS] == [getattr(other, name) for name in COUNTS]
 
 
-def chains(plan: CorrectionPlan, dark_scale: float | None = None) -> None:
+def chains(plan: CorrectionPlan, dark_scale: float | None = None, given: list[np.ndarray] | None = None) -> None:
     fast = slow = None
-    for raw in frames():
+    for raw in frames() if given is None else given:
         before = None if fast is None else fast.state, None if slow is None else slow.state
         fast = correct_frame(raw, plan, state=before[0], elapsed_s=0.1, dark_scale=dark_scale)
         slow = correct_step_by_step(raw, plan, state=before[1], elapsed_s=0.1, dark_scale=dark_scale)
@@ -105,18 +106,25 @@ def test_one_pass_is_the_chain_of_steps_bit_for_bit(
     chains(plan_correction(calibration_of(response, exposures, shielded), steps, variance=variance))
 
 
-def test_lag_of_one_exposure_may_round_the_last_place_differently() -> None:
-    calibration = replace(
-        calibration_of("single dose"),
-        offset_dn=np.zeros((ROWS, COLS), np.float32),
-        gain=np.ones((ROWS, COLS), np.float32),
-        lag=LagModel(  # 20,001 / (1 - f) lies on the border between two values of float32
-            np.ones(1), np.ones(1), np.full((1, 1), 0.050000016234539646), np.zeros((1, 1)), np.zeros(1), 0.1, 10.0
-        ),
-    )
-    raw, plan = np.full((ROWS, COLS), 20001, np.uint16), plan_correction(calibration)
-    fast, slow = correct_frame(raw, plan).corrected_dn, correct_step_by_step(raw, plan).corrected_dn
-    assert np.array_equal(np.nextafter(fast, np.float32(np.inf)), slow)
+@pytest.mark.parametrize("cols", [1, 31, 32, 33])
+@pytest.mark.parametrize("response", ["single dose", "cubic"])
+@pytest.mark.parametrize("exposures", [1, 3])
+def test_rows_of_any_length_and_any_number_of_populations(cols: int, response: str, exposures: int) -> None:
+    """Below, at and above a tile and a vector; bands of one row; loops for one, two and four populations."""
+    whole = calibration_of(response, exposures)
+    assert whole.lag is not None
+    rows = 33
+    names = ("offset_dn", "gain", "defects", "offset_noise_dn", "gain_noise", "dark_rate_dn_per_s", "curvature")
+    cut: dict[str, Any] = {
+        name: None if getattr(whole, name) is None else getattr(whole, name)[..., :rows, :cols].copy() for name in names
+    }
+    for terms in (1, 2, 3, 4):
+        parts: dict[str, Any] = {
+            name: getattr(whole.lag, name)[..., :terms] for name in ("time_s", "fraction", "fraction_error")
+        }
+        lag = replace(whole.lag, time_error_s=np.zeros(terms), **parts)
+        plan = plan_correction(replace(whole, lag=lag, **cut), variance=True)
+        chains(plan, given=[frame[:rows, :cols] for frame in frames()])
 
 
 def test_a_frame_may_have_its_own_dark_scale() -> None:

@@ -200,6 +200,19 @@ def test_a_longer_pause_leaves_less() -> None:
     assert released == pytest.approx(expected, rel=1e-6)  # after a long pause all of it comes at once
 
 
+def test_a_slow_store_decays_at_its_own_rate() -> None:
+    """exp(-dt / tau) lies between two values of float32, half a step of 2^-24 away: 2 % of the rate."""
+    rate = 25.5 * 2.0**-24
+    model = LagModel(np.array([1 / rate]), np.ones(1), np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), 1.0, 100.0)
+    held = np.random.default_rng(13).uniform(9000, 16000, (1, *SHAPE)).astype(np.float32)
+    _, after = subtract(np.zeros(SHAPE), model, LagState(held), 1.0)
+    lost = held.astype(np.float64) - after.trapped_dn
+    # 3072 roundings of 0.3 steps each, of 25 to 40 steps
+    assert lost.mean() / held.mean(dtype=np.float64) == pytest.approx(
+        -np.expm1(-rate), rel=4 * 0.3 / 25 / np.sqrt(3072)
+    )
+
+
 def test_a_value_that_is_no_number_stays_and_holds_nothing() -> None:
     rng = np.random.default_rng(11)
     frames = [rng.normal(5000, 50, SHAPE).astype(np.float32) for _ in range(4)]
@@ -252,7 +265,7 @@ def test_the_kernel_does_what_its_python_does() -> None:
     _, state = subtract(np.abs(np.nan_to_num(frame)), true_model(FACTORS), None, None)
     step_ = lag_step(true_model(FACTORS), 0.3)
     out, after = np.empty((2, 3), np.float32), np.empty((4, 2, 3), np.float32)
-    _subtract_lag.py_func(frame, state.trapped_dn, step_, LARGEST_DN, False, out, after)
+    _subtract_lag.py_func(frame, state.trapped_dn, step_, np.float32(LARGEST_DN), False, out, after)
     signal, compiled = subtract(frame, true_model(FACTORS), state, 0.3)
     np.testing.assert_allclose(out, signal, rtol=SINGLE)
     np.testing.assert_allclose(after, compiled.trapped_dn, rtol=2 * SINGLE)
