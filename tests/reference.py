@@ -61,6 +61,21 @@ def xoshiro_words(state: Sequence[int]) -> Iterator[int]:
         s2, s3 = s2 ^ shifted, rotated(s3, 45)
 
 
+def xoshiro_words_of_32(state: Sequence[int]) -> Iterator[int]:
+    """xoshiro128++ of the same authors, with words of 32 bits, rotations by 7 and 11 and a shift by 9, in integers."""
+
+    def rotated(word: int, bits: int) -> int:
+        return (word << bits | word >> (32 - bits)) % 2**32
+
+    s0, s1, s2, s3 = state
+    while True:
+        yield (rotated((s0 + s3) % 2**32, 7) + s0) % 2**32
+        shifted = (s1 << 9) % 2**32
+        s2, s3 = s2 ^ s0, s3 ^ s1
+        s1, s0 = s1 ^ s2, s0 ^ s3
+        s2, s3 = s2 ^ shifted, rotated(s3, 11)
+
+
 def normal_row(seed: int, count: int) -> FloatArray:
     """``count`` normal deviates of one row: places even in layers of equal area under exp(-x**2 / 2), 256 of them."""
     seeds = split_mix_words(seed)

@@ -2,7 +2,14 @@
 
 Columns are upright cylinders that are placed as the photon meets them, the "on-the-fly geometry" of fastDETECT2 [1]_:
 a photon that leaves one meets the next after a random distance, at a random place of its wall. Depth counts from the
-top (0) to the sensor (the thickness). The generator is xoshiro256++ [2]_, seeded once per block of photons.
+top (0) to the sensor (the thickness).
+
+Photons are followed side by side, in lanes. In each round all lanes fly to their next wall and meet a facet of it, in
+short loops without branches that become vector instructions; what is rarer, faces and ends, is done lane by lane. A
+lane whose facet does not suit stays where it is for another. Numbers of a lane are float32, in rows of one flat array:
+their distances within it are constants, without which the loops would not become vectors. No row may be stored to that
+a select may leave as it was: such stores are made one by one. Each lane draws from a xoshiro128++ [2]_ of its own,
+seeded by splitmix64 from the seed of the block; what follows from a seed depends on nothing else.
 
 Where we differ from [1]_, whose code is public: facets of a rough wall are met in proportion to the area that they turn
 to the photon, without which walls that neither absorb nor emit would collimate the light (that code weighs all facets
@@ -28,32 +35,57 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.light.film_kernels import (
-    ABSORBED,
-    COVER,
-    DETECTED,
-    FATES,
-    STRAYED,
-    PhotonBlocks,
-    RadiusTables,
-)
+from radiography.light.film_kernels import ABSORBED, COVER, DETECTED, STRAYED, PhotonBlocks
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
+Ends = npt.NDArray[np.int8]
+Lanes = npt.NDArray[np.float32]
+LaneWords = npt.NDArray[np.uint32]
+Single = np.float32
 
-_MOST_EVENTS = 1_000_000  # of one photon; one that is still under way counts as strayed
-_TILTS = 256  # drawn at once
-_MOST_TILTS = 100  # of a rough wall before it is taken as smooth
+_LANES = 128  # chosen: their numbers stay in the first-level cache
+_WIDTH = 8  # lanes of a vector
+
+# Rows of the lanes' numbers. A photon: its place, from where it was born [um]; unit vector of its heading along the
+# layer; sine of its angle to the vertical, one over it, and cosine (down is positive); sine and cosine of the angle to
+# the normal, seen from above, at which it will meet the wall; the way there along the layer [um], 0 for a photon that
+# needs another facet; mean free paths of absorption to go; 1 in a column and 0 in a gap; its age in rounds.
+_X, _Y, _Z, _HEADING_X, _HEADING_Y, _ACROSS, _PER_ACROSS, _DOWN, _SINE, _COSINE, _WALL, _LEFT, _INSIDE, _AGE = (
+    row * _LANES for row in range(14)
+)
+# One round: what waits for `_turn_or_end`; depth before the flight, the flight [um], and the way that it would be to
+# the wall along the layer; the wall; random numbers; the facet's push and what it does.
+_FLAG, _FROM, _FLIGHT, _REACH, _CROSSTALK, _ROUGHNESS, _SLOPE, _MEAN_WAYS, _PLACE, _PLACE_COSINE = (
+    row * _LANES for row in range(14, 24)
+)
+_TILT_X, _TILT_Y, _TILT_Z, _PUSH_X, _PUSH_Y, _PUSH_Z, _BEND, _SIGN, _MET_SINE, _MET_COSINE, _GOES_ON = (
+    row * _LANES for row in range(24, 35)
+)
+_ROWS = 35
+_STATE, _WORDS = 4, 8  # rows of a lane's generator, and with the words of a round
+_FIRST, _SECOND, _THIRD, _FOURTH = (row * _LANES for row in range(_STATE, _WORDS))
+
+_AT_FACE, _ENDS, _UNBORN = Single(1.0), Single(2.0), Single(3.0)  # flags
+_OLDEST = Single(1_000_000)  # rounds; a photon that is still under way counts as strayed
+_UNDER_WAY = -1  # no end
+_LEAST_UM = 1e-30  # to a wall that is still to be met
+
+# Literals are float64 to numba, and would make float64 of all that they touch.
+_ZERO, _HALF, _ONE, _THREE_HALVES, _TWO = Single(0.0), Single(0.5), Single(1.0), Single(1.5), Single(2.0)
+_STEP_23, _STEP_16 = Single(2.0**-23), Single(2.0**-16)
+_LN_2, _BIAS = Single(math.log(2.0)), Single(127.0)
+_THIRD_PART, _FIFTH, _SEVENTH, _NINTH = Single(1 / 3), Single(1 / 5), Single(1 / 7), Single(1 / 9)  # artanh
+_HALF_PI, _PER_3, _PER_5, _PER_7 = Single(math.pi / 2), Single(1 / 6), Single(1 / 120), Single(1 / 5040)  # sine
 
 
 class ColumnOptics(NamedTuple):
     """What the kernel knows of a columnar layer: lengths in um, the rest without unit.
 
     ``gap_index`` is the refractive index of the gaps and ``gap_um`` the mean way across them, measured along the
-    layer. By even steps of depth: ``roughness`` (C,) of the walls, ``crosstalk`` (C,), the chance to pass a wall
-    unchanged, and ``absorption_per_um`` (C,); ``absorbed_to`` (C + 1,) is the integral of the last from the top to the
-    borders of the steps. ``steps_per_um`` is C over the thickness; ``even_absorption``: the same in all steps.
+    layer. By even steps of depth: ``walls`` (C, 3) float32, the chance to pass a wall unchanged (crosstalk), roughness,
+    and slope of the steepest facet; and ``absorption_per_um`` (C,). ``absorbed_to`` (C + 1,) is the integral of the
+    last from the top to the borders of the steps. ``steps_per_um`` is C over the thickness. ``even_absorption``,
+    ``even_walls``: the same in all steps.
     """
 
     thickness_um: float
@@ -64,332 +96,392 @@ class ColumnOptics(NamedTuple):
     top_reflectivity: float
     sensor_reflectivity: float
     radius_limit_um: float
-    roughness: FloatArray
-    crosstalk: FloatArray
+    walls: Lanes
     absorption_per_um: FloatArray
     absorbed_to: FloatArray
     steps_per_um: float
     even_absorption: bool
+    even_walls: bool
 
 
 @njit(cache=True, error_model="numpy")
-def _generator(seed: np.uint64) -> WordArray:
-    """State of a generator, filled from one seed by splitmix64."""
-    state = np.empty(4, dtype=np.uint64)
-    for index in range(4):
+def _seed_lanes(seed: np.uint64, words: LaneWords) -> None:
+    """Generators of the lanes: halves of the words of splitmix64."""
+    for pair in range(_STATE * _LANES // 2):
         seed += np.uint64(0x9E3779B97F4A7C15)
         word = (seed ^ (seed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        state[index] = word ^ (word >> np.uint64(31))
-    return state
+        word ^= word >> np.uint64(31)
+        words[2 * pair], words[2 * pair + 1] = np.uint32(word >> np.uint64(32)), np.uint32(word & np.uint64(0xFFFFFFFF))
 
 
 @njit(cache=True, error_model="numpy")
-def _rotate_left(word: np.uint64, bits: int) -> np.uint64:
-    return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
+def _lane_word(
+    a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32
+) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32, np.uint32]:
+    """The next 32 random bits of xoshiro128++, and its four new words."""
+    total, shifted = np.uint32(a + d), np.uint32(b << np.uint32(9))
+    word = np.uint32(np.uint32((total << np.uint32(7)) | (total >> np.uint32(25))) + a)
+    c, d = np.uint32(c ^ a), np.uint32(d ^ b)
+    b, a = np.uint32(b ^ c), np.uint32(a ^ d)
+    return word, a, b, np.uint32(c ^ shifted), np.uint32((d << np.uint32(11)) | (d >> np.uint32(21)))
 
 
 @njit(cache=True, error_model="numpy")
-def _next_word(state: WordArray) -> np.uint64:
-    """The next 64 random bits of xoshiro256++; ``state`` is (4,) uint64, changed in place."""
-    word: np.uint64 = _rotate_left(state[0] + state[3], 23) + state[0]
-    shifted = state[1] << np.uint64(17)
-    state[2] ^= state[0]
-    state[3] ^= state[1]
-    state[1] ^= state[2]
-    state[0] ^= state[3]
-    state[2] ^= shifted
-    state[3] = _rotate_left(state[3], 45)
-    return word
+def _draw_words(words: LaneWords, groups: int) -> None:
+    """Four random words for each lane."""
+    for j in range(_WIDTH * groups):
+        a, b, c, d = words[j], words[_LANES + j], words[2 * _LANES + j], words[3 * _LANES + j]
+        words[_FIRST + j], a, b, c, d = _lane_word(a, b, c, d)
+        words[_SECOND + j], a, b, c, d = _lane_word(a, b, c, d)
+        words[_THIRD + j], a, b, c, d = _lane_word(a, b, c, d)
+        words[_FOURTH + j], a, b, c, d = _lane_word(a, b, c, d)
+        words[j], words[_LANES + j], words[2 * _LANES + j], words[3 * _LANES + j] = a, b, c, d
 
 
 @njit(cache=True, error_model="numpy")
-def _uniform(state: WordArray) -> float:
-    """Uniform in (0, 1), 53 bits."""
-    return (np.float64(_next_word(state) >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+def _fraction(word: np.uint32) -> Single:
+    """Uniform in (0, 1), from the upper 23 bits of a word."""
+    return (Single(np.int32(word >> np.uint32(9))) + _HALF) * _STEP_23
 
 
 @njit(cache=True, error_model="numpy")
-def _two_uniforms(state: WordArray) -> tuple[float, float]:
-    """Two uniforms in (0, 1) of one random word, 32 bits each."""
-    word = _next_word(state)
-    high = (np.float64(np.uint32(word >> np.uint64(32))) + 0.5) * 2.3283064365386963e-10
-    return high, (np.float64(np.uint32(word & np.uint64(0xFFFFFFFF))) + 0.5) * 2.3283064365386963e-10
+def _two_fractions(word: np.uint32) -> tuple[Single, Single]:
+    """Two uniforms in (0, 1) of one word, 16 bits each."""
+    upper = (Single(np.int32(word >> np.uint32(16))) + _HALF) * _STEP_16
+    return upper, (Single(np.int32(word & np.uint32(0xFFFF))) + _HALF) * _STEP_16
 
 
 @njit(cache=True, error_model="numpy")
-def _azimuth(state: WordArray) -> tuple[float, float]:
-    """Cosine and sine of a uniform angle: twice that of a point drawn in the unit circle."""
-    while True:
-        a, b = _two_uniforms(state)
-        a, b = 2.0 * a - 1.0, 2.0 * b - 1.0
+def _minus_log(number: Single) -> Single:
+    """-ln of a float32 in (0, 1), error 2e-7: exponent times ln 2, and 2 artanh of the rest.
+
+    A function of the library would be called lane by lane. The word is split so that the rest is from root 1/2 to 2.
+    """
+    word = np.uint32(Single(number).view(np.uint32) + np.uint32(0x004AFB0D))
+    exponent = Single(np.int32(word >> np.uint32(23))) - _BIAS
+    rest = np.uint32(np.uint32(word & np.uint32(0x007FFFFF)) + np.uint32(0x3F3504F3)).view(Single)
+    s = (rest - _ONE) / (rest + _ONE)
+    q = s * s
+    return -(exponent * _LN_2 + (s + s) * (_ONE + q * (_THIRD_PART + q * (_FIFTH + q * (_SEVENTH + q * _NINTH)))))
+
+
+@njit(cache=True, error_model="numpy")
+def _draw_numbers(lanes: Lanes, words: LaneWords, groups: int) -> None:
+    """Random numbers of a round: mean ways across a gap, where a column is met, and a unit vector that tilts a facet.
+
+    The azimuth of the tilt is from -90 to 90 degrees: its twin at the other side is chosen in `_meet_walls`.
+    """
+    for j in range(_WIDTH * groups):
+        place = _TWO * _fraction(words[_SECOND + j]) - _ONE
+        upper, lower = _two_fractions(words[_THIRD + j])
+        tilt_x, angle = _TWO * upper - _ONE, (lower - _HALF) * _HALF_PI  # half the azimuth
+        aside = math.sqrt((_ONE - tilt_x) * (_ONE + tilt_x))
+        q = angle * angle
+        sine = angle * (_ONE - q * (_PER_3 - q * (_PER_5 - q * _PER_7)))
+        lanes[_MEAN_WAYS + j] = _minus_log(_fraction(words[_FIRST + j]))
+        lanes[_PLACE + j] = place
+        lanes[_PLACE_COSINE + j] = math.sqrt((_ONE - place) * (_ONE + place))
+        lanes[_TILT_X + j] = tilt_x
+        lanes[_TILT_Y + j] = aside * (_ONE - _TWO * sine * sine)
+        lanes[_TILT_Z + j] = aside * (_TWO * sine * math.sqrt(_ONE - sine * sine))
+
+
+@njit(cache=True, error_model="numpy")
+def _fly(
+    lanes: Lanes, groups: int, thickness_um: Single, gap_um: Single, absorption_per_um: Single, limit_square: Single
+) -> None:
+    """Every photon to its next wall; one that would cross a face on its way stays, and is flagged."""
+    for j in range(_WIDTH * groups):
+        inside, wall, down = lanes[_INSIDE + j], lanes[_WALL + j], lanes[_DOWN + j]
+        per_across, z = lanes[_PER_ACROSS + j], lanes[_Z + j]
+        across_gap = gap_um * lanes[_MEAN_WAYS + j]
+        reach = across_gap if (inside == _ZERO) & (wall > _ZERO) else wall
+        slope = down * per_across
+        end = z + reach * slope
+        at_face = ((end >= thickness_um) & (down > _ZERO)) | ((end <= _ZERO) & (down < _ZERO))
+        moved = _ZERO if at_face else reach
+        x, y = lanes[_X + j] + moved * lanes[_HEADING_X + j], lanes[_Y + j] + moved * lanes[_HEADING_Y + j]
+        left = lanes[_LEFT + j] - moved * per_across * (absorption_per_um * inside)
+        age = lanes[_AGE + j] + _ONE
+        ends = (left <= _ZERO) | (x * x + y * y > limit_square) | (age > _OLDEST)
+        lanes[_FROM + j] = z
+        lanes[_X + j], lanes[_Y + j], lanes[_Z + j] = x, y, z + moved * slope
+        lanes[_FLIGHT + j] = moved * per_across
+        lanes[_LEFT + j] = left
+        lanes[_AGE + j] = age
+        lanes[_REACH + j] = reach
+        flag = _ENDS if ends else _ZERO
+        lanes[_FLAG + j] = _AT_FACE if at_face else flag
+
+
+@njit(cache=True, error_model="numpy")
+def _absorption_along(z: float, end: float, way_um: float, layer: ColumnOptics) -> float:
+    """Integral of the absorption along a straight way of ``way_um`` between two depths. [1]"""
+    per_um, last = layer.absorption_per_um, layer.absorption_per_um.size - 1  # the sensor counts to the last step
+    here, there = min(int(z * layer.steps_per_um), last), min(int(end * layer.steps_per_um), last)
+    if layer.even_absorption or here == there:
+        return float(way_um * per_um[here])
+    to_here = layer.absorbed_to[here] + (z - here / layer.steps_per_um) * per_um[here]
+    to_there = layer.absorbed_to[there] + (end - there / layer.steps_per_um) * per_um[there]
+    return float((to_there - to_here) / (end - z) * way_um)
+
+
+@njit(cache=True, error_model="numpy")
+def _absorb(lanes: Lanes, alive: int, layer: ColumnOptics) -> None:
+    """What the flight costs where the absorption depends on depth."""
+    for j in range(alive):
+        if lanes[_INSIDE + j] > _ZERO and lanes[_FLAG + j] != _AT_FACE:
+            before, after, way = float(lanes[_FROM + j]), float(lanes[_Z + j]), float(lanes[_FLIGHT + j])
+            lanes[_LEFT + j] -= _absorption_along(before, after, way, layer)
+            if lanes[_LEFT + j] <= _ZERO:
+                lanes[_FLAG + j] = _ENDS
+
+
+@njit(cache=True, error_model="numpy")
+def _look_up_walls(lanes: Lanes, groups: int, walls: Lanes, steps_per_um: Single) -> None:
+    """Crosstalk, roughness, and slope of the steepest facet at the depths of the photons; ``walls`` is (C, 3)."""
+    last = np.int32(walls.shape[0] - 1)
+    for j in range(_WIDTH * groups):
+        step = np.int32(lanes[_Z + j] * steps_per_um)
+        step = step if step < last else last
+        step = step if step > np.int32(0) else np.int32(0)
+        lanes[_CROSSTALK + j] = walls[step, 0]
+        lanes[_ROUGHNESS + j] = walls[step, 1]
+        lanes[_SLOPE + j] = walls[step, 2]
+
+
+@njit(cache=True, error_model="numpy")
+def _meet_walls(lanes: Lanes, words: LaneWords, groups: int, outward: Single, inward: Single) -> None:
+    """What the walls do: photons pass into a touching column, or are pushed by a facet, reflected or refracted.
+
+    ``outward`` is the refractive index of a column over that of a gap, ``inward`` the inverse. Directions are along
+    the normal of the wall that points to the photon, along the wall, and down; the facet's normal is the wall's, tilted
+    by the roughness times a random unit vector, and not of unit length. After the wall the direction is ``_BEND`` times
+    the old one and ``_PUSH``; ``_SIGN`` is negative for photons that cross. A facet that does not suit does nothing.
+    """
+    for j in range(_WIDTH * groups):
+        reach, inside, flag = lanes[_REACH + j], lanes[_INSIDE + j], lanes[_FLAG + j]
+        sine, cosine, across, down = lanes[_SINE + j], lanes[_COSINE + j], lanes[_ACROSS + j], lanes[_DOWN + j]
+        place, place_cosine = lanes[_PLACE + j], lanes[_PLACE_COSINE + j]
+        roughness, slope = lanes[_ROUGHNESS + j], lanes[_SLOPE + j]
+        # the next column is met at any distance from its axis alike, be it after a gap or touching
+        fresh = _ONE if (reach > _ZERO) & (flag == _ZERO) else _ZERO
+        touching = _fraction(words[_FIRST + j]) < lanes[_CROSSTALK + j] * (inside * fresh)
+        at_next = touching | (fresh > inside)
+        sine = place if at_next else sine
+        cosine = place_cosine if at_next else cosine
+        # a facet and its twin, tilted the other way, are met by the area that each shows to the photon per area of wall
+        towards, along_wall = across * cosine, across * sine
+        x, y = _ONE + roughness * lanes[_TILT_X + j], roughness * lanes[_TILT_Y + j]
+        z = roughness * lanes[_TILT_Z + j]
+        shown, more = towards * x, along_wall * y + down * z
+        one, other = shown - more, shown + more
+        one = one if one > _ZERO else _ZERO
+        other = other if other > _ZERO else _ZERO
+        # at least half of what both may show: the root of 1 - t^2 is below 1 - t^2 / 2
+        most = _HALF * (towards + slope * (_ONE - _HALF * towards * towards))
+        most = most if most > towards else towards
+        upper, lower = _two_fractions(words[_FOURTH + j])
+        share = _TWO * upper * (most * x)
+        met = _ZERO if touching | (flag != _ZERO) else one + other
+        first = share < one
+        seen = one if first else other
+        side = _ONE if first else -_ONE
+        y, z = y * side, z * side
+        # Fresnel, unpolarised: reflected by the chance ((s / s_sum)^2 + (p / p_sum)^2) / 2
+        per_length = math.sqrt(_ONE / (x * x + (y * y + z * z)))
+        ratio = outward if inside > _ZERO else inward
+        before = seen * per_length  # cosine to the facet's normal
+        beyond_square = _ONE - ratio * ratio * (_ONE - before * before)
+        beyond = math.sqrt(beyond_square if beyond_square > _ZERO else _ZERO)  # 0 if reflected totally
+        s, s_sum = ratio * before - beyond, ratio * before + beyond
+        p, p_sum = before - ratio * beyond, before + ratio * beyond
+        both, s, p = s_sum * p_sum, s * p_sum, p * s_sum
+        crosses = (_TWO * lower * (both * both) >= s * s + p * p) & (beyond > _ZERO)
+        bend = ratio if crosses else _ONE
+        sign = -_ONE if crosses else _ONE
+        push = (bend * before + (-beyond if crosses else before)) * per_length
+        suits = ((push * x - bend * towards) * sign > _ZERO) & (share < met)  # ends on the right side of the wall
+        push = push if suits else _ZERO
+        lanes[_PUSH_X + j], lanes[_PUSH_Y + j], lanes[_PUSH_Z + j] = push * x, push * y, push * z
+        lanes[_BEND + j] = bend if suits else _ONE
+        lanes[_SIGN + j] = sign if suits else _ONE
+        lanes[_MET_SINE + j] = sine
+        lanes[_MET_COSINE + j] = cosine
+        lanes[_GOES_ON + j] = _ONE if suits | touching else _ZERO
+
+
+@njit(cache=True, error_model="numpy")
+def _turn(lanes: Lanes, groups: int, diameter_um: Single) -> None:
+    """New directions after the walls, and where the next ones are met: a chord ends at the angle at which it began."""
+    for j in range(_WIDTH * groups):
+        across, down, sine, cosine = lanes[_ACROSS + j], lanes[_DOWN + j], lanes[_MET_SINE + j], lanes[_MET_COSINE + j]
+        heading_x, heading_y = lanes[_HEADING_X + j], lanes[_HEADING_Y + j]
+        inside, flag, reach = lanes[_INSIDE + j], lanes[_FLAG + j], lanes[_REACH + j]
+        bend, sign, goes_on = lanes[_BEND + j], lanes[_SIGN + j], lanes[_GOES_ON + j]
+        bent = bend * across
+        a, b = lanes[_PUSH_X + j] - bent * cosine, lanes[_PUSH_Y + j] + bent * sine
+        down = lanes[_PUSH_Z + j] + bend * down
         square = a * a + b * b
-        if square < 1.0:
-            break
-    return (a * a - b * b) / square, 2.0 * a * b / square
+        across = math.sqrt(square)
+        per_across = _ONE / across
+        to_one = _THREE_HALVES - _HALF * (square + down * down)  # so that rounding does not add up
+        a, b = a * per_across, b * per_across
+        turn_x, turn_y = sine * b - cosine * a, cosine * b + sine * a
+        lanes[_HEADING_X + j] = heading_x * turn_x + heading_y * turn_y
+        lanes[_HEADING_Y + j] = heading_y * turn_x - heading_x * turn_y
+        lanes[_ACROSS + j], lanes[_PER_ACROSS + j], lanes[_DOWN + j] = across * to_one, per_across, down * to_one
+        cosine = abs(a)
+        lanes[_SINE + j], lanes[_COSINE + j] = b * sign, cosine
+        lanes[_WALL + j] = diameter_um * cosine * goes_on if flag == _ZERO else reach
+        lanes[_INSIDE + j] = _HALF + sign * (inside - _HALF)
 
 
 @njit(cache=True, error_model="numpy")
-def _isotropic(state: WordArray) -> tuple[float, float, float]:
-    """Unit vector, uniform on the sphere."""
-    polar = 2.0 * _uniform(state) - 1.0
-    across = math.sqrt(1.0 - polar * polar)
-    cosine, sine = _azimuth(state)
-    return across * cosine, across * sine, polar
+def _aim(p: float, q: float, cosine: float, sine: float, radius_um: float) -> tuple[float, float, float]:
+    """From a place in a column: sine and cosine to the normal of the wall that is met, seen from above, and way there.
 
-
-@njit(cache=True, error_model="numpy")
-def _cross_wall(
-    direction: tuple[float, float, float],
-    ratio: float,
-    roughness: float,
-    state: WordArray,
-    tilts: FloatArray,
-    used: IntArray,
-) -> tuple[bool, float, float, float]:
-    """A photon at a wall: whether it passes, and its new direction.
-
-    Directions are along the normal of the wall that points to the photon, along the wall, and down; the first of
-    the old one is negative. ``ratio`` is the refractive index before the wall over that beyond it. The normal of the
-    facet is the wall's, tilted by ``roughness`` times a random unit vector, the next of ``tilts`` (n, 3), ``used`` (1,)
-    of which are spent; it is accepted in proportion to the area that the facet shows to the photon, and drawn again if
-    the photon would end on the wrong side of the wall.
+    The place is from the axis; the heading is a unit vector along the layer.
     """
-    u, v, w = direction
-    slope = roughness / math.sqrt(1.0 - roughness * roughness)
-    largest = slope * (1.0 - 0.5 * u * u) - u  # at least what any facet shows: the root of 1 - u^2 is below 1 - u^2 / 2
-    for attempt in range(_MOST_TILTS + 1):
-        # x, y, z: normal of the facet, not of unit length; seen: its product with the way to where the photon came from
-        chance, share = _two_uniforms(state)
-        if roughness > 0.0 and attempt < _MOST_TILTS:
-            next_one = used[0]
-            if next_one == tilts.shape[0]:
-                _draw_tilts(state, tilts)
-                next_one = 0
-            used[0] = next_one + 1
-            a, b, c = tilts[next_one, 0], tilts[next_one, 1], tilts[next_one, 2]
-            x, y, z = 1.0 + roughness * a, roughness * b, roughness * c
-            seen = -(u * x + v * y + w * z)
-            if seen <= share * largest * x:
-                continue
-            per_square = 1.0 / (x * x + y * y + z * z)
-        else:
-            x, y, z, seen, per_square = 1.0, 0.0, 0.0, -u, 1.0
-        cosine_square = seen * seen * per_square
-        beyond_square = 1.0 - ratio * ratio * (1.0 - cosine_square)  # of the cosine beyond the wall
-        cosine, beyond, reflected = 0.0, 0.0, True
-        if beyond_square > 0.0:  # else it is reflected totally
-            cosine, beyond = math.sqrt(cosine_square), math.sqrt(beyond_square)
-            # Fresnel, unpolarised: ((s / s_sum)^2 + (p / p_sum)^2) / 2
-            s, s_sum = ratio * cosine - beyond, ratio * cosine + beyond
-            p, p_sum = cosine - ratio * beyond, cosine + ratio * beyond
-            both = s_sum * p_sum
-            reflected = 2.0 * chance * both * both < (s * p_sum) * (s * p_sum) + (p * s_sum) * (p * s_sum)
-        if reflected:
-            along = 2.0 * seen * per_square
-            if u + along * x > 0.0:
-                return False, u + along * x, v + along * y, w + along * z
-        else:
-            along = ratio * seen * per_square - beyond * math.sqrt(per_square)
-            if ratio * u + along * x < 0.0:
-                return True, ratio * u + along * x, ratio * v + along * y, ratio * w + along * z
-    return False, -u, v, w
+    to_normal = (q * cosine - p * sine) / radius_um
+    straight = math.sqrt(max(0.0, 1.0 - to_normal * to_normal))
+    return to_normal, straight, max(radius_um * straight - p * cosine - q * sine, _LEAST_UM)
 
 
 @njit(cache=True, error_model="numpy")
-def _draw_tilts(state: WordArray, tilts: FloatArray) -> None:
-    """Random unit vectors into ``tilts`` (n, 3), from points in the unit circle without a division (Marsaglia 1972).
-
-    Drawn in advance, for photons would wait for them; a point outside the circle is written over by the next.
-    """
-    found = 0
-    while found < tilts.shape[0]:
-        a, b = _two_uniforms(state)
-        a, b = 2.0 * a - 1.0, 2.0 * b - 1.0
-        square = a * a + b * b
-        across = 2.0 * math.sqrt(max(0.0, 1.0 - square))
-        tilts[found, 0], tilts[found, 1], tilts[found, 2] = 1.0 - 2.0 * square, a * across, b * across
-        found += square < 1.0
-
-
-@njit(cache=True, error_model="numpy")
-def _step_at(z: float, layer: ColumnOptics) -> int:
-    """Index of the step of depth that holds ``z`` [um]; places on the faces count to the first and last."""
-    return min(int(z * layer.steps_per_um), layer.crosstalk.size - 1)
-
-
-@njit(cache=True, error_model="numpy")
-def _absorption_to(z: float, layer: ColumnOptics) -> float:
-    """Integral of the absorption from the top to a depth. [1]"""
-    step = _step_at(z, layer)
-    return float(layer.absorbed_to[step] + (z - step / layer.steps_per_um) * layer.absorption_per_um[step])
-
-
-@njit(cache=True, error_model="numpy")
-def _absorption_along(z: float, end: float, step_um: float, layer: ColumnOptics) -> float:
-    """Integral of the absorption along a straight way of ``step_um`` between two depths. [1]"""
-    first, last = _step_at(z, layer), _step_at(end, layer)
-    if layer.even_absorption or first == last:
-        return float(step_um * layer.absorption_per_um[first])
-    return float((_absorption_to(end, layer) - _absorption_to(z, layer)) / (end - z) * step_um)
-
-
-@njit(cache=True, error_model="numpy")
-def _to_wall(p: float, q: float, u: float, v: float, radius_um: float) -> tuple[float, float, float]:
-    """Way from a place in a column to its wall [um], and the inward normal there; places are from the axis."""
-    across, b = u * u + v * v, p * u + q * v
-    way = (math.sqrt(max(0.0, b * b + across * (radius_um * radius_um - p * p - q * q))) - b) / across
-    return way, -(p + way * u) / radius_um, -(q + way * v) / radius_um
-
-
-@njit(cache=True, error_model="numpy")
-def _trace_photon(
-    layer: ColumnOptics, depth_um: float, state: WordArray, tilts: FloatArray, used: IntArray
-) -> tuple[int, float]:
-    """One photon from its birth: how it ends, and its distance from there along the layer [um].
-
-    ``x, y, z`` is the place relative to the birth, ``u, v, w`` the direction. Within a column, ``wall`` is the way to
-    its wall and ``normal`` points inward there: a chord of a circle ends at the angle at which it began, so that places
-    from the axis are needed only for photons that start within the column.
-    """
-    radius_um, thickness_um = layer.column_radius_um, layer.thickness_um
-    outward = layer.refractive_index / layer.gap_index
-    inward = 1.0 / outward
-    limit_square = layer.radius_limit_um * layer.radius_limit_um
-    x, y, z = 0.0, 0.0, depth_um
-    from_axis = radius_um * math.sqrt(_uniform(state))
-    p, q = _azimuth(state)
-    u, v, w = _isotropic(state)
-    per_across = 1.0 / math.sqrt(u * u + v * v)
-    wall, normal_x, normal_y = _to_wall(p * from_axis, q * from_axis, u, v, radius_um)
-    left = -math.log(_uniform(state))  # mean free paths of absorption still to go
-    inside = True
-    for _ in range(_MOST_EVENTS):
-        if not inside:
-            wall = -math.log(_uniform(state)) * layer.gap_um * per_across
-        way, end = wall, z + wall * w
-        at_face = not 0.0 < end < thickness_um
-        if at_face:
-            end = thickness_um if w > 0.0 else 0.0
-            way = (end - z) / w
-        if inside:
-            left -= _absorption_along(z, end, way, layer)
-            if left <= 0.0:
-                return ABSORBED, math.sqrt(x * x + y * y)
-        x, y, z = x + way * u, y + way * v, end
-        if x * x + y * y > limit_square:
-            return STRAYED, math.sqrt(x * x + y * y)
-        if at_face:
-            wall -= way
-            if w > 0.0:
-                if _uniform(state) >= layer.sensor_reflectivity:
-                    return DETECTED, math.sqrt(x * x + y * y)
-                w = -w
-            else:
-                if _uniform(state) >= layer.top_reflectivity:
-                    return COVER, math.sqrt(x * x + y * y)
-                p, q = -normal_x * radius_um - wall * u, -normal_y * radius_um - wall * v
-                w = math.sqrt(_uniform(state))
-                across = math.sqrt(1.0 - w * w)
-                u, v = _azimuth(state)
-                u, v, per_across = u * across, v * across, 1.0 / across
-                if inside:
-                    wall, normal_x, normal_y = _to_wall(p, q, u, v, radius_um)
-            continue
-        at = _step_at(z, layer)
-        touching = False
-        if inside:
-            chance, place = _two_uniforms(state)
-            touching = chance < layer.crosstalk[at]
-        else:
-            place = _uniform(state)
-        if touching or not inside:  # the next column is met at any distance from its axis alike
-            sine = 2.0 * place - 1.0
-            cosine = math.sqrt(1.0 - sine * sine)
-            normal_x, normal_y = (v * sine - u * cosine) * per_across, -(u * sine + v * cosine) * per_across
-            if touching:  # it is entered there, and its wall is hit at the mirrored place
-                wall = 2.0 * radius_um * cosine * per_across
-                continue
-        local = (u * normal_x + v * normal_y, v * normal_x - u * normal_y, w)
-        passes, across, along, w = _cross_wall(
-            local, outward if inside else inward, layer.roughness[at], state, tilts, used
+def _bear(lanes: Lanes, words: LaneWords, j: int, from_um: float, layer_um: float, radius_um: float) -> None:
+    """A photon in a lane: between two depths, anywhere in the cross section of a column, in all directions alike."""
+    drawn = np.empty(6)
+    for k in range(drawn.size):
+        word, words[j], words[_LANES + j], words[2 * _LANES + j], words[3 * _LANES + j] = _lane_word(
+            words[j], words[_LANES + j], words[2 * _LANES + j], words[3 * _LANES + j]
         )
-        u, v = across * normal_x - along * normal_y, across * normal_y + along * normal_x
-        per_square = 1.0 / (across * across + along * along)
-        per_across = math.sqrt(per_square)
-        inside = inside != passes
-        if inside:
-            wall = 2.0 * radius_um * abs(across) * per_square
-            turn = -per_square if across > 0.0 else per_square
-            a, b = turn * (across * across - along * along), turn * 2.0 * across * along
-            normal_x, normal_y = normal_x * a - normal_y * b, normal_x * b + normal_y * a
-    return STRAYED, math.sqrt(x * x + y * y)
+        drawn[k] = _fraction(word)
+    depth_um, from_axis, down = from_um + drawn[0] * layer_um, radius_um * math.sqrt(drawn[1]), 2.0 * drawn[2] - 1.0
+    across = math.sqrt((1.0 - down) * (1.0 + down))
+    cosine, sine = math.cos(2.0 * math.pi * drawn[3]), math.sin(2.0 * math.pi * drawn[3])
+    p, q = from_axis * math.cos(2.0 * math.pi * drawn[4]), from_axis * math.sin(2.0 * math.pi * drawn[4])
+    lanes[_X + j], lanes[_Y + j], lanes[_Z + j] = 0.0, 0.0, depth_um
+    lanes[_HEADING_X + j], lanes[_HEADING_Y + j] = cosine, sine
+    lanes[_ACROSS + j], lanes[_PER_ACROSS + j], lanes[_DOWN + j] = across, 1.0 / across, down
+    lanes[_SINE + j], lanes[_COSINE + j], lanes[_WALL + j] = _aim(p, q, cosine, sine, radius_um)
+    lanes[_LEFT + j] = -math.log(drawn[5])
+    lanes[_INSIDE + j], lanes[_AGE + j] = 1.0, 0.0
 
 
 @njit(cache=True, error_model="numpy")
-def _bessel_j0(x: float, tables: RadiusTables) -> float:
-    """J0, error below 1e-5: linear in the table, asymptotic beyond it (Abramowitz and Stegun 9.2.5)."""
-    place = x * tables.bessel_per_unit
-    index = int(place)
-    if index < tables.bessel.size - 1:
-        return float(tables.bessel[index] + (place - index) * (tables.bessel[index + 1] - tables.bessel[index]))
-    phase = x - 0.7853981633974483
-    return math.sqrt(0.6366197723675814 / x) * (
-        (1.0 - 0.0703125 / (x * x)) * math.cos(phase) + 0.125 / x * math.sin(phase)
-    )
+def _turn_or_end(lanes: Lanes, words: LaneWords, j: int, layer: ColumnOptics) -> tuple[int, float]:
+    """A flagged photon: how it ends, or _UNDER_WAY if a face sends it back, and its distance from its birth [um].
+
+    The words of the round after the first are still unused: no wall was met.
+    """
+    x, y, z = float(lanes[_X + j]), float(lanes[_Y + j]), float(lanes[_Z + j])
+    if lanes[_FLAG + j] == _ENDS:
+        return ABSORBED if lanes[_LEFT + j] <= _ZERO else STRAYED, math.sqrt(x * x + y * y)
+    across, down, inside = float(lanes[_ACROSS + j]), float(lanes[_DOWN + j]), lanes[_INSIDE + j] > _ZERO
+    end = layer.thickness_um if down > 0.0 else 0.0
+    way = (end - z) / down
+    if inside:
+        lanes[_LEFT + j] -= _absorption_along(z, end, way, layer)
+        if lanes[_LEFT + j] <= _ZERO:
+            return ABSORBED, math.sqrt(x * x + y * y)
+    along = way * across
+    x, y = x + along * lanes[_HEADING_X + j], y + along * lanes[_HEADING_Y + j]
+    radius_um = math.sqrt(x * x + y * y)
+    if radius_um > layer.radius_limit_um:
+        return STRAYED, radius_um
+    lanes[_X + j], lanes[_Y + j], lanes[_Z + j] = x, y, end
+    wall, chance = max(lanes[_WALL + j] - along, _LEAST_UM), _fraction(words[_SECOND + j])
+    if down > 0.0:
+        if chance >= layer.sensor_reflectivity:
+            return DETECTED, radius_um
+        lanes[_DOWN + j] = -down
+    else:
+        if chance >= layer.top_reflectivity:
+            return COVER, radius_um
+        square, azimuth = float(_fraction(words[_THIRD + j])), 2.0 * math.pi * _fraction(words[_FOURTH + j])
+        cosine, sine = math.cos(azimuth), math.sin(azimuth)
+        if inside:  # the heading is along the first axis here
+            column_um = layer.column_radius_um
+            p, q = column_um * lanes[_COSINE + j] - wall, column_um * lanes[_SINE + j]
+            lanes[_SINE + j], lanes[_COSINE + j], wall = _aim(p, q, cosine, sine, column_um)
+        heading_x, heading_y = float(lanes[_HEADING_X + j]), float(lanes[_HEADING_Y + j])
+        lanes[_HEADING_X + j] = heading_x * cosine - heading_y * sine
+        lanes[_HEADING_Y + j] = heading_x * sine + heading_y * cosine
+        across = math.sqrt(1.0 - square)
+        lanes[_ACROSS + j], lanes[_PER_ACROSS + j], lanes[_DOWN + j] = across, 1.0 / across, math.sqrt(square)
+    lanes[_WALL + j] = wall
+    return _UNDER_WAY, radius_um
 
 
 @njit(cache=True, error_model="numpy")
-def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square: FloatArray, radii: IntArray) -> None:
-    """Add one detected photon to the sums of J0 and of its square, and to the radius bins."""
-    for f in range(tables.angular_per_um.size):
-        value = _bessel_j0(tables.angular_per_um[f] * radius_um, tables)
-        transfer[f] += value
-        square[f] += value * value
-    place = 0
-    if radius_um > tables.first_radius_um:
-        place = 1 + int(math.log(radius_um / tables.first_radius_um) * tables.bins_per_e)
-    radii[min(place, radii.size - 1)] += 1
+def _trace_block(layer: ColumnOptics, blocks: PhotonBlocks, block: int, ends: Ends, radii_um: Lanes) -> None:
+    """Trace the photons of one block; writes how they end and their distances from birth, the first to end first.
+
+    A lane whose photon has ended takes the next one; when all are born, the last lane moves into it.
+    """
+    photons, from_um, radius_um = blocks.photons[block], blocks.from_um[block], layer.column_radius_um
+    layer_um = (blocks.to_um[block] - from_um) / photons
+    lanes, words = np.zeros(_ROWS * _LANES, Single), np.empty(_WORDS * _LANES, np.uint32)
+    _seed_lanes(blocks.seeds[block], words)
+    thickness_um, gap_um, diameter_um = Single(layer.thickness_um), Single(layer.gap_um), Single(2.0 * radius_um)
+    outward, inward = layer.refractive_index / layer.gap_index, layer.gap_index / layer.refractive_index
+    limit_square, steps_per_um = Single(layer.radius_limit_um * layer.radius_limit_um), Single(layer.steps_per_um)
+    absorption_per_um = Single(layer.absorption_per_um[0] if layer.even_absorption else 0.0)
+    for j in range(_LANES):  # lanes without a photon shall hold numbers
+        lanes[_ACROSS + j] = lanes[_PER_ACROSS + j] = lanes[_COSINE + j] = _ONE
+        lanes[_FLAG + j] = _UNBORN
+    _look_up_walls(lanes, _LANES // _WIDTH, layer.walls, steps_per_um)
+    alive, born, ended = min(photons, _LANES), 0, 0
+    while True:
+        j = 0
+        while j < alive:
+            end = _UNDER_WAY
+            if lanes[_FLAG + j] == _AT_FACE or lanes[_FLAG + j] == _ENDS:
+                end, distance_um = _turn_or_end(lanes, words, j, layer)
+                if end != _UNDER_WAY:
+                    ends[block, ended], radii_um[block, ended] = end, distance_um
+                    ended += 1
+            if end == _UNDER_WAY and lanes[_FLAG + j] != _UNBORN:
+                j += 1
+            elif born < photons:
+                _bear(lanes, words, j, from_um + born * layer_um, layer_um, radius_um)
+                born, j = born + 1, j + 1
+            else:
+                alive -= 1
+                for row in range(_ROWS):
+                    lanes[row * _LANES + j] = lanes[row * _LANES + alive]
+                for row in range(_STATE):
+                    words[row * _LANES + j] = words[row * _LANES + alive]
+        if alive == 0:
+            break
+        groups = (alive + _WIDTH - 1) // _WIDTH
+        _draw_words(words, groups)
+        _draw_numbers(lanes, words, groups)
+        _fly(lanes, groups, thickness_um, gap_um, absorption_per_um, limit_square)
+        if not layer.even_absorption:
+            _absorb(lanes, alive, layer)
+        if not layer.even_walls:
+            _look_up_walls(lanes, groups, layer.walls, steps_per_um)
+        _meet_walls(lanes, words, groups, Single(outward), Single(inward))
+        _turn(lanes, groups, diameter_um)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def trace_columns(
-    layer: ColumnOptics,
-    tables: RadiusTables,
-    blocks: PhotonBlocks,
-    fates: IntArray,
-    transfer: FloatArray,
-    square: FloatArray,
-    radii: IntArray,
-) -> None:
-    """Trace the photons of each block; writes every element of the last four.
+def trace_columns(layer: ColumnOptics, blocks: PhotonBlocks, ends: Ends, radius_um: Lanes) -> None:
+    """Trace the photons of each block.
 
     Parameters
     ----------
     layer : ColumnOptics
         The columnar layer.
-    tables : RadiusTables
-        How the radius of a detected photon is counted.
     blocks : PhotonBlocks
         Photons to trace, each of the B blocks with a seed of its own.
-    fates, transfer, square, radii
-        What becomes of them, by block: see `PhotonTallies`. Numba would drop what is written to arrays in a tuple.
+    ends : (B, P) int8
+        Written to: how the photons of each block end. P is at least their number; the rest stays as it is.
+    radius_um : (B, P) float32
+        Written to: their distances from birth, along the layer. [um]
     """
-    seeds, photons, from_um, to_um = blocks
-    for block in prange(seeds.size):
-        state = _generator(seeds[block])
-        tilts, used = np.empty((_TILTS, 3)), np.full(1, _TILTS)
-        ends, frequencies = np.zeros(FATES, np.int64), transfer.shape[1]
-        sums, squares = np.zeros(frequencies), np.zeros(frequencies)
-        bins = np.zeros(radii.shape[1], np.int64)
-        layer_um = (to_um[block] - from_um[block]) / photons[block]
-        for photon in range(photons[block]):
-            depth_um = from_um[block] + (photon + _uniform(state)) * layer_um
-            end, radius_um = _trace_photon(layer, depth_um, state, tilts, used)
-            ends[end] += 1
-            if end == DETECTED:
-                _count(radius_um, tables, sums, squares, bins)
-        fates[block, :] = ends
-        transfer[block, :] = sums
-        square[block, :] = squares
-        radii[block, :] = bins
+    for block in prange(blocks.seeds.size):
+        _trace_block(layer, blocks, block, ends, radius_um)

@@ -2,7 +2,7 @@
 
 A photon is born at a known depth, flies, scatters, is absorbed and perhaps emitted again, meets the two faces, and
 ends in the diode or elsewhere. Depth counts from the cover (0) to the diode (the thickness). The generator is
-xoshiro256++ [1]_, seeded once per block of photons.
+xoshiro256++ [1]_, seeded once per block of photons. `count_ends` counts what becomes of photons in columns.
 
 References
 ----------
@@ -21,6 +21,8 @@ import numpy.typing as npt
 from numba import njit, prange
 
 FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
+EndArray = npt.NDArray[np.int8]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
@@ -292,6 +294,40 @@ def _count(radius_um: float, tables: RadiusTables, transfer: FloatArray, square:
     if radius_um > tables.first_radius_um:
         place = 1 + int(math.log(radius_um / tables.first_radius_um) * tables.bins_per_e)
     radii[min(place, radii.size - 1)] += 1
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def count_ends(
+    ends: EndArray,
+    radius_um: SingleArray,
+    photons: IntArray,
+    tables: RadiusTables,
+    fates: IntArray,
+    transfer: FloatArray,
+    square: FloatArray,
+    radii: IntArray,
+) -> None:
+    """Tallies of photons whose ends are known one by one; adds to the last four.
+
+    Parameters
+    ----------
+    ends : (B, P) int8
+        How the photons of each block end.
+    radius_um : (B, P) float32
+        Their distances from birth, along the layer. [um]
+    photons : (B,) int64
+        Photons of each block, at most P. [1]
+    tables : RadiusTables
+        How the radius of a detected photon is counted.
+    fates, transfer, square, radii
+        What becomes of them, by block: see `PhotonTallies`.
+    """
+    for block in prange(photons.size):
+        for photon in range(photons[block]):
+            end = ends[block, photon]
+            fates[block, end] += 1
+            if end == DETECTED:
+                _count(float(radius_um[block, photon]), tables, transfer[block], square[block], radii[block])
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

@@ -26,6 +26,7 @@ from radiography.light.film_kernels import (
     PhotonBlocks,
     PhotonTallies,
     RadiusTables,
+    count_ends,
     trace_film,
 )
 from radiography.light.optics import ColumnarLayer, EmissionLine, Face, Pairs, TurbidLayer
@@ -35,7 +36,7 @@ FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 FREQUENCY_PER_MM = tuple(np.concatenate([np.arange(0.0, 4.0, 0.125), np.arange(4.0, 16.1, 0.5)]).tolist())
 EMISSION_LINES = 2048  # equally likely wavelengths that stand for a line
 
-_METHOD = 3  # to be raised with every change of the physics or the random numbers: cached results depend on it
+_METHOD = 4  # to be raised with every change of the physics or the random numbers: cached results depend on it
 _BLOCK = 2048  # photons of one seed
 _BLOCKS_AT_ONCE = 64  # between two reports of progress
 _DEPTH_STEPS = 1024  # in which the properties of columns are constant
@@ -181,7 +182,10 @@ def trace_light(
         if film is not None:
             trace_film(film, tables, blocks, *found)
         else:
-            trace_columns(columns, tables, blocks, *found[:4])
+            ends = np.empty((depth.size, blocks.photons.max()), dtype=np.int8)
+            radius_um = np.empty(ends.shape, dtype=np.float32)
+            trace_columns(columns, blocks, ends, radius_um)
+            count_ends(ends, radius_um, blocks.photons, tables, *found[:4])
         for total, block in zip(totals, found, strict=True):
             np.add.at(total, depth, block)
         if progress is not None:
@@ -307,6 +311,7 @@ def _columns(layer: ColumnarLayer, thickness_um: float, radius_limit_mm: float) 
         return np.asarray(np.interp(middle, depth, value**power))
 
     absorption = by_depth(layer.absorption_length_um, -1)
+    roughness, crosstalk = by_depth(layer.roughness), by_depth(layer.crosstalk)
     return ColumnOptics(
         thickness_um=float(thickness_um),
         column_radius_um=float(layer.column_radius_um),
@@ -316,12 +321,12 @@ def _columns(layer: ColumnarLayer, thickness_um: float, radius_limit_mm: float) 
         top_reflectivity=float(layer.top_reflectivity),
         sensor_reflectivity=float(layer.sensor_reflectivity),
         radius_limit_um=1e3 * radius_limit_mm,
-        roughness=by_depth(layer.roughness),
-        crosstalk=by_depth(layer.crosstalk),
+        walls=np.stack([crosstalk, roughness, roughness / np.sqrt(1.0 - roughness**2)], axis=1).astype(np.float32),
         absorption_per_um=absorption,
         absorbed_to=np.append(0.0, np.cumsum(absorption)) * (thickness_um / _DEPTH_STEPS),
         steps_per_um=_DEPTH_STEPS / thickness_um,
         even_absorption=bool(np.ptp(absorption) == 0.0),
+        even_walls=bool(np.ptp(roughness) == 0.0 and np.ptp(crosstalk) == 0.0),
     )
 
 

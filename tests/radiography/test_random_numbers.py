@@ -17,7 +17,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = (
     *("_generator", "_rotate_left", "_next_word", "_uniform", "_two_uniforms", "_azimuth", "_isotropic"),
     *("_locate", "_compton_cosine", "_rayleigh_cosine", "_ionised_shell"),  # of X-rays
-    "_count",  # of light
 )
 SEEDS = (0, 1, 1234567, 2**63 + 5, 2**64 - 1)
 COUNT = 300  # words of a stream; the first depend on few bits of the state
@@ -52,7 +51,6 @@ def test_the_files_with_random_words_are_those_that_we_know() -> None:
         "interaction.electron_kernels",
         "interaction.photon_transport",
         "interaction.stack_kernels",
-        "light.column_kernels",
         "light.film_kernels",
         "truth.event_kernels",
     }
