@@ -452,7 +452,7 @@ def _trace_block(layer: ColumnOptics, blocks: PhotonBlocks, block: int, ends: En
                 alive -= 1
                 for row in range(_ROWS):
                     lanes[row * _LANES + j] = lanes[row * _LANES + alive]
-                for row in range(_STATE):
+                for row in range(_WORDS):
                     words[row * _LANES + j] = words[row * _LANES + alive]
         if alive == 0:
             break

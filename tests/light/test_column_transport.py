@@ -125,6 +125,21 @@ def test_isotropic_light_stays_isotropic_in_closed_rough_columns():
     assert detected / (detected + absorbed) == pytest.approx(0.2, abs=4 * 0.0028)
 
 
+def test_photons_of_small_blocks_fare_as_those_of_large_ones():
+    # In a block of 100 no lane takes a second photon: they only close up. Most meet a face in each round here.
+    shiny = replace(CSI, absorption_length_um=100.0, top_reflectivity=1.0, sensor_reflectivity=0.98)
+    layer, detected = light_transport._columns(shiny, 2.0, 20.0), []
+    for each in (100, 2000):
+        seeds = np.random.default_rng(2).integers(0, 2**64, 20_000 // each, dtype=np.uint64)
+        blocks = PhotonBlocks(seeds, np.full(seeds.size, each), np.zeros(seeds.size), np.full(seeds.size, 2.0))
+        ends = np.full((seeds.size, each), -1, np.int8)
+        column_kernels.trace_columns(layer, blocks, ends, np.empty(ends.shape, np.float32))
+        detected.append((ends == DETECTED).mean())
+    mean = np.mean(detected)
+    assert 0.1 < mean < 0.9
+    assert abs(detected[0] - detected[1]) < 4 * np.sqrt(2 * mean * (1 - mean) / 20_000)
+
+
 def test_without_loss_all_light_is_detected():
     transport = trace(replace(CSI, absorption_length_um=np.inf, top_reflectivity=1.0), 2000)
     np.testing.assert_array_equal(transport.detected, transport.started)
