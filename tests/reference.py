@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pytest
 
 FloatArray = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 _MASK = 2**64 - 1
 
@@ -25,7 +27,7 @@ def read_only(values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> npt.N
     return array
 
 
-def on_threads(count: int, compute: Callable[[], npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+def on_threads(count: int, compute: Callable[[], T]) -> T:
     """What ``compute`` returns when numba has ``count`` threads; skips where the machine has fewer."""
     if count > numba.config.NUMBA_NUM_THREADS:
         pytest.skip(f"needs {count} threads, numba has {numba.config.NUMBA_NUM_THREADS}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 import xraylib
@@ -17,6 +16,7 @@ from radiography.interaction import absorption
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV, layer_response
 from radiography.interaction.beam_absorption import average_response, frame_weights
 from radiography.interaction.photon_tables import photon_tables
+from tests.reference import on_threads
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 LAYERS = {  # density in g/cm3 and thickness in mm: packing fractions of 4.86 and 4.51 g/cm3
@@ -303,14 +303,10 @@ def test_fluorescence_leaves_mostly_where_the_photons_came_in():
 
 
 def test_any_number_of_threads_gives_the_same_bits():
-    most = numba.get_num_threads()
-    results = []
-    for threads in (1, most):
-        numba.set_num_threads(threads)
-        try:
-            results.append(trace("CsI@3.4", 0.5, [30.0, 45.0], 10_000, frequency_per_mm=[1.0]))
-        finally:
-            numba.set_num_threads(most)
+    results = [
+        on_threads(count, lambda: trace("CsI@3.4", 0.5, [30.0, 45.0], 10_000, frequency_per_mm=[1.0]))
+        for count in (1, 2)
+    ]
     for field in ("mean_energy_keV", "mean_square_energy_keV2", "depth_fraction", "signal_transfer", "noise_transfer"):
         assert np.array_equal(getattr(results[0], field), getattr(results[1], field)), field
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -18,6 +17,7 @@ from radiography.light.optics import ColumnarLayer, EmissionLine
 from radiography.light.transport import cached_light_transport, trace_light
 from tests import reference
 from tests.light.column_reference import trace_reference
+from tests.reference import on_threads
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0)
 CSI = ColumnarLayer(
@@ -260,16 +260,11 @@ def test_commercial_panel_of_the_paper(csi):
 
 
 def test_same_seed_same_result_for_any_number_of_threads(tmp_path):
-    most = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        one = trace(CSI, 3000)
-    finally:
-        numba.set_num_threads(most)
+    one, two = (on_threads(count, lambda: trace(CSI, 3000)) for count in (1, 2))
     cached = cached_light_transport(
         CSI, 100.0, 3000, seed=5, depths=5, frequency_per_mm=FREQUENCY_PER_MM, cache_folder=tmp_path
     )
-    for other in (trace(CSI, 3000), cached):
+    for other in (two, cached):
         for name in light_transport._ARRAY_FIELDS:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 

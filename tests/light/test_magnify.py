@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 
 from radiography.light.magnify import _magnify, _taps, magnify
+from tests.reference import on_threads
 
 CENTRE = (80.0, -35.0)  # outside of the picture
 
@@ -53,14 +53,9 @@ def test_compiled_and_not_give_the_same():
 
 
 def test_one_thread_and_two_give_the_same_bits_and_leave_the_input_alone():
-    picture, before, found = wave(), numba.get_num_threads(), []
+    picture = wave()
     picture.setflags(write=False)
-    try:
-        for threads in (1, min(2, before)):
-            numba.set_num_threads(threads)
-            found.append(magnify(picture, CENTRE, 1.01))
-    finally:
-        numba.set_num_threads(before)
+    found = [on_threads(count, lambda: magnify(picture, CENTRE, 1.01)) for count in (1, 2)]
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(picture, wave())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -22,6 +21,7 @@ from radiography.light.by_depth import (
 from radiography.light.optics import EmissionLine, Face, SelfAbsorption, TurbidLayer
 from radiography.light.transport import cached_light_transport, trace_light
 from tests.light.film_reference import trace_reference
+from tests.reference import on_threads
 
 FREQUENCY_PER_MM = (0.0, 0.5, 1.0, 2.0, 3.0, 8.0)
 THICKNESS_UM = 75.0
@@ -374,13 +374,9 @@ def test_standard_errors_are_what_repeated_runs_scatter_by(layer, frequency_per_
 
 
 def test_same_seed_same_result_for_any_number_of_threads():
-    most = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        one = trace(FILM, 5000)
-    finally:
-        numba.set_num_threads(most)
-    for other in (trace(FILM, 5000), trace(FILM, 5000, progress=lambda done, total: None)):
+    one = on_threads(1, lambda: trace(FILM, 5000))
+    two = on_threads(2, lambda: trace(FILM, 5000))
+    for other in (two, trace(FILM, 5000, progress=lambda done, total: None)):
         for name in light_transport._ARRAY_FIELDS:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     assert np.any(trace(FILM, 5000, seed=6).detected != one.detected)

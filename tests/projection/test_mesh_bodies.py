@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 import trimesh
@@ -13,6 +12,7 @@ from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import path_lengths, project
 from tests.projection.projection_reference import as_mesh, reference_paths
+from tests.reference import on_threads
 
 PANEL = Geometry(source_to_detector_mm=1000.0, rows=48, cols=64, pitch_mm=1.0, medium="vacuum")
 COARSE = Geometry(source_to_detector_mm=1000.0, rows=12, cols=16, pitch_mm=4.0, medium="vacuum")
@@ -84,14 +84,9 @@ def test_overlapping_bodies_are_the_same_apart_and_together():
 
 def test_bodies_give_the_same_bits_on_one_thread_and_two():
     phantom = of_aluminium(one_mesh(*BODIES["hole in an overlap"]))
-    threads = numba.get_num_threads()
-    try:
-        pictures = []
-        for count in (1, min(2, threads)):
-            numba.set_num_threads(count)
-            pictures.append(path_lengths(phantom, PANEL, ["Al"], samples_per_pixel=2))
-    finally:
-        numba.set_num_threads(threads)
+    pictures = [
+        on_threads(count, lambda: path_lengths(phantom, PANEL, ["Al"], samples_per_pixel=2)) for count in (1, 2)
+    ]
     np.testing.assert_array_equal(*pictures)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -31,6 +30,7 @@ from tests.radiography.acquisitions import (
     sequence_of,
     trapped_after_half_a_second,
 )
+from tests.reference import on_threads
 
 
 def test_kerma_and_fluence_of_the_papers_beam(tmp_path: Path) -> None:
@@ -209,18 +209,15 @@ def test_outside_the_coating_only_the_diodes_respond(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scintillator", ["CsPbBr3_75um", "CsI_Tl_500um"])
 def test_same_seed_same_bytes_on_one_thread_and_on_two(tmp_path: Path, scintillator: str) -> None:
     acquisition = planned(tmp_path, scintillator=scintillator)
-    frames = {}
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        try:
-            exposure = expose(acquisition)
-            sequence = acquire_sequence(acquisition, exposure, 3, np.random.default_rng(9))
-            frames[threads] = b"".join(frame.tobytes() for frame in sequence)
-        finally:
-            numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    assert frames[1] == frames[2]
+
+    def frames() -> bytes:
+        sequence = acquire_sequence(acquisition, expose(acquisition), 3, np.random.default_rng(9))
+        return b"".join(frame.tobytes() for frame in sequence)
+
+    one = on_threads(1, frames)
+    assert one == on_threads(2, frames)
     other = next(acquire_sequence(acquisition, expose(acquisition), 1, np.random.default_rng(10)))
-    assert other.tobytes() != frames[1][: other.nbytes]
+    assert other.tobytes() != one[: other.nbytes]
 
 
 def test_no_frames_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -23,6 +22,7 @@ from tests.radiography.acquisitions import (
     trapped_after_half_a_second,
     worn,
 )
+from tests.reference import on_threads
 
 
 def test_shielded_columns_see_dark_current_and_noise_and_nothing_else(tmp_path: Path) -> None:
@@ -99,11 +99,8 @@ def test_lagging_pixels_leave_ten_times_as_much(tmp_path: Path) -> None:
 
 def test_worn_frames_are_the_same_bytes_on_one_thread_and_on_two(tmp_path: Path) -> None:
     acquisition = worn(tmp_path, extra=FLUOROSCOPY.format(spread=0.01), left=4, defective=0.02)
-    frames = {}
-    for threads in (1, 2):
-        numba.set_num_threads(threads)
-        try:
-            frames[threads] = b"".join(frame.tobytes() for frame in sequence_of(acquisition, 5))
-        finally:
-            numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    assert frames[1] == frames[2]
+    one, two = (
+        on_threads(count, lambda: b"".join(frame.tobytes() for frame in sequence_of(acquisition, 5)))
+        for count in (1, 2)
+    )
+    assert one == two

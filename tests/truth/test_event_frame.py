@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from scipy.special import j0
@@ -22,6 +21,7 @@ from radiography.light.transport import LightTransport
 from radiography.noise import draw_portions
 from radiography.panel.panel import Pixels
 from radiography.truth.event_frame import acquire_events, draw_deposits, tilted_edge
+from tests.reference import on_threads
 
 PIXELS = Pixels(rows=24, cols=32, pitch_mm=0.139, aperture_mm=0.139)
 COLLECTED = (0.2, 0.4)
@@ -182,14 +182,10 @@ def test_region_gets_as_much_at_its_border_as_in_the_middle(film):
 
 
 def test_same_seed_gives_the_same_photons_for_any_number_of_threads(film):
-    before = numba.get_num_threads()
-    frames = []
-    try:
-        for threads in (1, min(2, before)):
-            numba.set_num_threads(threads)
-            frames.append(acquire(film, [300.0, 200.0], energy_keV=(25.0, 50.0), list_deposits=True))
-    finally:
-        numba.set_num_threads(before)
+    frames = [
+        on_threads(count, lambda: acquire(film, [300.0, 200.0], energy_keV=(25.0, 50.0), list_deposits=True))
+        for count in (1, 2)
+    ]
     np.testing.assert_array_equal(frames[0].photons, frames[1].photons)
     np.testing.assert_array_equal(frames[0].deposits.energy_keV, frames[1].deposits.energy_keV)
     assert not np.array_equal(frames[0].photons, acquire(film, [300.0, 200.0], 4, energy_keV=(25.0, 50.0)).photons)

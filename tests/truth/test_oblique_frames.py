@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -23,6 +22,7 @@ from radiography.panel.panel import Pixels, cover_transmission
 from radiography.projection.geometry import Geometry
 from radiography.scene import MaterialChoice, SolidChoice
 from radiography.truth.event_frame import acquire_events
+from tests.reference import on_threads
 
 INCIDENCE_DEG = 15.8
 DISTANCE_MM = 1000.0
@@ -113,19 +113,12 @@ def test_no_blur_is_planned_near_the_axis_or_in_the_open_beam(tmp_path: Path) ->
 
 
 def test_one_thread_and_two_give_the_same_bytes_at_the_corner(tmp_path: Path) -> None:
-    acquisition, before, found = (
-        planned(tmp_path, "CsI_Tl_500um", CORNER_MM, 150.0, edge=True),
-        numba.get_num_threads(),
-        [],
-    )
-    try:
-        for threads in (1, min(2, before)):
-            numba.set_num_threads(threads)
-            exposure = expose(acquisition)
-            assert exposure is not None
-            found.append(exposure.spread_light.tobytes() + exposure.light.tobytes())
-    finally:
-        numba.set_num_threads(before)
+    acquisition = planned(tmp_path, "CsI_Tl_500um", CORNER_MM, 150.0, edge=True)
+    found = []
+    for count in (1, 2):
+        exposure = on_threads(count, lambda: expose(acquisition))
+        assert exposure is not None
+        found.append(exposure.spread_light.tobytes() + exposure.light.tobytes())
     assert found[0] == found[1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -12,6 +11,7 @@ from calibration.correction import glare as glare_module
 from calibration.correction.glare import GlareModel, add_glare, glare_transfer, glare_variance_gain, remove_glare
 from radiography.light.scintillator import Glare
 from radiography.light.scintillator import glare_transfer as forward_transfer
+from tests.reference import on_threads
 
 SHAPE = (48, 64)
 PITCH_MM = 0.2
@@ -131,14 +131,9 @@ def test_a_pixel_without_a_value_stays_and_harms_nobody() -> None:
 
 
 def test_threads_and_workers_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = remove_glare(picture(), model())
-    threads = numba.get_num_threads()
+    many = on_threads(2, lambda: remove_glare(picture(), model()))
     monkeypatch.setattr(glare_module, "_WORKERS", 1)
-    try:
-        numba.set_num_threads(1)
-        one = remove_glare(picture(), model())
-    finally:
-        numba.set_num_threads(threads)
+    one = on_threads(1, lambda: remove_glare(picture(), model()))
     assert one.tobytes() == many.tobytes()
 
 
