@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OUT ?= demo
+WORKERS := -n 2 --dist worksteal
 
 .PHONY: demo test long quick lint docs install benchmark clean
 
@@ -13,13 +14,13 @@ demo: install
 	$(BIN)/radiography demo --out $(OUT)
 
 test: install
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest $(WORKERS) -m "not long"
 
 long: install
 	$(BIN)/python -m pytest -m long
 
 quick: install
-	$(BIN)/python -m pytest -m "not slow and not long"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not long"
 
 lint: install
 	$(BIN)/ruff check .
