@@ -272,7 +272,7 @@ def test_random_damage_gives_one_sentence_or_a_picture(whole: bytes, tmp_path: P
     assert 50 < read_damaged(whole, tmp_path / "spoiled.dcm", 300, seed=1) <= 300
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_much_random_damage_gives_one_sentence_or_a_picture(whole: bytes, tmp_path: Path) -> None:
     assert read_damaged(whole, tmp_path / "spoiled.dcm", 5000, seed=2) > 1000
 

@@ -147,8 +147,7 @@ def test_the_same_data_give_the_same_fit(film: Scintillator) -> None:
     assert fractions == sorted(fractions) and fractions[-1] == 1.0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.parametrize("seed", [pytest.param(21, marks=pytest.mark.slow), pytest.param(22, marks=pytest.mark.long)])
 def test_transport_length_of_the_film_is_recovered(film: Scintillator, seed: int) -> None:
     (found,) = fit_layer(
         film, BEAM, _measurement(_noisy(_truth(film, 1_000_000, seed)[0], seed)), [TRANSPORT]

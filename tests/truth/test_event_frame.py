@@ -368,15 +368,16 @@ def modes(request):
     return scintillator, light, beam.fluence_per_mm2, spread_of_beam(light, beam.fluence_per_mm2)
 
 
-@pytest.fixture(scope="module")
-def flat_frames(modes):
-    """Six uniform frames by events."""
+@pytest.fixture(
+    scope="module", params=[pytest.param(2, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.long)]
+)
+def flat_frames(modes, request):
+    """Uniform frames by events."""
     scintillator, light, fluence, _ = modes
     lit = fluence * BEAM[scintillator.name][0]
-    return event_frames(scintillator, light, lit, REGION, 6, np.random.default_rng(21))
+    return event_frames(scintillator, light, lit, REGION, request.param, np.random.default_rng(21))
 
 
-@pytest.mark.slow
 def test_fast_and_event_mode_agree_in_mean_variance_and_noise_power(modes, flat_frames):
     scintillator, light, fluence, spread = modes
     fluence, count = fluence * BEAM[scintillator.name][0], len(flat_frames)
@@ -394,7 +395,6 @@ def test_fast_and_event_mode_agree_in_mean_variance_and_noise_power(modes, flat_
     assert abs(fast.var() / flat_frames.var() - 1) < 4 * np.sqrt(8 / (REGION.rows * REGION.cols) * shared) + 0.02
 
 
-@pytest.mark.slow
 def test_noise_of_events_falls_less_than_the_square_of_their_transfer(modes, flat_frames):
     # Lubberts effect: noise power is that of the noise transfer, folded back at the pixels, not that of the signal's
     scintillator, light, fluence, spread = modes

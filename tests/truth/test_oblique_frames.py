@@ -210,9 +210,12 @@ def test_frames_have_the_mean_and_the_noise_of_events_at_the_corner(
     assert (np.abs(found / expected - 1) < tolerance).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("scintillator", "kerma_uGy", "frames"), [("CsPbBr3_75um", 0.2, 5), ("CsI_Tl_500um", 0.02, 12)]
+    ("scintillator", "kerma_uGy", "frames"),
+    [
+        pytest.param("CsPbBr3_75um", 0.2, 5, marks=pytest.mark.slow),
+        pytest.param("CsI_Tl_500um", 0.02, 12, marks=pytest.mark.long),
+    ],
 )
 def test_charge_of_frames_is_that_of_events_with_slant_heel_stack_and_yield_spread(
     tmp_path: Path, scintillator: str, kerma_uGy: float, frames: int
