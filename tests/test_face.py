@@ -52,9 +52,9 @@ def test_an_unknown_name_is_refused(package: str) -> None:
 def test_a_face_imports_nothing_slow(package: str) -> None:
     code = (
         "import sys, time\n"
-        "start = time.perf_counter()\n"
+        "start = time.process_time()\n"
         f"import {package}\n"
-        "spent = time.perf_counter() - start\n"
+        "spent = time.process_time() - start\n"
         f"print(spent, *({SLOW!r} & set(sys.modules)))"
     )
     found = []

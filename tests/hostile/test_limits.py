@@ -24,14 +24,14 @@ RUN = """
 import json, resource, sys, time
 from radiography.cli import run
 for line in json.loads(sys.argv[1]):
-    begun = time.monotonic()
+    begun = time.process_time()
     code = run(line)
     try:  # ru_maxrss begins with that of the process that started this one
         status = open("/proc/self/status", encoding="ascii").read()
         kilobytes = int(status.partition("VmHWM:")[2].split()[0])
     except (OSError, IndexError):
         kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([code, time.monotonic() - begun, kilobytes * 1024]), file=sys.stderr)
+    print(json.dumps([code, time.process_time() - begun, kilobytes * 1024]), file=sys.stderr)
 """
 
 
@@ -131,7 +131,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], None], str, str]] = {  # name, make
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int, float, int]]:
-    """What one process says of each bomb: sentence, exit code, seconds, and bytes that it ever took."""
+    """What one process says of each bomb: sentence, exit code, seconds of CPU, and bytes that it ever took."""
     folder = tmp_path_factory.mktemp("bombs")
     lines = []
     for name, make, command, _ in BOMBS.values():

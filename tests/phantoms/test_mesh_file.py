@@ -111,10 +111,10 @@ def _bomb(path, header: bytes, size: int) -> None:
 def test_bombs_are_refused_before_they_cost_memory(tmp_path, name, header, size, message):
     _bomb(tmp_path / name, header, size)
     tracemalloc.start()
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises((OSError, ValueError), match=message):
         load_mesh(tmp_path / name)
-    assert time.monotonic() - start < 2.0
+    assert time.process_time() - start < 2.0
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 50e6

@@ -216,10 +216,10 @@ def test_a_hundred_thousand_bad_pixels_take_under_a_second() -> None:
     flags = np.zeros((3072, 3072), np.uint16)
     flags.ravel()[rng.choice(flags.size, 100_000, replace=False)] = bits.DEAD
     flags[:, 100] = bits.DEAD
-    begin = time.perf_counter()
+    begin = time.process_time()
     groups = find_groups(flags)
-    # measured 0.16 s alone on 2 cores; two seconds leave room for a busy machine
-    assert time.perf_counter() - begin < 2.0
+    # measured 0.16 s alone; CPU time, which a busy machine stretches by its caches only
+    assert time.process_time() - begin < 2.0
     assert groups.kind[groups.kind == LINE].size == 1
 
 
