@@ -66,6 +66,7 @@ def test_a_face_imports_nothing_slow(package: str) -> None:
     assert min(found) < 0.15
 
 
+@pytest.mark.slow
 def test_the_types_of_the_face_are_those_of_its_functions(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text(
         "import calibration\n"

@@ -84,6 +84,7 @@ def test_nothing_passes_behind_the_surface_of_the_target(heel):
     assert heel_gain(heel, surface - 1e-3, 0.0).max() > 0
 
 
+@pytest.mark.slow
 def test_a_steeper_anode_has_less_of_it(heel):
     steep = replace(BEAM, anode_angle_deg=20.0)
     spectrum = beam_spectrum(steep, 15.0, 1.0)

@@ -55,6 +55,7 @@ def _fit(folder: Path, *more: str, vary: str = VARY, mtf: str = "mtf.csv", out: 
     return run(["fit", *files, "--vary", vary, *more])
 
 
+@pytest.mark.slow
 def test_the_fitted_layer_is_a_scintillator_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _fit(folder, "--json", str(folder / "fit.json"), "--plot", str(folder / "fit.png")) == 0
     fitted = load_scintillator(str(folder / "fitted.toml"))
@@ -76,6 +77,7 @@ def test_the_fitted_layer_is_a_scintillator_again(folder: Path, capsys: pytest.C
     assert "2.3" in printed and "yes" in printed
 
 
+@pytest.mark.slow
 def test_light_and_nps_are_taken_in(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     above = FREQUENCY[1:]
     _table(folder / "nps.csv", above, 40.0 * MTF[1:] ** 2 + 5.0)

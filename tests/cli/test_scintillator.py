@@ -65,6 +65,7 @@ def test_one_layer_has_its_quantities_at_the_top(tmp_path: Path, capsys: pytest.
     assert "MTF of 0.72 at 2 /mm" in printed and "RQA5, 15 uGy" in printed and "paper_70kV, 15 uGy" in printed
 
 
+@pytest.mark.slow
 def test_several_layers_stand_under_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = report([FILM, CSI, PANELS], tmp_path, beam="RQA5", plot=tmp_path / "plot.png")
     assert list(found["scintillators"]) == [FILM, CSI, PANELS]
@@ -87,6 +88,7 @@ def test_thickness_gives_a_list_for_each_quantity(tmp_path: Path, capsys: pytest
     assert f"{FILM} by thickness" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_degeneracy_draws_what_the_mtf_leaves_open(tmp_path: Path) -> None:
     report([FILM], tmp_path, degeneracy=tmp_path / "map.png")
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"

@@ -155,6 +155,7 @@ def test_every_photon_ends_somewhere():
 # --- an independent, slow Monte Carlo ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

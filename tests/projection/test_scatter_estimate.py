@@ -154,6 +154,7 @@ def test_check_warns_in_one_line_where_scatter_would_matter(
         )
 
 
+@pytest.mark.slow
 def test_the_shipped_card_and_edge_get_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     for scene in ("card", "edge"):
         assert check_scene(scene).scatter_to_primary < 0.05

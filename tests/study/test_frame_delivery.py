@@ -81,6 +81,7 @@ def white(report: LayerReport) -> np.ndarray:
     return report.nps_quantum + report.nps_light + report.nps_direct + report.nps_electronic
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layer", "kerma"), [("CsPbBr3_75um", 0.5), ("CsPbBr3_75um", 15.0), ("CsI_Tl_500um", 2.57)])
 def test_frames_have_the_mean_and_the_noise_power_of_the_report(tmp_path: Path, layer: str, kerma: float) -> None:
     frames = frames_of(tmp_path, layer, kerma)

@@ -280,6 +280,7 @@ def test_a_thicker_film_absorbs_more_and_is_less_sharp(
     assert thin.light_to_diode_fraction > 2.0 * thick.light_to_diode_fraction
 
 
+@pytest.mark.slow
 def test_scattering_and_absorption_give_one_mtf_in_many_ways(
     film: Scintillator, panel: Panel, spectra: dict[str, Spectrum]
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_uniform_beam_has_a_field_of_one(panel) -> None:  # type: ignore[no-un
     assert field.variance_fraction == 0.0 and field.standard_error < 1e-12
 
 
+@pytest.mark.slow
 def test_a_gain_map_is_carried_to_another_distance() -> None:
     rows, cols = 360, 384
     at_calibration, at_frame = beam(rows, cols, 1000.0), beam(rows, cols, 1800.0)
