@@ -319,7 +319,9 @@ def test_a_shell_completes_commands_and_shipped_names(line: str, names: list[str
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to a whole console there, the test's own too")
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_is_one_line_and_leaves_nothing(times: int, folder: Path, tmp_path: Path) -> None:
-    code = "import sys; from radiography.cli import main; main(sys.argv[1:])"
+    # a job in the background ignores Ctrl-C, and so does what it starts: the test would wait for 20,000 frames
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = heard + "import sys; from radiography.cli import main; main(sys.argv[1:])"
     words = ["simulate", str(folder / "flat.toml"), "--out", str(tmp_path / "x.tif"), "--frames", "20000"]
     with subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True) as process:
         while not any(tmp_path.iterdir()) and process.poll() is None:  # until it writes
