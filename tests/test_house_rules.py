@@ -198,3 +198,11 @@ def test_titles_of_files_are_no_sentences() -> None:
     for path in _files():
         title = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
         assert title and not title.startswith(SENTENCES), f"{path}: '{title}'"
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="what is kept is known in a clone only")
+def test_no_image_is_kept_in_the_root() -> None:
+    """What somebody tried out is not part of the project."""
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    images = {".tif", ".dcm", ".cal", ".png", ".npy", ".raw", ".h5"}
+    assert [name for name in listed.split("\n") if "/" not in name and Path(name).suffix in images] == []

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+_LONGEST_TURN_S = 10.0  # a process that holds the cache for longer is no more   # chosen
 _NICER = 10  # the second process gives way to the run where both want all processors   # chosen
 
 
@@ -38,14 +39,47 @@ def compiling_ahead(parts: Sequence[str]) -> Iterator[None]:
     if (os.cpu_count() or 1) < 2 or not missing:
         yield
         return
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        beside = multiprocessing.get_context("spawn").Process(target=_compile, args=(missing, folder), daemon=True)
+    context = multiprocessing.get_context("spawn")
+    lock = context.Lock()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, _in_turn(lock):
+        beside = context.Process(target=_compile, args=(missing, folder, lock), daemon=True)
         beside.start()
         try:
             yield
         finally:
+            lock.acquire(timeout=_LONGEST_TURN_S)  # it is not in the middle of writing then
             beside.terminate()
             beside.join()
+
+
+@contextmanager
+def _in_turn(lock: Any) -> Iterator[None]:
+    """Let numba read and write its cache only while this process holds the lock.
+
+    numba writes the index of a cache before the data that it names. Who reads in between may get what an older source
+    left under that name, and of two that write one may leave its data under the other's name.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    def alone(method: Callable[..., Any]) -> Callable[..., Any]:
+        def turn(*arguments: Any) -> Any:
+            held = lock.acquire(timeout=_LONGEST_TURN_S)
+            try:
+                return method(*arguments)
+            finally:
+                if held:
+                    lock.release()
+
+        return turn
+
+    methods = {name: getattr(IndexDataCacheFile, name) for name in ("save", "load")}
+    for name, method in methods.items():
+        setattr(IndexDataCacheFile, name, alone(method))
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(IndexDataCacheFile, name, method)
 
 
 def _is_kept(module: str, name: str) -> bool:
@@ -56,17 +90,18 @@ def _is_kept(module: str, name: str) -> bool:
     return any(index.stat().st_mtime >= source.stat().st_mtime for index in kept)
 
 
-def _compile(parts: Sequence[str], folder: str) -> None:
+def _compile(parts: Sequence[str], folder: str, lock: Any) -> None:
     """What the second process does; it says nothing, and what goes wrong in it shows where the run comes to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run ends it
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open until the process ends)
     if hasattr(os, "nice"):
         os.nice(_NICER)
-    for part in parts:
-        inside = Path(folder) / part
-        inside.mkdir()
-        with suppress(Exception):
-            PARTS[part][0](inside)
+    with _in_turn(lock):
+        for part in parts:
+            inside = Path(folder) / part
+            inside.mkdir()
+            with suppress(Exception):
+                PARTS[part][0](inside)
 
 
 def compile_correction(folder: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 from radiography.jobs import compile_ahead
 from radiography.jobs.compile_ahead import PARTS, compiling_ahead
@@ -65,3 +66,27 @@ def test_the_second_process_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -
         raise ValueError("of the run")
     assert not multiprocessing.active_children()
     assert time.monotonic() - started < 30.0  # it is stopped, not waited for
+
+
+def test_the_cache_is_read_and_written_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lock:
+        held = False
+
+        def acquire(self, timeout: float) -> bool:
+            assert not self.held
+            self.held = True
+            return True
+
+        def release(self) -> None:
+            self.held = False
+
+    lock, seen = Lock(), []
+    monkeypatch.setattr(IndexDataCacheFile, "save", lambda *arguments: seen.append(("save", lock.held, arguments[1:])))
+    monkeypatch.setattr(IndexDataCacheFile, "load", lambda *arguments: seen.append(("load", lock.held, arguments[1:])))
+    cache = object.__new__(IndexDataCacheFile)
+    with compile_ahead._in_turn(lock):
+        cache.save("key", "data")
+        cache.load("key")
+    assert not lock.held
+    cache.load("later")
+    assert seen == [("save", True, ("key", "data")), ("load", True, ("key",)), ("load", False, ("later",))]
