@@ -62,6 +62,7 @@ _READ: dict[str, Callable[[FrameSource, range], Iterator[NDArray[Any]]]] = {
     "metaimage": volume_frames, "edf": edf_frames, "cbf": cbf_frames, "hdf5": hdf5_frames, "his": raw_frames,
     "viva": raw_frames, "raw": raw_frames,
 }  # fmt: skip
+_DEFLATE_LEVEL = 1  # of previews: twice as fast as 6, and noise comes out 3 % larger
 PERCENTILE_SAMPLES = 2_000_000  # pixels that set a preview's window   # chosen: 20 ms
 
 
@@ -384,7 +385,11 @@ def _write_grey_png(path: Path, grey: NDArray[np.uint8]) -> None:
     scanlines[:, 1:] = grey
     depth_to_interlace = (8, 0, 0, 0, 0)  # 8 bits, grey, the one compression and filter method, not interlaced
     header = struct.pack(">IIBBBBB", cols, rows, *depth_to_interlace)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(scanlines.tobytes(), 6)) + chunk(b"IEND", b"")
+    body = (
+        chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(scanlines.tobytes(), _DEFLATE_LEVEL))
+        + chunk(b"IEND", b"")
+    )
     with whole_file(path) as temporary:
         temporary.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 

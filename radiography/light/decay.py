@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit, prange
 
 from radiography.light.scintillator import Scintillator
 
@@ -177,11 +178,10 @@ def emit_light(
         seen = np.float32(-math.expm1(-integration_time_s / decay_s))  # of what earlier frames left
         retained = np.float32(math.exp(-frame_interval_s / decay_s))
         if number < len(slow) and exposure_time_s is None:  # new light decays as the old does
-            filled = light * np.float32(fraction)
-            if before is not None:
-                filled += before
-            emitted += filled * seen
-            stores.append(filled * retained)
+            store = np.empty_like(light)
+            _decay(light, light if before is None else before, before is not None,
+                   (np.float32(fraction), seen, retained), emitted, store)  # fmt: skip
+            stores.append(store)
             continue
         if number < len(slow):  # what the integration sees of lasting prompt light is in the prompt fraction
             emitted += light * np.float32(
@@ -193,3 +193,27 @@ def emit_light(
             store += before * retained
         stores.append(store)
     return emitted, tuple(stores)
+
+
+@njit(parallel=True, cache=True)
+def _decay(
+    light: Array,
+    before: Array,
+    with_before: bool,
+    factors: tuple[np.float32, np.float32, np.float32],
+    emitted: Array,
+    store: Array,
+) -> None:
+    """One store (H, W) after a short exposure; what is seen of it is added to ``emitted``.
+
+    ``factors`` are the fraction of the light that fills the store, and the parts of it that the frame sees and that it
+    leaves to the next.
+    """
+    filling, seen, retained = factors
+    for row in prange(light.shape[0]):
+        for col in range(light.shape[1]):
+            filled = light[row, col] * filling
+            if with_before:
+                filled += before[row, col]
+            emitted[row, col] += filled * seen
+            store[row, col] = filled * retained

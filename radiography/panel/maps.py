@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +59,9 @@ class PanelMaps:
     lag_factor: Array | None = None
 
 
+@lru_cache(maxsize=1)  # scenes that follow each other have the same panel
 def draw_panel_maps(panel: Panel) -> PanelMaps:
-    """The maps of one panel: the same for the same description, always.
+    """The maps of one panel: the same for the same description, always. They are shared: nobody writes to them.
 
     Offset has a pixel part and one per readout amplifier; response has a pixel part, one per amplifier and a smooth
     one across the panel (coating thickness). Defects are dead, hot, noisy or under-responding, a quarter each; one
