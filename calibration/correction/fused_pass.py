@@ -14,7 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from calibration.correction.pass_arguments import Flagging, LagTerms, PanelMaps, PassPlanes, RowShifts, TileNoise
-from calibration.correction.pass_kernels import correct_bands
+from calibration.correction.pass_kernels import _correct_plain, correct_bands
 from calibration.correction.plan import CorrectionPlan, frame_offset
 from calibration.correction.variance import TILE
 from calibration.dark.line_noise import LineNoise
@@ -114,7 +114,11 @@ def fused_pass(
         counts=np.zeros((raw_dn.shape[0], 5), np.int64),
     )
     lag = _lag_terms(plan, state, elapsed_s, state_out)
-    correct_bands(raw_dn, maps, shifts, lag, flagging, _tile_noise(plan), planes)
+    steps = (rate, line, variances, plan.curvature)
+    if all(step is None for step in steps) and lag.released.size == 0 and plan.limit_dn == np.inf:
+        _correct_plain(raw_dn, maps, flagging, planes)
+    else:
+        correct_bands(raw_dn, maps, shifts, lag, flagging, _tile_noise(plan), planes)
     if planes.counts[:, 0].any():
         _flag_neighbours(flags, planes.counts, flagging)
     return PassResult(*(int(count) for count in planes.counts.sum(axis=0)))

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint16]
+Raw = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+Words = npt.NDArray[np.int32]
+Singles = tuple[np.float32, ...]
 
 
 class PanelMaps(NamedTuple):

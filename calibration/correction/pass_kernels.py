@@ -1,16 +1,13 @@
 """The kernels of `fused_pass`: a frame row by row, and each row step by step.
 
-A row stays in the first-level cache while one short loop after another does its step to it. The loops are short on
-purpose, and take rows instead of planes: only a loop over few arrays that begin at zero becomes vector instructions.
-
-The frame is cut into bands of rows as high as a tile of noise; bands are independent, so threads change no bit.
-A step that is not wanted has arrays without rows.
+A row stays in the first-level cache while one short loop after another does its step to it: only a short loop over few
+arrays that begin at zero, rows instead of planes, becomes vector instructions. The frame is cut into bands of rows as
+high as a tile of noise; bands are independent, so threads change no bit. A step not wanted has arrays without rows.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, prange
 
 from calibration.correction.pass_arguments import (
@@ -20,13 +17,13 @@ from calibration.correction.pass_arguments import (
     LagTerms,
     PanelMaps,
     PassPlanes,
+    Raw,
     RowShifts,
+    Singles,
     TileNoise,
+    Words,
 )
 from calibration.lag.model import LOG_TWO, ROOT_TWO
-
-Raw = npt.NDArray[np.uint16] | npt.NDArray[np.float32]
-Words = npt.NDArray[np.int32]
 
 
 @njit(parallel=True, cache=True)
@@ -112,6 +109,19 @@ def correct_bands(
                     _clear_variances(corrected[i], random[i], calibration[i])
 
 
+@njit(parallel=True, cache=True)
+def _correct_plain(raw: Raw, maps: PanelMaps, flagging: Flagging, planes: PassPlanes) -> None:
+    """`correct_bands` where offset and gain are all there is to do: it compiles in a sixth of the time."""
+    offset, gain, defects = maps.offset_dn, maps.gain, maps.defects
+    corrected, flags, counts = planes.corrected_dn, planes.flags, planes.counts
+    for i in prange(raw.shape[0]):
+        odd, counts[i, 2] = _offset_and_gain(
+            raw[i], offset[i], gain[i], defects[i], flagging.suspect_dn, corrected[i], flags[i]
+        )
+        if odd > 0:
+            counts[i, 0], counts[i, 1], counts[i, 3] = _flag_row(raw[i], corrected[i], flagging, flags[i])
+
+
 @njit(cache=True)
 def _subtract_offset(raw: Raw, offset: Floats, suspect_dn: np.float32, signal: Floats) -> np.int32:
     """signal = raw - offset; returns how many raw values are suspect."""
@@ -178,9 +188,7 @@ def _subtract_lag(i: int, lag: LagTerms, stores: Floats, signal: Floats, charge:
 
 
 @njit(cache=True)
-def _charge_of_four(
-    signal: Floats, stores: tuple[Floats, ...], released: tuple[np.float32, ...], noise_gain: np.float32
-) -> None:
+def _charge_of_four(signal: Floats, stores: tuple[Floats, ...], released: Singles, noise_gain: np.float32) -> None:
     """The signal becomes the charge of the frame, less what four stores release."""
     s0, s1, s2, s3 = stores
     r0, r1, r2, r3 = released
@@ -211,7 +219,7 @@ def _charge(lag: Floats, noise_gain: np.float32, signal: Floats) -> None:
 
 
 @njit(cache=True)
-def _store(charge: Floats, largest: np.float32, numbers: tuple[np.float32, ...], store: Floats) -> None:
+def _store(charge: Floats, largest: np.float32, numbers: Singles, store: Floats) -> None:
     """What one population holds after the frame; `numbers`: both parts of `retained`, and the fraction."""
     kept, rest, fraction = numbers
     for j in range(charge.size):
@@ -223,8 +231,8 @@ def _store(charge: Floats, largest: np.float32, numbers: tuple[np.float32, ...],
 def _store_two(
     charge: Floats,
     largest: np.float32,
-    of_one: tuple[np.float32, ...],
-    of_other: tuple[np.float32, ...],
+    of_one: Singles,
+    of_other: Singles,
     one: Floats,
     other: Floats,
 ) -> None:
@@ -342,7 +350,7 @@ def _apply_straight(signal: Floats, gain: Floats, limit: np.float32, corrected: 
 
 @njit(cache=True)
 def _apply_quadratic(
-    signal: Floats, gain: Floats, first: Floats, limit: np.float32, corrected: Floats, slope: Floats
+    signal: Floats, gain: Floats, first: Floats, limit: np.float32, out: Floats, slope: Floats
 ) -> None:
     """The dose response with one curvature, and its slope; above the limit along the tangent."""
     two = np.float32(2.0)
@@ -352,7 +360,7 @@ def _apply_quadratic(
     for j in range(signal.size):
         r = limit if signal[j] > limit else signal[j]
         value = r * (gain[j] + r * first[j])
-        corrected[j] = value + (signal[j] - r) * slope[j] if signal[j] > limit else value
+        out[j] = value + (signal[j] - r) * slope[j] if signal[j] > limit else value
 
 
 @njit(cache=True)
@@ -445,9 +453,7 @@ def _variances(
 
 
 @njit(cache=True)
-def _random_variance(
-    first: int, size: int, corrected: Floats, slope: Floats, noise: tuple[np.float32, ...], random: Floats
-) -> None:
+def _random_variance(first: int, size: int, corrected: Floats, slope: Floats, noise: Singles, random: Floats) -> None:
     """Readout and quanta of one tile, down to half of the readout. Indices are unsigned, here and below: none wraps."""
     dark, lag_gain, per_dn = noise
     for k in range(size):
@@ -459,9 +465,7 @@ def _random_variance(
 
 
 @njit(cache=True)
-def _quadratic(
-    first: int, size: int, corrected: Floats, per_level: np.float32, terms: tuple[np.float32, ...], out: Floats
-) -> None:
+def _quadratic(first: int, size: int, corrected: Floats, per_level: np.float32, terms: Singles, out: Floats) -> None:
     """Horner's rule at the dose of one tile, with three terms."""
     c0, c1, c2 = terms
     for k in range(size):
@@ -471,13 +475,11 @@ def _quadratic(
 
 
 @njit(cache=True)
-def _multiply_add(
-    first: int, size: int, corrected: Floats, per_level: np.float32, term: np.float32, total: Floats
-) -> None:
+def _multiply_add(first: int, size: int, dose: Floats, per_level: np.float32, term: np.float32, out: Floats) -> None:
     """A step of Horner's rule at the dose of one tile."""
     for k in range(size):
         j = np.uint64(first + k)
-        total[j] = total[j] * (corrected[j] * per_level) + term
+        out[j] = out[j] * (dose[j] * per_level) + term
 
 
 @njit(cache=True)

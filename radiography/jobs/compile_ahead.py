@@ -224,7 +224,7 @@ def compile_columns(folder: Path) -> None:
 
 # What compiles each part, and its largest kernel, which is there when the part is.
 PARTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
-    "correction": (compile_correction, "calibration.correction.pass_kernels", "correct_bands"),
+    "correction": (compile_correction, "calibration.correction.pass_kernels", "_correct_plain"),
     "projection": (compile_projection, "radiography.projection.kernels", "_project_bands"),
     "frames": (compile_frames, "radiography.noise", "_draw_portions"),
     "columns": (compile_columns, "radiography.light.column_kernels", "trace_columns"),
