@@ -17,6 +17,8 @@ FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 RefractiveIndex = Annotated[float, Field(ge=1, le=4)]
 Celsius = Annotated[float, Field(ge=-50, le=100)]
 
+SAME_PITCH = 0.01  # relative; rounding of headers, 0.1988 for 0.2 mm, is within it   # chosen
+
 
 def check_range(name: str, limits: tuple[float, float] | None, value: float) -> None:
     """Refuse the range of a number that does not hold it.

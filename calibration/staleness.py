@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from calibration.conditions import Conditions, of_one_panel
 from calibration.dark.scale import SAME_TIME, differs
+from calibration.limits import SAME_PITCH
 
-SAME_PITCH = 0.01  # relative; rounding of headers, 0.1988 for 0.2 mm, is within it   # chosen
 _SECONDS_PER_DAY = 86400.0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from calibration.staleness import SAME_PITCH
+from calibration.limits import SAME_PITCH
 from radiography.files.source import GIVE_PITCH, FrameSource
 
 _WHAT = {
