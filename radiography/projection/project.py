@@ -275,14 +275,12 @@ def _plan(
 
 def _whole(work: _Projection, progress: Callable[[float], None] | None) -> npt.NDArray[np.float32]:
     """Sums, or mean paths, (K, rows, cols) at every sample of the panel."""
-    out = np.empty((work.beam.weights.shape[2], *work.bands.mixed.shape), dtype=np.float32)
-    for top, strip in _strips(work, progress):
-        out[:, top : top + strip.shape[1]] = strip
+    ((_, out),) = _strips(work, progress, work.bands.mixed.shape[0])
     return out
 
 
 def _strips(
-    work: _Projection, progress: Callable[[float], None] | None
+    work: _Projection, progress: Callable[[float], None] | None, rows_per_strip: int = ROWS_PER_STRIP
 ) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
     """Sums, or mean paths, of strips of whole bands and pixels."""
     rows, cols = work.bands.mixed.shape
@@ -290,7 +288,7 @@ def _strips(
     # Summed one after the other, as behind a solid: a void then leaves the open beam bit for bit.
     open_sums = np.cumsum(work.beam.weights, axis=3)[..., -1]
     whole = math.lcm(per_band, work.samples_per_pixel)
-    strip_rows = whole * -(-ROWS_PER_STRIP // whole)
+    strip_rows = whole * -(-rows_per_strip // whole)
     step = max(BANDS_PER_REPORT, 4 * numba.get_num_threads())
     band_count = len(work.bands.start) - 1
     for top in range(0, rows, strip_rows):
