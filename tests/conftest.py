@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import numba
 import pytest
-from numba.core.caching import IndexDataCacheFile
 
 from radiography.config import load_panel, load_scintillator
+from radiography.jobs.compile_ahead import in_turn
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 
@@ -28,33 +27,25 @@ def own_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if folder is not None:
             patch.setenv("XDG_CACHE_HOME", str(folder))
-            if "PYTEST_XDIST_WORKER" in os.environ:
-                _share_the_machine(folder / "kernels.lock", patch)
-        yield
+        with (
+            _sharing_the_machine(folder)
+            if folder is not None and "PYTEST_XDIST_WORKER" in os.environ
+            else nullcontext()
+        ):
+            yield
 
 
-def _share_the_machine(path: Path, patch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def _sharing_the_machine(folder: Path) -> Iterator[None]:
     """One thread for each worker of pytest-xdist, and one worker at a time in numba's cache of kernels.
 
-    Tests of threads ask for their number. numba writes the index of a cache before the data that it names: a worker
-    that reads in between gets what an older source left there, and two that write can leave one's data under the
-    other's name.
+    Tests of threads ask for their number.
     """
     from filelock import FileLock
 
-    lock = FileLock(path)  # once: it may be taken again by who holds it
-
-    def alone(method: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(method)
-        def turn(*arguments: Any) -> Any:
-            with lock:
-                return method(*arguments)
-
-        return turn
-
     numba.set_num_threads(1)
-    for name in ("save", "load"):
-        patch.setattr(IndexDataCacheFile, name, alone(getattr(IndexDataCacheFile, name)))
+    with in_turn(FileLock(folder / "kernels.lock")):
+        yield
 
 
 @pytest.fixture(scope="session")

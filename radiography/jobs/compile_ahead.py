@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import numba
 import numpy as np
 
 _LONGEST_TURN_S = 10.0  # a process that holds the cache for longer is no more   # chosen
@@ -30,34 +31,46 @@ _NICER = 10  # the second process gives way to the run where both want all proce
 def compiling_ahead(parts: Sequence[str]) -> Iterator[None]:
     """Have parts of the chain compiled beside whatever runs inside, if this is a first run.
 
+    Nothing is, where numba may use one thread only, or the system has no second process or lock to give.
+
     Parameters
     ----------
     parts : sequence of str
         Keys of `PARTS`, the one that is needed last first.
     """
     missing = [part for part in parts if not _is_kept(*PARTS[part][1:])]
-    if (os.cpu_count() or 1) < 2 or not missing:
+    if numba.get_num_threads() < 2 or not missing:
         yield
         return
     context = multiprocessing.get_context("spawn")
-    lock = context.Lock()
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, _in_turn(lock):
-        beside = context.Process(target=_compile, args=(missing, folder, lock), daemon=True)
-        beside.start()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
+            lock = context.Lock()
+            beside = context.Process(target=_compile, args=(missing, folder, lock), daemon=True)
+            beside.start()
+        except (ImportError, OSError):  # a sandbox without semaphores, or a limit of processes
             yield
-        finally:
-            lock.acquire(timeout=_LONGEST_TURN_S)  # it is not in the middle of writing then
-            beside.terminate()
-            beside.join()
+            return
+        with in_turn(lock):
+            try:
+                yield
+            finally:
+                lock.acquire(timeout=_LONGEST_TURN_S)  # it is not in the middle of writing then
+                beside.terminate()
+                beside.join()
 
 
 @contextmanager
-def _in_turn(lock: Any) -> Iterator[None]:
+def in_turn(lock: Any) -> Iterator[None]:
     """Let numba read and write its cache only while this process holds the lock.
 
     numba writes the index of a cache before the data that it names. Who reads in between may get what an older source
     left under that name, and of two that write one may leave its data under the other's name.
+
+    Parameters
+    ----------
+    lock : object
+        With ``acquire(timeout=)`` and ``release()``, shared by the processes.
     """
     from numba.core.caching import IndexDataCacheFile
 
@@ -96,7 +109,7 @@ def _compile(parts: Sequence[str], folder: str, lock: Any) -> None:
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open until the process ends)
     if hasattr(os, "nice"):
         os.nice(_NICER)
-    with _in_turn(lock):
+    with in_turn(lock):
         for part in parts:
             inside = Path(folder) / part
             inside.mkdir()
@@ -104,14 +117,8 @@ def _compile(parts: Sequence[str], folder: str, lock: Any) -> None:
                 PARTS[part][0](inside)
 
 
-def compile_correction(folder: Path) -> None:
-    """Calibration, correction and edge of a panel of random numbers.
-
-    Parameters
-    ----------
-    folder : Path
-        Empty; for its files.
-    """
+def _correction(folder: Path) -> None:
+    """Calibration, correction and edge of a panel of random numbers, whose files go to a folder."""
     from radiography.files.frames import write_tiff
     from radiography.jobs.calibrate import calibrate_panel
     from radiography.jobs.measure import measure_mtf
@@ -132,14 +139,8 @@ def compile_correction(folder: Path) -> None:
     measure_mtf(folder / "corrected.tif")
 
 
-def compile_projection(folder: Path) -> None:
-    """Shadow of the shipped objects on a small panel, and the spread of its light.
-
-    Parameters
-    ----------
-    folder : Path
-        Not used; as all parts.
-    """
+def _projection(folder: Path) -> None:
+    """Shadow of the shipped objects on a small panel, and the spread of its light."""
     from radiography.config import DATA_FOLDER, load_scene
     from radiography.light.spread import plan_light_spread, spread_light
     from radiography.parts import load_parts
@@ -172,14 +173,8 @@ def compile_projection(folder: Path) -> None:
         spread_light(light, plan, overwrite=True)
 
 
-def compile_frames(folder: Path) -> None:
-    """A dark frame and one of the beam, of a small panel.
-
-    Parameters
-    ----------
-    folder : Path
-        Not used; as all parts.
-    """
+def _frames(folder: Path) -> None:
+    """A dark frame and one of the beam, of a small panel."""
     from radiography.acquire import Exposure, acquire_frame
     from radiography.config import load_panel, load_scintillator
     from radiography.light.spread import plan_light_spread
@@ -208,14 +203,8 @@ def _small(parts: Any) -> Any:
     return replace(parts, rows=128, cols=160)
 
 
-def compile_columns(folder: Path) -> None:
-    """The columnar layer of the demo, which stays in the cache of computed results.
-
-    Parameters
-    ----------
-    folder : Path
-        Not used; as all parts.
-    """
+def _columns(folder: Path) -> None:
+    """The columnar layer of the demo, which stays in the cache of computed results."""
     from radiography.acquire import plan_acquisition
     from radiography.config import DATA_FOLDER, load_scene
 
@@ -224,8 +213,8 @@ def compile_columns(folder: Path) -> None:
 
 # What compiles each part, and its largest kernel, which is there when the part is.
 PARTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
-    "correction": (compile_correction, "calibration.correction.pass_kernels", "_correct_plain"),
-    "projection": (compile_projection, "radiography.projection.kernels", "_project_bands"),
-    "frames": (compile_frames, "radiography.noise", "_draw_portions"),
-    "columns": (compile_columns, "radiography.light.column_kernels", "trace_columns"),
+    "correction": (_correction, "calibration.correction.pass_kernels", "_correct_plain"),
+    "projection": (_projection, "radiography.projection.kernels", "_project_bands"),
+    "frames": (_frames, "radiography.noise", "_draw_portions"),
+    "columns": (_columns, "radiography.light.column_kernels", "trace_columns"),
 }

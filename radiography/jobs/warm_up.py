@@ -6,16 +6,14 @@ kernels, in numba's cache, and the light and deposits of the layers, in the cach
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from radiography.cache import default_cache_folder
+from radiography.jobs.compile_ahead import PARTS, compiling_ahead
 
 _PANEL = """
 based_on = "fully_coated"
@@ -55,8 +53,6 @@ class WarmedUp:
 def warm_up(tell: Callable[[str, float], None]) -> WarmedUp:
     """Compile all kernels that simulation and correction use, and compute the shipped layers.
 
-    Each layer goes its way in a process of its own, for numba compiles in one thread of a process at a time.
-
     Parameters
     ----------
     tell : callable
@@ -66,35 +62,17 @@ def warm_up(tell: Callable[[str, float], None]) -> WarmedUp:
     -------
     kept : WarmedUp
     """
-    ways = {layer: list(_PARTS) for layer in (_FILM, _COLUMNS)}
-    context = multiprocessing.get_context("spawn")
-    with TemporaryDirectory() as folder, ProcessPoolExecutor(min(2, os.cpu_count() or 1), context) as pool:
-        running: dict[Future[float], tuple[str, str]] = {}
-
-        def go_on(layer: str) -> None:
-            if ways[layer]:
-                part = ways[layer].pop(0)
-                running[pool.submit(_run_part, part, layer, folder)] = (part, layer)
-
-        for layer in ways:
-            (Path(folder) / layer).mkdir()
-            go_on(layer)
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for one in finished:
-                part, layer = running.pop(one)
-                tell(f"{part}, {layer}", one.result())
-                go_on(layer)
+    with TemporaryDirectory() as folder, compiling_ahead(tuple(PARTS)):
+        for layer in (_FILM, _COLUMNS):
+            inside = Path(folder) / layer
+            inside.mkdir()
+            for name, part in _PARTS.items():
+                started = time.monotonic()
+                part(inside, layer)
+                tell(f"{name}, {layer}", time.monotonic() - started)
     from calibration.correction.pass_kernels import correct_bands
 
     return WarmedUp(Path(correct_bands.stats.cache_path), default_cache_folder())
-
-
-def _run_part(part: str, layer: str, folder: str) -> float:
-    """Seconds that one part of the way of one layer took."""
-    started = time.monotonic()
-    _PARTS[part](Path(folder) / layer, layer)
-    return time.monotonic() - started
 
 
 def _simulate(folder: Path, layer: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,25 +14,10 @@ from radiography.jobs import warm_up as module
 from radiography.jobs.inputs import check_at_least
 
 
-class _Here:
-    """A pool without processes."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __enter__(self) -> _Here:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, function, *arguments):  # type: ignore[no-untyped-def]
-        done: Future[float] = Future()
-        try:
-            done.set_result(function(*arguments))
-        except ValueError as error:
-            done.set_exception(error)
-        return done
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second process."""
+    monkeypatch.setattr(module, "compiling_ahead", lambda parts: nullcontext())
 
 
 def test_each_layer_goes_through_all_parts_in_order(
@@ -50,7 +35,6 @@ def test_each_layer_goes_through_all_parts_in_order(
     parts = ["simulate", "calibrate", "correct", "measure"]
     assert list(module._PARTS) == parts
     monkeypatch.setattr(module, "_PARTS", {name: part(name) for name in parts})
-    monkeypatch.setattr(module, "ProcessPoolExecutor", _Here)
     assert run(["warm-up", "--json", str(tmp_path / "kept.json")]) == 0
     took_s = json.loads((tmp_path / "kept.json").read_text())["took_s"]
     assert len(took_s) == 8
@@ -69,7 +53,6 @@ def test_an_error_of_a_part_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsy
         check_at_least(f"{layer} today", 0, 2)  # an error of ours: others' words are not shown
 
     monkeypatch.setattr(module, "_PARTS", {"simulate": fails})
-    monkeypatch.setattr(module, "ProcessPoolExecutor", _Here)
     assert run(["warm-up"]) == 2
     assert "um today must be 2 or more" in capsys.readouterr().err
 

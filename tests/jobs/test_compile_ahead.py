@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+import numba
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
@@ -42,7 +43,7 @@ def test_a_source_that_is_newer_than_what_is_kept_is_compiled_again(
     assert not compile_ahead._is_kept(module, name)
 
 
-def test_nothing_is_started_where_all_is_kept_or_one_processor_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_started_where_all_is_kept_or_one_thread_works(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(method: str) -> None:
         raise AssertionError(f"a process was asked for by {method}")
 
@@ -51,14 +52,28 @@ def test_nothing_is_started_where_all_is_kept_or_one_processor_works(monkeypatch
     with compiling_ahead(tuple(PARTS)):
         pass
     monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
     with compiling_ahead(tuple(PARTS)):
         pass
 
 
+def test_a_system_without_processes_or_locks_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sandbox:
+        def Lock(self) -> None:
+            raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: False)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: Sandbox())
+    with compiling_ahead(tuple(PARTS)):
+        pass
+    with pytest.raises(ValueError, match="of the run"), compiling_ahead(tuple(PARTS)):
+        raise ValueError("of the run")
+
+
 def test_the_second_process_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compile_ahead, "_is_kept", lambda *kernel: False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
     started = time.monotonic()
     with pytest.raises(ValueError, match="of the run"), compiling_ahead(("columns",)):
         (beside,) = multiprocessing.active_children()
@@ -84,7 +99,7 @@ def test_the_cache_is_read_and_written_in_turn(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(IndexDataCacheFile, "save", lambda *arguments: seen.append(("save", lock.held, arguments[1:])))
     monkeypatch.setattr(IndexDataCacheFile, "load", lambda *arguments: seen.append(("load", lock.held, arguments[1:])))
     cache = object.__new__(IndexDataCacheFile)
-    with compile_ahead._in_turn(lock):
+    with compile_ahead.in_turn(lock):
         cache.save("key", "data")
         cache.load("key")
     assert not lock.held
