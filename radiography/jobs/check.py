@@ -15,10 +15,12 @@ from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_s
 from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 
-# Measured on 2 cores at 3,072 x 3,072 with 2 x 2 samples per pixel; other machines differ.
-_SECONDS_PER_MEGASAMPLE = 0.057
+# Measured on 2 cores, at 3,072 x 3,072 and a quarter of it, 1 to 3 samples per pixel and axis, memory within 3 %:
+# frames are drawn by pixel, exposures are computed by sample. Rays are of the network card; other machines differ.
+_SECONDS_PER_MEGAPIXEL = 0.1
 _SECONDS_PER_MEGARAY = 0.25
-_BYTES_PER_SAMPLE = 47
+_BYTES_OF_PROGRAM = 240e6
+_BYTES_PER_PIXEL_OF_FRAME, _BYTES_PER_PIXEL_OF_EXPOSURE, _BYTES_PER_SAMPLE = 80.0, 66.0, 8.1
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,12 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
-    samples = pixels.rows * pixels.cols * sampling.samples_per_pixel**2 / 1e6
+    megapixels, per_pixel = pixels.rows * pixels.cols / 1e6, sampling.samples_per_pixel**2
+    exposing = _BYTES_PER_PIXEL_OF_EXPOSURE + per_pixel * _BYTES_PER_SAMPLE
     spot = _spot_blur(acquisition)
-    rays = samples * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
+    rays = (
+        megapixels * per_pixel * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
+    )
     lit, scatter = described.beam.air_kerma_uGy > 0, 0.0
     if lit and solids:
         mean_keV = mean_energy_keV(acquisition.spectrum)
@@ -171,8 +176,8 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         focal_spot=spot,
         solids=solids,
         scatter_to_primary=scatter,
-        memory_bytes=samples * 1e6 * _BYTES_PER_SAMPLE,
-        frame_s=samples * _SECONDS_PER_MEGASAMPLE,
+        memory_bytes=_BYTES_OF_PROGRAM + megapixels * 1e6 * max(_BYTES_PER_PIXEL_OF_FRAME, exposing),
+        frame_s=megapixels * _SECONDS_PER_MEGAPIXEL,
         object_s=rays * _SECONDS_PER_MEGARAY,
     )
 
