@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numba
 import numpy as np
-import scipy.fft
 
 from radiography.acquire import Acquisition, Exposure, acquire_frame, expose, plan_acquisition
 from radiography.config import DATA_FOLDER, load_scene
@@ -32,14 +31,15 @@ def numpy_frame(acquisition: Acquisition, exposure: Exposure, rng: np.random.Gen
     each = exposure.light / np.maximum(exposure.quanta, 1e-30)
     variance = np.maximum(exposure.light_square / np.maximum(exposure.quanta, 1e-30) - each**2, 0.0)
     noise = counts * each + np.sqrt(counts * variance) * rng.standard_normal(counts.shape) - exposure.light
-    spectrum = scipy.fft.dctn(noise, type=2)
-    radius = np.hypot(plan.row_frequency_per_mm[:, None], plan.col_frequency_per_mm[None, :])
+    pixels, margin = panel.pixels, 64  # 8.9 mm: the tails of the spread are shorter
+    spectrum = np.fft.fft2(np.pad(noise, margin, mode="symmetric"))
+    down, right = (np.abs(np.fft.fftfreq(size, pixels.pitch_mm)) for size in spectrum.shape)
     grid = np.arange(plan.transfer.size) * plan.frequency_step_per_mm
-    spectrum *= np.interp(radius, grid, plan.transfer)
-    spectrum *= plan.row_factor[:, None] * plan.col_factor[None, :]
+    spectrum *= np.interp(np.hypot(down[:, None], right[None, :]), grid, plan.transfer)
+    spectrum *= np.sinc(down * pixels.aperture_mm)[:, None] * np.sinc(right * pixels.aperture_mm)[None, :]
     if plan.noise_gain is not None:
-        spectrum *= plan.noise_gain
-    light = scipy.fft.idctn(spectrum, type=2) + exposure.spread_light
+        spectrum *= between(plan.noise_gain, 2.0 * pixels.pitch_mm * down, 2.0 * pixels.pitch_mm * right)
+    light = np.fft.ifft2(spectrum).real[margin:-margin, margin:-margin] + exposure.spread_light
     electrons = light * panel.photodiode.fill_factor * acquisition.quantum_efficiency * maps.response
     electrons = electrons + np.sqrt(np.maximum(electrons, 0)) * rng.standard_normal(electrons.shape)
     readout = panel.readout
@@ -47,6 +47,14 @@ def numpy_frame(acquisition: Acquisition, exposure: Exposure, rng: np.random.Gen
     electrons += noise_electrons * maps.noise_factor * rng.standard_normal(electrons.shape)
     raw = np.rint(electrons / readout.electrons_per_dn + maps.offset_dn)
     return np.clip(raw, 0, 2**readout.bits - 1).astype(np.uint16)
+
+
+def between(table: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Values of a table over 0 to 1 along both axes, bilinear."""
+    grid = np.linspace(0.0, 1.0, len(table))
+    for place in (down, right):  # along the first axis, which then becomes the last
+        table = np.stack([np.interp(place, grid, column) for column in table.T])
+    return table
 
 
 def timed(frame: Callable[[], object], repeats: int) -> list[float]:

@@ -111,7 +111,7 @@ def correct_bands(
 
 @njit(parallel=True, cache=True)
 def _correct_plain(raw: Raw, maps: PanelMaps, flagging: Flagging, planes: PassPlanes) -> None:
-    """`correct_bands` where offset and gain are all there is to do: it compiles in a sixth of the time."""
+    """`correct_bands` where offset and gain are all there is to do: it compiles in a tenth of the time."""
     offset, gain, defects = maps.offset_dn, maps.gain, maps.defects
     corrected, flags, counts = planes.corrected_dn, planes.flags, planes.counts
     for i in prange(raw.shape[0]):
