@@ -29,7 +29,7 @@ KERMA_UGY = 10.73  # of strength 1: CsI then delivers 6,455 DN, about a tenth of
 CALIBRATION_C = 25.0
 PIXEL_NOISE_ELECTRONS = float(np.hypot(400.0, 1445.0))  # reset and amplifier noise of the shipped panels
 INTEGRATION_S, INTERVAL_S = 0.1, 0.2
-LAYER_GLARE = "[glare]\nfraction = 0.05\nlength_mm = 1.0"  # 8 mm of mirrored margin are eight lengths
+LAYER_GLARE = "[glare]\nfraction = 0.05\nlength_mm = 1.0"  # short beside the panel
 
 SCENE = """
 description = "part of a panel"
