@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import logging
 import os
 import re
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 LONGEST_LINE = 1000  # characters of a sentence about an error or a warning   # chosen
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+AGAIN_AFTER_S = 0.01  # for a destructor to end   # chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,7 +32,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _interrupt_once(*_: object) -> None:
     """Interrupt; whoever presses the keys again does not interrupt the tidying up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.unraisablehook = _after_an_interrupt
     raise KeyboardInterrupt
+
+
+def _after_an_interrupt(lost: Any) -> None:
+    """Say nothing of what an interrupt leaves half-built; one that a destructor has swallowed comes again."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, _interrupt_once)
+        threading.Timer(AGAIN_AFTER_S, _interrupt_main_thread).start()
+
+
+def _interrupt_main_thread() -> None:
+    """Send the interrupt again, so that a wait of the main thread ends as well where the system can do that."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def run(arguments: list[str]) -> int:

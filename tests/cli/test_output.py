@@ -334,3 +334,32 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(times: int, folder: Path, t
     lines = [line for line in said.splitlines() if " s so far" not in line and " % in " not in line]
     assert lines == ["radiography: interrupted, nothing was left half-written"] and process.returncode == 130
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["__init__", "__del__"])
+def test_an_interrupt_of_a_half_built_object_is_one_line_too(where: str) -> None:
+    # an interrupt in __del__ is lost, and __del__ of what was not built says that it lacks a member
+    code = f"""
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import radiography.cli as cli
+class Reference:
+    def __init__(self):
+        self.press("__init__")
+        self.member = 1
+    def __del__(self):
+        self.press("__del__")
+        del self.member
+    def press(self, place):
+        if place == "{where}":
+            signal.raise_signal(signal.SIGINT)
+def command(arguments):
+    Reference()
+    time.sleep(30)
+    return 0
+cli._exit_code = command
+cli.main([])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=25)
+    assert done.stderr == "radiography: interrupted, nothing was left half-written\n"
+    assert done.returncode == 130
