@@ -1,7 +1,7 @@
 """Kernel that crosses a ray with a ball or a frustum.
 
-It lies apart because `kernels.py` is long. numba's cache does not see an edit here, so `kernels.QUADRICS` names this
-file's contents: an edit here is followed by one there, which a test demands.
+It lies apart because `crossings.py` is long. numba's cache does not see an edit here, so `crossings.QUADRICS` names
+this file's contents: an edit here is followed by one there, which a test demands.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from radiography.projection.surfaces import SolidSurfaces
-
 FloatArray = npt.NDArray[np.float64]
 
 
 @njit(cache=True, error_model="numpy")
 def cross_quadric(
-    surfaces: SolidSurfaces, quadric: int, source_mm: FloatArray, ray_mm: FloatArray
+    shape: tuple[float, float, float],
+    turn: FloatArray,
+    centre_mm: FloatArray,
+    source_mm: FloatArray,
+    ray_mm: FloatArray,
 ) -> tuple[float, float]:
     """Entry and exit of a ray through a ball or a frustum.
 
     Parameters
     ----------
-    surfaces : SolidSurfaces
-        Of the phantom. [mm]
-    quadric : int
-        Which of its quadrics. [1]
-    source_mm, ray_mm : (3,) float64
-        Start of the ray, and from there to its place on the panel. [mm]
+    shape : (float, float, float)
+        Its radius in the middle [mm], slope [1] and half length, infinite for a ball [mm].
+    turn : (3, 3) float64
+        Into its own axes. [1]
+    centre_mm, source_mm, ray_mm : (3,) float64
+        Its centre, the start of the ray, and from there to its place on the panel. [mm]
 
     Returns
     -------
     enter, leave : float
         Along the ray, 0 at its start and 1 on the panel; not rising where it misses. [1]
     """
-    turn, centre_mm = surfaces.quadric_turn[quadric], surfaces.quadric_centre_mm[quadric]
-    radius_mm, slope = surfaces.quadric_radius_mm[quadric], surfaces.quadric_slope[quadric]
-    half_length_mm = surfaces.quadric_half_length_mm[quadric]
+    radius_mm, slope, half_length_mm = shape
     middle = 0.0
     for axis in range(3):
         middle += (centre_mm[axis] - source_mm[axis]) * ray_mm[axis]

@@ -82,18 +82,6 @@ class BandItems(NamedTuple):
     mixed: FlagArray  # (rows, cols) samples whose rays are all followed, see `uniform.mixed_samples`
 
 
-class Shadow(NamedTuple):
-    """Shadow of a face, or of the hull of a quadric, for one point of the focal spot."""
-
-    corner_mm: FloatArray  # (C, 2) corners (x, y) on the panel; C is `size` or more [mm]
-    size: int
-    everywhere: bool  # whether a corner is at or above the source: the shadow has no end
-    first_row: int  # of the rays that may meet it
-    stop_row: int
-    nearest: float  # lowest and highest t of its corners [1]
-    farthest: float
-
-
 class Crossings(NamedTuple):
     """Crossings of the rays of a band, (R, C) kept rays with N crossings in all, ray after ray."""
 
@@ -111,6 +99,9 @@ class RayChunk(NamedTuple):
     sample_col: IntArray  # (R,) sample of each ray, from the first of the band
     sums: FloatArray  # (K, R) weighted sums, or the paths [unit of weights, mm]
     along: FloatArray  # (R,) place of each ray from one column of nodes, 0, to the next, 1
+    length_mm: FloatArray  # (R,) from the source to the panel [mm]
+    crossing: IntArray  # (2, R) first crossing of each ray, and past its last
+    depth: IntArray  # (S,) how often each solid was entered less how often left
     scratch: FloatArray  # (2, R)
     line: FloatArray  # (2, K, E) weights at the first of the two columns of nodes, and how much more at the second
 

@@ -367,9 +367,13 @@ def test_kernel_sum_agrees_with_exp_compiled_and_not():
     nodes = weights * np.array([[1.0, 1.5], [2.0, 3.0]])[:, :, None, None]
     beam, along = BeamSums(np.zeros(1, np.int64), mu_log2, nodes, paths_only=False), np.linspace(0.0, 1.0, 8)
     expected = weights @ np.exp(-np.array([[1.0], [0.1]]) * depth) * 1.25 * (1.0 + 0.5 * along)
+    nothing, whole = np.zeros(8), np.zeros((2, 8), np.int64)
     for kernel in (_sum_energies, _sum_energies.py_func):
         path_mm, met, sums = depth[None, :].copy(), np.array([True]), np.full((2, 8), 1e24)
-        chunk = RayChunk(path_mm, met, np.zeros(8, np.int64), sums, along, np.empty((2, 8)), np.empty((2, 2, 2)))
+        nothing = np.zeros(8)
+        chunk = RayChunk(
+            path_mm, met, whole[0], sums, along, nothing, whole, whole[0], np.empty((2, 8)), np.empty((2, 2, 2))
+        )
         kernel(chunk, 8, beam, 0.25, 0)
         np.testing.assert_allclose(sums, expected, rtol=1e-10)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from phantoms.solids import Box, Cylinder, Prism, Sphere, phantom_of, place
-from radiography.projection import kernels, project, quadrics
+from radiography.projection import crossings, kernels, project, quadrics
 from radiography.projection.geometry import Geometry
 from radiography.projection.rays import band_items, ray_grid
 from radiography.projection.surfaces import highest_mm, solid_surfaces
@@ -90,7 +91,9 @@ def test_one_ray_of_a_wide_fan_stands_for_no_others() -> None:
     assert not _mixed(plate, Geometry(20.0, 70, 90, 0.1), rays=1).any()
 
 
-def test_kernels_were_compiled_with_these_quadrics() -> None:
-    """An edit of quadrics.py needs one of kernels.py: numba's cache looks at the latter only."""
-    found = hashlib.sha256(Path(quadrics.__file__).read_bytes()).hexdigest()[:16]
-    assert found == kernels.QUADRICS, f'write QUADRICS = "{found}" into kernels.py'
+@pytest.mark.parametrize(("held", "user"), [(quadrics, crossings), (crossings, kernels)], ids=["quadrics", "crossings"])
+def test_a_kernel_was_compiled_with_what_it_imports(held: ModuleType, user: ModuleType) -> None:
+    """An edit of an imported file needs one of the importing file: numba's cache looks at the latter only."""
+    found = hashlib.sha256(Path(held.__file__ or "").read_bytes()).hexdigest()[:16]
+    name = held.__name__.rpartition(".")[2].upper()
+    assert found == getattr(user, name), f'write {name} = "{found}" into {user.__name__}'
