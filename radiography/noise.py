@@ -16,6 +16,7 @@ References
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +27,12 @@ NORMAL_ABOVE_QUANTA = 64.0
 
 LAYERS = 256  # of the ziggurat under exp(-x**2 / 2), all of one area, the lowest with the tail
 TAIL = 3.6541528853610088  # where the tail begins, for 256 layers  [3]_
-MOST_QUANTA = 1000  # no mean below the normal limit reaches it
+MOST_QUANTA = 192  # no mean below the normal limit reaches it
+MEANS_PER_QUANTUM = 4  # tabulated Poisson distributions; what a mean lies above the next lower is drawn apart
 
 Picture = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
+NumberArray = npt.NDArray[np.int32]
 WordArray = npt.NDArray[np.uint64]
 
 
@@ -45,7 +48,6 @@ def _ziggurat() -> tuple[FloatArray, FloatArray]:
 
 
 LAYER_EDGE, LAYER_HEIGHT = _ziggurat()
-RECIPROCAL = 1.0 / np.maximum(np.arange(MOST_QUANTA + 1), 1)  # of whole numbers; entry 0 is not used
 
 
 def draw_portions(
@@ -92,8 +94,23 @@ def draw_portions(
         if not lowest >= 0:
             raise ValueError(f"{name} must be zero or positive everywhere, got {lowest:g}")
     drawn = np.empty(quanta.shape, dtype=np.float32)
-    _draw_portions(quanta, total, square_sum, _row_seeds(quanta.shape[0], rng), drawn)
+    _draw_portions((quanta, total, square_sum), _row_seeds(quanta.shape[0], rng), *_poisson_tables(), drawn)
     return drawn
+
+
+@lru_cache(maxsize=1)
+def _poisson_tables() -> tuple[FloatArray, NumberArray]:
+    """Of the means that are tabulated (M,): probability of at most n quanta (M, N), and where to look for a number.
+
+    The second (M, 256) is the number of quanta at which the probability passes each 256th of 1.
+    """
+    means = np.arange(int(NORMAL_ABOVE_QUANTA) * MEANS_PER_QUANTUM + 1)[:, None] / MEANS_PER_QUANTUM
+    number = np.arange(MOST_QUANTA)
+    probability = np.cumprod(np.hstack([np.exp(-means), means / number[1:]]), axis=1)
+    at_most = np.cumsum(probability, axis=1)
+    at_most[(number > means) & (probability < 1e-17)] = 1.0  # what rounding leaves is no number of its own
+    begin = np.array([np.searchsorted(line, np.arange(256) / 256.0, side="left") for line in at_most])
+    return at_most, np.minimum(begin, MOST_QUANTA - 1).astype(np.int32)
 
 
 def standard_normal(rows: int, cols: int, rng: np.random.Generator) -> Picture:
@@ -193,15 +210,22 @@ def _normal(state: WordArray) -> float:
 
 
 @njit(cache=True, error_model="numpy", inline="always")
-def _poisson(mean: float, state: WordArray) -> int:
-    """Poisson number by sequential search, for means up to about 100."""
-    remaining = _uniform(state)
-    probability = math.exp(-mean)
-    count = 0
-    while remaining > probability and count < MOST_QUANTA:
-        remaining -= probability
+def _poisson(mean: float, state: WordArray, at_most: FloatArray, begin: NumberArray) -> int:
+    """Poisson number: one of the next lower tabulated mean, looked up, and one of what is left of the mean."""
+    line = int(mean * MEANS_PER_QUANTUM)
+    rest = mean - line / MEANS_PER_QUANTUM
+    place = _uniform(state)
+    count = int(begin[line, int(place * 256.0)])
+    while place > at_most[line, count] and count < MOST_QUANTA - 1:
         count += 1
-        probability *= mean * RECIPROCAL[count]
+    remaining = _uniform(state)
+    if remaining > 1.0 - rest:  # else none: 1 - x is below exp(-x)
+        probability, more = math.exp(-rest), 0
+        while remaining > probability and more < MOST_QUANTA:
+            remaining -= probability
+            more += 1
+            probability *= rest / more
+        count += more
     return count
 
 
@@ -225,9 +249,12 @@ def _gamma(shape: float, state: WordArray) -> float:
                 return float(boost * d * v)
 
 
-@njit(parallel=True, cache=True)
-def _draw_portions(quanta: Picture, total: Picture, square_sum: Picture, seeds: WordArray, out: Picture) -> None:
-    """Writes every element of ``out`` (H, W); a row uses only its own generator."""
+@njit(parallel=True, cache=True, error_model="numpy")
+def _draw_portions(
+    means: tuple[Picture, Picture, Picture], seeds: WordArray, at_most: FloatArray, begin: NumberArray, out: Picture
+) -> None:
+    """Writes every element of ``out`` (H, W) from the three ``means``; a row uses only its own generator."""
+    quanta, total, square_sum = means
     for row in prange(out.shape[0]):
         state = _generator(seeds[row])
         for col in range(out.shape[1]):
@@ -239,15 +266,15 @@ def _draw_portions(quanta: Picture, total: Picture, square_sum: Picture, seeds: 
             elif mean_quanta > NORMAL_ABOVE_QUANTA:
                 out[row, col] = mean_energy + math.sqrt(square) * _normal(state)
             else:
-                count = _poisson(mean_quanta, state)
+                count = _poisson(mean_quanta, state, at_most, begin)
                 each = mean_energy / mean_quanta
-                variance = square / mean_quanta - each * each
+                scale = square / mean_energy - each  # variance of a portion over its mean
                 if count == 0:
                     out[row, col] = 0.0
-                elif variance <= 1e-6 * each * each:
+                elif not scale > 1e-6 * each:
                     out[row, col] = count * each
                 else:
-                    out[row, col] = _gamma(count * each * each / variance, state) * variance / each
+                    out[row, col] = _gamma(count * (each / scale), state) * scale
 
 
 @njit(parallel=True, cache=True)

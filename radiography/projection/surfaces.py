@@ -120,8 +120,10 @@ def _newell_normals(corner_mm: FloatArray, face_start: IntArray) -> FloatArray:
     """(F, 3) unit normals of planar polygons, convex or not, by Newell's sum over the corners."""
     following = np.arange(1, len(corner_mm) + 1)
     following[face_start[1:] - 1] = face_start[:-1]
-    origin_mm = np.repeat(corner_mm[face_start[:-1]], np.diff(face_start), axis=0)
-    area = np.add.reduceat(np.cross(corner_mm - origin_mm, corner_mm[following] - origin_mm), face_start[:-1], axis=0)
+    arm_mm = corner_mm - np.repeat(corner_mm[face_start[:-1]], np.diff(face_start), axis=0)
+    (ax, ay, az), (bx, by, bz) = arm_mm.T, arm_mm[following].T
+    twice = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    area = np.column_stack([np.add.reduceat(part, face_start[:-1]) for part in twice])
     length = np.linalg.norm(area, axis=1, keepdims=True)
     return np.asarray(np.divide(area, length, out=np.zeros_like(area), where=length > 0), dtype=np.float64)
 

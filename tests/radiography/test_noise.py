@@ -78,7 +78,7 @@ def test_deposited_energy_is_distributed_as_a_sum_over_single_quanta(mean_quanta
     assert stats.ks_2samp(fast[fast > 0], slow[slow > 0]).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("mean_quanta", [0.3, 5.0, 63.0])
+@pytest.mark.parametrize("mean_quanta", [0.3, 5.0, 9.7, 63.0, 64.0])
 def test_quanta_of_one_energy_leave_whole_numbers_of_it_with_poisson_frequency(mean_quanta):
     maps = _uniform_exposure(mean_quanta, square_keV2=MEAN_KEV**2)
     counts = draw_portions(*maps, np.random.default_rng(3)).astype(np.float64).ravel() / MEAN_KEV
@@ -93,6 +93,16 @@ def test_quanta_of_one_energy_leave_whole_numbers_of_it_with_poisson_frequency(m
     chi_square = np.sum((found[kept] - expected[kept]) ** 2 / expected[kept])
     # A chi-square variable of n classes has variance 2 (n - 1).
     assert chi_square < kept.sum() - 1 + 5 * np.sqrt(2.0 * (kept.sum() - 1))
+
+
+def test_tabulated_means_have_the_poisson_distribution() -> None:
+    at_most, begin = noise._poisson_tables()
+    means, number = np.arange(len(at_most)) / noise.MEANS_PER_QUANTUM, np.arange(at_most.shape[1])
+    assert means[-1] == noise.NORMAL_ABOVE_QUANTA
+    np.testing.assert_allclose(at_most, stats.poisson.cdf(number, means[:, None]), rtol=0, atol=2e-14)
+    assert (at_most[:, -1] == 1.0).all()
+    for line, first in zip(at_most, begin, strict=True):  # the search goes up, so it must not begin too high
+        np.testing.assert_array_equal(first, np.searchsorted(line, np.arange(256) / 256))
 
 
 @pytest.mark.parametrize("thickness", [0.0, 3.0])
