@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from phantoms.solids import Cone, Cylinder, Phantom, PlacedSolid, Sphere
+from phantoms.solids import Phantom, PlacedSolid
 from radiography.projection.geometry import Geometry
 from radiography.projection.rays import band_items, describe_miss, ray_grid
-from radiography.projection.surfaces import highest_mm, quadric_range_mm, solid_surfaces
+from radiography.projection.surfaces import highest_mm, quadric_ranges_mm, quadrics_of, solid_surfaces
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def check_shadow(phantom: Phantom, geometry: Geometry) -> None:
 
 def _box_mm(solids: tuple[PlacedSolid, ...]) -> FloatArray:
     """Lowest and highest x, y and z (2, 3) of some solids. [mm]"""
-    boxes = [quadric_range_mm(solid) for solid in solids if isinstance(solid.shape, Sphere | Cylinder | Cone)]
+    boxes = list(quadric_ranges_mm(quadrics_of(solids)))
     corner_mm = solid_surfaces(Phantom("together", solids), np.inf).corner_mm
     if len(corner_mm):
         boxes.append(np.stack([corner_mm.min(axis=0), corner_mm.max(axis=0)]))

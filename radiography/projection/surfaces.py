@@ -6,6 +6,7 @@ stay quadrics in their own coordinates. Named tuples instead of dataclasses, bec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,39 +54,58 @@ def _polygon_faces(shape: Box | Prism) -> tuple[FloatArray, list[tuple[int, ...]
     return np.vstack(ends), [(0, *range(count - 1, 0, -1)), tuple(range(count, 2 * count)), *sides]
 
 
-def _quadric_hull(shape: Sphere | Cylinder | Cone) -> FloatArray:
-    """(2 * HULL_SIDES, 3) local corners of a prism or frustum that holds the quadric."""
-    match shape:
-        case Sphere(radius_mm):
-            bottom_mm, top_mm, half_length_mm = radius_mm, radius_mm, radius_mm
-        case Cylinder(radius_mm, length_mm):
-            bottom_mm, top_mm, half_length_mm = radius_mm, radius_mm, 0.5 * length_mm
-        case Cone(bottom_mm, top_mm, length_mm):
-            half_length_mm = 0.5 * length_mm
+class Quadrics(NamedTuple):
+    """Spheres, cylinders and cones among some solids, Q in all, each a frustum along its own z; a ball has no axis."""
+
+    number: IntArray  # (Q,) place among the solids
+    ball: npt.NDArray[np.bool_]  # (Q,)
+    centre_mm: FloatArray  # (Q, 3) [mm]
+    turn: FloatArray  # (Q, 3, 3) local = turn @ (world - centre) [1]
+    radius_mm: FloatArray  # (Q, 2) at the lower and upper end [mm]
+    half_length_mm: FloatArray  # (Q,) the radius for a ball [mm]
+
+
+def quadrics_of(solids: Sequence[PlacedSolid]) -> Quadrics:
+    """The spheres, cylinders and cones among placed solids, in their order. [mm]"""
+    found = [number for number, solid in enumerate(solids) if isinstance(solid.shape, Sphere | Cylinder | Cone)]
+    outlines = []
+    for number in found:
+        match solids[number].shape:
+            case Sphere(radius_mm):
+                outlines.append((radius_mm, radius_mm, radius_mm, True))
+            case Cylinder(radius_mm, length_mm):
+                outlines.append((radius_mm, radius_mm, 0.5 * length_mm, False))
+            case Cone(bottom_mm, top_mm, length_mm):
+                outlines.append((bottom_mm, top_mm, 0.5 * length_mm, False))
+    outline = np.array(outlines, dtype=np.float64).reshape(-1, 4)
+    ball = outline[:, 3] == 1.0
+    turn = np.array([solids[number].rotation for number in found], dtype=np.float64).reshape(-1, 3, 3)
+    turn = np.ascontiguousarray(turn.transpose(0, 2, 1))
+    turn[ball] = np.eye(3)  # its hull looks along world z, where its footprint is smallest
+    centre_mm = np.array([solids[number].position_mm for number in found], dtype=np.float64).reshape(-1, 3)
+    return Quadrics(np.array(found, dtype=np.int64), ball, centre_mm, turn, outline[:, :2].copy(), outline[:, 2].copy())
+
+
+def _quadric_hulls(quadrics: Quadrics) -> FloatArray:
+    """(Q, 2 * HULL_SIDES, 3) corners of a prism or frustum that holds each quadric."""
     angle = 2.0 * np.pi * np.arange(HULL_SIDES) / HULL_SIDES
     ring = np.column_stack([np.cos(angle), np.sin(angle)]) / np.cos(np.pi / HULL_SIDES)
-    bottom = np.column_stack([ring * bottom_mm, np.full(HULL_SIDES, -half_length_mm)])
-    top = np.column_stack([ring * top_mm, np.full(HULL_SIDES, half_length_mm)])
-    return np.vstack([bottom, top])
+    local_mm = np.empty((len(quadrics.number), 2, HULL_SIDES, 3))
+    local_mm[..., :2] = ring * quadrics.radius_mm[:, :, None, None]
+    local_mm[..., 2] = (quadrics.half_length_mm[:, None] * [-1.0, 1.0])[:, :, None]
+    return local_mm.reshape(-1, 2 * HULL_SIDES, 3) @ quadrics.turn + quadrics.centre_mm[:, None, :]
 
 
-def quadric_range_mm(solid: PlacedSolid) -> FloatArray:
-    """Lowest and highest x, y and z (2, 3) of a sphere, cylinder or cone in the world. [mm]"""
-    centre = np.asarray(solid.position_mm, dtype=np.float64)
-    match solid.shape:
-        case Sphere(radius_mm):
-            return np.stack([centre - radius_mm, centre + radius_mm])
-        case Cylinder(radius_mm, length_mm):
-            discs = ((radius_mm, -0.5 * length_mm), (radius_mm, 0.5 * length_mm))
-        case Cone(bottom_mm, top_mm, length_mm):
-            discs = ((bottom_mm, -0.5 * length_mm), (top_mm, 0.5 * length_mm))
-        case _:
-            raise TypeError(f"a {type(solid.shape).__name__} is no quadric")
-    axis = solid.rotation[:, 2]
+def quadric_ranges_mm(quadrics: Quadrics) -> FloatArray:
+    """Lowest and highest x, y and z (Q, 2, 3) of spheres, cylinders and cones in the world. [mm]"""
+    axis = quadrics.turn[:, 2]
     tilt = np.sqrt(np.maximum(0.0, 1.0 - axis**2))
-    lowest = np.min([centre + along * axis - radius * tilt for radius, along in discs], axis=0)
-    highest = np.max([centre + along * axis + radius * tilt for radius, along in discs], axis=0)
-    return np.stack([lowest, highest])
+    reach_mm, along_mm = quadrics.radius_mm[:, :, None] * tilt[:, None], quadrics.half_length_mm[:, None] * axis
+    ends_mm = quadrics.centre_mm[:, None] + np.stack([-along_mm, along_mm], axis=1)
+    ranges_mm = np.stack([(ends_mm - reach_mm).min(axis=1), (ends_mm + reach_mm).max(axis=1)], axis=1)
+    around_mm = quadrics.half_length_mm[:, None, None] * np.array([[-1.0], [1.0]])
+    ball: FloatArray = np.where(quadrics.ball[:, None, None], quadrics.centre_mm[:, None] + around_mm, ranges_mm)
+    return ball
 
 
 def highest_mm(phantom: Phantom, surfaces: SolidSurfaces) -> float:
@@ -103,13 +123,15 @@ def highest_mm(phantom: Phantom, surfaces: SolidSurfaces) -> float:
     highest_mm : float
         [mm]
     """
-    quadrics = [solid for solid in phantom.solids if isinstance(solid.shape, Sphere | Cylinder | Cone)]
-    tops_mm = [float(quadric_range_mm(solid)[1, 2]) for solid in quadrics]
-    return max([0.0, *tops_mm, *([float(surfaces.corner_mm[:, 2].max())] if len(surfaces.corner_mm) else [])])
+    tops_mm = quadric_ranges_mm(quadrics_of(phantom.solids))[:, 1, 2]
+    return float(max(tops_mm.max(initial=0.0), surfaces.corner_mm[:, 2].max(initial=0.0)))
 
 
-def _check_depth(what: str, lowest_mm: float, highest_mm: float, source_to_detector_mm: float) -> None:
+def _check_depth(phantom: Phantom, number: int, range_mm: tuple[float, float], source_to_detector_mm: float) -> None:
+    lowest_mm, highest_mm = range_mm
     if lowest_mm < -DEPTH_TOLERANCE_MM or highest_mm >= source_to_detector_mm:
+        solid = phantom.solids[number]
+        what = f"solid {number} of phantom '{phantom.name}' ({type(solid.shape).__name__} of {solid.material})"
         raise ValueError(
             f"{what} reaches from z = {lowest_mm:.6g} to {highest_mm:.6g} mm, but solids must lie between "
             f"the panel at 0 mm and the source at {source_to_detector_mm:.6g} mm"
@@ -126,10 +148,6 @@ def _newell_normals(corner_mm: FloatArray, face_start: IntArray) -> FloatArray:
     area = np.column_stack([np.add.reduceat(part, face_start[:-1]) for part in twice])
     length = np.linalg.norm(area, axis=1, keepdims=True)
     return np.asarray(np.divide(area, length, out=np.zeros_like(area), where=length > 0), dtype=np.float64)
-
-
-def _stacked(parts: list[FloatArray], shape: tuple[int, ...]) -> FloatArray:
-    return np.ascontiguousarray(np.stack(parts) if parts else np.empty((0, *shape)), dtype=np.float64)
 
 
 def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfaces:
@@ -155,29 +173,14 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
     corners: list[FloatArray] = [np.empty((0, 3))]
     sizes: list[IntArray] = [np.empty(0, dtype=np.int64)]
     face_solid: list[IntArray] = [np.empty(0, dtype=np.int64)]
-    turns, centres, hulls, quadric_solid = [], [], [], []
-    outlines: list[tuple[float, float, float]] = []
+    quadrics = quadrics_of(phantom.solids)
+    depths_mm = quadric_ranges_mm(quadrics)[:, :, 2].tolist()
+    for number, (low_mm, high_mm) in zip(quadrics.number.tolist(), depths_mm, strict=True):
+        _check_depth(phantom, number, (low_mm, high_mm), source_to_detector_mm)
     for number, solid in enumerate(phantom.solids):
-        what = f"solid {number} of phantom '{phantom.name}' ({type(solid.shape).__name__} of {solid.material})"
-        centre_mm = np.asarray(solid.position_mm, dtype=np.float64)
         if isinstance(solid.shape, Sphere | Cylinder | Cone):
-            low_mm, high_mm = quadric_range_mm(solid)[:, 2]
-            _check_depth(what, float(low_mm), float(high_mm), source_to_detector_mm)
-            # A ball has no axis: its hull looks along world z, where its footprint is smallest.
-            turn = np.eye(3) if isinstance(solid.shape, Sphere) else solid.rotation.T
-            turns.append(turn)
-            centres.append(centre_mm)
-            hulls.append(_quadric_hull(solid.shape) @ turn + centre_mm)
-            quadric_solid.append(number)
-            match solid.shape:
-                case Sphere(radius_mm):
-                    outlines.append((radius_mm, 0.0, np.inf))
-                case Cylinder(radius_mm, length_mm):
-                    outlines.append((radius_mm, 0.0, 0.5 * length_mm))
-                case Cone(bottom_mm, top_mm, length_mm):
-                    slope = (top_mm - bottom_mm) / length_mm
-                    outlines.append((0.5 * (bottom_mm + top_mm), slope, 0.5 * length_mm))
             continue
+        centre_mm = np.asarray(solid.position_mm, dtype=np.float64)
         if isinstance(solid.shape, Mesh):
             vertices_mm = solid.shape.vertices_mm @ solid.rotation.T + centre_mm
             around, count = solid.shape.triangles.reshape(-1), np.full(len(solid.shape.triangles), 3)
@@ -186,7 +189,8 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
             vertices_mm = local_mm @ solid.rotation.T + centre_mm
             around = np.concatenate([np.asarray(face) for face in faces])
             count = np.array([len(face) for face in faces])
-        _check_depth(what, float(vertices_mm[:, 2].min()), float(vertices_mm[:, 2].max()), source_to_detector_mm)
+        range_mm = float(vertices_mm[:, 2].min()), float(vertices_mm[:, 2].max())
+        _check_depth(phantom, number, range_mm, source_to_detector_mm)
         corners.append(vertices_mm[around])
         sizes.append(count.astype(np.int64))
         face_solid.append(np.full(len(count), number, dtype=np.int64))
@@ -194,18 +198,17 @@ def solid_surfaces(phantom: Phantom, source_to_detector_mm: float) -> SolidSurfa
     face_start = np.concatenate(([0], np.cumsum(np.concatenate(sizes)))).astype(np.int64)
     has_faces = len(face_start) > 1
     face_normal = _newell_normals(corner_mm, face_start) if has_faces else np.empty((0, 3))
-    outline = np.asarray(outlines, dtype=np.float64).reshape(-1, 3)
     return SolidSurfaces(
         corner_mm=corner_mm,
         face_start=face_start,
         face_normal=np.ascontiguousarray(face_normal),
         face_offset_mm=np.einsum("fi,fi->f", face_normal, corner_mm[face_start[:-1]]),
         face_solid=np.concatenate(face_solid),
-        quadric_turn=_stacked(turns, (3, 3)),
-        quadric_centre_mm=_stacked(centres, (3,)),
-        quadric_radius_mm=np.ascontiguousarray(outline[:, 0]),
-        quadric_slope=np.ascontiguousarray(outline[:, 1]),
-        quadric_half_length_mm=np.ascontiguousarray(outline[:, 2]),
-        quadric_hull_mm=_stacked(hulls, (2 * HULL_SIDES, 3)),
-        quadric_solid=np.asarray(quadric_solid, dtype=np.int64),
+        quadric_turn=quadrics.turn,
+        quadric_centre_mm=quadrics.centre_mm,
+        quadric_radius_mm=quadrics.radius_mm.mean(axis=1),
+        quadric_slope=np.diff(quadrics.radius_mm)[:, 0] / (2.0 * quadrics.half_length_mm),
+        quadric_half_length_mm=np.where(quadrics.ball, np.inf, quadrics.half_length_mm),
+        quadric_hull_mm=_quadric_hulls(quadrics),
+        quadric_solid=quadrics.number,
     )
