@@ -7,6 +7,10 @@ where it stands above the noise. Measurements belong to the linear image, never 
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +33,7 @@ WINDOW_PERCENTILES = (0.5, 99.5)  # of the object   # chosen
 WINDOW_QUARTILES = 3.0  # times the interquartile range: a few dense parts must not darken the rest   # chosen
 OBJECT_ATTENUATION = 0.05  # natural logarithm above which a pixel shows the object, not the open field   # chosen
 SMALLEST_WINDOW = 64  # counts: a flat image must not be stretched to noise   # chosen
+BAND_ROWS = 256  # of a picture that are filtered together   # chosen
 SAMPLES = 2_000_000  # pixels that set percentiles and noise classes
 
 
@@ -83,8 +88,7 @@ def present(
     """
     attenuation, open_field = attenuate(corrected_dn, open_field_dn)
     enhanced = enhance_detail(attenuation, detail_gain)
-    counts = np.rint((enhanced + HEADROOM) * COUNTS_PER_NEPER)
-    display = np.clip(counts, 0, DISPLAY_MAXIMUM).astype(np.uint16)
+    display = _in_bands(_as_counts, np.uint16, enhanced)
     center, width = choose_window(display)
     description = (
         f"natural logarithm of exposure, {COUNTS_PER_NEPER:.2f} counts per e-fold, larger = fewer X-rays; open field "
@@ -164,13 +168,26 @@ def enhance_detail(attenuation: NDArray[np.float32], detail_gain: float = 0.7) -
         raise ValueError(f"detail_gain must be 0 or more, got {detail_gain}")
     if detail_gain == 0:
         return attenuation.copy()
-    smooth = gaussian_filter(attenuation, DETAIL_SIGMA_PIXELS, mode="nearest")
+
+    def blur(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(gaussian_filter(picture, DETAIL_SIGMA_PIXELS, mode="nearest"))
+
+    def local_variance(detail: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(uniform_filter(np.square(detail), LOCAL_PIXELS, mode="nearest"))
+
+    def raise_detail(
+        picture: NDArray[np.float32], smooth: NDArray[np.float32], variance: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        noise = np.interp(smooth, *noise_of_level).astype(np.float32)
+        weight = np.maximum(variance - noise, 0) / np.maximum(variance, np.finfo(np.float32).tiny)
+        raised = DETAIL_LIMIT * np.tanh((picture - smooth) / DETAIL_LIMIT)
+        return np.asarray(picture + np.float32(detail_gain) * weight * raised, dtype=np.float32)
+
+    smooth = _in_bands(blur, np.float32, attenuation, reach=math.ceil(4.0 * DETAIL_SIGMA_PIXELS))
     detail = attenuation - smooth
-    variance = uniform_filter(np.square(detail), LOCAL_PIXELS, mode="nearest")
-    noise = _noise_variance(detail, smooth)
-    weight = np.maximum(variance - noise, 0) / np.maximum(variance, np.finfo(np.float32).tiny)
-    raised = DETAIL_LIMIT * np.tanh(detail / DETAIL_LIMIT)
-    return np.asarray(attenuation + np.float32(detail_gain) * weight * raised, dtype=np.float32)
+    variance = _in_bands(local_variance, np.float32, detail, reach=LOCAL_PIXELS // 2)
+    noise_of_level = _noise_variance(detail, smooth)
+    return _in_bands(raise_detail, np.float32, attenuation, smooth, variance)
 
 
 def choose_window(display: NDArray[np.uint16]) -> tuple[int, int]:
@@ -196,11 +213,37 @@ def _smoothed(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Mean over squares of 7 x 7 pixels."""
     from scipy.ndimage import uniform_filter
 
-    return np.asarray(uniform_filter(pixels.astype(np.float32), SMOOTHED_PIXELS, mode="nearest"), dtype=np.float32)
+    def smooth(picture: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray(uniform_filter(picture.astype(np.float32), SMOOTHED_PIXELS, mode="nearest"))
+
+    return _in_bands(smooth, np.float32, pixels, reach=SMOOTHED_PIXELS // 2)
 
 
-def _noise_variance(detail: NDArray[np.float32], smooth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Variance of the noise in `detail` at each pixel, (H, W): a robust spread in classes of equal population."""
+def _as_counts(attenuation: NDArray[np.float32]) -> NDArray[np.uint16]:
+    counts = np.rint((attenuation + HEADROOM) * COUNTS_PER_NEPER)
+    return np.asarray(np.clip(counts, 0, DISPLAY_MAXIMUM), dtype=np.uint16)
+
+
+def _in_bands(work: Callable[..., NDArray[Any]], kind: Any, *planes: NDArray[Any], reach: int = 0) -> NDArray[Any]:
+    """A picture of `kind` whose bands of rows are made side by side, of those of the planes and `reach` rows around.
+
+    The bands are the same however many threads there are: a running sum rounds otherwise from another start.
+    """
+    rows = len(planes[0])
+    made = np.empty(planes[0].shape, dtype=kind)
+
+    def make(top: int) -> None:
+        first, stop = max(0, top - reach), min(rows, top + BAND_ROWS + reach)
+        band = work(*(plane[first:stop] for plane in planes))
+        made[top : top + BAND_ROWS] = band[top - first : top - first + BAND_ROWS]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make, range(0, rows, BAND_ROWS)))
+    return made
+
+
+def _noise_variance(detail: NDArray[np.float32], smooth: NDArray[np.float32]) -> tuple[list[float], list[float]]:
+    """Levels, and the variance of the noise in `detail` there: a robust spread in classes of equal population."""
     level, fine = _sample(smooth), _sample(detail)
     classes = max(1, min(NOISE_CLASSES, level.size // CLASS_PIXELS))
     edges = np.quantile(level, np.linspace(0, 1, classes + 1))
@@ -212,7 +255,7 @@ def _noise_variance(detail: NDArray[np.float32], smooth: NDArray[np.float32]) ->
             centres.append(float(np.median(level[member == k])))
             spread = MAD_TO_SIGMA * float(np.median(np.abs(chosen - np.median(chosen))))
             variances.append(spread**2)
-    return np.interp(smooth, centres, variances).astype(np.float32)
+    return centres, variances
 
 
 def _sample(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from radiography.presentation import processing
 from radiography.presentation.processing import (
     COUNTS_PER_NEPER,
     DECADES,
@@ -192,3 +193,16 @@ def test_noise_in_the_open_field_is_no_object() -> None:
     assert picture.open_field_dn == pytest.approx(1000.0, rel=0.02)
     low = picture.window_center - picture.window_width / 2
     assert np.median(picture.display[:60]) < low
+
+
+def test_a_picture_made_in_bands_is_that_of_one_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    corrected_dn = 8000.0 * np.exp(-np.linspace(0.0, 3.0, 700)[:, None] * rng.random(90)) + rng.normal(
+        0.0, 20.0, (700, 90)
+    )
+    in_bands = present(corrected_dn)
+    monkeypatch.setattr(processing, "BAND_ROWS", 1000)
+    whole = present(corrected_dn)
+    assert np.abs(in_bands.display.astype(int) - whole.display).max() <= 1  # a running sum begins anew in each band
+    assert np.mean(in_bands.display != whole.display) < 1e-3
+    assert (in_bands.window_center, in_bands.window_width) == (whole.window_center, whole.window_width)
