@@ -1,4 +1,4 @@
-"""Where the rays of a band cross the faces and quadrics of a phantom.
+"""Crossings of the rays of a band with the faces and quadrics of a phantom.
 
 Each face and each quadric is scan-converted inside its own footprint, so cost follows covered area. A crossing is
 (t, solid), with t = 0 at the source and t = 1 at the panel; `~solid` where the ray leaves. Whether a row of rays

@@ -27,7 +27,7 @@ from radiography.projection.rays import (
 )
 from radiography.projection.surfaces import SolidSurfaces
 
-CROSSINGS = "945d55d33e33266d"  # start of the SHA-256 of crossings.py, see there
+CROSSINGS = "370732c0af1c4bfd"  # start of the SHA-256 of crossings.py, see there
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 # 2**x for |x| <= 1/2: Chebyshev's approximation of degree 7, off by 4.2e-11 at most; computed with 40 digits
@@ -276,7 +276,18 @@ def _project_band(
     along, length_mm = np.empty(RAYS_PER_CHUNK), np.empty(RAYS_PER_CHUNK)
     scratch, line = np.empty((2, RAYS_PER_CHUNK)), np.empty_like(beam.weights[0, :2])
     crossing, depth = np.empty((2, RAYS_PER_CHUNK), np.int64), np.zeros_like(beam.solid_material)
-    chunk = RayChunk(path_mm, met, sample_col, chunk_sums, along, length_mm, crossing, depth, scratch, line)
+    chunk = RayChunk(
+        path_mm=path_mm,
+        met=met,
+        sample_col=sample_col,
+        sums=chunk_sums,
+        along=along,
+        length_mm=length_mm,
+        crossing=crossing,
+        depth=depth,
+        scratch=scratch,
+        line=line,
+    )
     work, mixed = BandWork(surfaces, items, beam, chunk), bands.mixed[first:stop, first_col:stop_col]
     nodes = np.array([(beam.weights.shape[0] - 1) / sample_rows, (beam.weights.shape[1] - 1) / sample_cols])
     node_of_ray, source_mm, centre = np.empty((2, 2)), np.empty(3), np.array([rays - 1, rays - 1]) * 0.5
