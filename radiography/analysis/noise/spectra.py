@@ -1,0 +1,196 @@
+"""Power spectra of half-overlapped blocks, unbiased by missing pixels and by the blocks' ends.
+
+A block is used as it is, without a window, so that what is the same along a whole row or column stays on its axis. The
+price, a mixing of frequencies over 1/256 of a cycle, is undone in the autocovariance, where it is a known factor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from radiography.analysis.noise.frames import Mask, Residual
+
+FloatArray = npt.NDArray[np.float64]
+LARGEST_GAP = 0.25  # of a block's pixels may be missing   # chosen: its autocovariance is still known at every lag
+CORRELATED_WITHIN = 32.0 / 256.0  # of a block: to this lag the ends of blocks are corrected for, to twice it fading out
+# Power spectra of overlapped blocks, averaged over some frequencies, correlate by about the overlap to this power: for
+# half of it 0.43, which is the squared transform of the overlap, 0.25 at the same frequency and 1/(pi d)^2 d bins away
+# (d odd), summed over five bins.
+OVERLAP_POWER = 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Where the blocks lie: ``rows``, ``cols`` (B,) first row and column of each, ``side`` [pixel].
+
+    ``weight`` (B,), in sum 1: of each in an average. ``apart``: how many of them count as independent.
+    """
+
+    side: int
+    rows: npt.NDArray[np.int64]
+    cols: npt.NDArray[np.int64]
+    weight: FloatArray
+    apart: float
+
+    def average(self, power: npt.NDArray[np.float32]) -> FloatArray:
+        """Average over blocks (B, S, S/2 + 1)."""
+        return np.asarray(np.tensordot(self.weight, power, axes=(0, 0)))
+
+
+def place_blocks(shape: tuple[int, int], side: int, mask: Mask) -> Blocks:
+    """Blocks that overlap by half, or a little more to reach both ends, without those that lack too many pixels.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the region. [pixel]
+    side : int
+        Of a block, even. [pixel]
+    mask : (H, W) bool
+        True where a pixel does not count.
+
+    Returns
+    -------
+    blocks : Blocks
+
+    Raises
+    ------
+    ValueError
+        If none fits, or none has pixels enough.
+    """
+    if min(shape) < side:
+        raise ValueError(f"the region is {shape[0]} x {shape[1]} pixels, smaller than one block of {side} x {side}")
+    starts = [
+        np.rint(np.linspace(0, free, -(-2 * free // side) + 1)).astype(np.int64) for free in np.array(shape) - side
+    ]
+    rows, cols = (each.reshape(-1) for each in np.meshgrid(*starts, indexing="ij"))
+    weight = np.outer(
+        *(_even_weights(start, side, length) for start, length in zip(starts, shape, strict=True))
+    ).reshape(-1)
+    if mask.any():
+        lost = np.array([mask[r : r + side, c : c + side].mean() for r, c in zip(rows, cols, strict=True)])
+        kept = lost <= LARGEST_GAP
+        if not kept.any():
+            raise ValueError(f"no block of {side} x {side} pixels has three quarters of its pixels usable")
+        rows, cols, weight = rows[kept], cols[kept], weight[kept]
+    weight = weight / weight.sum()
+    return Blocks(side, rows, cols, weight, _apart(rows, cols, weight, side))
+
+
+def block_power(residual: Residual, blocks: Blocks) -> npt.NDArray[np.float32]:
+    """Squared transform of each block over its number of pixels, half plane.
+
+    Parameters
+    ----------
+    residual : (H, W) float32
+        [1]
+    blocks : Blocks
+
+    Returns
+    -------
+    power : (B, S, S/2 + 1) float32
+        Rows of frequencies as `numpy.fft.fftfreq`, columns from 0 to Nyquist; mean is the variance. [1]
+    """
+    side = blocks.side
+    power = np.empty((blocks.rows.size, side, side // 2 + 1), np.float32)
+    scale = np.float32(1 / side)
+    for each, r, c in zip(power, blocks.rows, blocks.cols, strict=True):
+        spectrum = fft.rfft2(residual[r : r + side, c : c + side], overwrite_x=False)
+        spectrum *= scale
+        np.multiply(spectrum.real, spectrum.real, out=each)
+        each += spectrum.imag**2
+    return power
+
+
+def missing_pixels(mask: Mask, blocks: Blocks) -> FloatArray | None:
+    """Circular autocorrelation of the usable pixels, averaged over blocks.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+        True where a pixel does not count.
+    blocks : Blocks
+
+    Returns
+    -------
+    usable : (S, S) float64 or None
+        None where all pixels of all blocks are usable. [1]
+    """
+    if not any(
+        mask[r : r + blocks.side, c : c + blocks.side].any() for r, c in zip(blocks.rows, blocks.cols, strict=True)
+    ):
+        return None
+    power = blocks.average(block_power((~mask).astype(np.float32), blocks))
+    return np.asarray(fft.irfft2(power, (blocks.side, blocks.side)))
+
+
+def unbiased(power: FloatArray, usable: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Spectrum without the effects of missing pixels and of the ends of blocks, and the one with its own axes.
+
+    Parameters
+    ----------
+    power : (S, S/2 + 1) float64
+        Averaged over blocks. [1]
+    usable : (S, S) float64 or None
+        Of `missing_pixels`.
+
+    Returns
+    -------
+    smooth, with_axes : (S, S/2 + 1) float64
+        The first has its lines on the axes taken from the lines beside them; the second has them as measured.
+    """
+    side = power.shape[0]
+    with_axes = power
+    if usable is not None:
+        with_axes = np.asarray(fft.rfft2(fft.irfft2(power, (side, side)) / usable).real)
+    bare = beside_axes(with_axes)
+    lag = np.minimum(np.arange(side), side - np.arange(side))
+    fade = np.clip(2 - lag / (CORRELATED_WITHIN * side), 0, 1)
+    factor = 1 + fade * (1 / (1 - lag / side) - 1)
+    covariance = fft.irfft2(bare, (side, side))
+    smooth = np.asarray(fft.rfft2(covariance * factor[:, None] * factor).real)
+    return smooth, with_axes
+
+
+def beside_axes(power: FloatArray) -> FloatArray:
+    """Spectrum whose lines on the axes are the mean of the lines on both sides of them, (S, S/2 + 1)."""
+    bare = power.copy()
+    opposite = -np.arange(power.shape[0])  # the same wave with u reversed: row -v
+    bare[:, 0] = (power[:, 1] + power[opposite, 1]) / 2
+    bare[0, 1:] = (power[1, 1:] + power[-1, 1:]) / 2
+    bare[0, 0] = (bare[0, 1] + bare[1, 0]) / 2
+    return bare
+
+
+def full_plane_mean(power: FloatArray) -> float:
+    """Mean over the whole plane of a half plane (S, S/2 + 1): the variance. [as the spectrum]"""
+    weight = np.full(power.shape[1], 2.0)
+    weight[0] = weight[-1] = 1.0
+    return float((power.mean(axis=0) * weight).sum() / weight.sum())
+
+
+def _even_weights(starts: npt.NDArray[np.int64], side: int, length: int) -> FloatArray:
+    """Weights of blocks along one axis that let a quadratic trend have the same mean over blocks as over pixels.
+
+    Pixels near the ends lie in one block, all others in two: the blocks at the ends count for more.
+    """
+    weight = np.full(starts.size, 1 / starts.size)
+    if starts.size < 3:
+        return weight
+    square = (starts + side / 2 - length / 2) ** 2
+    wanted = (length**2 - side**2) / 12  # over all pixels, less what lies within a block
+    inner = square[1:-1].mean()
+    ends = min((wanted - inner) / (square[[0, -1]].mean() - inner), 1.0)
+    weight[:] = (1 - ends) / (starts.size - 2)
+    weight[[0, -1]] = ends / 2
+    return weight
+
+
+def _apart(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], weight: FloatArray, side: int) -> float:
+    """How many of the blocks count as independent."""
+    overlap = [np.clip(1 - np.abs(each[:, None] - each) / side, 0, 1) for each in (rows, cols)]
+    return float(1 / (weight @ (overlap[0] * overlap[1]) ** OVERLAP_POWER @ weight))

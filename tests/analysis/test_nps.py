@@ -1,0 +1,245 @@
+"""Noise power spectra of flats whose spectrum is known exactly, with and without what disturbs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from radiography.analysis.nps import NoiseCurves, NpsResult, noise_power_spectrum
+from tests.analysis.noise_truth import PITCH_MM, Flats, axis_truth, field, radial_truth
+
+TRUTH = {"horizontal": axis_truth, "vertical": axis_truth, "radial": radial_truth}
+FREQUENCY = np.array([0.3, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.4])  # 1/mm
+ALL_ELSE = Flats(rows=0.003, columns=0.004, hum=0.004, flicker=0.02, dead=0.001)
+
+
+@cache
+def measured(flats: Flats, seed: int = 1) -> NpsResult:
+    return noise_power_spectrum(flats.make(seed), PITCH_MM)
+
+
+def off(curves: NoiseCurves, direction: str, scale: float = 1.0) -> np.ndarray:
+    """Relative errors from 0.3 to 3.4 per mm."""
+    curve = getattr(curves, direction)
+    inside = (curve.frequency_per_mm >= 0.3) & (curve.frequency_per_mm <= 3.4)
+    return curve.value[inside] / TRUTH[direction](curve.frequency_per_mm[inside]) / scale - 1
+
+
+@pytest.mark.parametrize(
+    ("flats", "radial", "radial_mean"),
+    [
+        pytest.param(Flats(), 0.015, 0.003, marks=pytest.mark.long, id="plain"),
+        pytest.param(ALL_ELSE, 0.015, 0.003, marks=pytest.mark.slow, id="disturbed"),
+        pytest.param(Flats(trend=0.5), 0.02, 0.02, marks=pytest.mark.long, id="trend of 48 %"),
+    ],
+)
+def test_sixteen_flats_give_the_spectrum(flats: Flats, radial: float, radial_mean: float) -> None:
+    result = measured(flats)
+    errors = off(result.curves, "radial")
+    assert np.abs(errors).max() < radial
+    assert abs(errors.mean()) < radial_mean
+    for axis in ("horizontal", "vertical"):
+        errors = off(result.curves, axis)
+        assert np.abs(errors).max() < 0.035
+        assert abs(errors.mean()) < 0.01
+
+
+@pytest.mark.slow
+def test_row_column_and_hum_noise_are_measured_beside_it() -> None:
+    result = measured(ALL_ELSE)
+    variance = result.pixel_variance
+    assert np.sqrt(variance.rows) / result.mean_signal == pytest.approx(0.003, rel=0.05)
+    assert np.sqrt(variance.columns) / result.mean_signal == pytest.approx(0.004, rel=0.05)
+    assert variance.total == pytest.approx(variance.temporal + variance.fixed + variance.rows + variance.columns)
+    (peak,) = result.peaks
+    assert (peak.frequency_u_per_mm, peak.frequency_v_per_mm) == pytest.approx((0.8878, 0.4079), abs=2e-4)
+    assert peak.relative_amplitude == pytest.approx(0.004, rel=0.05)
+    assert peak.kind == "temporal"
+    assert result.defect_count == pytest.approx(1049, abs=130)  # 0.1 %, four standard deviations
+    assert result.flicker == pytest.approx(0.02, rel=0.5)
+
+
+@pytest.mark.long
+def test_what_stands_still_is_told_from_what_changes_under_lag() -> None:
+    result = measured(Flats(fixed=0.7, correlation=0.06))
+    assert result.frame_correlation == pytest.approx(0.06, abs=0.005)
+    assert any("lag" in warning for warning in result.warnings)
+    assert np.abs(off(result.temporal, "radial")).max() < 0.03
+    assert np.abs(off(result.fixed, "radial", 0.49)).max() < 0.03
+    ratio = result.pixel_variance.fixed / result.pixel_variance.temporal
+    assert ratio == pytest.approx(0.49, rel=0.03)
+
+
+def test_long_lag_is_not_taken_for_a_fixed_pattern() -> None:
+    result = measured(Flats(shape=(400, 512), fixed=0.3, correlation=0.4))
+    assert result.frame_correlation == pytest.approx(0.4, abs=0.005)
+    assert result.pixel_variance.fixed / result.pixel_variance.temporal == pytest.approx(0.09, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "stands", "kind"),
+    [((0.0, 0.2), False, "temporal"), ((0.31, 0.0), True, "fixed"), ((0.5, 0.25), False, "temporal")],
+    ids=["down the rows", "along the columns", "at Nyquist"],
+)
+def test_hum_is_found_wherever_it_lies(frequency: tuple[float, float], stands: bool, kind: str) -> None:
+    flats = Flats(shape=(300, 400), frames=4, hum=0.003, hum_per_pixel=frequency, hum_stands=stands)
+    result = measured(flats)
+    (peak,) = result.peaks
+    found = np.array([peak.frequency_u_per_mm, peak.frequency_v_per_mm]) * PITCH_MM
+    assert found == pytest.approx(frequency, abs=1e-4)
+    assert peak.kind == kind
+    plain = measured(replace(flats, hum=0.0))
+    assert plain.peaks == ()
+    assert result.curves.radial.value == pytest.approx(plain.curves.radial.value, rel=0.02)
+
+
+def test_a_quadratic_field_leaves_the_noise() -> None:
+    """3/8 of the field's relative variance of 1.6 %, and 1 % for noise that counts differently in both."""
+    flats = Flats(shape=(512, 600), frames=4)
+    plain, bent = measured(flats), measured(replace(flats, trend=0.5))
+    assert bent.curves.radial.value == pytest.approx(plain.curves.radial.value, rel=0.02)
+
+
+def test_defects_are_left_out_however_they_are_told() -> None:
+    flats = Flats(shape=(512, 600), frames=3).make(1)
+    plain = noise_power_spectrum(flats, PITCH_MM)
+    bad = np.random.default_rng(5).random(flats.shape[1:]) < 0.01
+    bad[200:240, 300:330] = True
+    bad[:, 100] = True
+    no_number, told = flats.copy(), flats.copy()
+    no_number[:, bad], told[:, bad] = np.nan, 1e24
+    for result in (noise_power_spectrum(no_number, PITCH_MM), noise_power_spectrum(told, PITCH_MM, defects=bad)):
+        assert result.defect_count == bad.sum()
+        assert result.curves.radial.value == pytest.approx(plain.curves.radial.value, rel=0.02)
+        assert result.curves.horizontal.value == pytest.approx(plain.curves.horizontal.value, rel=0.05)
+        assert any("defects" in warning for warning in result.warnings)
+
+
+def test_twice_the_noise_is_four_times_the_spectrum_and_pitch_is_squared() -> None:
+    flats = Flats(shape=(300, 280), frames=2).make(3)
+    once = noise_power_spectrum(flats, PITCH_MM)
+    twice = noise_power_spectrum(20000.0 + 2 * (flats - 20000.0), PITCH_MM)
+    assert twice.curves.radial.value == pytest.approx(4 * once.curves.radial.value, rel=1e-3)
+    coarse = noise_power_spectrum(flats, 2 * PITCH_MM)
+    assert coarse.curves.radial.value == pytest.approx(4 * once.curves.radial.value)
+    assert coarse.curves.radial.frequency_per_mm == pytest.approx(once.curves.radial.frequency_per_mm / 2)
+
+
+def test_a_transposed_frame_exchanges_the_axes() -> None:
+    flats = Flats(shape=(300, 420), frames=2, rows=0.003).make(3)
+    one = noise_power_spectrum(flats, PITCH_MM, block_px=128)
+    other = noise_power_spectrum(flats.transpose(0, 2, 1), PITCH_MM, block_px=128)
+    assert other.curves.horizontal.value == pytest.approx(one.curves.vertical.value, rel=1e-3)
+    assert other.axis_lines.horizontal.value == pytest.approx(one.axis_lines.vertical.value, rel=1e-3)
+    assert other.pixel_variance.columns == pytest.approx(one.pixel_variance.rows, rel=1e-3)
+    assert other.picture[1:, 1:] == pytest.approx(one.picture[1:, 1:].T, rel=1e-3)
+
+
+def test_the_variance_of_a_pixel_is_that_of_the_frames() -> None:
+    flats = Flats(shape=(512, 600), frames=4).make(2)
+    result = noise_power_spectrum(flats, PITCH_MM)
+    assert result.pixel_variance.total == pytest.approx(flats.var(axis=(1, 2)).mean(), rel=0.01)
+    assert result.mean_signal == pytest.approx(flats.mean(), rel=1e-5)
+
+
+def test_a_region_is_measured_as_if_cut_out() -> None:
+    flats = Flats(shape=(400, 500), frames=2).make(4)
+    before = flats.copy()
+    whole = noise_power_spectrum(flats, PITCH_MM, (20, 380, 100, 480))
+    part = noise_power_spectrum(flats[:, 20:380, 100:480], PITCH_MM)
+    assert np.array_equal(whole.curves.radial.value, part.curves.radial.value)
+    assert whole.roi == (20, 380, 100, 480)
+    assert np.array_equal(flats, before)
+    again = noise_power_spectrum((frame for frame in flats), PITCH_MM, (20, 380, 100, 480))
+    assert np.array_equal(whole.curves.radial.value, again.curves.radial.value)
+
+
+def test_what_few_frames_cannot_tell_is_said() -> None:
+    flats = Flats(shape=(300, 300), frames=2).make(4)
+    one, two = noise_power_spectrum(flats[:1], PITCH_MM), noise_power_spectrum(flats, PITCH_MM)
+    assert one.temporal is one.fixed is one.frame_correlation is two.frame_correlation is None
+    assert two.temporal is not None
+    assert any("a single frame" in warning for warning in one.warnings)
+    assert any("two frames" in warning for warning in two.warnings)
+    for result in (one, two):
+        assert any("IEC 62220-1-1 asks for 4 million" in warning for warning in result.warnings)
+
+
+def test_doubtful_frames_are_said() -> None:
+    flats = Flats(shape=(300, 300), frames=3, flicker=0.2).make(4)
+    said = noise_power_spectrum(np.stack([flats[0], flats[0], flats[1]]), PITCH_MM).warnings
+    assert any("frame 1 repeats" in warning for warning in said)
+    assert any("means differ by" in warning for warning in said)
+    y = np.linspace(-1, 1, 300)[:, None]
+    bent = flats * (1 + 0.1 * np.sin(6 * y)).astype(np.float32)
+    assert any("not quadratic" in warning for warning in noise_power_spectrum(bent, PITCH_MM).warnings)
+    coarse = np.rint(flats / 1000).astype(np.uint16)
+    assert any("rounding" in warning for warning in noise_power_spectrum(coarse + 5, PITCH_MM).warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f[:0], "needs at least one frame"),
+        (lambda f: -f, "relative noise needs flats above zero"),
+        (lambda f: np.full_like(f, 100.0), "has no noise"),
+        (lambda f: np.minimum(f, 20100), "is clipped"),
+        (lambda f: f[:, :200], "smaller than one block"),
+        (lambda f: [f[0], f[1][:290]], "differ in shape"),
+        (lambda f: f * np.nan, "no usable pixel"),
+    ],
+)
+def test_wrong_frames_name_themselves(change, message: str) -> None:
+    flats = Flats(shape=(300, 280), frames=2).make(1)
+    with pytest.raises(ValueError, match=message):
+        noise_power_spectrum(change(flats), PITCH_MM)
+
+
+def test_wrong_arguments_name_themselves() -> None:
+    flats = Flats(shape=(300, 280), frames=1).make(1)
+    with pytest.raises(ValueError, match="pitch_mm must be a positive length, got 0"):
+        noise_power_spectrum(flats, 0.0)
+    with pytest.raises(ValueError, match="block_px must be even and 32 or more, got 31"):
+        noise_power_spectrum(flats, PITCH_MM, block_px=31)
+    with pytest.raises(ValueError, match="roi must lie within 300 rows and 280 columns"):
+        noise_power_spectrum(flats, PITCH_MM, (0, 301, 0, 280))
+    with pytest.raises(ValueError, match="the defect map is 10 x 10 but the frames are 300 x 280"):
+        noise_power_spectrum(flats, PITCH_MM, defects=np.zeros((10, 10), bool))
+    with pytest.raises(TypeError, match="array of real numbers"):
+        noise_power_spectrum(flats[0], PITCH_MM)
+
+
+@pytest.mark.parametrize("sets", [pytest.param(5, marks=pytest.mark.slow), pytest.param(100, marks=pytest.mark.long)])
+def test_the_bands_cover_the_truth(sets: int) -> None:
+    flats = Flats(shape=(512, 640), frames=4, fixed=0.5, correlation=0.05, rows=0.003, columns=0.002)
+    covered: dict[str, list[np.ndarray]] = {}
+    for seed in range(sets):
+        result = noise_power_spectrum(flats.make(100 + seed), PITCH_MM)
+        for part, scale in (("curves", 1.25), ("temporal", 1.0), ("fixed", 0.25)):
+            for direction, truth in TRUTH.items():
+                curve = getattr(getattr(result, part), direction)
+                value, error = (
+                    np.interp(FREQUENCY, curve.frequency_per_mm, y) for y in (curve.value, curve.standard_error)
+                )
+                covered.setdefault(f"{part} {direction}", []).append(
+                    np.abs(value - scale * truth(FREQUENCY)) <= 1.96 * error
+                )
+    share = {name: np.mean(each, axis=0) for name, each in covered.items()}
+    print(share)
+    for each in share.values():
+        # over 8 frequencies, 4 binomial standard errors; each frequency, 2 of them of 100
+        assert 0.95 - 4 * np.sqrt(0.0475 / 8 / sets) <= each.mean() <= 0.98 + 2 * np.sqrt(0.02 / 8 / sets)
+        assert sets < 100 or each.min() >= 0.88
+
+
+def test_fields_of_noise_have_their_spectrum() -> None:
+    """The truth itself, by its variance: the mean of the spectrum over the plane of the grid."""
+    noise = field((600, 700), np.random.default_rng(1))
+    f = np.fft.fftfreq(400, PITCH_MM)
+    from tests.analysis.noise_truth import nnps
+
+    expected = nnps(f[None], f[:, None]).mean() / PITCH_MM**2
+    assert noise.var() == pytest.approx(expected, rel=0.02)
