@@ -2,6 +2,7 @@ import calibration
 
 from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
 from .analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
+from .analysis.nps import NpsResult, noise_power_spectrum
 from .beam.spectrum import Spectrum, beam_spectrum
 from .beam.tube import Beam
 from .config import load_beam, load_panel, load_scene, load_scintillator, load_steps, scene_folder, shipped
@@ -18,6 +19,7 @@ from .jobs.export import export_image
 from .jobs.fit import fit_scintillator
 from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
+from .jobs.nps import measure_noise
 from .jobs.qc import report_quality
 from .jobs.reconstruct import Wanted, reconstruct_frames
 from .jobs.residual import report_residual
@@ -76,6 +78,7 @@ __all__ = [
     "LayerMeasurement",
     "LayerReport",
     "MtfCurve",
+    "NpsResult",
     "Panel",
     "PanelState",
     "PresentedPicture",
@@ -114,8 +117,10 @@ __all__ = [
     "load_scintillator",
     "load_steps",
     "measure_mtf",
+    "measure_noise",
     "mtf50",
     "mtf_at",
+    "noise_power_spectrum",
     "open_frames",
     "plan_acquisition",
     "plan_correction",

@@ -7,7 +7,7 @@ mean of all frames tells what stands still from what changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = ["AxisLines", "Curve", "NoiseCurves", "NoisePeak", "NpsResult", "Pixel
 
 FloatArray = npt.NDArray[np.float64]
 IEC_PIXELS = 4_000_000  # independent pixels, IEC 62220-1-1:2015
+FRAMES_GUESSED = 16  # for the progress of a series whose length is not known
 DIRECTIONS = ("horizontal", "vertical", "radial")
 POOLED = 10  # neighbours on each side whose scatter between blocks is averaged
 SMALLEST_BLOCK = 32  # pixels   # chosen: below, a spectrum has hardly a frequency
@@ -123,9 +124,10 @@ def noise_power_spectrum(
 
     search = patterns.begin_search(region.shape)
     seen = passes.Seen()
+    expected = len(again) if isinstance(again, Sized) else FRAMES_GUESSED
     for residual, seen in passes.look(_checked(again, np.asarray(first).shape), region):
         patterns.add_frame(search, residual)
-        report(min(0.45, 0.45 * len(seen.level) / 16))
+        report(min(0.45, 0.45 * len(seen.level) / expected))
     mask = passes.defects_of(seen, region)
     blocks = spectra.place_blocks(region.shape, block_px, mask)
     series = _Series(again, region, mask if mask.any() else None)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from radiography.cli.noise_options import nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
@@ -319,6 +320,9 @@ def mtf(
     run_mtf(image, frame=frame, roi=roi, pitch_mm=pitch, json_file=json_file, plot=plot, layout=layout)
 
 
+app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)
+
+
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")
 def export(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image.")],
@@ -413,9 +417,7 @@ def fit(
     vary: Annotated[
         list[str],
         typer.Option(
-            "--vary",
-            metavar="KEY=LOW:HIGH",
-            help="Parameter and its bounds, such as thickness_um=40:120; repeat for more.",
+            "--vary", metavar="KEY=LOW:HIGH", help="Parameter and bounds, as thickness_um=40:120; repeatable."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The fitted scintillator (.toml).")],

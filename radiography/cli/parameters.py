@@ -24,6 +24,10 @@ Earlier = Annotated[
     list[str] | None,
     typer.Option("--earlier", metavar="FILES", help="Earlier calibration sets of the same panel."),
 ]
+Flags = Annotated[
+    Path | None,
+    typer.Option("--flags", metavar="FILE", help="Flags of the frames, or a defect map: those pixels are left out."),
+]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
 ]

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
-from scipy.stats import gamma
 
 from radiography.analysis.noise.frames import Residual
 
@@ -63,6 +61,8 @@ def add_frame(search: HumSearch, residual: Residual) -> None:
     residual : (H, W) float32
         Not changed. [1]
     """
+    from scipy import fft
+
     rows, cols = search.shape
     spectrum = fft.rfft2(residual[:rows, :cols] * search.window[0][:, None] * search.window[1])
     search.power += spectrum.real**2 + spectrum.imag**2
@@ -199,6 +199,8 @@ def _half_waves(side: int, frequency: float) -> ComplexArray:
 
 def _peaks(power: npt.NDArray[np.float32], degrees: int, shape: tuple[int, int]) -> list[tuple[float, Hum]]:
     """Peaks over the background, with their ratio to it; lines on the axes have a background of their own."""
+    from scipy.stats import gamma
+
     background = _background(power) * np.float32(degrees / gamma.ppf(0.5, degrees))
     limit = MARGIN * float(gamma.isf(FALSE_ALARMS / power.size, degrees)) / degrees
     ratio = power / background

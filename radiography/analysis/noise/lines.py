@@ -55,7 +55,7 @@ def weights_for(side: int, direction: str) -> Weights:
     Returns
     -------
     weights : Weights
-        From `LOWEST` bins to Nyquist.
+        From `LOWEST` bins to two bins below Nyquist.
     """
     v = np.fft.fftfreq(side)[:, None]
     u = np.arange(side // 2 + 1)[None] / side
@@ -70,7 +70,7 @@ def weights_for(side: int, direction: str) -> Weights:
     ring = np.rint(distance * side).astype(np.int64)
     moment = distance - ring / side
     half = max(HALF_WIDTH, 1.5 / side)
-    number = np.arange(LOWEST, side // 2 + 1)
+    number = np.arange(LOWEST, side // 2 - 1)
     rings = int(ring.max()) + 1
     count = np.bincount(ring, minlength=rings).astype(np.float64)
     first, second = np.bincount(ring, moment, rings), np.bincount(ring, moment**2, rings)

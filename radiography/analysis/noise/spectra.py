@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from radiography.analysis.noise.frames import Mask, Residual
 
@@ -95,6 +94,8 @@ def block_power(residual: Residual, blocks: Blocks) -> npt.NDArray[np.float32]:
     power : (B, S, S/2 + 1) float32
         Rows of frequencies as `numpy.fft.fftfreq`, columns from 0 to Nyquist; mean is the variance. [1]
     """
+    from scipy import fft
+
     side = blocks.side
     power = np.empty((blocks.rows.size, side, side // 2 + 1), np.float32)
     scale = np.float32(1 / side)
@@ -120,6 +121,8 @@ def missing_pixels(mask: Mask, blocks: Blocks) -> FloatArray | None:
     usable : (S, S) float64 or None
         None where all pixels of all blocks are usable. [1]
     """
+    from scipy import fft
+
     if not any(
         mask[r : r + blocks.side, c : c + blocks.side].any() for r, c in zip(blocks.rows, blocks.cols, strict=True)
     ):
@@ -143,6 +146,8 @@ def unbiased(power: FloatArray, usable: FloatArray | None) -> tuple[FloatArray, 
     smooth, with_axes : (S, S/2 + 1) float64
         The first has its lines on the axes taken from the lines beside them; the second has them as measured.
     """
+    from scipy import fft
+
     side = power.shape[0]
     with_axes = power
     if usable is not None:
