@@ -1,8 +1,10 @@
 import calibration
 
 from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
+from .analysis.dqe import DqeResult, Fluence, detective_quantum_efficiency, iec_fluence
 from .analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
 from .analysis.nps import NpsResult, noise_power_spectrum
+from .analysis.response import DoseResponse, fit_response
 from .beam.spectrum import Spectrum, beam_spectrum
 from .beam.tube import Beam
 from .config import load_beam, load_panel, load_scene, load_scintillator, load_steps, scene_folder, shipped
@@ -15,6 +17,7 @@ from .jobs.calibrate import calibrate_panel
 from .jobs.check import check_scene
 from .jobs.defects import report_defects
 from .jobs.demo import run_demo
+from .jobs.dqe import DqeInput, measure_dqe
 from .jobs.export import export_image
 from .jobs.fit import fit_scintillator
 from .jobs.lag import report_lag
@@ -68,8 +71,12 @@ __all__ = [
     "CorrectionPlan",
     "DefectCriteria",
     "DicomImage",
+    "DoseResponse",
+    "DqeInput",
+    "DqeResult",
     "DxDescription",
     "Exposure",
+    "Fluence",
     "FrameSource",
     "FrameStack",
     "Image",
@@ -101,11 +108,14 @@ __all__ = [
     "check_scene",
     "correct_frame",
     "correct_step_by_step",
+    "detective_quantum_efficiency",
     "export_dx",
     "export_image",
     "expose",
     "fit_layer",
+    "fit_response",
     "fit_scintillator",
+    "iec_fluence",
     "iterate_frames",
     "layer_light",
     "learn_panel",
@@ -116,6 +126,7 @@ __all__ = [
     "load_scene",
     "load_scintillator",
     "load_steps",
+    "measure_dqe",
     "measure_mtf",
     "measure_noise",
     "mtf50",

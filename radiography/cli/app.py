@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radiography.cli.noise_options import nps
+from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
@@ -321,6 +321,7 @@ def mtf(
 
 
 app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)
+app.command(epilog="Example: radiography dqe --edge edge*.tif --flats flat*.tif --kerma 2.5 --beam RQA5")(dqe)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")

@@ -1,4 +1,4 @@
-"""Options and help of `radiography nps`."""
+"""Options and help of `radiography nps` and `radiography dqe`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.parameters import (
+    About,
     ByteOrder,
     DType,
     Flags,
@@ -18,6 +19,7 @@ from radiography.cli.parameters import (
     Plot,
     Shape,
 )
+from radiography.cli.words import BEAMS, Edition
 
 Roi = Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns of the flats to use.")]
 Block = Annotated[int, typer.Option("--block", metavar="PIXELS", help="Side of the blocks, even.")]
@@ -57,3 +59,71 @@ def nps(
         plot=plot,
         layout=layout,
     )
+
+
+def dqe(
+    edge: Annotated[
+        list[str], typer.Option("--edge", metavar="FILES", help="Linear corrected images of a slanted edge, one each.")
+    ],
+    flats: Annotated[
+        list[str], typer.Option("--flats", metavar="FILES", help="Linear corrected flats of one exposure.")
+    ],
+    kerma: Annotated[float, typer.Option("--kerma", metavar="UGY", help="Air kerma of the flats at the panel [uGy].")],
+    beam: Annotated[
+        str | None,
+        typer.Option("--beam", autocompletion=BEAMS, help="Beam: shipped name, such as RQA5, or .toml file."),
+    ] = None,
+    fluence: Annotated[
+        float | None, typer.Option("--fluence", metavar="Q", help="Quanta per mm2 and uGy, instead of a beam.")
+    ] = None,
+    edition: Annotated[
+        Edition, typer.Option("--edition", help="Fluence of RQA beams: of the IEC table, or computed from the tube.")
+    ] = Edition.iec_2015,
+    response: Annotated[
+        list[str] | None,
+        typer.Option("--response", metavar="FILES", help="Flats of several doses: the conversion function."),
+    ] = None,
+    response_kerma: Annotated[
+        str | None,
+        typer.Option("--response-kerma", metavar="UGY,...", help="Of each of them, in order, where files do not say."),
+    ] = None,
+    about: About = None,
+    roi: Roi = None,
+    edge_roi: Annotated[
+        str | None, typer.Option("--edge-roi", metavar="R0:R1,C0:C1", help="Rows and columns of the edges to use.")
+    ] = None,
+    pitch: Pitch = None,
+    flags: Flags = None,
+    block: Block = 256,
+    json_file: JsonFile = None,
+    csv_file: CsvFile = None,
+    plot: Plot = None,
+    shape: Shape = None,
+    dtype: DType = "uint16",
+    byte_order: ByteOrder = "little",
+    header_bytes: HeaderBytes = 0,
+    frame_gap: FrameGap = 0,
+) -> None:
+    """Detective quantum efficiency from edges and flats. With MTF, NNPS and NEQ, and standard errors of all."""
+    from radiography.cli.dqe import run_dqe
+    from radiography.cli.options import raw_layout, region
+    from radiography.jobs.dqe import DqeInput
+
+    given = DqeInput(
+        edges=edge,
+        flats=flats,
+        kerma_uGy=kerma,
+        beam=beam,
+        fluence_per_mm2_uGy=fluence,
+        edition=edition.value,
+        response=response or [],
+        response_kerma=response_kerma,
+        about=about,
+        roi=region(roi),
+        edge_roi=region(edge_roi),
+        pitch_mm=pitch,
+        flags=flags,
+        block_px=block,
+        layout=raw_layout(shape, dtype, byte_order, header_bytes, frame_gap),
+    )
+    run_dqe(given, json_file, csv_file, plot)

@@ -7,7 +7,7 @@ import glob
 from collections.abc import Callable
 from pathlib import Path
 
-_FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier"}
+_FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier", "--edge", "--flats", "--response"}
 
 
 def shipped_names(folder: str) -> Callable[[str], list[str]]:
@@ -33,6 +33,14 @@ class Kind(enum.StrEnum):
     beams = "beams"
     phantoms = "phantoms"
     scenes = "scenes"
+
+
+class Edition(enum.StrEnum):
+    """Whose fluence `radiography dqe` takes for an RQA beam."""
+
+    iec_2015 = "2015"
+    iec_2003 = "2003"
+    computed = "computed"
 
 
 class Template(enum.StrEnum):

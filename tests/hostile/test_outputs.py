@@ -21,9 +21,10 @@ from radiography.files.frames import read_image, write_tiff
 ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
-    "table of validate",
+    "table of validate", "flags of nps", "flags of dqe",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
+DQE = "dqe --edge {folder}/raw.tif --flats {folder}/flat.tif --kerma 2.5 --beam RQA5"
 RAW = "{folder}/raw.tif --calibration {folder}/good.cal"
 LINES = {  # parameter of a command -> a whole command line that writes to {out}, the end of its name, what it reads
     "out of simulate": ("simulate {folder}/scene.toml --out {out}", ".tif", ["spot.tif"]),
@@ -43,6 +44,12 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "plot of residual": ("residual CsI_Tl_500um --plot {out}", ".png", []),
     "json_file of mtf": ("mtf {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
     "plot of mtf": ("mtf {folder}/raw.tif --plot {out}", ".png", []),
+    "json_file of nps": ("nps {folder}/raw.tif --json {out}", ".tif", ["raw.tif"]),
+    "csv_file of nps": ("nps {folder}/raw.tif --csv {out}", ".csv", []),
+    "plot of nps": ("nps {folder}/raw.tif --plot {out}", ".png", []),
+    "json_file of dqe": (f"{DQE} --json {{out}}", ".tif", ["raw.tif", "flat.tif"]),
+    "csv_file of dqe": (f"{DQE} --csv {{out}}", ".csv", []),
+    "plot of dqe": (f"{DQE} --plot {{out}}", ".png", []),
     "json_file of info": ("info {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
     "out of init": ("init scene --out {out}", ".toml", []),
     "json_file of init": ("init scene --out {folder}/new.toml --json {out}", ".json", []),
