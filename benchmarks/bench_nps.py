@@ -122,7 +122,9 @@ def main() -> None:
     options.results.parent.mkdir(exist_ok=True)
     with options.results.open("w", encoding="utf-8", newline="") as file:
         about = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-        file.write(f"# wall and processor time [s] and peak resident memory [GB]; {about}, median of {options.repeats}\n")
+        file.write(
+            f"# wall and processor time [s] and peak resident memory [GB]; {about}, median of {options.repeats}\n"
+        )
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
