@@ -1,0 +1,1 @@
+"""Lag, uniformity, noise, contrast, wires, steps and linearity of a detector, from images of anyone."""
