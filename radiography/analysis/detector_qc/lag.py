@@ -1,0 +1,301 @@
+"""Image lag: what is left of the signal in the frames after the beam went off, relative to the exposed frames.
+
+Only the mean of each frame is needed. Where no dark frames tell the offset, the frames before the beam do; where there
+are none, the offset is the end of a decay fitted to the frames after the beam, and as uncertain as that says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+EXPOSED = 0.5  # of the range of the sequence: a frame above it saw the beam   # chosen
+PARTLY = 0.9  # of the exposed level: a frame below it saw the beam for a part of its time   # chosen
+MOST_LAG = 0.2  # of the exposed signal in the first frame after: more is rather exposure   # chosen
+MOST_TERMS = 3  # exponentials of the fit   # chosen
+TIMES_PER_DECADE = 8  # of the time constants that the fit starts from   # chosen
+SLOWER = 2.0  # lengths of the sequence: time constant of a decay that a fitted offset may hide   # chosen
+BETTER = 10.0  # by which another exponential must lower the criterion of Akaike   # chosen
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """One exponential of the lag: its part in frame 1 and its time constant, with standard errors. [1, frames]"""
+
+    amplitude: float
+    amplitude_error: float
+    time_frames: float
+    time_error_frames: float
+
+
+@dataclass(frozen=True, eq=False)
+class ImageLag:
+    """Lag of a sequence.
+
+    Attributes
+    ----------
+    frame : (F,) int64
+        1 is the first frame after the beam went off. [1]
+    residual, standard_error : (F,) float64
+        Signal above the offset over the mean exposed signal above the offset. [1]
+    components : tuple of Decay
+        Exponentials of the fit, fast ones first; empty where too few frames, or none of the lag, tell them.
+    last_exposed : int
+        Place of the last exposed frame in the sequence, from 0. [1]
+    exposed_frames : int
+        Averaged for the exposed signal. [1]
+    exposed_signal, offset, offset_error : float
+        Signal above the offset, and the offset itself with its standard error. [DN]
+    offset_from : str
+        Where the offset comes from.
+    doubts : tuple of str
+        A sentence each.
+    """
+
+    frame: NDArray[np.int64]
+    residual: FloatArray
+    standard_error: FloatArray
+    components: tuple[Decay, ...]
+    last_exposed: int
+    exposed_frames: int
+    exposed_signal: float
+    offset: float
+    offset_error: float
+    offset_from: str
+    doubts: tuple[str, ...]
+
+
+def measure_lag(
+    levels: Sequence[float] | FloatArray, level_error: float = 0.0, dark_levels: Sequence[float] = ()
+) -> ImageLag:
+    """Lag after the beam went off, from the mean of each frame.
+
+    Parameters
+    ----------
+    levels : (N,) float64
+        Mean of the same pixels in each frame of a sequence. [DN]
+    level_error : float
+        Standard error of such a mean by the noise of pixels. [DN]
+    dark_levels : sequence of float
+        The same of dark frames taken apart from the sequence; without them the offset is found in the sequence. [DN]
+
+    Returns
+    -------
+    lag : ImageLag
+
+    Raises
+    ------
+    ValueError
+        If no frame in the sequence follows an exposed one without beam, or the offset cannot be found in it.
+
+    Notes
+    -----
+    Of several exposures the one with the most frames after it counts. Frames exposed for a part of their time are left
+    out. The errors hold the scatter of dark frames and that about the fit, which is more than pixel noise where the
+    whole panel wavers.
+    """
+    level = np.asarray(levels, dtype=np.float64)
+    first, last, end = _longest_fall(level)
+    exposed = level[first : last + 1]
+    top = float(np.median(exposed))
+    low = float(level[last + 1 : end].min())
+    whole = exposed[exposed - low > PARTLY * (top - low)]
+    begin = last + 1
+    doubts = []
+    partly = last if level[last] - low <= PARTLY * (top - low) else begin
+    if partly == last or level[begin] - low > MOST_LAG * (top - low):
+        doubts.append(
+            f"the beam seems to have gone off within frame {partly} of the sequence, counted from 0: its lag is "
+            f"that of a smaller exposure"
+            if partly == last
+            else f"frame {partly} of the sequence, counted from 0, has "
+            f"{100 * (level[begin] - low) / (top - low):.0f} % of the exposed signal: it may have seen the beam"
+        )
+    after = level[begin:end]
+    frame = np.arange(1, after.size + 1)
+    before = level[:first] if first > 0 and (level[:first] < low + EXPOSED * (top - low)).all() else level[:0]
+    before = before[before - low < (1.0 - PARTLY) * (top - low)]
+    offset, offset_error, offset_from, known = 0.0, level_error, "", True
+    if len(dark_levels):
+        offset, offset_error, offset_from = *_mean(dark_levels, level_error), f"{len(dark_levels)} dark frames"
+    elif before.size:
+        offset, offset_error = _mean(before, level_error)
+        offset_from = f"the {before.size} frames before the beam"
+        doubts.append(f"no dark frames were given: the offset is that of {offset_from}")
+    else:
+        known = False
+    fit = _fit(frame, after - offset, level_error, constant=not known)
+    if not known:
+        if fit is None:
+            raise ValueError(
+                f"the offset cannot be found from {after.size} frames after the beam: give dark frames with --dark, or "
+                f"a sequence of more frames"
+            )
+        offset, offset_error, offset_from = fit.constant, fit.constant_error, "the end of a fitted decay"
+        doubts.append(
+            f"no dark frames were given: the offset was fitted, {offset:.5g} ± {offset_error:.2g} DN, and lag much "
+            f"slower than the {after.size} frames after the beam counts as offset"
+        )
+    signal = float(whole.mean()) - offset
+    if not signal > 0:
+        raise ValueError(f"the exposed frames must lie above the offset, got {signal:.5g} DN")
+    scatter = max(level_error, fit.scatter if fit else 0.0, _scatter(dark_levels), _scatter(before))
+    of_signal = float(whole.std(ddof=1) / np.sqrt(whole.size)) if whole.size > 1 else 0.0
+    residual = (after - offset) / signal
+    error = np.sqrt(scatter**2 + offset_error**2 + (residual * np.hypot(of_signal, offset_error)) ** 2) / signal
+    components = tuple(
+        Decay(float(a / signal), float(ea / signal), float(t), float(et))
+        for a, ea, t, et in (zip(*fit.terms, strict=True) if fit else ())
+    )
+    if components and not known and components[-1].time_frames > 0.5 * after.size:
+        doubts.append(
+            f"the slowest part of the lag fades over {components[-1].time_frames:.3g} frames, {after.size} were taken: "
+            f"it can hardly be told from the offset; give dark frames with --dark"
+        )
+    return ImageLag(
+        frame=frame,
+        residual=residual,
+        standard_error=error,
+        components=components,
+        last_exposed=int(last),
+        exposed_frames=int(whole.size),
+        exposed_signal=signal,
+        offset=float(offset),
+        offset_error=float(offset_error),
+        offset_from=offset_from,
+        doubts=tuple(doubts),
+    )
+
+
+def _longest_fall(level: FloatArray) -> tuple[int, int, int]:
+    """First and last frame of an exposure, and the end of what follows it; of several that with the longest end."""
+    if level.size < 2 or not np.isfinite(level).all():
+        raise ValueError(f"lag needs the means of 2 frames or more, all of them numbers, got {level.size}")
+    low, high = float(level.min()), float(level.max())
+    on = level > low + EXPOSED * (high - low)
+    falls = np.flatnonzero(on[:-1] & ~on[1:])
+    if falls.size == 0 or not high > low:
+        raise ValueError(
+            f"no frame of the {level.size} follows an exposed one without beam: lag needs a sequence in which the beam "
+            f"goes off"
+        )
+    rises = np.flatnonzero(~on[:-1] & on[1:]) + 1
+    ends = [int(rises[rises > fall][0]) if (rises > fall).any() else level.size for fall in falls]
+    longest = int(np.argmax([end - fall for fall, end in zip(falls, ends, strict=True)]))
+    last = int(falls[longest])
+    starts = rises[rises <= last]
+    return (int(starts[-1]) if starts.size else 0), last, ends[longest]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Amplitudes in frame 1, their errors, times and theirs [DN, frames]; the constant; the scatter about the fit."""
+
+    terms: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+    constant: float
+    constant_error: float
+    scatter: float
+
+
+def _fit(frame: NDArray[np.int64], signal: FloatArray, noise: float, *, constant: bool) -> _Fit | None:
+    """Sum of as many exponentials as the criterion of Akaike wants; None where too few frames tell any."""
+    count = frame.size
+    k = frame.astype(np.float64) - 1.0
+    floor = max(noise, 1e-9 * float(np.abs(signal).max()), 1e-300)
+    best: tuple[float, FloatArray, int] | None = None
+    grid = np.geomspace(0.3, 2.0 * count, max(3, round(TIMES_PER_DECADE * np.log10(2.0 * count / 0.3))))
+    start: list[float] = []
+    for terms in range(0 if constant else 1, MOST_TERMS + 1):
+        numbers = 2 * terms + constant
+        if count < numbers + 2:
+            break
+        if terms:
+            squares = [_left(k, signal, np.array([*start, time]), constant)[0] for time in grid]
+            start.append(float(grid[int(np.argmin(squares))]))
+        times = _times(k, signal, start, floor, constant)
+        start = times.tolist()
+        square = _left(k, signal, times, constant)[0]
+        # noise known at least: below it a smaller sum of squares is no better fit
+        penalty = 2.0 * numbers * count / max(count - numbers - 1, 1)
+        criterion = count * float(np.log(square / count + floor**2)) + penalty
+        if best is None or criterion < best[0] - BETTER:
+            best = (criterion, times, numbers)
+    if best is None:
+        return None
+    _, times, numbers = best
+    times = np.sort(times)
+    _, left, weights = _left(k, signal, times, constant)
+    scatter = max(float(left @ left) / (count - numbers), floor**2) ** 0.5
+    amplitudes, offset = weights[: times.size], float(weights[-1]) if constant else 0.0
+    slopes = [np.exp(-k / t) for t in times] + [
+        a * k / t**2 * np.exp(-k / t) for a, t in zip(amplitudes, times, strict=True)
+    ]
+    if constant:
+        slopes.append(np.ones_like(k))
+    errors = np.zeros(0)
+    if slopes:
+        design = np.stack(slopes, axis=1)
+        errors = scatter * np.sqrt(np.maximum(np.diag(np.linalg.pinv(design.T @ design)), 0.0))
+    constant_error = float(errors[-1]) if constant else 0.0
+    if constant:  # a decay slower than the sequence looks like an offset: by how much it could move it
+        slow = np.array([SLOWER * count])
+        slower = _left(k, signal, np.append(_times(k, signal, times, floor, True, slow), slow), True)[2]
+        constant_error = float(np.hypot(constant_error, slower[-1] - offset))
+    size = times.size
+    terms_of = (amplitudes, errors[:size], times, errors[size : 2 * size])
+    return _Fit(terms_of, offset, constant_error, scatter)
+
+
+def _times(
+    k: FloatArray,
+    signal: FloatArray,
+    start: Sequence[float] | FloatArray,
+    floor: float,
+    constant: bool,
+    held: FloatArray | None = None,
+) -> FloatArray:
+    """Time constants of the nearest fit, from a start of theirs; those that are held are fitted along but not moved."""
+    from scipy.optimize import least_squares
+
+    if not len(start):
+        return np.zeros(0)
+    others = np.zeros(0) if held is None else held
+
+    def left(log_times: FloatArray) -> FloatArray:
+        return _left(k, signal, np.append(np.exp(log_times), others), constant)[1] / floor
+
+    bounds = (np.log(0.05), np.log(4.0 * k.size))
+    found = least_squares(left, np.clip(np.log(start), *bounds), bounds=bounds, x_scale=0.3)
+    return np.asarray(np.exp(found.x))
+
+
+def _left(k: FloatArray, signal: FloatArray, times: FloatArray, constant: bool) -> tuple[float, FloatArray, FloatArray]:
+    """Sum of squares, what the best amplitudes leave, and these; amplitudes of exponentials are not negative."""
+    from scipy.optimize import nnls
+
+    columns = [np.exp(-k / time) for time in times]
+    if constant:
+        columns += [np.ones_like(k), -np.ones_like(k)]  # either sign
+    if not columns:
+        return float(signal @ signal), signal, np.zeros(0)
+    design = np.stack(columns, axis=1)
+    weights = nnls(design, signal)[0]
+    left = signal - design @ weights
+    if constant:
+        weights = np.append(weights[:-2], weights[-2] - weights[-1])
+    return float(left @ left), left, weights
+
+
+def _mean(levels: Sequence[float] | FloatArray, level_error: float) -> tuple[float, float]:
+    """Mean of levels and its error."""
+    found = np.asarray(levels, dtype=np.float64)
+    return float(found.mean()), max(_scatter(found), level_error) / float(np.sqrt(found.size))
+
+
+def _scatter(levels: Sequence[float] | FloatArray) -> float:
+    return float(np.std(levels, ddof=1)) if len(levels) > 1 else 0.0
