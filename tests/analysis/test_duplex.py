@@ -1,0 +1,102 @@
+"""Duplex wires against images whose dips follow in closed form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from radiography.analysis.detector_qc.duplex import DIAMETERS_MM, interpolated_resolution, measure_duplex
+from tests.analysis.duplex_truth import duplex_picture, true_dip, true_resolution
+
+PITCH = 0.139
+
+
+def picture(noise: float = 60.0, **other: Any) -> NDArray[np.float64]:
+    return duplex_picture(**{"shape": (140, 460), "pitch_mm": PITCH, "sigma_mm": 0.06, "noise": noise, **other})
+
+
+@pytest.mark.parametrize(
+    ("sigma_mm", "pitch_mm", "mu"), [(0.05, 0.139, 5.0), (0.1, 0.139, 5.0), (0.04, 0.05, 10.0), (0.15, 0.2, 20.0)]
+)
+def test_dips_and_resolution_are_right(sigma_mm: float, pitch_mm: float, mu: float) -> None:
+    shape = (140, int(62 / pitch_mm))
+    found = measure_duplex(duplex_picture(shape, pitch_mm, sigma_mm=sigma_mm, mu=mu, noise=20.0), pitch_mm)
+    assert [pair.name for pair in found.pairs] == list(DIAMETERS_MM)[:13]
+    for pair in found.pairs:
+        truth = true_dip(pair.diameter_mm, mu, sigma_mm, pitch_mm)
+        assert abs(pair.dip - truth) < max(4.0 * pair.dip_error, 0.005)
+    truth_mm = true_resolution(mu, sigma_mm, pitch_mm)
+    assert found.isrb_mm == pytest.approx(truth_mm, rel=0.02)  # the parabola itself is within 0.7 %
+    assert 0 < found.isrb_error_mm < 0.02 * truth_mm
+    below = [d for d in DIAMETERS_MM.values() if true_dip(d, mu, sigma_mm, pitch_mm) < 0.2]
+    assert found.srb_mm == below[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "along", "angle_deg"),
+    [
+        (lambda p: p.T, "rows", 3.0),
+        (lambda p: p[:, ::-1], "columns", -3.0),
+        (lambda p: p[::-1], "columns", -3.0),
+        (lambda p: 20000.0 - p, "columns", 3.0),
+        (lambda p: p * (1 + 0.3 * np.linspace(-0.5, 0.5, 460) + np.linspace(-0.1, 0.1, 140)[:, None]), "columns", 3.0),
+    ],
+    ids=["turned", "mirrored", "upside down", "bright wires", "trend"],
+)  # fmt: skip
+def test_it_is_found_however_it_lies(change: Any, along: str, angle_deg: float) -> None:
+    found = measure_duplex(change(picture()), PITCH)
+    assert found.along == along and found.angle_deg == pytest.approx(angle_deg, abs=0.03)
+    assert found.pairs[0].name == "1D" and len(found.pairs) == 13 and not found.doubts
+    assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
+
+
+def test_a_region_longer_than_the_wires_and_lost_pixels_change_little() -> None:
+    long = picture(shape=(300, 460))
+    rng = np.random.default_rng(3)
+    long[:90], long[220:] = (10000.0 + 60.0 * rng.standard_normal((n, 460)) for n in (90, 80))
+    long[120], long[:, 100] = np.nan, np.nan
+    found = measure_duplex(long, PITCH)
+    assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
+
+
+def test_a_part_of_the_gauge_is_named_by_its_separations() -> None:
+    found = measure_duplex(picture(names=list(DIAMETERS_MM)[2:10]), PITCH)
+    assert [pair.name for pair in found.pairs] == list(DIAMETERS_MM)[2:10]
+
+
+def test_another_pitch_and_wires_along_the_pixels_are_said() -> None:
+    assert "from their nominal separation" in " ".join(measure_duplex(picture(), 0.15).doubts)
+    assert "sampled by whole pixels" in " ".join(measure_duplex(picture(angle_deg=0.0), PITCH).doubts)
+
+
+def test_errors_hold_the_truth() -> None:
+    off = []
+    for seed in range(8):
+        few = picture(noise=150.0, seed=seed, names=list(DIAMETERS_MM)[3:9], shape=(100, 200))
+        off += [
+            (p.dip - true_dip(p.diameter_mm, 5.0, 0.06, PITCH)) / p.dip_error for p in measure_duplex(few, PITCH).pairs
+        ]
+    assert 0.6 < np.sqrt(np.mean(np.square(off))) < 1.5
+
+
+def test_without_a_gauge_or_where_no_pair_is_resolved_it_is_refused() -> None:
+    flat = 10000.0 + 60.0 * np.random.default_rng(1).standard_normal((140, 460))
+    with pytest.raises(ValueError, match="no pair of wires is resolved among the 0"):
+        measure_duplex(flat, PITCH)
+    with pytest.raises(ValueError, match="times as wide as those of a duplex gauge"):
+        measure_duplex(picture(sigma_mm=0.6), PITCH)
+    with pytest.raises(ValueError, match="at least 24 x 24 pixels"):
+        measure_duplex(flat[:10], PITCH)
+
+
+def test_the_parabola_takes_two_above_and_two_below() -> None:
+    diameter = np.array([0.5, 0.4, 0.32, 0.25, 0.2, 0.16])
+    straight = 2.0 * (diameter - 0.15)
+    assert interpolated_resolution(diameter, straight) == pytest.approx(0.25)
+    bent = straight + 3.0 * (diameter - 0.25) * (diameter - 0.5)
+    assert interpolated_resolution(diameter, bent) == pytest.approx(0.25)
+    assert np.isnan(interpolated_resolution(diameter, np.full(6, 0.5)))
+    assert np.isnan(interpolated_resolution(diameter, np.full(6, 0.1)))
