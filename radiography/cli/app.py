@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.noise_options import dqe, nps
+from radiography.cli.measure_options import measure
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
@@ -322,6 +323,7 @@ def mtf(
 
 app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)
 app.command(epilog="Example: radiography dqe --edge edge*.tif --flats flat*.tif --kerma 2.5 --beam RQA5")(dqe)
+app.command(epilog="Example: radiography measure snr flat*.tif --dark dark*.tif --json snr.json")(measure)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")
@@ -396,13 +398,7 @@ def scintillator(
     from radiography.cli.scintillator import run_scintillator
 
     run_scintillator(
-        names,
-        beam=beam,
-        dose_uGy=dose,
-        thickness=thickness,
-        degeneracy=degeneracy,
-        json_file=json_file,
-        plot=plot,
+        names, beam=beam, dose_uGy=dose, thickness=thickness, degeneracy=degeneracy, json_file=json_file, plot=plot
     )
 
 

@@ -43,6 +43,19 @@ class Edition(enum.StrEnum):
     computed = "computed"
 
 
+class Measure(enum.StrEnum):
+    """What `radiography measure` judges images by."""
+
+    lag = "lag"
+    uniformity = "uniformity"
+    snr = "snr"
+    cnr = "cnr"
+    contrast_detail = "contrast-detail"
+    duplex = "duplex"
+    step_wedge = "step-wedge"
+    linearity = "linearity"
+
+
 class Template(enum.StrEnum):
     """What `radiography init` writes."""
 

@@ -20,6 +20,7 @@ from radiography.analysis.detector_qc.even_field import (
     good_pixels,
 )
 
+ROUNDING = 1e-7  # of the signal, about that of float32: less is no noise
 BETWEEN_FRAMES = "differences of frames"
 ABOUT_FIELD = "scatter about the plane through each block of one frame"
 
@@ -160,7 +161,7 @@ def contrast_to_noise(detail: RegionNoise, background: RegionNoise) -> Ratio:
 
 
 def _check_noise(region: RegionNoise) -> None:
-    if not region.noise > 0:
+    if not region.noise > ROUNDING * abs(region.signal):
         raise ValueError("the region has no noise at all, so there is no ratio to it: every pixel has one value")
 
 
