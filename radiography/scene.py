@@ -40,6 +40,9 @@ PHANTOMS = {  # name in a scene -> the function that builds it
     "tungsten_edge": "phantoms.edge:tungsten_edge",
     "bar_pattern": "phantoms.bars:bar_pattern",
     "step_wedge": "phantoms.step_wedge:step_wedge",
+    "duplex_wire": "phantoms.duplex_wire:duplex_wire",
+    "contrast_detail": "phantoms.contrast_detail:contrast_detail",
+    "line_pairs": "phantoms.line_pairs:line_pairs",
     "network_card": "phantoms.card.network_card:network_card",
 }
 
