@@ -62,6 +62,15 @@ def test_a_region_longer_than_the_wires_and_lost_pixels_change_little() -> None:
     assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+def test_edges_of_the_plastic_and_dead_pixels_are_no_wires() -> None:
+    held = picture(shape=(140, 500), noise=30.0)
+    held[:, 15:-20] *= 0.94
+    held[np.random.default_rng(1).random(held.shape) < 0.001] = 0.0
+    found = measure_duplex(held, PITCH)
+    assert found.pairs[0].name == "1D" and not found.doubts
+    assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
+
+
 def test_a_part_of_the_gauge_is_named_by_its_separations() -> None:
     found = measure_duplex(picture(names=list(DIAMETERS_MM)[2:10]), PITCH)
     assert [pair.name for pair in found.pairs] == list(DIAMETERS_MM)[2:10]
@@ -86,8 +95,10 @@ def test_without_a_gauge_or_where_no_pair_is_resolved_it_is_refused() -> None:
     flat = 10000.0 + 60.0 * np.random.default_rng(1).standard_normal((140, 460))
     with pytest.raises(ValueError, match="no pair of wires is resolved among the 0"):
         measure_duplex(flat, PITCH)
-    with pytest.raises(ValueError, match="times as wide as those of a duplex gauge"):
+    with pytest.raises(ValueError, match="no pair of wires is resolved among the 13"):
         measure_duplex(picture(sigma_mm=0.6), PITCH)
+    with pytest.raises(ValueError, match="times as wide as those of a duplex gauge"):
+        measure_duplex(picture(), 3.0 * PITCH)
     with pytest.raises(ValueError, match="at least 24 x 24 pixels"):
         measure_duplex(flat[:10], PITCH)
 

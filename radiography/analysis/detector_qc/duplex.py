@@ -49,9 +49,14 @@ STEEPEST_DEG = 10.0  # tilt of the wires against the pixels that is looked for  
 FINEST = 8  # bins of the profile per pixel   # chosen
 REACHED = 0.7  # of the wires' contrast: a row of less lies beyond their ends   # chosen
 SEGMENTS = 12  # parts of the wires' length, left out in turn for the errors   # chosen
+LEAST_COUNTED = 0.2  # of the same: a bin between others with fewer good pixels is interpolated   # chosen
 LEAST_FULL = 0.6  # of the pixels of most bins: corners of a tilted region have fewer   # chosen
+OUTLIER = 8.0  # standard deviations from the profile: a pixel is dead or hot   # chosen
 SEEN = 5.0  # standard errors of the profile: a wire is deeper   # chosen
+PROMINENT = 2.0  # standard errors of the profile: the least valley between two wires   # chosen
 LEAST_DEPTH = 0.02  # of the deepest: a wire is deeper   # chosen
+FIELD_MM = 5.0  # window for the field beside the wires; a pair of 0.8 mm takes 2.4 mm   # chosen
+FIELD_PERCENTILE = 25.0  # of the depth in it   # chosen: less is free of wires in any window
 LARGEST_GAP_MM = 1.0  # between the wires of a pair; the widest is 0.8 mm
 FARTHEST_SEPARATION = 1.6  # relative, either way: beyond, it is no pair of the series   # chosen
 ODD_SEPARATION = 0.06  # relative: of the wires from the nominal one, above which it is said   # chosen
@@ -142,10 +147,10 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
             f"the wires move by {moved:.2g} pixels along their length: their profile is sampled by whole pixels, tilt "
             f"the gauge by 2 to 5 degrees"
         )
-    sums, counts = _segment_sums(turned, slope, fine)
+    sums, counts = _segment_sums(_without_outliers(turned, slope, fine), slope, fine)
     step = pitch_mm / fine * float(np.cos(np.arctan(slope)))
     depth, noise = _depth(sums.sum(axis=0), counts.sum(axis=0))
-    groups = _groups(depth, noise, step, fine)[: len(DIAMETERS_MM)]
+    groups = _groups(depth, noise, step, fine)
     found = [_two_peaks(depth, group, noise, fine) for group in groups]
     resolved = [i for i, peaks in enumerate(found) if peaks[3] > 2.0 * RESOLVED]
     if not resolved:
@@ -159,7 +164,9 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
         groups = [slice(depth.size - g.stop, depth.size - g.start) for g in reversed(groups)]
         depth, sums, counts = depth[::-1], sums[:, ::-1], counts[:, ::-1]
         separations = {len(groups) - 1 - i: s for i, s in separations.items()}
-    names, ratio = _named(separations, len(groups))
+    first = min(separations)  # what lies before the thickest pair that is resolved is no pair: thicker ones would be
+    groups = groups[first:]
+    names, ratio = _named({i - first: separation for i, separation in separations.items()}, len(groups))
     if not 1.0 / FARTHEST_SEPARATION < ratio < FARTHEST_SEPARATION:
         raise ValueError(
             f"the pairs that look resolved are {ratio:.2g} times as wide as those of a duplex gauge: give the pitch at "
@@ -178,7 +185,10 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
         for i in range(len(sums))
         if counts[i].any()
     ]
-    dip_error = _jackknife(np.array(parts))
+    depth = _level_between(depth, groups)
+    peaks = np.array([float(_smooth(depth[group], fine).max()) for group in groups])
+    # a pair that looks merged in every part may still have a dip as small as noise hides
+    dip_error = np.maximum(_jackknife(np.array(parts)), noise / np.maximum(peaks, noise))
     interpolated = interpolated_resolution(diameters, whole)
     each = np.array([interpolated_resolution(diameters, part) for part in parts])
     below = np.flatnonzero(whole < RESOLVED)
@@ -187,8 +197,12 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
         doubts.append("every pair that is seen is resolved: the resolution is finer than the finest of them")
     elif not np.isfinite(interpolated):
         doubts.append("too few pairs are resolved to interpolate the resolution between them")
-    elif (np.abs(whole - RESOLVED) < 2.0 * dip_error).any():
-        doubts.append("a dip lies within two standard errors of 20 %: SRb may be that of the neighbouring pair")
+    else:
+        about = slice(max(below[0] - 1, 0), below[0] + 1)
+        if (np.abs(whole[about] - RESOLVED) < 2.0 * dip_error[about]).any():
+            doubts.append("a dip lies within two standard errors of 20 %: SRb may be that of the neighbouring pair")
+    if below.size and (whole[below[0] :] >= RESOLVED).any():
+        doubts.append("pairs finer than the first that is not resolved seem to be: noise or bad pixels, not the wires")
     centres = [0.5 * (g.start + g.stop) * step for g in groups]
     return DuplexWires(
         pairs=tuple(
@@ -297,13 +311,33 @@ def _tilt(picture: FloatArray) -> float:
     return float(best)
 
 
+def _bins(shape: tuple[int, ...], slope: float, fine: int) -> NDArray[np.int64]:
+    """The bin across the wires that each pixel belongs to."""
+    rows, cols = shape
+    place = fine * (np.arange(cols)[None, :] - slope * (np.arange(rows)[:, None] - 0.5 * (rows - 1)))
+    return np.asarray(np.floor(place + 0.5).astype(np.int64))
+
+
+def _without_outliers(picture: FloatArray, slope: float, fine: int) -> FloatArray:
+    """The picture with pixels that stand out of the profile at their place left out, as dead and hot ones do."""
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+    sums, counts = (each.sum(axis=0) for each in _segment_sums(picture, slope, fine))
+    known = counts > 0
+    profile = np.interp(np.arange(sums.size), np.flatnonzero(known), sums[known] / counts[known])
+    bins = np.clip(_bins(picture.shape, slope, fine), 0, profile.size - 1)
+    scatter = OUTLIER * 1.4826 * float(np.nanmedian(np.abs(picture - profile[bins])))
+    least, most = (each(profile, 2 * fine + 1)[bins] for each in (minimum_filter1d, maximum_filter1d))
+    limit = max(scatter, LEAST_DEPTH * float(np.median(profile)))  # beside what the profile is within a pixel
+    return np.where((picture < least - limit) | (picture > most + limit), np.nan, picture)
+
+
 def _segment_sums(
     picture: FloatArray, slope: float, fine: int, segments: int = SEGMENTS
 ) -> tuple[FloatArray, FloatArray]:
     """Sum and number of pixels in bins across the wires, (S, P), for segments of the wires' length."""
     rows, cols = picture.shape
-    place = fine * (np.arange(cols)[None, :] - slope * (np.arange(rows)[:, None] - 0.5 * (rows - 1)))
-    bins = np.floor(place + 0.5).astype(np.int64)
+    bins = _bins(picture.shape, slope, fine)
     good = np.isfinite(picture)
     inside = good & (bins >= 0) & (bins < fine * cols)
     segment = np.broadcast_to((np.arange(rows) * segments // rows)[:, None], picture.shape)
@@ -315,7 +349,10 @@ def _segment_sums(
 
 def _depth(sums: FloatArray, counts: FloatArray) -> tuple[FloatArray, float]:
     """Depth of the profile below the field around the wires, over that field, and its noise."""
-    known = counts > LEAST_FULL * np.median(counts[counts > 0])
+    usual = float(np.median(counts[counts > 0]))
+    full = np.flatnonzero(counts > LEAST_FULL * usual)
+    known = counts > LEAST_COUNTED * usual
+    known[: full[0]] = known[full[-1] + 1 :] = False
     place = np.linspace(-1.0, 1.0, sums.size)
     profile = np.divide(sums, counts, out=np.zeros_like(sums), where=known)
     profile = np.interp(place, place[known], profile[known])
@@ -332,15 +369,19 @@ def _depth(sums: FloatArray, counts: FloatArray) -> tuple[FloatArray, float]:
         if (keep == free).all() or keep.sum() < 0.1 * known.sum():
             break
         free = keep
-    depth[~known] = 0.0
-    quiet = depth[free]
-    return depth, float(max(quiet.std(), 1e-12))
+    depth[: full[0]] = depth[full[-1] + 1 :] = 0.0
+    steps = np.diff(depth)[free[1:] & free[:-1]]  # from bin to bin only noise changes, the rest of the field does not
+    return depth, max(1.4826 * float(np.median(np.abs(steps))) / 2.0**0.5, 1e-12) if steps.size else 1e-12
 
 
 def _groups(depth: FloatArray, noise: float, step_mm: float, fine: int) -> list[slice]:
     """Where the pairs of wires lie: runs of depth; two lone wires of one thickness that lie close are one pair."""
+    from scipy.ndimage import percentile_filter
+
     over_pixel = np.convolve(depth, np.full(fine, 1.0 / fine), mode="same")
-    deep = over_pixel > max(SEEN * noise, LEAST_DEPTH * float(depth.max()))
+    # the plastic that holds the wires has edges: what is low within some millimetres is the field
+    base = percentile_filter(over_pixel, FIELD_PERCENTILE, size=min(max(round(FIELD_MM / step_mm), 3), depth.size))
+    deep = over_pixel - base > max(SEEN * noise, LEAST_DEPTH * float(depth.max()))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], deep.astype(np.int8), [0]])))
     runs = [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= 2]
     groups: list[slice] = []
@@ -360,13 +401,27 @@ def _groups(depth: FloatArray, noise: float, step_mm: float, fine: int) -> list[
     return groups
 
 
+def _level_between(depth: FloatArray, groups: list[slice]) -> FloatArray:
+    """The depth with what is left of the field beside the wires taken out: medians of the gaps, straight in between."""
+    if not groups:
+        return depth
+    ends = [0, *(end for group in groups for end in (group.start, group.stop)), depth.size]
+    places, levels = [], []
+    for first, last in zip(ends[::2], ends[1::2], strict=True):
+        margin = (last - first) // 4  # blur of the wires reaches into the gap
+        if last - first - 2 * margin >= 4:
+            places.append(0.5 * (first + last - 1))
+            levels.append(float(np.median(depth[first + margin : last - margin])))
+    return depth - np.interp(np.arange(depth.size), places, levels) if places else depth
+
+
 def _two_peaks(depth: FloatArray, group: slice, noise: float, fine: int) -> tuple[float, float, float, float]:
     """Places of the two wires of a pair, of the least depth between them [bins], and the dip [1]; 0 where merged."""
     from scipy.signal import find_peaks
 
     begin = max(group.start - fine, 0)
     smooth = _smooth(depth[begin : group.stop + fine], fine)
-    peaks, about = find_peaks(smooth, prominence=max(2.0 * noise / np.sqrt(fine), 1e-9))
+    peaks, about = find_peaks(smooth, prominence=max(PROMINENT * noise, 1e-9))
     middle = 0.5 * (smooth.size - 1.0)
     if peaks.size < 2:
         return middle, middle, middle, 0.0
@@ -382,7 +437,7 @@ def _two_peaks(depth: FloatArray, group: slice, noise: float, fine: int) -> tupl
 
 def _dips(sums: FloatArray, counts: FloatArray, groups: list[slice], noise: float, fine: int) -> FloatArray:
     """Dip of each pair of one profile."""
-    depth, _ = _depth(sums, counts)
+    depth = _level_between(_depth(sums, counts)[0], groups)
     return np.array([_two_peaks(depth, group, noise, fine)[3] for group in groups])
 
 
