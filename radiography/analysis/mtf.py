@@ -7,13 +7,13 @@ transform is the MTF. The curve comes with a standard error at each frequency.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
-from radiography.analysis.edge.heel import Heel, pixel_noise, without_heel
+from radiography.analysis.edge.field import Field, even_field, pixel_noise, without_field
 from radiography.analysis.edge.line import EdgeLine, refuse_steep, refuse_upright, row_groups, trace_edge
 from radiography.analysis.edge.search import (
     SlantedEdge,
@@ -35,6 +35,7 @@ from radiography.analysis.edge.spread import (
 FREQUENCY_STEP = 0.0025  # cycles/pixel; IEC 62220-1-1 averages over 0.01 cycles/pixel, which resolves no glare
 HIGHEST_FREQUENCY = 1.0  # cycles/pixel, twice Nyquist
 OUTLIER_PASSES = 3
+BEND_PASSES = 3
 USUAL_ANGLES_DEG = (1.0, 15.0)  # outside, the result carries a warning; IEC 62220-1-1 asks for 1.5 to 3 degrees
 
 
@@ -49,7 +50,8 @@ class MtfCurve:
     or rows, as ``orientation`` ("vertical", "horizontal") says; ``bright_side`` the open field's side. ``roi`` (first
     row, end row, first column, end column). ``oversampling``: samples per pixel of distance across the edge.
     ``contrast_dn``: open field minus plate; ``contrast_to_noise`` for one pixel of open field. ``bow_mm``: largest
-    departure from a straight edge. ``heel_per_mm``: relative change of the field across the edge, removed.
+    departure from a straight edge. ``heel_per_mm``, ``bend_per_mm2``: relative change and bend of the field across the
+    edge, removed; 0 where it does not stand out of the noise [1/mm, 1/mm^2].
     ``outlier_count``: pixels left out besides defects. ``certainty``: see SlantedEdge. ``warnings``: sentences.
     """
 
@@ -71,6 +73,7 @@ class MtfCurve:
     contrast_to_noise: float
     bow_mm: float
     heel_per_mm: float
+    bend_per_mm2: float
     outlier_count: int
     certainty: float
     warnings: tuple[str, ...]
@@ -144,7 +147,7 @@ def slanted_edge_mtf(
     line, gap = found.line, found.gap
     cutoff = min(0.5 / gap, HIGHEST_FREQUENCY)
     frequency = _frequencies(frequency_per_mm, pitch_mm, cutoff)
-    value, error = _modulus(found.spline, found.binned, found.heel, frequency)
+    value, error = _modulus(found.spline, found.binned, found.field, frequency)
     esf, esf_fit, lsf = _edge_spread(found.spline, found.binned)
     sign = -1.0 if edge.bright_side in ("left", "top") else 1.0
     return MtfCurve(
@@ -165,7 +168,8 @@ def slanted_edge_mtf(
         contrast_dn=float(np.median(line.rows.contrast[line.first_row : line.last_row])),
         contrast_to_noise=1 / max(line.sigma_open, 1e-9),
         bow_mm=line.bow * pitch_mm,
-        heel_per_mm=found.heel.per_pixel * sign / pitch_mm,
+        heel_per_mm=found.field.per_pixel * sign / pitch_mm,
+        bend_per_mm2=found.field.per_pixel2 / pitch_mm**2,
         outlier_count=found.outlier_count + int(np.count_nonzero(far)),
         certainty=edge.certainty,
         warnings=_warnings(found, int(np.count_nonzero(good & ~far)), edges),
@@ -261,7 +265,7 @@ class _Measured(NamedTuple):
 
     line: EdgeLine
     binned: BinnedEdge
-    heel: Heel
+    field: Field
     spline: SplineEdge
     gap: float
     outlier_count: int
@@ -275,10 +279,19 @@ def _measure(values: np.ndarray, good: np.ndarray, middle: float, slope: float) 
     gap = _largest_gap(binned)
     if gap > 1:
         raise ValueError(f"the rows leave a gap of {gap:.1f} pixels across the edge; at most 1 pixel can be bridged")
-    binned, heel = without_heel(binned, line)
-    knots = knots_for(line.reach, max(NEAREST_KNOTS, gap))
+    unbent = binned
+    binned, field = without_field(binned, line)
+    if max(field.powers, default=1) > 1:
+        for _ in range(BEND_PASSES):  # levels and outliers are judged again in the field as it is evened
+            values = even_field(values, line, unbent, field)
+            unbent, outlier_count, line = _sorted_pixels(values, good, trace_edge(values, good, middle, slope))
+            binned, rest = without_field(unbent, line, field)
+            field = replace(
+                rest, per_pixel=field.per_pixel + rest.per_pixel, per_pixel2=field.per_pixel2 + rest.per_pixel2
+            )
+    knots = knots_for(field.reach, max(NEAREST_KNOTS, gap))
     spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
-    return _Measured(line, binned, heel, spline, gap, outlier_count)
+    return _Measured(line, binned, field, spline, gap, outlier_count)
 
 
 def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tuple[BinnedEdge, int, EdgeLine]:
@@ -313,7 +326,7 @@ def _largest_gap(binned: BinnedEdge) -> float:
 
 
 def _modulus(
-    spline: SplineEdge, binned: BinnedEdge, heel: Heel, frequency: np.ndarray
+    spline: SplineEdge, binned: BinnedEdge, field: Field, frequency: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """MTF and its standard error at frequencies in cycles per pixel."""
     from scipy.special import stdtrit
@@ -340,12 +353,13 @@ def _modulus(
         return np.asarray(product(project(spline.first_basis, spline.basis, weighted, size), spline.inverse))
 
     per_group = change(spline.residual * spline.weight)
-    tilt = change((binned.count.sum(axis=0) * heel.lever * spline.weight)[None, :])[0]
-    per_group -= np.outer(spline.residual @ heel.influence, tilt)
+    tilt = change(binned.count.sum(axis=0) * field.lever * spline.weight)  # (P, K): by a unit of each of its terms
+    per_group -= (spline.residual @ field.influence.T) @ tilt
     scatter = product(per_group, lever.T.copy())  # (G, F): what each group of rows adds to the MTF
     groups = scatter.shape[0]
     variance = (scatter**2).sum(axis=0) * groups / (groups - 1)
     variance += (product(lever, spline.smoothing) * lever).sum(axis=1)
+    variance += (lever @ (field.slack @ tilt)) ** 2
     student = stdtrit(groups - 1, 0.975) / 1.959964
     error = np.sqrt(np.maximum(variance, 0))
     value = np.where(_reversed(value, error), -value, value)

@@ -23,6 +23,7 @@ LARGEST_ANGLE_DEG = 39.0  # nearer to 45 the rows repeat each other
 LEAST_MARGIN = 8.0  # pixels that a row must have on each side of the edge to be used
 LARGEST_ORDER = 5  # of the polynomial for the edge's course
 EVIDENCE = 20.0  # by how much one more order must lower chi square; rows share noise, so more than the usual 4
+WIDEST = 2.5  # contrasts over the steepest slope; the 10-90 % rise of an exponential edge is 1.6 of them   # chosen
 TABLE_STEP = 1 / 32  # pixels between tabulated values of the edge spread function
 LEVEL_GROUPS, LEVEL_ROWS, LEVEL_COLUMNS = 20, 12, 64  # sampled on each side to find the levels
 
@@ -310,7 +311,9 @@ def _current_shape(
     centre = grid[j - 1] + (0.5 - table[j - 1]) / max(table[j] - table[j - 1], 1e-6) * TABLE_STEP
     centre = float(np.clip(centre, crossing[1] - TABLE_STEP, crossing[1] + TABLE_STEP))
     # the table keeps its own origin: moving the line by the centre moves table and pixels alike
-    return curve(grid + centre), curve.derivative()(grid + centre), crossing[2] - crossing[0], centre
+    slopes = curve.derivative()(grid + centre)
+    width = min(crossing[2] - crossing[0], WIDEST / max(float(slopes.max()), 1e-3))  # a bent field has no levels
+    return curve(grid + centre), slopes, width, centre
 
 
 def _refuse_no_step(contrast: np.ndarray, sigma_plate: float, sigma_open: float) -> None:
