@@ -7,14 +7,15 @@ transform is the MTF. The curve comes with a standard error at each frequency.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL, BinnedEdge, outliers, sort_by_distance
-from radiography.analysis.edge.field import Field, even_field, pixel_noise, without_field
-from radiography.analysis.edge.line import EdgeLine, refuse_steep, refuse_upright, row_groups, trace_edge
+from radiography.analysis.edge.bins import BinnedEdge
+from radiography.analysis.edge.fitted import FittedEdge, far_off, fit_edge
+from radiography.analysis.edge.line import refuse_steep
+from radiography.analysis.edge.modulus import modulus
+from radiography.analysis.edge.quality import EdgeQuality, doubts_of, judge_edge
 from radiography.analysis.edge.search import (
     SlantedEdge,
     checked_region,
@@ -22,20 +23,11 @@ from radiography.analysis.edge.search import (
     turned_region,
     why_no_edge,
 )
-from radiography.analysis.edge.spread import (
-    NEAREST_KNOTS,
-    SplineEdge,
-    fit_spline,
-    knots_for,
-    product,
-    project,
-    transform_matrix,
-)
+from radiography.analysis.edge.spread import SplineEdge
 
 FREQUENCY_STEP = 0.0025  # cycles/pixel; IEC 62220-1-1 averages over 0.01 cycles/pixel, which resolves no glare
+NYQUIST = 0.5 + 1e-9  # cycles/pixel
 HIGHEST_FREQUENCY = 1.0  # cycles/pixel, twice Nyquist
-OUTLIER_PASSES = 3
-BEND_PASSES = 3
 USUAL_ANGLES_DEG = (1.0, 15.0)  # outside, the result carries a warning; IEC 62220-1-1 asks for 1.5 to 3 degrees
 
 
@@ -52,7 +44,8 @@ class MtfCurve:
     ``contrast_dn``: open field minus plate; ``contrast_to_noise`` for one pixel of open field. ``bow_mm``: largest
     departure from a straight edge. ``heel_per_mm``, ``bend_per_mm2``: relative change and bend of the field across the
     edge, removed; 0 where it does not stand out of the noise [1/mm, 1/mm^2].
-    ``outlier_count``: pixels left out besides defects. ``certainty``: see SlantedEdge. ``warnings``: sentences.
+    ``outlier_count``: pixels left out besides defects. ``certainty``: see SlantedEdge.
+    ``quality``: numbers that say whether to believe it; ``warnings``: sentences.
     """
 
     frequency_per_mm: np.ndarray
@@ -76,6 +69,7 @@ class MtfCurve:
     bend_per_mm2: float
     outlier_count: int
     certainty: float
+    quality: EdgeQuality
     warnings: tuple[str, ...]
 
 
@@ -85,6 +79,9 @@ def slanted_edge_mtf(
     roi: tuple[int, int, int, int] | None = None,
     defects: np.ndarray | None = None,
     frequency_per_mm: np.ndarray | None = None,
+    *,
+    saturated: np.ndarray | None = None,
+    glare: bool = True,
 ) -> MtfCurve:
     """Presampled MTF along the normal of the strongest slanted edge in a region or an image.
 
@@ -106,6 +103,11 @@ def slanted_edge_mtf(
     frequency_per_mm : (F,) float64, optional
         Frequencies wanted; by default from 0 to the cutoff, at most twice Nyquist, in steps of 1/400 of a cycle per
         pixel. [1/mm]
+    saturated : (H, W) bool, optional
+        True where a pixel is known to be saturated. Few are left out; half of a side refuses the edge.
+    glare : bool
+        False cuts the line spread 28 pixels from the edge (farther for wide edges) and normalises what is left, as
+        tools do that do not see glare.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def slanted_edge_mtf(
         If the image is not a two-dimensional array of real numbers.
     ValueError
         If pitch, region or defect map do not fit the image, usable pixels are not finite, no edge stands out, its
-        angle leaves pixel phases unsampled, or its contrast drowns in noise.
+        angle leaves pixel phases unsampled, half of a side is clipped, or its contrast drowns in noise.
 
     Notes
     -----
@@ -142,12 +144,21 @@ def slanted_edge_mtf(
     values, good, middle, slope = turned_region(region, usable, edge, box)
     refuse_steep(slope)
 
-    far = _far_off(values, good, edge)
-    found = _measure(values, good & ~far, middle, slope)
+    lost = None
+    if saturated is not None and saturated.any():
+        rows, columns = region.shape
+        flagged = saturated[corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
+        lost = turned_region(region, flagged, edge, box)[1]
+    far = far_off(values, good, edge)
+    used = good & ~far if lost is None else good & ~far & (~lost if lost.mean() < 0.1 else True)
+    found = fit_edge(values, used, middle, slope, saturated=lost, glare=glare)
     line, gap = found.line, found.gap
     cutoff = min(0.5 / gap, HIGHEST_FREQUENCY)
     frequency = _frequencies(frequency_per_mm, pitch_mm, cutoff)
-    value, error = _modulus(found.spline, found.binned, found.field, frequency)
+    value, error = modulus(found, frequency)
+    quality = judge_edge(
+        values, found.values, used, line, found.spline, clipped=found.clipped, gap=gap, pitch_mm=pitch_mm
+    )
     esf, esf_fit, lsf = _edge_spread(found.spline, found.binned)
     sign = -1.0 if edge.bright_side in ("left", "top") else 1.0
     return MtfCurve(
@@ -172,7 +183,11 @@ def slanted_edge_mtf(
         bend_per_mm2=found.field.per_pixel2 / pitch_mm**2,
         outlier_count=found.outlier_count + int(np.count_nonzero(far)),
         certainty=edge.certainty,
-        warnings=_warnings(found, int(np.count_nonzero(good & ~far)), edges),
+        quality=quality,
+        warnings=(
+            *doubts_of(quality, pitch_mm, value[frequency <= NYQUIST], error[frequency <= NYQUIST]),
+            *_warnings(found, int(np.count_nonzero(used)), edges),
+        ),
     )
 
 
@@ -237,12 +252,6 @@ def mtf50(curve: MtfCurve, level: float = 0.5) -> tuple[float, float]:
     return float(f0 + (level - v0) / slope), float(curve.standard_error[j] / abs(slope))
 
 
-def _far_off(values: np.ndarray, good: np.ndarray, edge: SlantedEdge) -> np.ndarray:
-    """Good pixels that are neither plate nor open field, nor between them, by a wide margin."""
-    middling = np.median(values[::4, ::4][good[::4, ::4]])
-    return np.asarray(good & ~(np.abs(values - middling) < 3 * edge.contrast_dn * (1 + 6 / edge.contrast_to_noise)))
-
-
 def _frequencies(frequency_per_mm: np.ndarray | None, pitch_mm: float, cutoff: float) -> np.ndarray:
     """Frequencies wanted, or those of every 1/400 of a cycle up to the cutoff. [cycles/pixel]"""
     if frequency_per_mm is None:
@@ -260,127 +269,7 @@ def _edge_spread(spline: SplineEdge, binned: BinnedEdge) -> tuple[np.ndarray, np
     return esf, (curve(binned.position) - start) / rise, curve.derivative()(binned.position) / rise
 
 
-class _Measured(NamedTuple):
-    """A traced edge, its pixels without the heel effect, their fit, and the largest gap between them. [pixel]"""
-
-    line: EdgeLine
-    binned: BinnedEdge
-    field: Field
-    spline: SplineEdge
-    gap: float
-    outlier_count: int
-
-
-def _measure(values: np.ndarray, good: np.ndarray, middle: float, slope: float) -> _Measured:
-    """The edge traced through an image, its pixels sorted and fitted."""
-    line = trace_edge(values, good, middle, slope)
-    refuse_upright(line.slope, line.last_row - line.first_row)
-    binned, outlier_count, line = _sorted_pixels(values, good, line)
-    gap = _largest_gap(binned)
-    if gap > 1:
-        raise ValueError(f"the rows leave a gap of {gap:.1f} pixels across the edge; at most 1 pixel can be bridged")
-    unbent = binned
-    binned, field = without_field(binned, line)
-    if max(field.powers, default=1) > 1:
-        for _ in range(BEND_PASSES):  # levels and outliers are judged again in the field as it is evened
-            values = even_field(values, line, unbent, field)
-            unbent, outlier_count, line = _sorted_pixels(values, good, trace_edge(values, good, middle, slope))
-            binned, rest = without_field(unbent, line, field)
-            field = replace(
-                rest, per_pixel=field.per_pixel + rest.per_pixel, per_pixel2=field.per_pixel2 + rest.per_pixel2
-            )
-    knots = knots_for(field.reach, max(NEAREST_KNOTS, gap))
-    spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
-    return _Measured(line, binned, field, spline, gap, outlier_count)
-
-
-def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tuple[BinnedEdge, int, EdgeLine]:
-    """Pixels by distance without outliers, their number, and the line traced again where there were any."""
-    from scipy.interpolate import BSpline
-
-    used, lost = good, -1
-    for _ in range(OUTLIER_PASSES):
-        binned = _sorted_along(values, used, line)
-        knots = knots_for(line.reach)
-        spline = fit_spline(binned, knots, pixel_noise(binned.position, line), thorough=False)
-        grid = np.linspace(-line.reach[0], line.reach[1], int(16 * sum(line.reach)) + 1)
-        table = BSpline(knots, spline.coefficients, 3)(grid)
-        bad = outliers(values, good, line.rows, (line.first_row, line.last_row), line.reach, table, line.width)
-        found = int(np.count_nonzero(bad))
-        if found == max(lost, 0):
-            return binned, found, line
-        used, lost = good & ~bad, found
-        line = trace_edge(values, used, float(line.rows.column[(values.shape[0] - 1) // 2]), line.slope)
-    return _sorted_along(values, used, line), lost, line
-
-
-def _sorted_along(values: np.ndarray, used: np.ndarray, line: EdgeLine) -> BinnedEdge:
-    """Pixels by their distance to the traced edge, as parts of its contrast."""
-    return sort_by_distance(values, used, line.rows, row_groups(line.first_row, line.last_row), line.reach)
-
-
-def _largest_gap(binned: BinnedEdge) -> float:
-    """Largest distance between neighbouring samples within two pixels of the edge. [pixel]"""
-    inner = binned.position[np.abs(binned.position) < 2]
-    return float(np.diff(inner).max(initial=1 / FINE_BINS_PER_PIXEL)) if inner.size > 1 else np.inf
-
-
-def _modulus(
-    spline: SplineEdge, binned: BinnedEdge, field: Field, frequency: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """MTF and its standard error at frequencies in cycles per pixel."""
-    from scipy.special import stdtrit
-
-    size = spline.coefficients.size
-    grid = np.arange(1, 81) * 0.0125
-    spectrum = transform_matrix(spline.knots, grid) @ spline.coefficients
-    rise = spline.coefficients[-1] - spline.coefficients[0]
-    strong = int(np.argmax(np.append(np.abs(spectrum) < 0.2 * abs(rise), True)))
-    strong = max(strong, 4)
-    used, weight = grid[:strong], np.abs(spectrum[:strong]) ** 2 / grid[:strong]
-    terms = np.stack([used, used**3], axis=1)
-    phase = np.unwrap(np.angle(spectrum[:strong]))
-    odd = np.linalg.lstsq(terms * weight[:, None], phase * weight, rcond=None)[0]
-    inside = np.minimum(frequency, used[-1])
-    turned = odd[0] * frequency + odd[1] * inside**3
-    matrix = (np.exp(-1j * turned)[:, None] * transform_matrix(spline.knots, frequency)).real
-    step = np.zeros(size)
-    step[-1], step[0] = 1.0, -1.0
-    value = matrix @ spline.coefficients / rise
-    lever = (matrix - value[:, None] * step) / rise
-
-    def change(weighted: np.ndarray) -> np.ndarray:
-        return np.asarray(product(project(spline.first_basis, spline.basis, weighted, size), spline.inverse))
-
-    per_group = change(spline.residual * spline.weight)
-    tilt = change(binned.count.sum(axis=0) * field.lever * spline.weight)  # (P, K): by a unit of each of its terms
-    per_group -= (spline.residual @ field.influence.T) @ tilt
-    scatter = product(per_group, lever.T.copy())  # (G, F): what each group of rows adds to the MTF
-    groups = scatter.shape[0]
-    variance = (scatter**2).sum(axis=0) * groups / (groups - 1)
-    variance += (product(lever, spline.smoothing) * lever).sum(axis=1)
-    variance += (lever @ (field.slack @ tilt)) ** 2
-    student = stdtrit(groups - 1, 0.975) / 1.959964
-    error = np.sqrt(np.maximum(variance, 0))
-    value = np.where(_reversed(value, error), -value, value)
-    bin_width = np.sinc(frequency / FINE_BINS_PER_PIXEL)
-    return value / bin_width, error * student / bin_width
-
-
-def _reversed(value: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """True on stretches of frequencies where the contrast is reversed beyond doubt (spurious resolution).
-
-    There the modulus is minus the real part; elsewhere a negative value is noise about zero and stays.
-    """
-    negative = value < 0
-    starts = np.flatnonzero(np.diff(np.concatenate([[False], negative, [False]]).astype(int)))
-    reverse = np.zeros(value.size, dtype=bool)
-    for first, end in zip(starts[::2], starts[1::2], strict=True):
-        reverse[first:end] = bool((value[first:end] < -5 * error[first:end]).any())
-    return reverse
-
-
-def _warnings(measured: _Measured, pixels: int, edges: tuple[SlantedEdge, ...]) -> tuple[str, ...]:
+def _warnings(measured: FittedEdge, pixels: int, edges: tuple[SlantedEdge, ...]) -> tuple[str, ...]:
     """What a reader of the curve should know, one sentence each."""
     line, gap, outlier_count = measured.line, measured.gap, measured.outlier_count
     found = []

@@ -182,6 +182,28 @@ def _residuals(
     return largest
 
 
+def robust_sigma(deviation: np.ndarray) -> float:
+    """Standard deviation of normal noise that a few outliers hardly change.
+
+    The larger of what the median and the mean of the lower nine tenths say: where numbers have coarse steps, more than
+    half of them may lie on the median.
+
+    Parameters
+    ----------
+    deviation : (N,) float
+        Distances from the middle.
+
+    Returns
+    -------
+    sigma : float
+        In the same unit.
+    """
+    if deviation.size == 0:
+        return 0.0
+    lower = np.partition(deviation, int(0.9 * (deviation.size - 1)))[: int(0.9 * (deviation.size - 1)) + 1]
+    return max(float(1.4826 * np.median(deviation)), float(lower.mean()) / 0.657)  # 0.657: of a normal distribution
+
+
 def outliers(
     values: np.ndarray,
     usable: np.ndarray,
@@ -228,7 +250,7 @@ def outliers(
             sigma[k] = np.inf
             continue
         middle[k] = np.median(inside)  # many spots lift the fit: what is off must be off from the other pixels
-        sigma[k] = 1.4826 * np.median(np.abs(inside - middle[k]))
+        sigma[k] = robust_sigma(np.abs(inside - middle[k]))
     sigma[1] = sigma.max()
     limits = np.maximum(OUTLIER_SIGMA * sigma, OUTLIER_LEAST)
     if (largest <= limits - np.abs(middle)).all():

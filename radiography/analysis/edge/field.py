@@ -18,6 +18,7 @@ from radiography.analysis.edge.line import EdgeLine
 
 LEAST_SIGMA = 1e-4  # noise of a pixel assumed where an image shows none, as part of the contrast
 LEAST_LENGTH = 24.0  # pixels beside the edge without which no field can be told
+CELLS_PER_POWER = 6  # of the distance, that a power needs   # chosen
 ROW_PARTS = 6  # of the rows, in which a bend is fitted apart
 CELL = 4.0  # pixels of distance that are averaged
 GLARE_CHANGE = 0.02  # of the contrast, by which tails change over the outer half of the region   # assumed
@@ -243,7 +244,7 @@ def _known(cells: _Cells, known: Field) -> _Fit:
 
 def _fit(cells: _Cells, reading: Reading) -> _Fit:
     """Terms of a field under one reading that stand out."""
-    powers: tuple[int, ...] = (1, 2, 4, 6)
+    powers = tuple(power for power in (1, 2, 4, 6) if cells.distance.size >= CELLS_PER_POWER * power)
     while True:
         fit = _solve(cells, reading, powers)
         if not powers:

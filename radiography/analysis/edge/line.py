@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from radiography.analysis.edge.bins import EdgeRows, sort_by_distance
+from radiography.analysis.edge.bins import EdgeRows, robust_sigma, sort_by_distance
 from radiography.analysis.edge.spread import fit_spline, knots_for
 
 LEAST_TRAVEL = 1.5  # pixels that the edge must move sideways so that the rows sample every phase of a pixel
+LEAST_KNOWN_TRAVEL, CLOSE_SAMPLES = 0.7, 0.3  # pixels; less will do where samples lie this close together   # chosen
 LARGEST_ANGLE_DEG = 39.0  # nearer to 45 the rows repeat each other
 LEAST_MARGIN = 8.0  # pixels that a row must have on each side of the edge to be used
 LARGEST_ORDER = 5  # of the polynomial for the edge's course
@@ -51,8 +52,8 @@ class EdgeLine:
     reach: tuple[float, float]
 
 
-class _Shape(NamedTuple):
-    """Edge spread function and its slope (N,), every ``step`` from -``half`` to ``half`` [pixel].
+class RowShape(NamedTuple):
+    """Edge spread function (``table``) and its slope (N,), every ``step`` from -``half`` to ``half`` [pixel].
 
     A misfit beyond ``limit`` [1] counts as that much, so that an outlier pulls little.
     """
@@ -65,15 +66,32 @@ class _Shape(NamedTuple):
 
 
 @njit(cache=True)
-def _row_shifts(
+def row_shifts(
     values: npt.NDArray[np.float32],
     usable: npt.NDArray[np.bool_],
     edge: EdgeRows,
-    shape: _Shape,
+    shape: RowShape,
     first: int,
     last: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """For each row (R,), gradient and curvature of the squared misfit with respect to the edge's position."""
+    """Gradient and curvature of the squared misfit with respect to the edge's position, for each row.
+
+    Parameters
+    ----------
+    values, usable : (R, C) float32, bool
+        Region [DN], and which pixels count.
+    edge : EdgeRows
+        Crossing points and levels.
+    shape : RowShape
+        Edge spread function that the rows are held against.
+    first, last : int
+        First row and end row. [1]
+
+    Returns
+    -------
+    pull, weight : (R,) float64
+        Their ratio is the shift of a row. [1/pixel, 1/pixel^2]
+    """
     column, cosine, plate, contrast = edge
     table, slopes, half, step, limit = shape
     pull, weight = np.zeros(values.shape[0]), np.zeros(values.shape[0])
@@ -140,11 +158,11 @@ def _levels(
             raise ValueError("slanted_edge_mtf finds too few usable pixels beside the edge to measure its two levels")
         median = np.median if good.all() else np.nanmedian
         level = median(sample[filled], axis=1)
-        spread = median(np.abs(sample[filled] - level[:, None]), axis=1)
+        spread = np.abs(sample[filled] - level[:, None])
         x = (rows[filled].mean(axis=(1, 2)) - first) / (last - first)
         fit = np.polynomial.polynomial.polyfit(x, level, min(2, level.size - 2))
         smooth = np.polynomial.polynomial.polyval((np.arange(values.shape[0]) - first) / (last - first), fit)
-        results.append((smooth, 1.4826 * float(np.median(spread))))
+        results.append((smooth, float(np.median([robust_sigma(row[np.isfinite(row)]) for row in spread]))))
     (plate, noise_plate), (bright, noise_open) = results
     step = float(np.median((bright - plate)[first:last]))
     return plate, bright - plate, noise_plate / abs(step), noise_open / abs(step)
@@ -227,9 +245,9 @@ def trace_edge(values: np.ndarray, usable: np.ndarray, middle_column: float, slo
             table, slopes, width, centre = _current_shape(values, usable, edge, (first, last), grid, sigma)
             coefficients[0] += centre / cosine[first:last].mean()
             column = column + centre / cosine
-        shape = _Shape(table, slopes, grid[-1], TABLE_STEP, max(0.3, 5 * max(sigma_plate, sigma_open)))
+        shape = RowShape(table, slopes, grid[-1], TABLE_STEP, max(0.3, 5 * max(sigma_plate, sigma_open)))
         edge = EdgeRows(column, cosine, plate, contrast)
-        pull, weight = _row_shifts(values, usable, edge, shape, first, last)
+        pull, weight = row_shifts(values, usable, edge, shape, first, last)
         coefficients, order = _update(coefficients, pull, weight, first, last, 2 if scale and most > 1 else most)
     column, cosine = _course(rows, coefficients, first, last)
     x = np.arange(first, last)
@@ -264,7 +282,7 @@ def refuse_steep(slope: float) -> None:
         )
 
 
-def refuse_upright(slope: float, rows: int) -> None:
+def refuse_upright(slope: float, rows: int, gap: float | None) -> None:
     """The rows must sample all phases of a pixel.
 
     Parameters
@@ -273,18 +291,20 @@ def refuse_upright(slope: float, rows: int) -> None:
         Columns per row. [1]
     rows : int
         Rows that the edge runs through. [1]
+    gap : float or None
+        Largest distance between samples across the edge, where it is known. [pixel]
 
     Raises
     ------
     ValueError
-        If the edge moves sideways by less than 1.5 pixels.
+        If the edge moves sideways by less than 1.5 pixels and leaves phases of a pixel unsampled.
     """
     travel = rows * abs(slope)
-    if travel < LEAST_TRAVEL:
+    if travel < (LEAST_KNOWN_TRAVEL if gap is None or gap <= CLOSE_SAMPLES else LEAST_TRAVEL):
         angle = float(np.degrees(np.arctan(abs(slope))))
         raise ValueError(
             f"angle too small: the edge is tilted by {angle:.2f} degrees and moves by {travel:.1f} pixels over {rows} "
-            f"rows; it must move by at least {LEAST_TRAVEL} pixels"
+            f"rows; it must move by at least {LEAST_TRAVEL} pixels, or leave no phase of a pixel unsampled"
         )
 
 

@@ -108,6 +108,11 @@ def checked_region(
         region = np.array(corrected_dn[r0:r1, c0:c1], dtype=np.float32, order="C")  # one type, so one compiled kernel
     usable = np.ones(region.shape, dtype=bool) if defects is None else ~defects[r0:r1, c0:c1]
     lost = int(np.count_nonzero(~np.isfinite(region) & usable))
+    if lost and np.isfinite(corrected_dn[r0:r1, c0:c1][usable]).all():
+        raise ValueError(
+            f"corrected_dn has {lost} values beyond {np.finfo(np.float32).max:.2g}, the largest that is worked with; "
+            "divide the image by a constant"
+        )
     if lost:
         raise ValueError(
             f"corrected_dn has {lost} values that are not finite outside the defect map; mark them as defects"
