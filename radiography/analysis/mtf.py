@@ -7,7 +7,8 @@ transform is the MTF. The curve comes with a standard error at each frequency.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from radiography.analysis.edge.spread import SplineEdge
 FREQUENCY_STEP = 0.0025  # cycles/pixel; IEC 62220-1-1 averages over 0.01 cycles/pixel, which resolves no glare
 NYQUIST = 0.5 + 1e-9  # cycles/pixel
 HIGHEST_FREQUENCY = 1.0  # cycles/pixel, twice Nyquist
+MOST_LEFT_OUT = 0.1  # of the pixels, as saturated   # chosen
 USUAL_ANGLES_DEG = (1.0, 15.0)  # outside, the result carries a warning; IEC 62220-1-1 asks for 1.5 to 3 degrees
 
 
@@ -36,7 +38,8 @@ class MtfCurve:
     """Presampled MTF along the normal of one edge.
 
     ``frequency_per_mm``, ``value``, ``standard_error`` (F,): the curve [1/mm, 1, 1]; value plus or minus 1.96 standard
-    errors holds the truth in 95 of 100 images. ``cutoff_per_mm``: up to here the rows sample the edge finely enough.
+    errors holds the truth at one frequency in 95 of 100 images, plus or minus ``simultaneous_factor`` of them
+    the whole curve to Nyquist. ``cutoff_per_mm``: up to here the rows sample the edge finely enough.
     ``position_mm``, ``esf``, ``esf_fit``, ``lsf_per_mm`` (J,): distance to the edge, mean of the pixels there and
     their fit as parts of the contrast, and the fit's slope [mm, 1, 1, 1/mm]. ``angle_deg`` against the pixel columns
     or rows, as ``orientation`` ("vertical", "horizontal") says; ``bright_side`` the open field's side. ``roi`` (first
@@ -51,6 +54,7 @@ class MtfCurve:
     frequency_per_mm: np.ndarray
     value: np.ndarray
     standard_error: np.ndarray
+    simultaneous_factor: float
     cutoff_per_mm: float
     pitch_mm: float
     position_mm: np.ndarray
@@ -106,8 +110,8 @@ def slanted_edge_mtf(
     saturated : (H, W) bool, optional
         True where a pixel is known to be saturated. Few are left out; half of a side refuses the edge.
     glare : bool
-        False cuts the line spread 28 pixels from the edge (farther for wide edges) and normalises what is left, as
-        tools do that do not see glare.
+        False cuts the line spread 12 pixels from the edge (three widths for wide edges) and normalises what is left, as
+        tools do that look at a narrow window.
 
     Returns
     -------
@@ -139,23 +143,97 @@ def slanted_edge_mtf(
     edges = find_slanted_edges(region, pitch_mm, ~usable)
     if not edges:
         raise ValueError(why_no_edge(region, usable))
-    edge = edges[0]
-    box = edge.roi if roi is None else (0, region.shape[0], 0, region.shape[1])
+    box = edges[0].roi if roi is None else (0, region.shape[0], 0, region.shape[1])
+    flagged = _part(saturated, region, corner)
+    curve = _measured_edge(_Image(region, usable, flagged, corner), edges[0], box, pitch_mm, frequency_per_mm, glare)
+    if len(edges) > 1 and edges[0].certainty < 0.6:
+        several = f"{len(edges)} edges of similar strength were found; the strongest was measured"
+        curve = replace(curve, warnings=(*curve.warnings, several))
+    return curve
+
+
+def every_edge_mtf(
+    corrected_dn: np.ndarray,
+    pitch_mm: float,
+    roi: tuple[int, int, int, int] | None = None,
+    defects: np.ndarray | None = None,
+    *,
+    saturated: np.ndarray | None = None,
+    glare: bool = True,
+) -> tuple[tuple[MtfCurve, ...], tuple[str, ...]]:
+    """Presampled MTF of all slanted edges in an image, of either direction, each in a clean region of its own.
+
+    Parameters
+    ----------
+    corrected_dn, pitch_mm, roi, defects, saturated, glare
+        As for `slanted_edge_mtf`; here a region may hold several edges.
+
+    Returns
+    -------
+    curves : tuple of MtfCurve
+        The clearest first.
+    refused : tuple of str
+        Why the others that were found are not measured, a sentence each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `slanted_edge_mtf`, or if every edge that was found is refused.
+    """
+    region, usable, corner = checked_region(corrected_dn, pitch_mm, roi, defects)
+    image = _Image(region, usable, _part(saturated, region, corner), corner)
+    curves, refused = [], []
+    for edge in find_slanted_edges(region, pitch_mm, ~usable, every=True):
+        try:
+            curves.append(_measured_edge(image, edge, edge.roi, pitch_mm, None, glare))
+        except ValueError as error:
+            r0, r1, c0, c1 = edge.roi
+            where = f"rows {r0 + corner[0]}:{r1 + corner[0]}, columns {c0 + corner[1]}:{c1 + corner[1]}"
+            refused.append(f"the edge in {where} is not measured: {error}")
+    if not curves:
+        raise ValueError(refused[0] if refused else why_no_edge(region, usable))
+    return tuple(curves), tuple(refused)
+
+
+class _Image(NamedTuple):
+    """Region of an image (R, C): values [DN], usable and saturated pixels, and its first row and column."""
+
+    values: np.ndarray
+    usable: np.ndarray
+    saturated: np.ndarray | None
+    corner: tuple[int, int]
+
+
+def _part(saturated: np.ndarray | None, region: np.ndarray, corner: tuple[int, int]) -> np.ndarray | None:
+    """Saturated pixels of a region, None where there are none."""
+    if saturated is None:
+        return None
+    part = saturated[corner[0] : corner[0] + region.shape[0], corner[1] : corner[1] + region.shape[1]]
+    return part if part.any() else None
+
+
+def _measured_edge(
+    image: _Image,
+    edge: SlantedEdge,
+    box: tuple[int, int, int, int],
+    pitch_mm: float,
+    frequency_per_mm: np.ndarray | None,
+    glare: bool,
+) -> MtfCurve:
+    """The curve of one edge in a box of a region."""
+    region, usable, _, corner = image
     values, good, middle, slope = turned_region(region, usable, edge, box)
     refuse_steep(slope)
-
-    lost = None
-    if saturated is not None and saturated.any():
-        rows, columns = region.shape
-        flagged = saturated[corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
-        lost = turned_region(region, flagged, edge, box)[1]
+    lost = None if image.saturated is None else turned_region(region, image.saturated, edge, box)[1]
     far = far_off(values, good, edge)
-    used = good & ~far if lost is None else good & ~far & (~lost if lost.mean() < 0.1 else True)
+    used = good & ~far
+    if lost is not None and lost.mean() < MOST_LEFT_OUT:  # else the edge itself would be lost, and is refused below
+        used &= ~lost
     found = fit_edge(values, used, middle, slope, saturated=lost, glare=glare)
     line, gap = found.line, found.gap
     cutoff = min(0.5 / gap, HIGHEST_FREQUENCY)
     frequency = _frequencies(frequency_per_mm, pitch_mm, cutoff)
-    value, error = modulus(found, frequency)
+    value, error, factor = modulus(found, frequency, min(cutoff, NYQUIST))
     quality = judge_edge(
         values, found.values, used, line, found.spline, clipped=found.clipped, gap=gap, pitch_mm=pitch_mm
     )
@@ -165,6 +243,7 @@ def slanted_edge_mtf(
         frequency_per_mm=frequency / pitch_mm,
         value=value,
         standard_error=error,
+        simultaneous_factor=factor,
         cutoff_per_mm=cutoff / pitch_mm,
         pitch_mm=pitch_mm,
         position_mm=found.binned.position * pitch_mm,
@@ -186,7 +265,7 @@ def slanted_edge_mtf(
         quality=quality,
         warnings=(
             *doubts_of(quality, pitch_mm, value[frequency <= NYQUIST], error[frequency <= NYQUIST]),
-            *_warnings(found, int(np.count_nonzero(used)), edges),
+            *_warnings(found, int(np.count_nonzero(used))),
         ),
     )
 
@@ -252,6 +331,31 @@ def mtf50(curve: MtfCurve, level: float = 0.5) -> tuple[float, float]:
     return float(f0 + (level - v0) / slope), float(curve.standard_error[j] / abs(slope))
 
 
+def low_frequency_drop(curve: MtfCurve) -> float:
+    """Part of the signal that glare takes far from the edge: how far below 1 the MTF begins.
+
+    Parameters
+    ----------
+    curve : MtfCurve
+        From `slanted_edge_mtf`, at its own frequencies.
+
+    Returns
+    -------
+    drop : float
+        1 minus the even polynomial of fourth order through the MTF between 0.1 and 0.5 of the frequency where it is
+        one half, at frequency 0; NaN where the curve does not show it. Glare beyond the region is not seen. [1]
+    """
+    try:
+        half, _ = mtf50(curve)
+    except ValueError:
+        half = float(curve.frequency_per_mm[-1])
+    inside = (curve.frequency_per_mm > 0.1 * half) & (curve.frequency_per_mm < 0.5 * half)
+    if inside.sum() < 6:
+        return float("nan")
+    square = (curve.frequency_per_mm[inside] / half) ** 2
+    return float(1 - np.polynomial.polynomial.polyfit(square, curve.value[inside], 2)[0])
+
+
 def _frequencies(frequency_per_mm: np.ndarray | None, pitch_mm: float, cutoff: float) -> np.ndarray:
     """Frequencies wanted, or those of every 1/400 of a cycle up to the cutoff. [cycles/pixel]"""
     if frequency_per_mm is None:
@@ -269,7 +373,7 @@ def _edge_spread(spline: SplineEdge, binned: BinnedEdge) -> tuple[np.ndarray, np
     return esf, (curve(binned.position) - start) / rise, curve.derivative()(binned.position) / rise
 
 
-def _warnings(measured: FittedEdge, pixels: int, edges: tuple[SlantedEdge, ...]) -> tuple[str, ...]:
+def _warnings(measured: FittedEdge, pixels: int) -> tuple[str, ...]:
     """What a reader of the curve should know, one sentence each."""
     line, gap, outlier_count = measured.line, measured.gap, measured.outlier_count
     found = []
@@ -287,6 +391,4 @@ def _warnings(measured: FittedEdge, pixels: int, edges: tuple[SlantedEdge, ...])
         found.append(
             f"one side of the region reaches {min(line.reach):.0f} pixels from an edge {line.width:.1f} pixels wide"
         )
-    if len(edges) > 1 and edges[0].certainty < 0.6:
-        found.append(f"{len(edges)} edges of similar strength were found; the strongest was measured")
     return tuple(found)

@@ -11,7 +11,7 @@ from scipy.integrate import dblquad
 from scipy.special import ndtr
 
 from radiography.analysis.edge.search import find_slanted_edges
-from radiography.analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
+from radiography.analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, mtf_at, slanted_edge_mtf
 from radiography.figures.mtf_plot import mtf_figure
 from tests.analysis.edge_truth import (
     GAUSS,
@@ -232,6 +232,50 @@ def test_a_long_tail_is_not_mistaken_for_an_open_field() -> None:
     found = np.array([mtf_at(curve, f)[0] for f in low])
     assert found == pytest.approx(transfer(scene.blur, low * PITCH_MM, 3.0), abs=1e-3)
     assert found[2] < 0.93  # without the glare 0.96
+
+
+def test_the_low_frequency_drop_is_the_part_of_the_glare() -> None:
+    def drop(scene: EdgeScene) -> float:
+        return low_frequency_drop(slanted_edge_mtf(edge_image(scene).astype(np.float32), PITCH_MM))
+
+    assert drop(EdgeScene()) == pytest.approx(0.0, abs=1e-3)
+    assert drop(EdgeScene(GAUSS)) == pytest.approx(0.0, abs=1e-3)
+    assert drop(EdgeScene(GLARE)) == pytest.approx(0.06, abs=5e-3)  # its own transform has not ended at the lowest
+
+
+def test_without_glare_the_curve_is_that_of_the_rest() -> None:
+    image = edge_image(EdgeScene(GLARE)).astype(np.float32)
+    curve = slanted_edge_mtf(image, PITCH_MM, frequency_per_mm=FREQUENCY / PITCH_MM, glare=False)
+    with_glare = measured(image)
+    off, off_with = (np.abs(c.value - transfer(csi(), FREQUENCY, 3.0))[FREQUENCY > 0.05] for c in (curve, with_glare))
+    assert off.max() < 0.6 * off_with.max()  # the part of the glare that lies within 12 pixels stays
+    assert np.abs(curve.position_mm).max() == pytest.approx(3 * 4.4 * PITCH_MM, rel=0.1)
+
+
+def plate_image(size: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A square plate at 3 degrees, blurred by a Gaussian of one pixel, off the middle."""
+    angle = np.radians(3.0)
+    u, v = np.arange(shape[0])[:, None] - 0.45 * shape[0], np.arange(shape[1])[None, :] - 0.55 * shape[1]
+    across, along = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
+    inside = (ndtr(size / 2 - np.abs(across)) * ndtr(size / 2 - np.abs(along))).astype(np.float32)
+    return 1000 * (1 - 0.9 * inside) + rng.normal(0, 15, shape).astype(np.float32)
+
+
+def test_all_edges_of_a_plate_are_measured_in_both_directions() -> None:
+    image = plate_image(300, (640, 700), np.random.default_rng(1))
+    curves, refused = every_edge_mtf(image, PITCH_MM)
+    assert {curve.bright_side for curve in curves} == {"left", "right", "top", "bottom"}
+    assert len(curves) == 4 and not refused
+    for curve in curves:
+        assert abs(curve.angle_deg) == pytest.approx(3.0, abs=0.05)
+        found = np.interp(0.1, curve.frequency_per_mm * PITCH_MM, curve.value)
+        assert found == pytest.approx(np.exp(-2 * (np.pi * 0.1) ** 2), abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_small_plate_in_a_large_image_is_found() -> None:
+    image = plate_image(150, (3072, 3072), np.random.default_rng(2))
+    assert {edge.bright_side for edge in find_slanted_edges(image, PITCH_MM)} == {"left", "right", "top", "bottom"}
 
 
 def corrected_real_frame(shared_data: Path, frame: int) -> np.ndarray:

@@ -276,10 +276,9 @@ def _block_step(values: np.ndarray, usable: np.ndarray, line: EdgeLine) -> float
     largest = 0.0
     for count, total in ((sums.column_count, sums.column_total), (sums.row_count, sums.row_total)):
         for side in (0, 1):
-            full = np.flatnonzero(count[side] > 0.5 * count[side].max())
-            if full.size:
-                inside = slice(int(full[0]), int(full[-1]) + 1)
-                largest = max(largest, _step_in(total[side, inside] / np.maximum(count[side, inside], 1.0)))
+            full = np.flatnonzero(count[side] > max(0.5 * count[side].max(), 1.0))
+            if full.size:  # lines of defects are left out
+                largest = max(largest, _step_in(total[side, full] / count[side, full]))
     return largest
 
 

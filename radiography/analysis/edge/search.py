@@ -24,6 +24,7 @@ from radiography.analysis.edge.blocks import (
 )
 
 BLOCKS_ACROSS, LEAST_BLOCK = 160, 4  # blocks along the longer side of the image, at most, and their least size [pixel]
+FINE_BLOCK = 8  # pixels, of the second search in large images
 STEP_NOISE = 5.0  # a step must exceed this many standard deviations of the steps between featureless blocks
 STEP_RANGE = 0.08  # and this part of the image's range
 STRUCTURE_STEP = 0.05  # part of the edge's contrast that makes a step elsewhere a structure to stay clear of
@@ -167,9 +168,12 @@ def _region(
 
 
 def find_slanted_edges(
-    corrected_dn: np.ndarray, pitch_mm: float, defects: np.ndarray | None = None
+    corrected_dn: np.ndarray, pitch_mm: float, defects: np.ndarray | None = None, *, every: bool = False
 ) -> tuple[SlantedEdge, ...]:
     """Straight edges in an image, the best one first, each with a clean region around it.
+
+    A large image is searched in coarse blocks first, and in finer ones where those show no edge: a plate of 150 pixels
+    in 3,072 x 3,072 is found.
 
     Parameters
     ----------
@@ -179,6 +183,8 @@ def find_slanted_edges(
         Pixel pitch. [mm]
     defects : (H, W) bool, optional
         True where a pixel is unusable.
+    every : bool
+        True searches in finer blocks as well, whatever the coarse ones show.
 
     Returns
     -------
@@ -191,12 +197,37 @@ def find_slanted_edges(
     if defects is not None:
         usable &= ~defects
     block = int(np.clip(-(-max(rows, columns) // BLOCKS_ACROSS), LEAST_BLOCK, max(2, min(rows, columns) // 12)))
+    edges = _edges_in_blocks(values, usable, pitch_mm, block)
+    if block > FINE_BLOCK and (every or not edges):
+        edges += [edge for edge in _edges_in_blocks(values, usable, pitch_mm, FINE_BLOCK)
+                  if not any(_same(edge, known, 2.0 * block) for known in edges)]  # fmt: skip
+    edges.sort(key=_evidence, reverse=True)
+    best = [_evidence(e) for e in edges]
+    return tuple(
+        replace(e, certainty=e.certainty * b / (b + max(best[:i] + best[i + 1 :], default=0.0)))
+        for i, (e, b) in enumerate(zip(edges, best, strict=True))
+    )
+
+
+def _same(edge: SlantedEdge, known: SlantedEdge, near: float) -> bool:
+    """Whether the middle of an edge lies on another of the same side. [pixel]"""
+    if (edge.orientation, edge.bright_side) != (known.orientation, known.bright_side):
+        return False
+    k = 0 if edge.orientation == "vertical" else 2
+    middle, other = (edge.roi[k] + edge.roi[k + 1]) / 2, (known.roi[k] + known.roi[k + 1]) / 2
+    inside = known.roi[k] - near <= middle <= known.roi[k + 1] + near
+    return bool(inside and abs(edge.middle - known.middle - known.slope * (middle - other)) < near)
+
+
+def _edges_in_blocks(values: np.ndarray, usable: np.ndarray, pitch_mm: float, block: int) -> list[SlantedEdge]:
+    """Edges in blocks of one size."""
+    rows, columns = values.shape
     mean, spread = (np.zeros((rows // block, columns // block)) for _ in range(2))
     if min(mean.shape) < LEAST_BLOCKS:
-        return ()
+        return []
     block_medians(values, usable, block, mean, spread)
     if not np.isfinite(mean).any():
-        return ()
+        return []
     low, high = np.nanpercentile(mean, [1, 99])
     turned = np.ascontiguousarray(mean.T)
     down, across = block_steps(turned), block_steps(mean)
@@ -210,12 +241,7 @@ def find_slanted_edges(
             edge = _describe(blocks, candidate, orientation, pitch_mm)
             if edge is not None:
                 edges.append(edge)
-    edges.sort(key=_evidence, reverse=True)
-    best = [_evidence(e) for e in edges]
-    return tuple(
-        replace(e, certainty=e.certainty * b / (b + max(best[:i] + best[i + 1 :], default=0.0)))
-        for i, (e, b) in enumerate(zip(edges, best, strict=True))
-    )
+    return edges
 
 
 class _Blocks(NamedTuple):

@@ -32,7 +32,8 @@ STIFFEST = 1e6  # of the penalty over the information: smoother no number shows,
 TAIL_POWERS = (4.0, 6.0, 8.0, 10.0, 12.0)  # of the penalty's growth, tried; scale-free line spreads have 6
 ASYMMETRIES = (1.0, 1e2, 1e4)  # how much less likely an asymmetric line spread is than a symmetric one, tried
 STRENGTHENED = 3.0  # times the likeliest penalty; fitted to the least largest error on known edges
-SMOOTHING_FRACTION = 0.5  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
+SMOOTHING_FRACTION = 0.75  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
+PULL_FACTOR = 1.5  # times what the penalty pulls the curve by, as a standard error; fitted to the same
 LEAST_DISPERSION = 0.3  # of the scatter between groups of rows over that of white noise
 
 
@@ -41,7 +42,7 @@ class SplineEdge:
     """Fitted edge spread function.
 
     ``knots`` (K + 4,) and ``coefficients`` (K,) of the cubic spline. ``smoothing`` (K, K): expected squared error that
-    the penalty leaves. ``inverse`` (K, K) and ``weight`` (J,) turn residual pixel sums into changes of the
+    the penalty leaves and brings. ``inverse`` (K, K) and ``weight`` (J,) turn residual pixel sums into changes of the
     coefficients, ``residual`` (G, J) are those sums for each group of rows. ``first_basis`` (J,) and ``basis`` (J, 4):
     number of the first of the four splines that are not zero in a bin, and their values. ``tail_power`` and
     ``asymmetry`` say which penalty the data chose.
@@ -322,7 +323,9 @@ def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thoroug
     inverse = np.linalg.inv(information + penalty)
     coefficients = inverse @ project(first_basis, basis, (weight * total)[None, :], size)[0]
     residual = binned.total - binned.count * curve_at(coefficients)
+    pulled = inverse @ (penalty @ coefficients)
     smoothing = SMOOTHING_FRACTION * product(product(inverse, penalty), inverse)
+    smoothing += PULL_FACTOR**2 * np.outer(pulled, pulled)
     return SplineEdge(
         knots=knots,
         coefficients=coefficients,
