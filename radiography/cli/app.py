@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from radiography.cli.noise_options import dqe, nps
+from radiography.cli.image_quality import mtf
 from radiography.cli.measure_options import measure
+from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
@@ -299,26 +300,7 @@ def residual(
     run_residual(names, panel, rates, exposure, json_file, plot)
 
 
-@app.command(epilog="Example: radiography mtf edge_corrected.tif --json mtf.json --plot mtf.png")
-def mtf(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image of a slanted edge.")],
-    roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use.")] = None,
-    pitch: Pitch = None,
-    json_file: JsonFile = None,
-    plot: Plot = None,
-    frame: Frame = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
-) -> None:
-    """Presampled slanted-edge MTF with its standard error."""
-    from radiography.cli.mtf import run_mtf
-    from radiography.cli.options import raw_layout
-
-    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
-    run_mtf(image, frame=frame, roi=roi, pitch_mm=pitch, json_file=json_file, plot=plot, layout=layout)
+app.command(epilog="Example: radiography mtf edge_corrected.tif --json mtf.json --plot mtf.png")(mtf)
 
 
 app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)

@@ -215,7 +215,7 @@ def test_warnings_go_to_stderr_and_into_the_json(capsys: pytest.CaptureFixture[s
         ("simulate flat --out x.npy --json x.npy", "two results would be written to x.npy"),
         ("list scenes --json no/x.json", "the folder no does not exist"),
         ("simulat flat", "Did you mean 'simulate'?"),
-        ("mtf x.tif --jsn y", "No such option: --jsn. Did you mean --json?"),
+        ("mtf x.tif --jsonn y", "No such option: --jsonn. Did you mean --json?"),
         ("list scene", "'scene' is not one of"),
     ],
 )

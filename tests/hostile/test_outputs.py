@@ -21,7 +21,7 @@ from radiography.files.frames import read_image, write_tiff
 ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
-    "table of validate", "flags of nps", "flags of dqe",
+    "table of validate", "flags of nps", "flags of dqe", "flags of mtf",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
 DQE = "dqe --edge {folder}/raw.tif --flats {folder}/flat.tif --kerma 2.5 --beam RQA5"
@@ -43,6 +43,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of residual": ("residual CsI_Tl_500um {folder}/layer.toml --json {out}", ".json", ["layer.toml"]),
     "plot of residual": ("residual CsI_Tl_500um --plot {out}", ".png", []),
     "json_file of mtf": ("mtf {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
+    "csv_file of mtf": ("mtf {folder}/raw.tif --csv {out}", ".csv", []),
     "plot of mtf": ("mtf {folder}/raw.tif --plot {out}", ".png", []),
     "json_file of nps": ("nps {folder}/raw.tif --json {out}", ".tif", ["raw.tif"]),
     "csv_file of nps": ("nps {folder}/raw.tif --csv {out}", ".csv", []),
