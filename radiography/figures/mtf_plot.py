@@ -12,6 +12,7 @@ from radiography.analysis.mtf import MtfCurve, mtf50
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LINE_BINS_PER_PIXEL = 4  # of the line spread: fine enough for a pixel's own, coarse enough for little noise
 BAND = 1.96  # standard errors: 95 % of a normal distribution
 SPREAD_WIDTHS = 3.0  # the insets show this many 10-90 % widths on each side of the edge
 DOTS = 4000  # of the edge spread function, at most
@@ -36,8 +37,8 @@ def mtf_figure(
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Left the MTF up to the cutoff with the Nyquist frequency marked, right the edge spread function (dots: means of
-        the pixels, line: fit) over the line spread function.
+        Left the MTF up to the cutoff with the Nyquist frequency marked and its pointwise and simultaneous bands, right
+        the edge spread function (dots: means of the pixels, line: fit) over the line spread function as measured.
 
     Raises
     ------
@@ -62,7 +63,9 @@ def mtf_figure(
         frequency, value = curve.frequency_per_mm, curve.value
         half = BAND * curve.standard_error
         note = f"{name}: {_half_value(curve)}"
+        whole = curve.simultaneous_factor * curve.standard_error
         main.fill_between(frequency, value - half, value + half, color=colour, alpha=0.25, linewidth=0)
+        main.fill_between(frequency, value - whole, value + whole, color=colour, alpha=0.12, linewidth=0)
         main.plot(frequency, value, color=colour, linewidth=1.4, label=note)
         width = _rise(curve)
         reach = max(reach, SPREAD_WIDTHS * width)
@@ -70,7 +73,8 @@ def mtf_figure(
         dots = near[:: max(1, near.size // DOTS)]
         edge.plot(curve.position_mm[dots], curve.esf[dots], ".", color=colour, markersize=1.5, alpha=0.5)
         edge.plot(curve.position_mm[near], curve.esf_fit[near], color=colour, linewidth=1.0)
-        line.plot(curve.position_mm[near], curve.lsf_per_mm[near], color=colour, linewidth=1.2)
+        heights, borders = _binned_line_spread(curve, SPREAD_WIDTHS * width)
+        line.stairs(heights, borders, baseline=None, color=colour, linewidth=1.0)
     if crosses is not None:
         name, points = crosses
         main.plot(*zip(*points, strict=True), "k+", markersize=11, markeredgewidth=1.5, label=name)
@@ -83,13 +87,29 @@ def mtf_figure(
         xlim=(0, max(float(curve.frequency_per_mm[-1]) for curve in curves)),
     )  # fmt: skip
     main.grid(alpha=0.3)
-    main.legend(loc="upper right", fontsize=8, title="band: 95 %", title_fontsize=8)
+    main.legend(loc="upper right", fontsize=8, title="bands of 95 %: each frequency, whole curve", title_fontsize=8)
     edge.set(ylabel="edge spread", xlim=(-reach, reach), ylim=(-0.15, 1.15))
     edge.tick_params(labelbottom=False)
     line.set(xlabel="distance from the edge (mm)", ylabel="line spread (1/mm)", xlim=(-reach, reach))
     for axes in (edge, line):
         axes.grid(alpha=0.3)
     return figure
+
+
+def _binned_line_spread(curve: MtfCurve, reach_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of the measured edge spread between bins of a quarter pixel [1/mm], and their borders [mm].
+
+    As measured: the slope of a fit, or an inverse transform up to some frequency, has ripples that no pixel shows.
+    """
+    step = curve.pitch_mm * max(1 / LINE_BINS_PER_PIXEL, 1 / curve.oversampling)
+    number = np.floor(curve.position_mm / step).astype(int)
+    last = max(int(reach_mm / step), 2)
+    used = np.abs(number + 0.5) <= last
+    count = np.bincount(number[used] + last, minlength=2 * last)
+    mean = np.bincount(number[used] + last, curve.esf[used], 2 * last) / np.maximum(count, 1)
+    places = np.flatnonzero(count)  # coarse bins far from the edge leave some empty
+    centre = (places - last + 0.5) * step
+    return np.diff(mean[places]) / np.diff(centre), centre
 
 
 def _rise(curve: MtfCurve) -> float:

@@ -307,13 +307,24 @@ def test_all_four_edges_of_the_real_plate_are_found(
         assert half_value[0] < found < half_value[1]
 
 
+def test_the_line_spread_is_drawn_as_measured() -> None:
+    image = noisy_edge_image(EdgeScene(SHARP), 15.0, np.random.default_rng(1))
+    curve = slanted_edge_mtf(image, PITCH_MM, (0, 400, 0, 400))
+    drawn = mtf_figure([curve]).axes[2].patches[0].get_data()
+    assert np.abs(np.diff(drawn.edges)).min() == pytest.approx(PITCH_MM / 4)
+    area = (drawn.values * np.diff(drawn.edges)).sum()
+    assert area == pytest.approx(1.0, abs=0.01)
+    middle = np.abs((drawn.edges[1:] + drawn.edges[:-1]) / 2) < 0.3 * PITCH_MM
+    assert drawn.values[middle] == pytest.approx(1 / PITCH_MM, rel=0.05)  # the pixel's own square, and no ripple
+
+
 def test_the_figure_shows_every_curve_with_its_band() -> None:
     curve = slanted_edge_mtf(edge_image(EdgeScene(shape=(120, 90), angle_deg=4.0)), PITCH_MM)
     figure = mtf_figure([curve, curve], ["first", "second"])
     figure.set_dpi(30)
     figure.canvas.draw()
     main = figure.axes[0]
-    assert len(main.collections) == 2
+    assert len(main.collections) == 4  # pointwise and simultaneous
     assert [text.get_text().split(":")[0] for text in main.get_legend().get_texts()] == ["first", "second"]
     with pytest.raises(ValueError, match="a label for each, got 1 and 2"):
         mtf_figure([curve], ["a", "b"])
