@@ -148,8 +148,8 @@ def test_a_short_edge_is_measured_where_no_phase_is_missing() -> None:
 
 def test_the_angle_is_judged_after_outliers_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def upright_then(*given: Any) -> Any:
-        binned, count, line = sorted_pixels(*given)
-        return binned, count, replace(line, slope=np.tan(np.radians(0.01)))
+        binned, count, line, first = sorted_pixels(*given)
+        return binned, count, replace(line, slope=np.tan(np.radians(0.01))), first
 
     sorted_pixels = fitted._sorted_pixels
     monkeypatch.setattr(fitted, "_sorted_pixels", upright_then)

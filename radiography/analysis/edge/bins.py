@@ -182,7 +182,21 @@ def _residuals(
     return largest
 
 
-def robust_sigma(deviation: np.ndarray) -> float:
+@njit(cache=True)
+def _beyond(
+    rest: npt.NDArray[np.float32], edge: EdgeRows, half: float, middle: FloatArray, limits: FloatArray
+) -> BoolArray:
+    """True where a residual lies off the middle of its zone by more than the zone's limit; NaN is not."""
+    out = np.zeros(rest.shape, dtype=np.bool_)
+    for r in range(rest.shape[0]):
+        for c in range(rest.shape[1]):
+            s = (c - edge.column[r]) * edge.cosine[r]
+            zone = 0 if s < -half else (2 if s > half else 1)
+            out[r, c] = abs(rest[r, c] - middle[zone]) > limits[zone]
+    return out
+
+
+def robust_sigma(deviation: np.ndarray) -> np.ndarray:
     """Standard deviation of normal noise that a few outliers hardly change.
 
     The larger of what the median and the mean of the lower nine tenths say: where numbers have coarse steps, more than
@@ -190,18 +204,18 @@ def robust_sigma(deviation: np.ndarray) -> float:
 
     Parameters
     ----------
-    deviation : (N,) float
+    deviation : (..., N) float
         Distances from the middle.
 
     Returns
     -------
-    sigma : float
+    sigma : (...) float
         In the same unit.
     """
-    if deviation.size == 0:
-        return 0.0
-    lower = np.partition(deviation, int(0.9 * (deviation.size - 1)))[: int(0.9 * (deviation.size - 1)) + 1]
-    return max(float(1.4826 * np.median(deviation)), float(lower.mean()) / 0.657)  # 0.657: of a normal distribution
+    last = int(0.9 * (deviation.shape[-1] - 1))
+    lower = np.partition(deviation, (deviation.shape[-1] // 2, last), axis=-1)
+    half = lower[..., deviation.shape[-1] // 2]
+    return np.asarray(np.maximum(1.4826 * half, lower[..., : last + 1].mean(axis=-1) / 0.657))  # of a normal one
 
 
 def outliers(
@@ -255,6 +269,4 @@ def outliers(
     limits = np.maximum(OUTLIER_SIGMA * sigma, OUTLIER_LEAST)
     if (largest <= limits - np.abs(middle)).all():
         return np.zeros(values.shape, dtype=bool)
-    place = (np.arange(values.shape[1])[None, :] - edge.column[:, None]) * edge.cosine[:, None]
-    zone = np.where(place < -half, 0, np.where(place > half, 2, 1))
-    return np.asarray(np.nan_to_num(np.abs(rest - middle[zone])) > limits[zone])
+    return np.asarray(_beyond(rest, edge, half, middle, limits))

@@ -38,7 +38,7 @@ def block_medians(
 ) -> None:
     """Median of each block and its robust standard deviation; NaN where half the pixels are bad.
 
-    In large blocks every few rows and columns are taken: about 64 pixels say enough.
+    In large blocks every few rows and columns are taken: at most 64 pixels say enough.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def block_medians(
     middle, spread : (M, N) float64
         Every element is written: median and standard deviation of each block. [DN]
     """
-    step = max(1, block // 8)
+    step = (block + 7) // 8
     sample = np.empty(block * block)
     for i in range(middle.shape[0]):
         for j in range(middle.shape[1]):

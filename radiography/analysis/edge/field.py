@@ -183,7 +183,10 @@ def without_field(binned: BinnedEdge, line: EdgeLine, known: Field | None = None
         del readings[1]
     if known is not None:
         return _within_reach(binned, cells, known.reading, _known(cells, known), line)
-    fits = [_fit(cells, reading) for reading in readings]
+    usual = _fit(cells, readings[0])
+    if not usual.powers:  # a field that changes shows in the sum under every reading
+        return binned, none
+    fits = [usual, *(_fit(cells, reading) for reading in readings[1:])]
     costs = [fit.chi2 + (PREFERRED if k else 0.0) for k, fit in enumerate(fits)]
     best = int(np.argmin(costs))
     if not fits[best].powers:

@@ -90,7 +90,7 @@ def fit_edge(
     """
     line = trace_edge(values, good, middle, slope)
     refuse_upright(line.slope, line.last_row - line.first_row, None)
-    binned, outlier_count, line = _sorted_pixels(values, good, line)
+    binned, outlier_count, line, first = _sorted_pixels(values, good, line)
     clipped = clipped_fractions(values, good, saturated, line, binned)
     gap = _largest_gap(binned)
     refuse_upright(line.slope, line.last_row - line.first_row, gap)
@@ -101,7 +101,7 @@ def fit_edge(
     if max(field.powers, default=1) > 1:
         for _ in range(BEND_PASSES):  # levels and outliers are judged again in the field as it is evened
             values = even_field(values, line, unbent, field)
-            unbent, outlier_count, line = _sorted_pixels(values, good, trace_edge(values, good, middle, slope))
+            unbent, outlier_count, line, _ = _sorted_pixels(values, good, trace_edge(values, good, middle, slope))
             binned, rest = without_field(unbent, line, field)
             field = replace(
                 rest, per_pixel=field.per_pixel + rest.per_pixel, per_pixel2=field.per_pixel2 + rest.per_pixel2
@@ -111,21 +111,23 @@ def fit_edge(
         short = max(SHORT_PIXELS, SHORT_WIDTHS * line.width)
         reach = min(short, reach[0]), min(short, reach[1])
         binned, field = _cut(binned, field, reach)
-    binned, field = _centred(binned, field, line, reach)
+    if field.powers or not glare or first is None:
+        first = fit_spline(binned, knots_for(reach), pixel_noise(binned.position, line), thorough=False)
+    binned, field = _centred(binned, field, first, reach)
     knots = knots_for(reach, max(NEAREST_KNOTS, gap))
     spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
     return FittedEdge(values, line, binned, field, spline, gap, outlier_count, clipped=clipped)
 
 
-def _centred(binned: BinnedEdge, field: Field, line: EdgeLine, reach: tuple[float, float]) -> tuple[BinnedEdge, Field]:
+def _centred(
+    binned: BinnedEdge, field: Field, spline: SplineEdge, reach: tuple[float, float]
+) -> tuple[BinnedEdge, Field]:
     """Pixels by distance to the middle of the line spread, which the phase of its transform tells.
 
     Where the rise passes one half says it with three times the noise, and the final fit, which prefers symmetry about
     zero, would turn that noise into blur.
     """
-    knots = knots_for(reach)
-    spline = fit_spline(binned, knots, pixel_noise(binned.position, line), thorough=False)
-    spectrum = transform_matrix(knots, CENTRE_FREQUENCIES) @ spline.coefficients
+    spectrum = transform_matrix(spline.knots, CENTRE_FREQUENCIES) @ spline.coefficients
     strong = int(np.argmax(np.append(np.abs(spectrum) < 0.2 * np.abs(spectrum[0]), True)))
     power, phase = np.abs(spectrum[:strong]) ** 2, np.unwrap(np.angle(spectrum[:strong]))
     shift = -float((power * phase / CENTRE_FREQUENCIES[:strong]).sum() / (2 * np.pi * power.sum()))
@@ -140,8 +142,10 @@ def _cut(binned: BinnedEdge, field: Field, reach: tuple[float, float]) -> tuple[
     return binned, replace(field, influence=field.influence[:, inside], lever=field.lever[:, inside], reach=reach)
 
 
-def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tuple[BinnedEdge, int, EdgeLine]:
-    """Pixels by distance without outliers, their number, and the line traced again where there were any."""
+def _sorted_pixels(
+    values: np.ndarray, good: np.ndarray, line: EdgeLine
+) -> tuple[BinnedEdge, int, EdgeLine, SplineEdge | None]:
+    """Pixels by distance without outliers, their number, the line traced again if there were any, and a first fit."""
     from scipy.interpolate import BSpline
 
     used, lost = good, -1
@@ -154,10 +158,10 @@ def _sorted_pixels(values: np.ndarray, good: np.ndarray, line: EdgeLine) -> tupl
         bad = outliers(values, good, line.rows, (line.first_row, line.last_row), line.reach, table, line.width)
         found = int(np.count_nonzero(bad))
         if found == max(lost, 0):
-            return binned, found, line
+            return binned, found, line, spline
         used, lost = good & ~bad, found
         line = trace_edge(values, used, float(line.rows.column[(values.shape[0] - 1) // 2]), line.slope)
-    return _sorted_along(values, used, line), lost, line
+    return _sorted_along(values, used, line), lost, line, None
 
 
 def _sorted_along(values: np.ndarray, used: np.ndarray, line: EdgeLine) -> BinnedEdge:

@@ -162,7 +162,8 @@ def _levels(
         x = (rows[filled].mean(axis=(1, 2)) - first) / (last - first)
         fit = np.polynomial.polynomial.polyfit(x, level, min(2, level.size - 2))
         smooth = np.polynomial.polynomial.polyval((np.arange(values.shape[0]) - first) / (last - first), fit)
-        results.append((smooth, float(np.median([robust_sigma(row[np.isfinite(row)]) for row in spread]))))
+        noise = robust_sigma(spread) if good.all() else [robust_sigma(row[np.isfinite(row)]) for row in spread]
+        results.append((smooth, float(np.median(noise))))
     (plate, noise_plate), (bright, noise_open) = results
     step = float(np.median((bright - plate)[first:last]))
     return plate, bright - plate, noise_plate / abs(step), noise_open / abs(step)
