@@ -201,7 +201,8 @@ def refined_line(step: np.ndarray, line: tuple[float, float, int, int], sign: in
             off = np.abs(place - start - slope * rows)
             good &= off <= max(3 * float(np.median(off[good])), 0.3)
     along = np.rint(start + slope * rows).astype(int)
-    profile = np.array([(step[rows, np.clip(along + d, 0, step.shape[1] - 1)] * sign).mean() for d in range(-40, 41)])
+    columns = np.clip(along[:, None] + np.arange(-40, 41), 0, step.shape[1] - 1)
+    profile = (step[rows[:, None], columns] * sign).mean(axis=0)
     wide = np.abs(profile) > 0.1 * profile[40]
     right = int(np.argmin(np.append(wide[40:], False)))
     left = int(np.argmin(np.append(wide[40::-1], False)))

@@ -248,6 +248,10 @@ def _known(cells: _Cells, known: Field) -> _Fit:
 def _fit(cells: _Cells, reading: Reading) -> _Fit:
     """Terms of a field under one reading that stand out."""
     powers = tuple(power for power in (1, 2, 4, 6) if cells.distance.size >= CELLS_PER_POWER * power)
+    even, first = _solve(cells, reading, ()), _solve(cells, reading, powers[:2])
+    freedom = 1.5 * cells.distance.size
+    if (first.significance < SIGNIFICANT).all() and even.chi2 < freedom + 4 * np.sqrt(2 * freedom):
+        return even  # the usual case, told by two of the fits
     while True:
         fit = _solve(cells, reading, powers)
         if not powers:

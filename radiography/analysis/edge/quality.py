@@ -27,7 +27,7 @@ LEAST_WAVE = 0.05  # pixels, root mean square: takes 1 % of the MTF at Nyquist
 WAVE_NOISE = 1.6  # times the variance that noise gives the rows' positions   # chosen
 WAVE_ROWS = 8  # averaged to see slow waves in noise
 STEP_WINDOW = 16  # pixels each side of a step between read-out blocks
-LEAST_BLOCK_STEP = 0.004  # of the contrast
+LEAST_BLOCK_STEP = 0.006  # of the contrast
 STEP_SIGMA = 6.0  # standard errors
 NOT_WHITE = 1.5  # times the error of white noise: neighbouring columns share light   # chosen
 LEAST_LEVELS = 64
@@ -37,7 +37,7 @@ MOST_SKEW = (
     0.1  # of the distances from 50 % to 10 and to 90 % over their sum   # chosen: films and oblique rays stay below
 )
 MOST_NOISE_RATIO = 1.25  # of the plate's noise over the open field's   # chosen: quanta make it less than 1
-SAMPLE = 50_000  # pixels that are looked at for clipping
+SAMPLE = 25_000  # pixels that are looked at for clipping
 
 
 @dataclass(frozen=True)
