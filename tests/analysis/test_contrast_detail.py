@@ -51,7 +51,7 @@ def test_correlated_noise_gives_the_sum_over_its_autocovariance() -> None:
 
 
 def test_an_mtf_of_one_changes_nothing_and_a_blur_raises_the_threshold_of_small_discs() -> None:
-    frames = SIGNAL + NOISE * np.random.default_rng(1).standard_normal((2, *SHAPE))
+    frames = SIGNAL + NOISE * np.random.default_rng(1).standard_normal((1, 192, 256))
     diameters = (1.0, 4.0)
     sharp = measure_contrast_detail(frames, PITCH, diameters)
     frequency = np.linspace(0.0, 40.0, 2000)
@@ -65,7 +65,7 @@ def test_an_mtf_of_one_changes_nothing_and_a_blur_raises_the_threshold_of_small_
 
 
 def test_contrast_grows_with_d_prime_and_noise_and_falls_with_the_signal() -> None:
-    noise = np.random.default_rng(1).standard_normal((2, *SHAPE))
+    noise = np.random.default_rng(1).standard_normal((1, 192, 256))
     one = measure_contrast_detail(SIGNAL + NOISE * noise, PITCH, (2.0,))
     for signal, sigma, d_prime in ((SIGNAL, 2 * NOISE, 3.29), (SIGNAL, NOISE, 6.58), (0.5 * SIGNAL, NOISE, 3.29)):
         other = measure_contrast_detail(signal + sigma * noise, PITCH, (2.0,), d_prime)

@@ -19,7 +19,13 @@ def picture(noise: float = 60.0, **other: Any) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    ("sigma_mm", "pitch_mm", "mu"), [(0.05, 0.139, 5.0), (0.1, 0.139, 5.0), (0.04, 0.05, 10.0), (0.15, 0.2, 20.0)]
+    ("sigma_mm", "pitch_mm", "mu"),
+    [
+        (0.05, 0.139, 5.0),
+        (0.15, 0.2, 20.0),
+        pytest.param(0.1, 0.139, 5.0, marks=pytest.mark.slow),
+        pytest.param(0.04, 0.05, 10.0, marks=pytest.mark.slow),
+    ],
 )
 def test_dips_and_resolution_are_right(sigma_mm: float, pitch_mm: float, mu: float) -> None:
     shape = (140, int(62 / pitch_mm))
@@ -40,11 +46,10 @@ def test_dips_and_resolution_are_right(sigma_mm: float, pitch_mm: float, mu: flo
     [
         (lambda p: p.T, "rows", 3.0),
         (lambda p: p[:, ::-1], "columns", -3.0),
-        (lambda p: p[::-1], "columns", -3.0),
-        (lambda p: 20000.0 - p, "columns", 3.0),
+        (lambda p: 20000.0 - p[::-1], "columns", -3.0),
         (lambda p: p * (1 + 0.3 * np.linspace(-0.5, 0.5, 460) + np.linspace(-0.1, 0.1, 140)[:, None]), "columns", 3.0),
     ],
-    ids=["turned", "mirrored", "upside down", "bright wires", "trend"],
+    ids=["turned", "mirrored", "upside down and bright", "trend"],
 )  # fmt: skip
 def test_it_is_found_however_it_lies(change: Any, along: str, angle_deg: float) -> None:
     found = measure_duplex(change(picture()), PITCH)
@@ -81,6 +86,7 @@ def test_another_pitch_and_wires_along_the_pixels_are_said() -> None:
     assert "sampled by whole pixels" in " ".join(measure_duplex(picture(angle_deg=0.0), PITCH).doubts)
 
 
+@pytest.mark.slow
 def test_errors_hold_the_truth() -> None:
     off = []
     for seed in range(8):

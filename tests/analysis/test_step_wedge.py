@@ -39,7 +39,7 @@ def test_signal_noise_and_sensitivity_of_each_step(extra: tuple[int, int], turne
 
 
 def test_the_range_ends_where_the_snr_falls_to_the_limit() -> None:
-    found = measure_step_wedge(wedge(count=8), HEIGHTS, snr_limits=(30.0, 20.0, 60.0))
+    found = measure_step_wedge(wedge(count=4), HEIGHTS, snr_limits=(30.0, 20.0, 60.0))
     middle, all_of_it, none = found.ranges
     truth = np.log(OPEN / GAIN / 30.0**2) / MU
     assert middle.thickest_mm == pytest.approx(truth, abs=3 * middle.thickest_error_mm)

@@ -205,10 +205,11 @@ def _overlap(
     from scipy.special import j0, j1
 
     end = float(mtf[0][-1])
-    frequency = (np.arange(4000) + 0.5) * end / 4000.0
+    count = max(800, round(12.0 * diameter_mm * end))  # twelve to a ring of the disc's spectrum
+    frequency = (np.arange(count) + 0.5) * end / count
     transfer = np.interp(frequency, mtf[0], mtf[1])
     disc = diameter_mm * j1(np.pi * diameter_mm * frequency) / (2.0 * frequency)
-    power = (disc * transfer) ** 2 * 2.0 * np.pi * frequency * (end / 4000.0)
+    power = (disc * transfer) ** 2 * 2.0 * np.pi * frequency * (end / count)
     radii = np.linspace(0.0, float(distance_mm.max()), 512)
     along = np.array([float(power @ j0(2.0 * np.pi * frequency * r)) for r in radii])
     return np.interp(distance_mm, radii, along), float(along[0])

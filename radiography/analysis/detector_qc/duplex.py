@@ -283,11 +283,11 @@ def _with_wires(picture: FloatArray, slope: float) -> FloatArray:
 
 def _tilt(picture: FloatArray) -> float:
     """Columns that the wires move by per row: where the profile is sharpest."""
-    few = picture[:: max(1, picture.shape[0] // 200)]
-    every = max(1, picture.shape[0] // 200)
     steepest = float(np.tan(np.radians(STEEPEST_DEG)))
 
-    def sharpness(slope: float, fine: int) -> float:
+    def sharpness(slope: float, fine: int, rows: int) -> float:
+        every = max(1, len(picture) // rows)
+        few = picture[::every]
         sums, counts = _segment_sums(few, slope * every, fine, segments=1)
         profile = np.divide(
             sums[0], counts[0], out=np.full(sums.shape[1], np.nan), where=counts[0] > LEAST_FULL * len(few) / fine
@@ -295,15 +295,15 @@ def _tilt(picture: FloatArray) -> float:
         return float(np.nanvar(profile))
 
     step = 0.5 / picture.shape[0] if picture.shape[0] > 60 else 0.5 / 60
-    step = max(step, steepest / 150)
+    step = max(step, steepest / 100)
     slopes = np.arange(-steepest, steepest + step, step)
     # each row gives each whole pixel one value, so that none of the sharpness comes from the number of rows in a bin
-    values = np.array([sharpness(slope, 1) for slope in slopes])
+    values = np.array([sharpness(slope, 1, 64) for slope in slopes])
     best = min(slopes[values > values.max() * (1.0 - 1e-9)], key=abs)
     if abs(best) * picture.shape[0] < 4.0:
         return float(best)
     around = best + np.linspace(-1.5, 1.5, 25) / picture.shape[0]  # the wires move by 1.5 pixels more or less
-    values = np.array([sharpness(slope, FINEST) for slope in around])
+    values = np.array([sharpness(slope, FINEST, 200) for slope in around])
     near = values > 0.5 * (values.max() + values.min())
     square, line, _ = np.polyfit(around[near] - best, values[near], 2)  # its vertex is free of the steps of the bins
     if square < 0:
