@@ -20,8 +20,10 @@ from .jobs.demo import run_demo
 from .jobs.dqe import DqeInput, measure_dqe
 from .jobs.export import export_image
 from .jobs.fit import fit_scintillator
+from .jobs.kind_types import Asked
 from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
+from .jobs.measure_kind import measure_kind
 from .jobs.nps import measure_noise
 from .jobs.qc import report_quality
 from .jobs.reconstruct import Wanted, reconstruct_frames
@@ -64,6 +66,7 @@ undo_correction = calibration.undo_correction
 __all__ = [
     "FLAG_NAMES",
     "Acquisition",
+    "Asked",
     "Beam",
     "CalibrationSet",
     "Conditions",
@@ -127,6 +130,7 @@ __all__ = [
     "load_scintillator",
     "load_steps",
     "measure_dqe",
+    "measure_kind",
     "measure_mtf",
     "measure_noise",
     "mtf50",
