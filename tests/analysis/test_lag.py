@@ -96,6 +96,16 @@ def test_a_panel_without_lag_has_none_within_the_error() -> None:
     assert (np.abs(found.residual) < 4.0 * found.standard_error).all() and found.standard_error.max() < 1e-5
 
 
+def test_flats_are_no_sequence() -> None:
+    rng = np.random.default_rng(1)
+    for seed in range(20):
+        levels = 11000.0 + 50.0 * np.random.default_rng(seed).standard_normal(8)
+        with pytest.raises(ValueError, match=r"beam goes off|beam does not go off"):
+            measure_lag(levels, 0.1, 1000.0 + 0.1 * rng.standard_normal(4))
+    faint, _ = sequence(FAST)
+    assert any("see whether the beam goes off" in doubt for doubt in measure_lag(faint + 2e5, 0.02).doubts)
+
+
 def test_a_frame_exposed_for_a_part_is_said() -> None:
     levels, _ = sequence(FAST)
     levels[40] += 0.4 * SIGNAL

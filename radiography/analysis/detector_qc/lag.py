@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXPOSED = 0.5  # of the range of the sequence: a frame above it saw the beam   # chosen
+APART = 0.7  # of the range, between the medians of frames with and without beam   # chosen
+FAINT = 0.8  # of the exposed level: frames without beam above it make one wonder   # chosen
 PARTLY = 0.9  # of the exposed level: a frame below it saw the beam for a part of its time   # chosen
 MOST_LAG = 0.2  # of the exposed signal in the first frame after: more is rather exposure   # chosen
 MOST_TERMS = 3  # exponentials of the fit   # chosen
@@ -144,6 +146,16 @@ def measure_lag(
     signal = float(whole.mean()) - offset
     if not signal > 0:
         raise ValueError(f"the exposed frames must lie above the offset, got {signal:.5g} DN")
+    if not (after[0] - offset) < EXPOSED * signal:
+        raise ValueError(
+            f"the frame after the fall still has {100 * (after[0] - offset) / signal:.0f} % of the signal of those "
+            f"before: the beam does not go off in this sequence"
+        )
+    if low > FAINT * top and not len(dark_levels):
+        doubts.append(
+            f"the level falls by no more than {100 * (1 - low / top):.2g} % of it: see whether the beam goes off in "
+            f"this sequence, and give dark frames with --dark"
+        )
     scatter = max(level_error, fit.scatter if fit else 0.0, _scatter(dark_levels), _scatter(before))
     of_signal = float(whole.std(ddof=1) / np.sqrt(whole.size)) if whole.size > 1 else 0.0
     residual = (after - offset) / signal
@@ -179,7 +191,8 @@ def _longest_fall(level: FloatArray) -> tuple[int, int, int]:
     low, high = float(level.min()), float(level.max())
     on = level > low + EXPOSED * (high - low)
     falls = np.flatnonzero(on[:-1] & ~on[1:])
-    if falls.size == 0 or not high > low:
+    apart = float(np.median(level[on]) - np.median(level[~on])) if falls.size else 0.0
+    if falls.size == 0 or not apart > APART * (high - low):  # exposures that fluctuate lie all over their range
         raise ValueError(
             f"no frame of the {level.size} follows an exposed one without beam: lag needs a sequence in which the beam "
             f"goes off"
