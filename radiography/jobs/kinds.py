@@ -220,6 +220,7 @@ def _contrast_detail(given: Given, asked: Asked) -> tuple[Numbers, Table]:
         "mtf": None if asked.mtf is None else asked.mtf.name,
         "mean_signal": found.signal,
         "pixel_noise": found.pixel_noise,
+        "noise_from": "single frames about a field of second order",
         "blocks": found.blocks,
         "bad_pixels": found.bad_pixels,
         "warnings": [],

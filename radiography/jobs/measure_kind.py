@@ -198,7 +198,8 @@ def _read(
             f"{count} frames of {held} pixels are more than {LARGEST_STACK_PIXELS} together: give a smaller --roi or "
             f"fewer frames"
         )
-    stacks: tuple[list[NDArray[np.float32]], ...] = tuple([] for _ in regions or [whole])
+    used = (regions or [whole]) if keep else []
+    frames = [np.empty((count, r[1] - r[0], r[3] - r[2]), np.float32) for r in used]
     levels: list[float] = []
     level_noise, clipped, done = 0.0, 0, 0
     previous: NDArray[np.float64] | None = None
@@ -207,11 +208,10 @@ def _read(
         counts.append(source.count)
         for frame in iterate_frames(source, finite=False):
             clipped += _is_clipped(frame[roi[0] : roi[1], roi[2] : roi[3]], source)
-            if keep:
-                for stack, (r0, r1, c0, c1) in zip(stacks, regions or [whole], strict=True):
-                    part = frame[r0:r1, c0:c1].astype(np.float32)
-                    stack.append(part if darks is None else (part - darks[r0:r1, c0:c1]).astype(np.float32))
-            else:
+            for stack, (r0, r1, c0, c1) in zip(frames, used, strict=True):
+                part = frame[r0:r1, c0:c1].astype(np.float32)
+                stack[done] = part if darks is None else part - darks[r0:r1, c0:c1]
+            if not keep:
                 part64 = frame[roi[0] : roi[1], roi[2] : roi[3]].astype(np.float64)
                 levels.append(float(np.nanmean(part64)))
                 if previous is not None:
@@ -225,7 +225,6 @@ def _read(
             f"{clipped} of {count} frames have more than {100 * CLIPPED:g} % of their pixels at one highest value: "
             f"they may be saturated or clipped, and such numbers are not to be believed"
         )
-    frames = [np.stack(stack) for stack in stacks] if keep else []
     given = Given(
         frames=frames,
         levels=np.array(levels),
