@@ -351,9 +351,10 @@ def doubts_of(quality: EdgeQuality, pitch_mm: float, value: np.ndarray, error: n
         if fraction >= NOTED_CLIPPED:
             found.append(f"{100 * fraction:.1f} % of the {name} is clipped or saturated; the MTF may be wrong unseen")
     if quality.waviness_mm > LEAST_WAVE * pitch_mm:
+        wave = quality.waviness_mm / pitch_mm
         found.append(
-            f"the edge is wavy by {quality.waviness_mm / pitch_mm:.2f} pixels (root mean square), beyond the noise of "
-            "its rows; high frequencies are not to be believed"
+            f"the edge is wavy by {wave:.2f} pixels (root mean square), beyond the noise of its rows, which takes "
+            f"{100 * (1 - np.exp(-((np.pi * wave) ** 2) / 2)):.0f} % of the MTF at Nyquist"
         )
     if quality.block_step > 0:
         found.append(

@@ -32,8 +32,8 @@ STIFFEST = 1e6  # of the penalty over the information: smoother no number shows,
 TAIL_POWERS = (4.0, 6.0, 8.0, 10.0, 12.0)  # of the penalty's growth, tried; scale-free line spreads have 6
 ASYMMETRIES = (1.0, 1e2, 1e4)  # how much less likely an asymmetric line spread is than a symmetric one, tried
 STRENGTHENED = 3.0  # times the likeliest penalty; fitted to the least largest error on known edges
-SMOOTHING_FRACTION = 0.75  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
-PULL_FACTOR = 1.5  # times what the penalty pulls the curve by, as a standard error; fitted to the same
+SMOOTHING_FRACTION = 0.65  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
+PULL_FACTOR = 1.35  # times what the penalty pulls the curve by, as a standard error; fitted to the same
 LEAST_DISPERSION = 0.3  # of the scatter between groups of rows over that of white noise
 
 
