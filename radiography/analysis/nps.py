@@ -47,8 +47,9 @@ _DEFINITION = (
     "by half without a window, two-dimensional second-order polynomial subtracted from each frame over the whole "
     "region; one axis: {lines} lines on each side of the axis without the axis, all bins by their distance from the "
     "origin, averaged over +-0.01/pitch, as in IEC 62220-1-1:2015. Different from it: each frame is divided by its own "
-    "mean; sinusoidal patterns and defective pixels are taken off; the mixing of frequencies by the ends of the blocks "
-    "and the gaps of missing pixels are corrected for in the autocovariance."
+    "mean; sinusoidal patterns, defective pixels and, where significant, a polynomial of eighth order through the "
+    "mean of all frames are taken off; the mixing of frequencies by the ends of the blocks and the gaps of missing "
+    "pixels are corrected for in the autocovariance."
 )
 
 Progress = Callable[[float], None]
@@ -130,7 +131,7 @@ def noise_power_spectrum(
         report(min(0.45, 0.45 * len(seen.level) / expected))
     mask = passes.defects_of(seen, region)
     blocks = spectra.place_blocks(region.shape, block_px, mask)
-    series = _Series(again, region, mask if mask.any() else None)
+    series = _Series(again, region, mask if mask.any() else None, passes.structure_of(seen, mask))
     waves = _measured_hum(series, patterns.find_hum(search)[: patterns.MOST_PEAKS])
     del search
     report(0.5)
@@ -175,12 +176,18 @@ class _Series:
     frames: Iterable[np.ndarray]
     region: passes.Region
     mask: passes.Mask | None
+    structure: passes.Residual | None
 
     def __iter__(self) -> Iterator[tuple[passes.Residual, float, float]]:
         for part, _ in passes.cut_out(self.frames, self.region):
             if self.mask is not None:
                 part[self.mask] = 0.0
-            yield passes.detrended(part, self.region, self.mask, robust=False)
+            residual, level, uneven = passes.detrended(part, self.region, self.mask, robust=False)
+            if self.structure is not None:
+                residual -= self.structure
+                if self.mask is not None:
+                    residual[self.mask] = 0.0
+            yield residual, level, uneven
 
 
 Waves = list[tuple[patterns.Hum, patterns.ComplexArray]]
@@ -437,7 +444,9 @@ def _warnings(
     if seen.coarse < COARSE:
         found.append(f"the noise is only {seen.coarse:.2f} digits: rounding adds to it")
     if _uneven(parts):
-        found.append("the field is not quadratic over the region: the lowest frequencies hold its structure as noise")
+        found.append(
+            "the field has structure over the region beside a smooth trend: the lowest frequencies hold it as noise"
+        )
     return tuple(found)
 
 

@@ -54,6 +54,7 @@ class Flats:
     fixed: float = 0.0  # amplitude of the fixed field over that of the temporal one
     correlation: float = 0.0  # of a frame's noise with that of the one before
     trend: float = 0.0
+    dome: float = 0.0  # of the field over its ends, Gaussian: not quadratic
     rows: float = 0.0
     columns: float = 0.0  # fixed
     hum: float = 0.0
@@ -70,6 +71,7 @@ class Flats:
         still = still + self.columns * rng.standard_normal(w)[None]
         y, x = np.linspace(-1, 1, h)[:, None], np.linspace(-1, 1, w)[None]
         trend = 1 + self.trend * (0.3 * x + 0.2 * y - 0.25 * x * x - 0.2 * y * y + 0.1 * x * y)
+        trend = trend * (1 + self.dome * (np.exp(-1.5 * (x * x + y * y)) - 0.4397))
         dead = rng.random(self.shape) < self.dead
         result = np.empty((self.frames, h, w), np.float32)
         moving = field(self.shape, rng, self.kerma_uGy)

@@ -21,6 +21,8 @@ CELL = (
 PERSISTENT = 6.5  # standard deviations of the mean frame; one of 10^10 good pixels is farther off   # chosen
 MOMENTARY = 12.0  # standard deviations of one frame: beyond what quanta and electrons do   # chosen
 LARGEST_CLIPPED = 0.01  # of the pixels, at the highest value of a frame   # chosen: noise alone puts 1e-5 there
+HIGHEST_ORDER = 8  # of the polynomial that follows a field where a quadratic does not   # chosen: any dome or heel
+SIGNIFICANT = 4.0  # times what noise alone puts into a term   # chosen: neighbouring cells share some noise, up to 2
 FLAT = 0.02  # of the mean: a field that varies less is taken as flat   # chosen
 NO_NOISE = 1e-6  # of the mean: what float32 leaves of a frame without noise
 UNEVEN = 0.375  # of the field's relative variance: error of noise relative to the mean, see `detrended`
@@ -236,10 +238,48 @@ def defects_of(seen: Seen, region: Region) -> Mask:
     -------
     mask : (h, w) bool
     """
-    rest = seen.mean - np.median(seen.mean, axis=1, keepdims=True)
+    structure = structure_of(seen, seen.momentary)
+    rest = seen.mean if structure is None else seen.mean - structure
+    rest = rest - np.median(rest, axis=1, keepdims=True)
     rest -= np.median(rest, axis=0, keepdims=True)
     mask = seen.momentary | (np.abs(rest) > np.float32(PERSISTENT * robust_sigma(rest)))
     return np.asarray(mask if region.given is None else mask | region.given)
+
+
+def structure_of(seen: Seen, mask: Mask) -> Residual | None:
+    """What is left of the field in the mean of all frames: a polynomial of higher order, where it is significant.
+
+    It holds less than four periods over the region, and is no noise at the frequencies of the spectra.
+
+    Parameters
+    ----------
+    seen : Seen
+        Of all frames.
+    mask : (h, w) bool
+        True where a pixel does not count.
+
+    Returns
+    -------
+    structure : (h, w) float32 or None
+        To be subtracted from each residual [1]; None where noise explains it.
+    """
+    value, weight, down, across = _cells(seen.mean, mask)
+    rows, cols = (np.polynomial.legendre.legvander(place, HIGHEST_ORDER) for place in (down, across))
+    terms = [(i, j) for i in range(HIGHEST_ORDER + 1) for j in range(HIGHEST_ORDER + 1 - i)]
+    design = np.stack([np.outer(rows[:, i], cols[:, j]).reshape(-1) for i, j in terms], axis=1)
+    free = value.size - len(terms)
+    if free < len(terms):
+        return None
+    found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
+    rest = float(((value - design @ found) ** 2 * weight**2).sum()) / free
+    explained = float((value**2 * weight**2).sum()) - rest * free
+    if explained < SIGNIFICANT * rest * len(terms):
+        return None
+    coefficients = np.zeros((HIGHEST_ORDER + 1, HIGHEST_ORDER + 1))
+    for (i, j), each in zip(terms, found, strict=True):
+        coefficients[i, j] = each
+    whole = [np.polynomial.legendre.legvander(_places(side), HIGHEST_ORDER) for side in seen.mean.shape]
+    return (whole[0] @ coefficients).astype(np.float32) @ whole[1].T.astype(np.float32)
 
 
 def robust_sigma(residual: Residual) -> float:
@@ -287,15 +327,10 @@ def _trend(part: Residual, mask: Mask | None, *, robust: bool) -> FloatArray:
         thin = cells[:, ::2, :, ::2].transpose(0, 2, 1, 3)  # a quarter of the pixels says enough
         value = np.median(thin.reshape(m * n, -1), axis=1).astype(np.float64)
         weight = np.ones(m * n)
-    elif mask is None:
-        value, weight = cells.mean(axis=(1, 3), dtype=np.float64).reshape(-1), np.ones(m * n)
+        down, across = (_places(side)[: k * cell].reshape(k, cell).mean(axis=1) for side, k in ((rows, m), (cols, n)))
     else:
-        good = (~mask[: m * cell, : n * cell]).reshape(m, cell, n, cell)
-        count = good.sum(axis=(1, 3)).reshape(-1).astype(np.float64)
-        total = np.where(good, cells, np.float32(0)).sum(axis=(1, 3), dtype=np.float64).reshape(-1)
-        value, weight = total / np.maximum(count, 1), np.sqrt(count)
-    down = _powers(_places(rows)[: m * cell].reshape(m, cell).mean(axis=1))
-    across = _powers(_places(cols)[: n * cell].reshape(n, cell).mean(axis=1))
+        value, weight, down, across = _cells(part, mask)
+    down, across = _powers(down), _powers(across)
     terms = [(i, j) for i in range(3) for j in range(3 - i)]
     design = np.stack([np.outer(down[:, i], across[:, j]).reshape(-1) for i, j in terms], axis=1)
     found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
@@ -303,3 +338,20 @@ def _trend(part: Residual, mask: Mask | None, *, robust: bool) -> FloatArray:
     for (i, j), each in zip(terms, found, strict=True):
         coefficients[i, j] = each
     return coefficients
+
+
+def _cells(part: Residual, mask: Mask | None) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Means over cells, the root of the pixels in each, and their places down and across."""
+    rows, cols = part.shape
+    cell = max(1, min(CELL, rows // 8, cols // 8))
+    m, n = rows // cell, cols // cell
+    cells = part[: m * cell, : n * cell].reshape(m, cell, n, cell)
+    if mask is None:
+        value, weight = cells.mean(axis=(1, 3), dtype=np.float64).reshape(-1), np.full(m * n, float(cell))
+    else:
+        good = (~mask[: m * cell, : n * cell]).reshape(m, cell, n, cell)
+        count = good.sum(axis=(1, 3)).reshape(-1).astype(np.float64)
+        total = np.where(good, cells, np.float32(0)).sum(axis=(1, 3), dtype=np.float64).reshape(-1)
+        value, weight = total / np.maximum(count, 1), np.sqrt(count)
+    down, across = (_places(side)[: k * cell].reshape(k, cell).mean(axis=1) for side, k in ((rows, m), (cols, n)))
+    return value, weight, down, across
