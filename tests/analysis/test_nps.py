@@ -128,6 +128,18 @@ def test_defects_are_left_out_however_they_are_told() -> None:
         assert any("defects" in warning for warning in result.warnings)
 
 
+def test_a_dead_patch_leaves_no_trend_behind() -> None:
+    flats = Flats(shape=(512, 600), frames=3, columns=0.005).make(12)
+    plain = noise_power_spectrum(flats, PITCH_MM)
+    flats[:, 200:230, 300:340] = 0.0
+    patched = noise_power_spectrum(flats, PITCH_MM)
+    assert patched.defect_count == 30 * 40
+    for axis in (0, 1):
+        lowest = patched.axis_lines[axis].value[:3].sum() / plain.axis_lines[axis].value[:3].sum()
+        assert lowest == pytest.approx(1.0, abs=0.3)
+    assert not any("structure over the region" in warning for warning in patched.warnings)
+
+
 def test_twice_the_noise_is_four_times_the_spectrum_and_pitch_is_squared() -> None:
     flats = Flats(shape=(300, 280), frames=2).make(3)
     once = noise_power_spectrum(flats, PITCH_MM)

@@ -266,20 +266,28 @@ def structure_of(seen: Seen, mask: Mask) -> Residual | None:
     value, weight, down, across = _cells(seen.mean, mask)
     rows, cols = (np.polynomial.legendre.legvander(place, HIGHEST_ORDER) for place in (down, across))
     terms = [(i, j) for i in range(HIGHEST_ORDER + 1) for j in range(HIGHEST_ORDER + 1 - i)]
-    design = np.stack([np.outer(rows[:, i], cols[:, j]).reshape(-1) for i, j in terms], axis=1)
+    design: FloatArray = np.stack([np.outer(rows[:, i], cols[:, j]).reshape(-1) for i, j in terms], axis=1)
     free = value.size - len(terms)
     if free < len(terms):
         return None
-    found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
-    rest = float(((value - design @ found) ** 2 * weight**2).sum()) / free
-    explained = float((value**2 * weight**2).sum()) - rest * free
-    if explained < SIGNIFICANT * rest * len(terms):
+    taken = np.array([i + j <= 2 for i, j in terms])  # by the trend of each frame
+
+    def squares(design: FloatArray) -> tuple[FloatArray, float]:
+        found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
+        return np.asarray(found, dtype=np.float64), float(((value - design @ found) ** 2 * weight**2).sum())
+
+    (found, rest), (_, of_quadratic) = squares(design), squares(design[:, taken])
+    if of_quadratic - rest < SIGNIFICANT * rest / free * np.count_nonzero(~taken):
         return None
     coefficients = np.zeros((HIGHEST_ORDER + 1, HIGHEST_ORDER + 1))
     for (i, j), each in zip(terms, found, strict=True):
         coefficients[i, j] = each
     whole = [np.polynomial.legendre.legvander(_places(side), HIGHEST_ORDER) for side in seen.mean.shape]
-    return (whole[0] @ coefficients).astype(np.float32) @ whole[1].T.astype(np.float32)
+    structure: Residual = (whole[0] @ coefficients).astype(np.float32) @ whole[1].T.astype(np.float32)
+    quadratic = _trend(structure, mask, robust=False).astype(np.float32)  # each frame's own trend has it already
+    powers = [_powers(_places(side)).astype(np.float32) for side in structure.shape]
+    structure -= (powers[0] @ quadratic) @ powers[1].T
+    return structure
 
 
 def robust_sigma(residual: Residual) -> float:
