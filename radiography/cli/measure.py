@@ -10,6 +10,7 @@ from radiography.cli.options import region
 from radiography.cli.output import file_of, give_json, progress, warn
 from radiography.cli.qc import with_error
 from radiography.files.frames import RawLayout
+from radiography.jobs.inputs import Region
 from radiography.jobs.kind_types import Asked, Table
 from radiography.jobs.measure_kind import KindMeasurement, measure_kind
 
@@ -77,7 +78,7 @@ def asked_for(
     )
 
 
-def _background(text: str | None) -> tuple[int, int, int, int] | None:
+def _background(text: str | None) -> Region | None:
     try:
         return region(text)
     except ValueError as error:

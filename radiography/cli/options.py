@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from radiography.files.frames import RawLayout
+from radiography.jobs.inputs import Region
 
 
 def raw_layout(
@@ -24,7 +25,7 @@ def raw_layout(
     return RawLayout(int(match[1]), int(match[2]), dtype, byte_order, header_bytes, frame_gap_bytes)
 
 
-def region(text: str | None) -> tuple[int | None, int | None, int | None, int | None] | None:
+def region(text: str | None) -> Region | None:
     """R0:R1,C0:C1 as (r0, r1, c0, c1), None where a number is left out; None stays None."""
     if text is None:
         return None

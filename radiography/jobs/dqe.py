@@ -30,6 +30,7 @@ from radiography.jobs.flat_series import FlatSeries, doubts_of, open_flats, read
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
+    Region,
     Report,
     all_or_none,
     check_writable,
@@ -38,6 +39,7 @@ from radiography.jobs.inputs import (
     no_report,
     open_all,
     optional_path,
+    region_within,
 )
 from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import refuse_not_linear
@@ -61,8 +63,8 @@ class DqeInput:
     response: Files = ()
     response_kerma: str | Sequence[float] | None = None
     about: str | Path | None = None
-    roi: tuple[int, int, int, int] | None = None
-    edge_roi: tuple[int, int, int, int] | None = None
+    roi: Region | None = None
+    edge_roi: Region | None = None
     pitch_mm: float | None = None
     flags: str | Path | None = None
     block_px: int = 256
@@ -169,7 +171,12 @@ def measure_dqe(
         curves.append(_edge(source, pitch, given.edge_roi, defects, response))
     report(NOISE, 0.0)
     noise = noise_power_spectrum(
-        flats, pitch, given.roi, defects, block_px=given.block_px, progress=lambda done: report(NOISE, done)
+        flats,
+        pitch,
+        region_within(given.roi, flats.shape),
+        defects,
+        block_px=given.block_px,
+        progress=lambda done: report(NOISE, done),
     )
     if response is None:
         response = DoseResponse(0.0, noise.mean_signal / given.kerma_uGy, None, 1)
@@ -273,8 +280,9 @@ def _response(
 ) -> DoseResponse:
     """Line through the means of the flats of several doses, over the region of the flats."""
     kermas = _kermas(series, given.response_kerma)
-    r0, r1, c0, c1 = given.roi or (0, series[0].rows, 0, series[0].cols)
-    cut = None if defects is None or defects.shape != (series[0].rows, series[0].cols) else defects[r0:r1, c0:c1]
+    shape = (series[0].rows, series[0].cols)
+    r0, r1, c0, c1 = region_within(given.roi, shape) or (0, shape[0], 0, shape[1])
+    cut = None if defects is None or defects.shape != shape else defects[r0:r1, c0:c1]
     signals, doses = [], []
     for number, (source, kerma) in enumerate(zip(series, kermas, strict=True)):
         report(RESPONSE, number / len(series))
@@ -326,7 +334,7 @@ def _linearised(response: DoseResponse) -> Any:
 def _edge(
     source: FrameSource,
     pitch_mm: float,
-    roi: tuple[int, int, int, int] | None,
+    roi: Region | None,
     defects: NDArray[np.bool_] | None,
     response: DoseResponse | None,
 ) -> MtfCurve:
@@ -341,7 +349,7 @@ def _edge(
     if defects is not None and defects.shape == mean.shape:
         bad |= defects
     try:
-        return slanted_edge_mtf(mean, pitch_mm, roi, bad if bad.any() else None)
+        return slanted_edge_mtf(mean, pitch_mm, region_within(roi, mean.shape), bad if bad.any() else None)
     except ValueError as error:
         raise ValueError(f"{source.path}: {error}") from error
 

@@ -19,6 +19,30 @@ Files = str | Path | Sequence[str | Path]
 Report = Callable[[str, float], None]  # called with what is being done and the fraction of it that is done, 0 to 1
 PICTURES = (".png", ".pdf", ".svg")  # what plots may end in
 
+Region = tuple[int | None, int | None, int | None, int | None]  # rows and columns, half-open; None is the border [1]
+
+
+def region_within(region: Region | None, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """A region with the image's borders where it names none; None stays None.
+
+    Parameters
+    ----------
+    region : Region or None
+        First and end row, first and end column. [1]
+    shape : (int, int)
+        Rows and columns of the image. [1]
+
+    Returns
+    -------
+    region : (int, int, int, int) or None
+        The same, without a check that it lies in the image. [1]
+    """
+    if region is None:
+        return None
+    borders = (0, shape[0], 0, shape[1])
+    r0, r1, c0, c1 = (border if n is None else n for n, border in zip(region, borders, strict=True))
+    return r0, r1, c0, c1
+
 
 def no_report(what: str, done: float) -> None:
     """Nothing; stands in where nobody wants to know how far a job is.

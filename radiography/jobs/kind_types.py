@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.conditions import UNKNOWN, Conditions
+from radiography.jobs.inputs import Region
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Asked:
 
     Attributes
     ----------
-    roi, background : (int, int, int, int) or None
+    roi, background : Region or None
         Region that is measured, and the one around a detail. [1]
     block_mm : float or None
         Side of the squares of a uniformity. [mm]
@@ -38,8 +39,8 @@ class Asked:
         Of each file, or of each frame of a single one. [uGy]
     """
 
-    roi: tuple[int, int, int, int] | None = None
-    background: tuple[int, int, int, int] | None = None
+    roi: Region | None = None
+    background: Region | None = None
     block_mm: float | None = None
     diameters_mm: tuple[float, ...] | None = None
     d_prime: float | None = None

@@ -281,7 +281,7 @@ def _step_wedge(given: Given, asked: Asked) -> tuple[Numbers, Table]:
     found = measure_step_wedge(
         given.frames[0], asked.thickness_mm, resolution_mm=asked.resolution_mm, highest_signal=highest
     )
-    top, left = (asked.roi[0], asked.roi[2]) if asked.roi else (0, 0)
+    top, left = (asked.roi[0] or 0, asked.roi[2] or 0) if asked.roi else (0, 0)
     numbers: Numbers = {
         "definition": DEFINITION,
         "unit": "%",

@@ -13,7 +13,15 @@ from calibration.flags import EXTRAPOLATED, SATURATED
 from radiography.analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH, split_dataset
-from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart, optional_path
+from radiography.jobs.inputs import (
+    PICTURES,
+    Region,
+    all_or_none,
+    check_writable,
+    keep_apart,
+    optional_path,
+    region_within,
+)
 from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
@@ -23,7 +31,6 @@ MTF_DEFINITION = (
     "the region reaches; IEC 62220-1-1:2015 interleaves rows instead"
 )
 EDGES = ("strongest", "all")
-Region = tuple[int | None, int | None, int | None, int | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +137,7 @@ def measure_mtf(
     if flags is not None:
         unusable, saturated = _flagged(Path(flags), image, pixels.shape)
         defects |= unusable
-    where = None if roi is None else _within(roi, pixels.shape)
+    where = region_within(roi, pixels.shape)
     given = (pixels, pitch, where, defects if defects.any() else None)
     if edges == "all":
         curves, refused = every_edge_mtf(*given, saturated=saturated)
@@ -196,12 +203,6 @@ def _edge_to_json(name: str, curve: MtfCurve, glareless: MtfCurve | None) -> dic
 def edge_name(curve: MtfCurve) -> str:
     """An edge of a plate in words: the side on which it is bright, and its angle."""
     return f"{curve.bright_side} edge at {abs(curve.angle_deg):.2f} deg"
-
-
-def _within(roi: Region, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """A region with the image's borders where it names none."""
-    r0, r1, c0, c1 = (n if n is not None else border for n, border in zip(roi, (0, shape[0], 0, shape[1]), strict=True))
-    return r0, r1, c0, c1
 
 
 def _flagged(path: Path, image: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray | None]:

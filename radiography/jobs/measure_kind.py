@@ -7,7 +7,7 @@ Files are read once, offsets subtracted where dark frames are given, and what an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from radiography.jobs.inputs import (
     no_report,
     open_all,
     optional_path,
+    region_within,
 )
 from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear, refuse_processed
@@ -38,7 +39,8 @@ from radiography.jobs.kinds import KINDS, check_asked
 CLIPPED = 1e-3  # of the pixels at the highest value, from which they are called clipped   # chosen
 LARGEST_STACK_PIXELS = 2**28  # of all frames together, float32 1 GiB   # chosen
 
-Region = tuple[int, int, int, int]
+
+ClosedRegion = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,9 @@ def measure_kind(
     sources = open_all(files, kind, layout)
     keep_apart([written, table_file, drawn], [*(s.path for s in sources), *dark_files, *earlier_files, asked.mtf])
     before = earlier_results(earlier_files, kind)
+    shape = (sources[0].rows, sources[0].cols)
+    roi, background = (region_within(region, shape) for region in (asked.roi, asked.background))
+    asked = replace(asked, roi=roi, background=background)
     given, said = _read(kind, sources, dark_files, asked, pitch_mm, layout, report)
     numbers, table = KINDS[kind].measure(given, asked)
     doubts = [*said, *numbers.pop("warnings")]
@@ -133,7 +138,7 @@ def measure_kind(
         "date": given.conditions.date,
         "frames": sum(source.count for source in sources),
         "dark_frames": given.dark_frames,
-        "roi": list(asked.roi) if asked.roi else [0, sources[0].rows, 0, sources[0].cols],
+        "roi": list(roi or (0, shape[0], 0, shape[1])),
         "pitch_mm": given.pitch_mm,
         **numbers,
     }
@@ -172,11 +177,13 @@ def _read(
         doubts += pitch_contradicted([(s.path, s.pitch_mm) for s in sources], pitch_mm)
     else:
         pitch = pitch_mm if pitch_mm is not None else first.pitch_mm
-    regions = [region for region in (asked.roi, asked.background) if region is not None]
+    shape = (first.rows, first.cols)
+    closed = [region_within(region, shape) for region in (asked.roi, asked.background)]
+    regions = [region for region in closed if region is not None]
     for region in regions:
         _check_region(region, first)
-    whole: Region = (0, first.rows, 0, first.cols)
-    roi = asked.roi or whole
+    whole = (0, first.rows, 0, first.cols)
+    roi = closed[0] or whole
     darks, dark_levels, dark_noise = _dark_mean(dark_files, sources, kind, roi, layout)
     if darks is None and kind != "lag":
         raw = [s for s in sources if s.stage == "raw"]
@@ -240,7 +247,7 @@ def _read(
     return given, doubts
 
 
-def _check_region(region: Region, source: FrameSource) -> None:
+def _check_region(region: ClosedRegion, source: FrameSource) -> None:
     r0, r1, c0, c1 = region
     if not (0 <= r0 < r1 <= source.rows and 0 <= c0 < c1 <= source.cols):
         raise ValueError(
@@ -249,7 +256,7 @@ def _check_region(region: Region, source: FrameSource) -> None:
 
 
 def _dark_mean(
-    paths: Sequence[Path], sources: Sequence[FrameSource], kind: str, roi: Region, layout: RawLayout | None
+    paths: Sequence[Path], sources: Sequence[FrameSource], kind: str, roi: ClosedRegion, layout: RawLayout | None
 ) -> tuple[NDArray[np.float32] | None, list[float], tuple[float, float] | None]:
     """Mean of the dark frames, the mean of each over the region, and the noise of a pixel in them."""
     if not paths:

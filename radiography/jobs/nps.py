@@ -18,12 +18,14 @@ from radiography.jobs.flat_series import doubts_of, open_flats, read_defects, se
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
+    Region,
     Report,
     all_or_none,
     check_writable,
     keep_apart,
     no_report,
     optional_path,
+    region_within,
 )
 from radiography.jobs.json_text import write_json
 
@@ -57,7 +59,7 @@ class NoiseMeasurement:
 def measure_noise(
     frames: Files,
     *,
-    roi: tuple[int, int, int, int] | None = None,
+    roi: Region | None = None,
     pitch_mm: float | None = None,
     flags: str | Path | None = None,
     block_px: int = 256,
@@ -110,7 +112,12 @@ def measure_noise(
     defects = None if mask_file is None else read_defects(mask_file, series.shape)
     report(WHAT, 0.0)
     noise = noise_power_spectrum(
-        series, pitch, roi, defects, block_px=block_px, progress=lambda done: report(WHAT, done)
+        series,
+        pitch,
+        region_within(roi, series.shape),
+        defects,
+        block_px=block_px,
+        progress=lambda done: report(WHAT, done),
     )
     measured = NoiseMeasurement(files, noise, written, table, drawn, tuple(doubts_of(series.sources, pitch_mm)))
     with all_or_none(written, table, drawn) as places:

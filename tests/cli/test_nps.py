@@ -32,9 +32,9 @@ def test_the_table_and_the_numbers(flats: Path, tmp_path: Path, capsys: pytest.C
 
 def test_json_alone_on_standard_output(flats: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [str(flats / f"flat_{number}.tif") for number in range(2)]
-    assert run(["nps", *files, "--roi", "10:290,10:270", "--block", "128", "--json", "-", "--quiet"]) == 0
+    assert run(["nps", *files, "--roi", "10:290,10:", "--block", "128", "--json", "-", "--quiet"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["roi"], found["block_px"], found["frame_correlation"]) == ([10, 290, 10, 270], 128, None)
+    assert (found["roi"], found["block_px"], found["frame_correlation"]) == ([10, 290, 10, 280], 128, None)
 
 
 @pytest.mark.parametrize(
