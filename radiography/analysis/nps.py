@@ -338,7 +338,7 @@ def _errors(
     expected = {"total": total, "temporal": within if several else total, "fixed": mean}
 
     strength = sums.power.mean(axis=(1, 2), dtype=np.float64)
-    strength /= blocks.weight @ strength  # a field that is not flat makes blocks differ, and that is no error
+    strength /= (blocks.weight * strength).sum()  # a field that is not flat makes blocks differ, and that is no error
     of_blocks = np.array([weights.curve(each) for each in sums.power]) / strength[:, None]
     of_mean = np.array([weights.curve(each) for each in sums.mean_power]) / strength[:, None] if several else of_blocks
     changes = (of_blocks - of_mean) / rest if several else of_blocks
@@ -355,8 +355,8 @@ def _excess(values: FloatArray, expected: FloatArray, blocks: spectra.Blocks) ->
     if values.shape[0] < 4 or not np.all(expected > 0):
         return np.ones(expected.size)
     # overlapped blocks scatter less about their own mean than independent ones about the truth
-    about = values - blocks.weight @ values
-    scatter = blocks.weight @ about**2 / (1 - 1 / blocks.apart) / expected
+    about = values - np.einsum("b,bj->j", blocks.weight, values)
+    scatter = np.einsum("b,bj->j", blocks.weight, about**2) / (1 - 1 / blocks.apart) / expected
     padded = np.pad(scatter, POOLED, mode="reflect")
     pooled = np.convolve(padded, np.full(2 * POOLED + 1, 1 / (2 * POOLED + 1)), mode="valid")
     return np.asarray(np.maximum(pooled, 1.0))

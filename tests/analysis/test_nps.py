@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -264,3 +268,21 @@ def test_fields_of_noise_have_their_spectrum() -> None:
 
     expected = nnps(f[None], f[:, None]).mean() / PITCH_MM**2
     assert noise.var() == pytest.approx(expected, rel=0.02)
+
+
+def test_the_number_of_threads_changes_no_byte(tmp_path: Path) -> None:
+    flats = Flats(shape=(512, 512), frames=3, hum=0.003, correlation=0.05, dome=0.2, dead=0.001).make(1)
+    np.save(tmp_path / "flats.npy", flats)
+    program = (
+        "import sys, numpy as np\n"
+        "from radiography.analysis.nps import noise_power_spectrum\n"
+        "r = noise_power_spectrum(np.load(sys.argv[1]), 0.139)\n"
+        "print([c.value.tobytes() + c.standard_error.tobytes() for c in (*r.curves, *r.temporal)], r.peaks,"
+        " r.frame_correlation)\n"
+    )
+    said = []
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        command = [sys.executable, "-c", program, str(tmp_path / "flats.npy")]
+        said.append(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
+    assert said[0] == said[1]

@@ -99,7 +99,10 @@ def correlate(samples: Residual, independent_pixels: float) -> FrameCorrelation:
     count = samples.shape[0]
     if count < 3:
         return FrameCorrelation(0.0, float("nan"), False, np.eye(count))
-    covariance = (samples @ samples.T).astype(np.float64) / samples.shape[1]
+    covariance = np.empty((count, count))
+    for i in range(count):
+        for j in range(i + 1):  # not a matrix product, whose sums depend on the number of threads
+            covariance[i, j] = covariance[j, i] = (samples[i] * samples[j]).mean(dtype=np.float64)
     apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
     by_lag = np.array([covariance[apart == m].mean() for m in range(count)])
     lag, weight = np.arange(1, count), np.arange(count - 1, 0, -1.0)

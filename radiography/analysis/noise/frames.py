@@ -158,7 +158,7 @@ def detrended(part: Residual, region: Region, mask: Mask | None, *, robust: bool
         raise ValueError(
             f"the mean signal of a frame is {level:.4g}; relative noise needs flats above zero (offset subtracted)"
         )
-    trend = (region.rows @ (coefficients / level).astype(np.float32)) @ region.cols
+    trend = _surface(region.rows, (coefficients / level).astype(np.float32), region.cols)
     part *= np.float32(1 / level)
     part -= trend
     coarse = trend[::16, ::16]
@@ -273,8 +273,8 @@ def structure_of(seen: Seen, mask: Mask) -> Residual | None:
     taken = np.array([i + j <= 2 for i, j in terms])  # by the trend of each frame
 
     def squares(design: FloatArray) -> tuple[FloatArray, float]:
-        found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
-        return np.asarray(found, dtype=np.float64), float(((value - design @ found) ** 2 * weight**2).sum())
+        found = _fitted(design, value, weight)
+        return found, float(((value - np.einsum("kj,j->k", design, found)) ** 2 * weight**2).sum())
 
     (found, rest), (_, of_quadratic) = squares(design), squares(design[:, taken])
     if of_quadratic - rest < SIGNIFICANT * rest / free * np.count_nonzero(~taken):
@@ -283,10 +283,10 @@ def structure_of(seen: Seen, mask: Mask) -> Residual | None:
     for (i, j), each in zip(terms, found, strict=True):
         coefficients[i, j] = each
     whole = [np.polynomial.legendre.legvander(_places(side), HIGHEST_ORDER) for side in seen.mean.shape]
-    structure: Residual = (whole[0] @ coefficients).astype(np.float32) @ whole[1].T.astype(np.float32)
+    structure = _surface(*(each.astype(np.float32) for each in (whole[0], coefficients, whole[1].T)))
     quadratic = _trend(structure, mask, robust=False).astype(np.float32)  # each frame's own trend has it already
     powers = [_powers(_places(side)).astype(np.float32) for side in structure.shape]
-    structure -= (powers[0] @ quadratic) @ powers[1].T
+    structure -= _surface(powers[0], quadratic, powers[1].T)
     return structure
 
 
@@ -341,11 +341,27 @@ def _trend(part: Residual, mask: Mask | None, *, robust: bool) -> FloatArray:
     down, across = _powers(down), _powers(across)
     terms = [(i, j) for i in range(3) for j in range(3 - i)]
     design = np.stack([np.outer(down[:, i], across[:, j]).reshape(-1) for i, j in terms], axis=1)
-    found = np.linalg.lstsq(design * weight[:, None], value * weight, rcond=None)[0]
+    found = _fitted(design, value, weight)
     coefficients = np.zeros((3, 3))
     for (i, j), each in zip(terms, found, strict=True):
         coefficients[i, j] = each
     return coefficients
+
+
+def _surface(rows: Residual, coefficients: Residual, cols: Residual) -> Residual:
+    """Polynomial (H, W) of its values down (H, K) and across (K, W); no matrix product, see `_fitted`."""
+    down = np.einsum("ri,ij->rj", rows, coefficients)
+    surface = down[:, :1] * cols[0]
+    for number in range(1, cols.shape[0]):
+        surface += down[:, number : number + 1] * cols[number]
+    return np.asarray(surface)
+
+
+def _fitted(design: FloatArray, value: FloatArray, weight: FloatArray) -> FloatArray:
+    """Least squares (J,) of a design (K, J); not by LAPACK, whose last digits depend on the threads."""
+    weighted = design * weight[:, None]
+    normal = np.einsum("ki,kj->ij", weighted, weighted)
+    return np.asarray(np.linalg.solve(normal, np.einsum("ki,k->i", weighted, value * weight)))
 
 
 def _cells(part: Residual, mask: Mask | None) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -107,9 +107,9 @@ def quadrants(residual: Residual, hum: Hum) -> ComplexArray:
     """
     down, across = (_half_waves(side, f) for side, f in zip(residual.shape, (hum.v, hum.u), strict=True))
     half = residual.shape[1] // 2
-    left = residual[:, :half] @ across[:half, 0].astype(np.complex64)
-    right = residual[:, half : 2 * half] @ across[half:, 1].astype(np.complex64)
-    return np.asarray(down.T @ np.stack([left, right], axis=1)[: down.shape[0]])
+    left = np.einsum("rc,c->r", residual[:, :half], across[:half, 0].astype(np.complex64))
+    right = np.einsum("rc,c->r", residual[:, half : 2 * half], across[half:, 1].astype(np.complex64))
+    return np.asarray(np.einsum("ri,rj->ij", down, np.stack([left, right], axis=1)[: down.shape[0]]))
 
 
 def refined(hum: Hum, transforms: ComplexArray, shape: tuple[int, int]) -> tuple[Hum, ComplexArray]:
@@ -167,8 +167,8 @@ def take_off(residual: Residual, hum: Hum, amplitude: complex) -> None:
     """
     down = amplitude * np.exp(2j * np.pi * hum.v * np.arange(residual.shape[0]))
     across = np.exp(2j * np.pi * hum.u * np.arange(residual.shape[1]))
-    waves = np.stack([down.real, -down.imag], axis=1).astype(np.float32)
-    residual -= waves @ np.stack([across.real, across.imag]).astype(np.float32)
+    residual -= down.real.astype(np.float32)[:, None] * across.real.astype(np.float32)
+    residual += down.imag.astype(np.float32)[:, None] * across.imag.astype(np.float32)
 
 
 def _quick(side: int) -> int:

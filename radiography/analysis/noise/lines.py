@@ -35,7 +35,7 @@ class Weights:
         values = power.reshape(-1)[self.place].astype(np.float64)
         rings = self.sums.shape[1] // 2
         sums = np.bincount(self.ring, values, rings), np.bincount(self.ring, values * self.moment, rings)
-        return np.asarray(self.sums @ np.concatenate(sums))
+        return np.asarray(np.einsum("js,s->j", self.sums, np.concatenate(sums)))
 
 
 @functools.lru_cache(maxsize=8)

@@ -37,7 +37,7 @@ class Blocks:
 
     def average(self, power: npt.NDArray[np.float32]) -> FloatArray:
         """Average over blocks (B, S, S/2 + 1)."""
-        return np.asarray(np.tensordot(self.weight, power, axes=(0, 0)))
+        return np.asarray(np.einsum("b,bij->ij", self.weight, power))
 
 
 def place_blocks(shape: tuple[int, int], side: int, mask: Mask) -> Blocks:
@@ -198,4 +198,5 @@ def _even_weights(starts: npt.NDArray[np.int64], side: int, length: int) -> Floa
 def _apart(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], weight: FloatArray, side: int) -> float:
     """How many of the blocks count as independent."""
     overlap = [np.clip(1 - np.abs(each[:, None] - each) / side, 0, 1) for each in (rows, cols)]
-    return float(1 / (weight @ (overlap[0] * overlap[1]) ** OVERLAP_POWER @ weight))
+    together = (overlap[0] * overlap[1]) ** OVERLAP_POWER
+    return float(1 / (weight[:, None] * together * weight).sum())
