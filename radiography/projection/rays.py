@@ -267,8 +267,14 @@ def _shadow_range(
     coordinate_mm: FloatArray, z_mm: FloatArray, grid: RayGrid, axis: int
 ) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest shadow of points over all points of the focal spot; infinite at and above the source."""
+    spots_mm = np.unique(grid.sources_mm[:, axis])
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = grid.source_to_detector_mm / (grid.source_to_detector_mm - z_mm)
-        ends = [coordinate_mm * scale + spot * (1.0 - scale) for spot in np.unique(grid.sources_mm[:, axis])[[0, -1]]]
+        low_mm = high_mm = coordinate_mm * scale + spots_mm[0] * (1.0 - scale)
+        if len(spots_mm) > 1:
+            other_mm = coordinate_mm * scale + spots_mm[-1] * (1.0 - scale)
+            low_mm, high_mm = np.minimum(low_mm, other_mm), np.maximum(low_mm, other_mm)
     beyond = z_mm >= grid.source_to_detector_mm
-    return np.where(beyond, -np.inf, np.minimum(*ends)), np.where(beyond, np.inf, np.maximum(*ends))
+    if beyond.any():
+        low_mm, high_mm = np.where(beyond, -np.inf, low_mm), np.where(beyond, np.inf, high_mm)
+    return low_mm, high_mm
