@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from radiography.cli.benchmark import benchmark
 from radiography.cli.image_quality import mtf
 from radiography.cli.measure_options import measure
 from radiography.cli.noise_options import dqe, nps
@@ -22,6 +23,7 @@ from radiography.cli.parameters import (
     JsonFile,
     Pitch,
     Plot,
+    PublishedValues,
     Saturation,
     Scintillators,
     Shape,
@@ -306,6 +308,7 @@ app.command(epilog="Example: radiography mtf edge_corrected.tif --json mtf.json 
 app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)
 app.command(epilog="Example: radiography dqe --edge edge*.tif --flats flat*.tif --kerma 2.5 --beam RQA5")(dqe)
 app.command(epilog="Example: radiography measure snr flat*.tif --dark dark*.tif --json snr.json")(measure)
+app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")
@@ -431,12 +434,7 @@ def fit(
 @app.command(epilog="Example: radiography validate --out validation")
 def validate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            "--table", metavar="FILE.toml", help="Published values to compare with; without it those that ship."
-        ),
-    ] = None,
+    table: PublishedValues = None,
     json_file: JsonFile = None,
 ) -> None:
     """What the model predicts beside what was published. Deviation and source of each number."""

@@ -35,6 +35,10 @@ Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .
 Pitch = Annotated[
     float | None, typer.Option("--pitch", metavar="MM", help="Pixel pitch [mm], where the file does not say it.")
 ]
+PublishedValues = Annotated[
+    Path | None,
+    typer.Option("--table", metavar="FILE.toml", help="Published values to compare with; without it those that ship."),
+]
 Saturation = Annotated[
     float | None,
     typer.Option(

@@ -1,0 +1,68 @@
+"""`radiography benchmark`: its options, its table, and where the results are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from radiography.cli.parameters import JsonFile, Scintillators
+from radiography.cli.words import BEAMS, PANELS
+
+
+def benchmark(
+    names: Scintillators,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the results; what is there is kept.")],
+    panel: Annotated[
+        str, typer.Option("--panel", autocompletion=PANELS, help="Panel: shipped name or .toml file.")
+    ] = "fully_coated",
+    beam: Annotated[
+        str, typer.Option("--beam", autocompletion=BEAMS, help="Beam: shipped name or .toml file.")
+    ] = "RQA5",
+    dose: Annotated[float, typer.Option("--dose", metavar="UGY", help="Nominal air kerma at the panel [uGy].")] = 2.5,
+    size: Annotated[
+        int, typer.Option("--size", metavar="PIXELS", help="Side of the panel's middle that is used.")
+    ] = 3072,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same results.")] = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """Scintillators side by side, measured on images of the whole chain. MTF, NNPS, DQE, lag, beside the prediction."""
+    from radiography.cli.output import give_json, progress, warn
+    from radiography.jobs.benchmark import Setup, run_benchmark
+
+    started = time.monotonic()
+    with progress() as report:
+        made = run_benchmark(Setup(names, panel, beam, dose, size, seed), out, report)
+    for doubt in made.numbers["warnings"]:
+        warn(doubt)
+    _print(made.numbers)
+    print(f"{out}: benchmark.json, benchmark.csv, benchmark.png; {time.monotonic() - started:.0f} s")
+    give_json(json_file, made.numbers)
+
+
+def _print(numbers: Mapping[str, Any]) -> None:
+    from radiography.jobs.benchmark import summary_rows
+
+    layers = numbers["layers"]
+    print(f"{numbers['panel']}, {numbers['beam']}, {numbers['dose_uGy']:g} uGy, {numbers['size']} x {numbers['size']}")
+    print(f"{'':<28}{'':<10}" + "".join(f"{name:>36}" for name in layers))
+    print(f"{'':<28}{'':<10}" + f"{'measured':>24}{'predicted':>12}" * len(layers))
+    for quantity, unit, *cells in summary_rows(numbers):
+        line = f"{quantity:<28}{unit if unit != '1' else '':<10}"
+        for value, error, predicted in zip(cells[::3], cells[1::3], cells[2::3], strict=True):
+            said = "" if value is None else f"{value:.4g}" if error is None else f"{value:.4g} +- {error:.2g}"
+            line += f"{said:>24}{'' if predicted is None else f'{predicted:.4g}':>12}"
+        print(line)
+    for name, layer in layers.items():
+        off = layer["agreement"]
+        mtf, nnps, dqe = (
+            off[key] for key in ("mtf_worst_difference", *(f"{n}_worst_relative_difference" for n in ("nnps", "dqe")))
+        )
+        print(
+            f"{name}, measured against predicted, at worst: MTF {mtf['value']:.4f} +- {mtf['standard_error']:.4f}, "
+            f"NNPS {100 * nnps['value']:+.1f} +- {100 * nnps['standard_error']:.1f} %, "
+            f"DQE {100 * dqe['value']:+.1f} +- {100 * dqe['standard_error']:.1f} %"
+        )

@@ -1,0 +1,284 @@
+"""Benchmark of scintillators on a panel: measured on images through the whole chain, beside what transport predicts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.whole_file import folder_for, staged
+from radiography.beam.spectrum import beam_spectrum
+from radiography.config import load_beam, load_panel
+from radiography.jobs import benchmark_frames as chain
+from radiography.jobs.benchmark_frames import Bench, Protocol
+from radiography.jobs.benchmark_measures import agreement, measure_images, predict_images
+from radiography.jobs.inputs import Files, Report, check_at_least, check_folder, load_layers, named, no_report
+from radiography.jobs.json_text import write_json
+from radiography.jobs.kept_stages import keep_stage, software_digest
+from radiography.jobs.scintillator import MEASURED_MTF
+from radiography.plan import BIN_KEV
+from radiography.study.layer_report import LayerReport, report_layer
+
+STEP_OF_DOSES = 3.2  # IEC 62220-1-1:2015: noise at a third and at three times the nominal exposure
+HIGH_DOSE = 16.0  # times the nominal one, for calibration flats, edges and lag   # chosen: above electronic noise
+USABLE = 0.4  # of the saturation dose, at most, in any exposure   # chosen
+NPS_PIXELS = 4_194_304  # in the flats of a dose: the 4 million of IEC 62220-1-1:2015, in blocks
+DARKS, FLATS = 16, (6, 32)  # darks at full size, and fewest and most flats of a dose   # chosen
+SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noise spectrum, and the shipped panel
+SUMMARY_PER_MM = (0.5, 1.0, 2.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is benchmarked: names of layers, panel and beam; dose [uGy]; side of the panel used [pixel]; seed."""
+
+    layers: Files
+    panel: str = "fully_coated"
+    beam: str = "RQA5"
+    dose_uGy: float = 2.5
+    size: int = 3072
+    seed: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What a benchmark found and wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    numbers : mapping
+        What ``benchmark.json`` holds.
+    """
+
+    folder: Path
+    numbers: Mapping[str, Any]
+
+
+def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> Benchmark:
+    """MTF, NNPS, DQE, lag and more of layers on one panel, measured on simulated images beside their prediction.
+
+    Each layer has a folder of stages; a stage that is there from the same inputs and software is not made again.
+
+    Parameters
+    ----------
+    setup : Setup
+        Layers, panel, beam, dose, size and seed.
+    out : str or Path
+        Folder for the results, ``benchmark.json`` and tables and pictures beside it.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    benchmark : Benchmark
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if a description or setting is wrong.
+    """
+    out = Path(out)
+    check_at_least("size", setup.size, SMALLEST, LARGEST)
+    check_at_least("seed", setup.seed, 0)
+    check_folder(out)
+    if not (np.isfinite(setup.dose_uGy) and setup.dose_uGy > 0):
+        raise ValueError(f"--dose must be above 0 uGy, got {setup.dose_uGy:g}")
+    layers = load_layers(setup.layers, "benchmark")
+    panel, beam = load_panel(setup.panel), load_beam(setup.beam)
+    if setup.size > min(panel.pixels.rows, panel.pixels.cols):
+        smaller = min(panel.pixels.rows, panel.pixels.cols)
+        raise ValueError(f"--size must be at most {smaller} pixels, the side of panel '{panel.name}', got {setup.size}")
+    panel = replace(panel, pixels=replace(panel.pixels, rows=setup.size, cols=setup.size))
+    spectrum = beam_spectrum(beam, setup.dose_uGy, BIN_KEV)
+    predictions, benches = [], []
+    for layer, name in zip(layers, named(setup.layers), strict=True):
+        what = f"{layer.name}: transport"
+        predicted = report_layer(
+            layer,
+            panel,
+            spectrum,
+            setup.dose_uGy,
+            progress=lambda done, to_do, what=what: report(what, done / to_do),  # type: ignore[misc]
+        )
+        report(what, 1.0)
+        protocol = _protocol(setup, predicted)
+        predictions.append(predicted)
+        benches.append(Bench(layer, panel, beam, (name, setup.panel, setup.beam), protocol, setup.seed))
+    software = software_digest()
+    with folder_for(out):
+        found = {
+            bench.layer.name: _measure_layer(bench, predicted, out, software, report)
+            for bench, predicted in zip(benches, predictions, strict=True)
+        }
+        numbers = _numbers(setup, benches[0], found)
+        report("writing tables and figures", 0.0)
+        with staged(out) as folder:
+            _write(numbers, folder)
+    return Benchmark(out, numbers)
+
+
+def _protocol(setup: Setup, predicted: LayerReport) -> Protocol:
+    """Doses and frames for one layer: what would saturate is left out, and the nominal dose refused if it would."""
+    largest = USABLE * predicted.saturation_uGy
+    if setup.dose_uGy > largest:
+        raise ValueError(
+            f"--dose {setup.dose_uGy:g} uGy is above {largest:.3g} uGy, {100 * USABLE:g} % of what saturates "
+            f"the panel under '{predicted.scintillator}': give less"
+        )
+    step = min(STEP_OF_DOSES, largest / setup.dose_uGy)
+    doses = tuple(float(f"{setup.dose_uGy * factor:.4g}") for factor in (1 / STEP_OF_DOSES, 1.0, step))
+    doses = tuple(dict.fromkeys(doses)) if step > 1.1 else (doses[0], setup.dose_uGy)
+    high = min(HIGH_DOSE * setup.dose_uGy, largest)
+    area = setup.size**2
+    block = min(area, (round(chain.IEC_SIDE_MM / 0.139)) ** 2)
+    flats = int(np.clip(math.ceil(NPS_PIXELS / block), *FLATS))
+    darks = int(np.clip(DARKS * 4 * 1024**2 / area, DARKS, 4 * DARKS))
+    return Protocol(doses, high, darks, DARKS, flats, 4)
+
+
+def _measure_layer(bench: Bench, predicted: LayerReport, out: Path, software: str, report: Report) -> dict[str, Any]:
+    """All stages of one layer, each kept or made, and its part of the result."""
+    own = out / bench.layer.name
+    inputs = {
+        "software": software,
+        "layer": asdict(bench.layer),
+        "panel": asdict(bench.panel),
+        "beam": asdict(bench.beam),
+        "protocol": asdict(bench.protocol),
+        "seed": bench.seed,
+    }
+
+    def progress(what: str) -> Any:
+        return lambda done: report(f"{bench.layer.name}: {what}", done)
+
+    cal = own / "calibration" / "calibration.cal"
+    digest = keep_stage(
+        cal.parent, inputs, lambda place: chain.write_calibration(bench, place, progress("calibration"))
+    )
+    digests = {}
+    for name, write in {
+        "flats": chain.write_flats,
+        "edges": chain.write_edges,
+        "objects": chain.write_objects,
+        "lag": chain.write_lag,
+    }.items():
+        digests[name] = keep_stage(
+            own / name,
+            {"stage": name, "calibration": digest},
+            lambda place, write=write, name=name: write(bench, cal, place, progress(name)),  # type: ignore[misc]
+        )
+    keep_stage(own / "measured", digests, lambda place: measure_images(bench, own, place, report))
+    measured = json.loads((own / "measured" / "measured.json").read_text(encoding="utf-8"))
+    files = sorted(
+        path.relative_to(out).as_posix() for path in own.rglob("*") if path.suffix in (".tif", ".csv", ".png", ".cal")
+    )
+    predictions = predict_images(bench, predicted)
+    return {
+        **measured,
+        "predicted": predictions,
+        "agreement": agreement(measured, predictions),
+        "published": MEASURED_MTF.get(bench.layer.name),
+        "description": bench.layer.description,
+        "protocol": asdict(bench.protocol),
+        "files": files,
+    }
+
+
+def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "measure": "benchmark",
+        "software": f"radiography {version('radiography')}",
+        "panel": bench.panel.name,
+        "panel_file": setup.panel,
+        "pitch_mm": bench.panel.pixels.pitch_mm,
+        "beam": bench.beam.name,
+        "kvp": bench.beam.kvp,
+        "dose_uGy": setup.dose_uGy,
+        "size": setup.size,
+        "seed": setup.seed,
+        "layer_files": named(setup.layers),
+        "layers": layers,
+        "warnings": list(dict.fromkeys(w for layer in layers.values() for w in layer["warnings"])),
+    }
+
+
+def summary_rows(numbers: Mapping[str, Any]) -> list[list[Any]]:
+    """The table of a benchmark: a row for each quantity, its name and unit and then measured and predicted by layer.
+
+    Parameters
+    ----------
+    numbers : mapping
+        What ``benchmark.json`` holds.
+
+    Returns
+    -------
+    rows : list of list
+        [quantity, unit, measured, its standard error or None, predicted or None, the next layer's measured, ...]
+    """
+    layers = list(numbers["layers"].values())
+    rows: list[list[Any]] = []
+
+    def add(quantity: str, unit: str, of: Any) -> None:
+        rows.append([quantity, unit, *(part for layer in layers for part in of(layer))])
+
+    def at(curves: list[Mapping[str, Any]], predicted: Mapping[str, Any], frequency: float) -> tuple[Any, Any, Any]:
+        value = [np.interp(frequency, curve["frequency_per_mm"], curve["value"]) for curve in curves]
+        error = [np.interp(frequency, curve["frequency_per_mm"], curve["standard_error"]) for curve in curves]
+        should = np.interp(frequency, predicted["frequency_per_mm"], np.asarray(predicted["value"]))
+        return float(np.mean(value)), float(np.hypot.reduce(error) / len(error)), float(should)
+
+    def both(layer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+        return [layer[key][axis] for axis in ("horizontal", "vertical")]
+
+    for f in SUMMARY_PER_MM:
+        add(f"MTF at {f:g} /mm", "1", lambda layer, f=f: at(both(layer, "mtf"), layer["predicted"]["mtf"], f))
+    for f in SUMMARY_PER_MM:
+        add(f"NNPS at {f:g} /mm", "mm2", lambda layer, f=f: at(both(layer, "nnps"), layer["predicted"]["nnps"], f))
+    for f in SUMMARY_PER_MM:
+        add(f"DQE at {f:g} /mm", "1", lambda layer, f=f: at(both(layer, "dqe"), layer["predicted"]["dqe"], f))
+    for f in SUMMARY_PER_MM:
+        add(
+            f"NEQ at {f:g} /mm",
+            "1/mm2",
+            lambda layer, f=f: (*at(both(layer, "neq_per_mm2"), {"frequency_per_mm": [0], "value": [0]}, f)[:2], None),
+        )
+    add("DQE(0)", "1", lambda layer: (*layer["dqe_zero"].values(), layer["predicted"]["dqe_zero"]))
+    add("quanta absorbed", "1", lambda layer: (None, None, layer["predicted"]["quantum_detection_efficiency"]))
+    add("energy absorbed", "1", lambda layer: (None, None, layer["predicted"]["absorbed_energy_fraction"]))
+    add("signal per pixel", "electrons", lambda layer: (layer["electrons"], None, layer["predicted"]["electrons"]))
+    add("saturation dose", "uGy", lambda layer: (layer["saturation_uGy"], None, layer["predicted"]["saturation_uGy"]))
+    add("SNR per pixel", "1", lambda layer: (layer["snr"], None, None))
+    add("CNR of 1 mm Al per pixel", "1", lambda layer: (layer["cnr"]["value"], None, None))
+    lag = ("residual", "standard_error")
+    add(
+        "lag, first frame of 0.2 s",
+        "1",
+        lambda layer: (*(layer["lag"][key][0] for key in lag), layer["predicted"]["lag"][0]),
+    )
+    add("lag, second frame", "1", lambda layer: (*(layer["lag"][key][1] for key in lag), layer["predicted"]["lag"][1]))
+    return rows
+
+
+def _write(numbers: Mapping[str, Any], folder: Path) -> None:
+    """benchmark.json, its table, and the figure of all layers."""
+    from radiography.figures.benchmark_plot import benchmark_figure
+
+    write_json(folder / "benchmark.json", numbers)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    heads = [f"{name} {what}" for name in numbers["layers"] for what in ("measured", "standard error", "predicted")]
+    table.writerow(["quantity", "unit", *heads])
+    for row in summary_rows(numbers):
+        table.writerow(["" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row])
+    (folder / "benchmark.csv").write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    benchmark_figure(numbers).savefig(folder / "benchmark.png", dpi=150)
