@@ -215,6 +215,35 @@ def _find(kind: str, name: str, beside: Path | None) -> Path:
     raise ValueError(f"no {kind} '{name}'{_nearest(name, shipped(kind))}; or give the path of a .toml file")
 
 
+def described_by(kind: str, name: str) -> list[Path]:
+    """Files that describe something: its own, and those that it is based on.
+
+    Parameters
+    ----------
+    kind : str
+        "panel", "scintillator" or "beam".
+    name : str
+        A shipped name, or the path of a TOML file.
+
+    Returns
+    -------
+    paths : list of Path
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
+    path = _find(kind, name, None)
+    paths = [path]
+    while (base := read_toml(path).get("based_on")) is not None:
+        path = _find(kind, str(base), path.parent)
+        if path in paths:
+            raise ValueError(f"{path}: based_on leads back to the file itself")
+        paths.append(path)
+    return paths
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """What a TOML file holds; ValueError in one sentence when it is none."""
     if path.stat().st_size > _LARGEST_TOML_BYTES:

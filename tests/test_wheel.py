@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("radiography", "calibration", "phantoms")
-SUFFIXES = {".py", ".pyi", ".typed", ".toml"}
+SUFFIXES = {".py", ".pyi", ".typed", ".toml", ".html", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -39,20 +39,25 @@ def benchmark(
     for doubt in made.numbers["warnings"]:
         warn(doubt)
     _print(made.numbers)
-    print(f"{out}: benchmark.json, benchmark.csv, benchmark.png; {time.monotonic() - started:.0f} s")
+    if made.report is None:
+        from radiography.figures.report.page import NEEDED
+
+        warn(NEEDED)
+    page = "" if made.report is None else "report.html, "
+    print(f"{out}: {page}benchmark.json, benchmark.csv, benchmark.png; {time.monotonic() - started:.0f} s")
     give_json(json_file, made.numbers)
 
 
 def _print(numbers: Mapping[str, Any]) -> None:
-    from radiography.jobs.benchmark import summary_rows
+    from radiography.jobs.benchmark_table import summary_rows
 
     layers = numbers["layers"]
     print(f"{numbers['panel']}, {numbers['beam']}, {numbers['dose_uGy']:g} uGy, {numbers['size']} x {numbers['size']}")
-    print(f"{'':<28}{'':<10}" + "".join(f"{name:>36}" for name in layers))
-    print(f"{'':<28}{'':<10}" + f"{'measured':>24}{'predicted':>12}" * len(layers))
-    for quantity, unit, *cells in summary_rows(numbers):
-        line = f"{quantity:<28}{unit if unit != '1' else '':<10}"
-        for value, error, predicted in zip(cells[::3], cells[1::3], cells[2::3], strict=True):
+    print(f"{'':<48}" + "".join(f"{name:>36}" for name in layers))
+    print(f"{'':<48}" + f"{'measured':>24}{'predicted':>12}" * len(layers))
+    for row in summary_rows(numbers):
+        line = f"{row.quantity:<38}{'' if row.unit == '1' else row.unit:<10}"
+        for value, error, predicted in row.entries:
             said = "" if value is None else f"{value:.4g}" if error is None else f"{value:.4g} +- {error:.2g}"
             line += f"{said:>24}{'' if predicted is None else f'{predicted:.4g}':>12}"
         print(line)

@@ -16,12 +16,16 @@ import numpy as np
 
 from calibration.whole_file import folder_for, staged
 from radiography.beam.spectrum import beam_spectrum
-from radiography.config import load_beam, load_panel
+from radiography.config import described_by, load_beam, load_panel
+from radiography.figures.report.assumptions import assumptions_of
 from radiography.jobs import benchmark_frames as chain
 from radiography.jobs.benchmark_frames import Bench, Protocol
 from radiography.jobs.benchmark_measures import agreement, measure_images, predict_images
+from radiography.jobs.benchmark_published import published_panels
+from radiography.jobs.benchmark_report import can_report, report_benchmark
+from radiography.jobs.benchmark_table import summary_rows
 from radiography.jobs.inputs import Files, Report, check_at_least, check_folder, load_layers, named, no_report
-from radiography.jobs.json_text import write_json
+from radiography.jobs.json_text import json_text, write_json
 from radiography.jobs.kept_stages import keep_stage, software_digest
 from radiography.jobs.scintillator import MEASURED_MTF
 from radiography.plan import BIN_KEV
@@ -33,7 +37,6 @@ USABLE = 0.4  # of the saturation dose, at most, in any exposure   # chosen
 NPS_PIXELS = 4_194_304  # in the flats of a dose: the 4 million of IEC 62220-1-1:2015, in blocks
 DARKS, FLATS = 16, (6, 32)  # darks at full size, and fewest and most flats of a dose   # chosen
 SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noise spectrum, and the shipped panel
-SUMMARY_PER_MM = (0.5, 1.0, 2.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,13 @@ class Benchmark:
         Folder of the results.
     numbers : mapping
         What ``benchmark.json`` holds.
+    report : Path or None
+        The HTML page; None where plotly or Jinja2, which make it, are not installed.
     """
 
     folder: Path
     numbers: Mapping[str, Any]
+    report: Path | None
 
 
 def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> Benchmark:
@@ -120,11 +126,16 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
             bench.layer.name: _measure_layer(bench, predicted, out, software, report)
             for bench, predicted in zip(benches, predictions, strict=True)
         }
-        numbers = _numbers(setup, benches[0], found)
+        published = _published(benches, out, software, report)
+        numbers = json.loads(json_text(_numbers(setup, benches[0], found, published)))
         report("writing tables and figures", 0.0)
         with staged(out) as folder:
             _write(numbers, folder)
-    return Benchmark(out, numbers)
+        page = out / "report.html" if can_report() else None
+        if page is not None:
+            report("writing the report", 0.0)
+            report_benchmark(out, page)
+    return Benchmark(out, numbers, page)
 
 
 def _protocol(setup: Setup, predicted: LayerReport) -> Protocol:
@@ -194,7 +205,17 @@ def _measure_layer(bench: Bench, predicted: LayerReport, out: Path, software: st
     }
 
 
-def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any]) -> dict[str, Any]:
+def _published(benches: list[Bench], out: Path, software: str, report: Report) -> list[dict[str, Any]]:
+    """Published panels, kept like a stage; of the layers."""
+    layers = [bench.names[0] for bench in benches]
+    inputs = {"software": software, "layers": [asdict(bench.layer) for bench in benches], "names": layers}
+    place = out / "published"
+    keep_stage(place, inputs, lambda new: write_json(new / "published.json", published_panels(layers, report)))
+    rows: list[dict[str, Any]] = json.loads((place / "published.json").read_text(encoding="utf-8"))
+    return rows
+
+
+def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any], published: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "measure": "benchmark",
         "software": f"radiography {version('radiography')}",
@@ -207,66 +228,18 @@ def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any]) -> dict[str, An
         "size": setup.size,
         "seed": setup.seed,
         "layer_files": named(setup.layers),
+        "beam_file": setup.beam,
         "layers": layers,
+        "published": published,
+        "assumptions": [assumptions_of(path) for path in _description_files(setup)],
         "warnings": list(dict.fromkeys(w for layer in layers.values() for w in layer["warnings"])),
     }
 
 
-def summary_rows(numbers: Mapping[str, Any]) -> list[list[Any]]:
-    """The table of a benchmark: a row for each quantity, its name and unit and then measured and predicted by layer.
-
-    Parameters
-    ----------
-    numbers : mapping
-        What ``benchmark.json`` holds.
-
-    Returns
-    -------
-    rows : list of list
-        [quantity, unit, measured, its standard error or None, predicted or None, the next layer's measured, ...]
-    """
-    layers = list(numbers["layers"].values())
-    rows: list[list[Any]] = []
-
-    def add(quantity: str, unit: str, of: Any) -> None:
-        rows.append([quantity, unit, *(part for layer in layers for part in of(layer))])
-
-    def at(curves: list[Mapping[str, Any]], predicted: Mapping[str, Any], frequency: float) -> tuple[Any, Any, Any]:
-        value = [np.interp(frequency, curve["frequency_per_mm"], curve["value"]) for curve in curves]
-        error = [np.interp(frequency, curve["frequency_per_mm"], curve["standard_error"]) for curve in curves]
-        should = np.interp(frequency, predicted["frequency_per_mm"], np.asarray(predicted["value"]))
-        return float(np.mean(value)), float(np.hypot.reduce(error) / len(error)), float(should)
-
-    def both(layer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-        return [layer[key][axis] for axis in ("horizontal", "vertical")]
-
-    for f in SUMMARY_PER_MM:
-        add(f"MTF at {f:g} /mm", "1", lambda layer, f=f: at(both(layer, "mtf"), layer["predicted"]["mtf"], f))
-    for f in SUMMARY_PER_MM:
-        add(f"NNPS at {f:g} /mm", "mm2", lambda layer, f=f: at(both(layer, "nnps"), layer["predicted"]["nnps"], f))
-    for f in SUMMARY_PER_MM:
-        add(f"DQE at {f:g} /mm", "1", lambda layer, f=f: at(both(layer, "dqe"), layer["predicted"]["dqe"], f))
-    for f in SUMMARY_PER_MM:
-        add(
-            f"NEQ at {f:g} /mm",
-            "1/mm2",
-            lambda layer, f=f: (*at(both(layer, "neq_per_mm2"), {"frequency_per_mm": [0], "value": [0]}, f)[:2], None),
-        )
-    add("DQE(0)", "1", lambda layer: (*layer["dqe_zero"].values(), layer["predicted"]["dqe_zero"]))
-    add("quanta absorbed", "1", lambda layer: (None, None, layer["predicted"]["quantum_detection_efficiency"]))
-    add("energy absorbed", "1", lambda layer: (None, None, layer["predicted"]["absorbed_energy_fraction"]))
-    add("signal per pixel", "electrons", lambda layer: (layer["electrons"], None, layer["predicted"]["electrons"]))
-    add("saturation dose", "uGy", lambda layer: (layer["saturation_uGy"], None, layer["predicted"]["saturation_uGy"]))
-    add("SNR per pixel", "1", lambda layer: (layer["snr"], None, None))
-    add("CNR of 1 mm Al per pixel", "1", lambda layer: (layer["cnr"]["value"], None, None))
-    lag = ("residual", "standard_error")
-    add(
-        "lag, first frame of 0.2 s",
-        "1",
-        lambda layer: (*(layer["lag"][key][0] for key in lag), layer["predicted"]["lag"][0]),
-    )
-    add("lag, second frame", "1", lambda layer: (*(layer["lag"][key][1] for key in lag), layer["predicted"]["lag"][1]))
-    return rows
+def _description_files(setup: Setup) -> list[Path]:
+    """Files behind the numbers, and those that they are based on."""
+    wanted = [*(("scintillator", name) for name in named(setup.layers)), ("panel", setup.panel), ("beam", setup.beam)]
+    return list(dict.fromkeys(path for kind, name in wanted for path in described_by(kind, name)))
 
 
 def _write(numbers: Mapping[str, Any], folder: Path) -> None:
@@ -279,6 +252,7 @@ def _write(numbers: Mapping[str, Any], folder: Path) -> None:
     heads = [f"{name} {what}" for name in numbers["layers"] for what in ("measured", "standard error", "predicted")]
     table.writerow(["quantity", "unit", *heads])
     for row in summary_rows(numbers):
-        table.writerow(["" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row])
+        cells = [value for entry in row.entries for value in entry]
+        table.writerow([row.quantity, row.unit, *("" if cell is None else f"{cell:.6g}" for cell in cells)])
     (folder / "benchmark.csv").write_text(text.getvalue(), encoding="utf-8", newline="\n")
     benchmark_figure(numbers).savefig(folder / "benchmark.png", dpi=150)

@@ -25,6 +25,7 @@ from radiography.study.layer_report import LayerReport
 
 COMPARED_TO_PER_MM = 2.0  # how far NNPS and DQE are compared with the prediction
 COMPARED_STEP_PER_MM = 0.2  # width of the means that are compared   # chosen
+ACROSS = {"vertical": "horizontal", "horizontal": "vertical"}  # edge -> direction that it measures
 SHARING = 4  # values of a curve that share frequencies: means over +-0.01/pitch at steps of 1/256 pitch
 
 
@@ -79,7 +80,7 @@ def measure_images(bench: Bench, own: Path, place: Path, report: Report) -> None
     write_json(
         place / "measured.json",
         {
-            "mtf": {curve.orientation: _mtf(curve) for curve in measured.edges},
+            "mtf": {ACROSS[curve.orientation]: _mtf(curve) for curve in measured.edges},
             "nnps": _noise(measured.noise),
             "dqe": said_json["curves"],
             "dqe_temporal": _temporal(measured.noise, measured),

@@ -1,0 +1,1 @@
+"""HTML report: one page with curves, pictures and tables, that opens without a network."""
