@@ -27,15 +27,19 @@ def benchmark(
         int, typer.Option("--size", metavar="PIXELS", help="Side of the panel's middle that is used.")
     ] = 3072,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same results.")] = 1,
+    frames: Annotated[
+        int | None,
+        typer.Option("--frames", help="Darks, and flats of each dose; without it what the standard asks for."),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Scintillators side by side, measured on images of the whole chain. MTF, NNPS, DQE, lag, beside the prediction."""
+    """Scintillators side by side, measured on images. MTF, NNPS, DQE, lag and more, beside what transport predicts."""
     from radiography.cli.output import give_json, progress, warn
     from radiography.jobs.benchmark import Setup, run_benchmark
 
     started = time.monotonic()
     with progress() as report:
-        made = run_benchmark(Setup(names, panel, beam, dose, size, seed), out, report)
+        made = run_benchmark(Setup(names, panel, beam, dose, size, seed, frames), out, report)
     for doubt in made.numbers["warnings"]:
         warn(doubt)
     _print(made.numbers)

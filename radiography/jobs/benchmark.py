@@ -18,6 +18,7 @@ from calibration.whole_file import folder_for, staged
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import described_by, load_beam, load_panel
 from radiography.figures.report.assumptions import assumptions_of
+from radiography.files.tiff import MOST_PAGES
 from radiography.jobs import benchmark_frames as chain
 from radiography.jobs.benchmark_frames import Bench, Protocol
 from radiography.jobs.benchmark_measures import agreement, measure_images, predict_images
@@ -36,12 +37,16 @@ HIGH_DOSE = 16.0  # times the nominal one, for calibration flats, edges and lag 
 USABLE = 0.4  # of the saturation dose, at most, in any exposure   # chosen
 NPS_PIXELS = 4_194_304  # in the flats of a dose: the 4 million of IEC 62220-1-1:2015, in blocks
 DARKS, FLATS = 16, (6, 32)  # darks at full size, and fewest and most flats of a dose   # chosen
+EDGES, FEWEST = 4, 4  # frames of each edge, and the fewest that can be asked for of anything else   # chosen
 SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noise spectrum, and the shipped panel
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is benchmarked: names of layers, panel and beam; dose [uGy]; side of the panel used [pixel]; seed."""
+    """What is benchmarked: names of layers, panel and beam; dose [uGy]; side of the panel used [pixel]; seed.
+
+    ``frames``: flats of each dose, and darks and flats of the calibration; None for as many as the standard asks for.
+    """
 
     layers: Files
     panel: str = "fully_coated"
@@ -49,6 +54,7 @@ class Setup:
     dose_uGy: float = 2.5
     size: int = 3072
     seed: int = 1
+    frames: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +102,8 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
     out = Path(out)
     check_at_least("size", setup.size, SMALLEST, LARGEST)
     check_at_least("seed", setup.seed, 0)
+    if setup.frames is not None:
+        check_at_least("frames", setup.frames, FEWEST, MOST_PAGES)
     check_folder(out)
     if not (np.isfinite(setup.dose_uGy) and setup.dose_uGy > 0):
         raise ValueError(f"--dose must be above 0 uGy, got {setup.dose_uGy:g}")
@@ -154,7 +162,9 @@ def _protocol(setup: Setup, predicted: LayerReport) -> Protocol:
     block = min(area, (round(chain.IEC_SIDE_MM / 0.139)) ** 2)
     flats = int(np.clip(math.ceil(NPS_PIXELS / block), *FLATS))
     darks = int(np.clip(DARKS * 4 * 1024**2 / area, DARKS, 4 * DARKS))
-    return Protocol(doses, high, darks, DARKS, flats, 4)
+    if setup.frames is not None:
+        return Protocol(doses, high, setup.frames, setup.frames, setup.frames, EDGES)
+    return Protocol(doses, high, darks, DARKS, flats, EDGES)
 
 
 def _measure_layer(bench: Bench, predicted: LayerReport, out: Path, software: str, report: Report) -> dict[str, Any]:
@@ -227,6 +237,7 @@ def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any], published: list
         "dose_uGy": setup.dose_uGy,
         "size": setup.size,
         "seed": setup.seed,
+        "frames": setup.frames,
         "layer_files": named(setup.layers),
         "beam_file": setup.beam,
         "layers": layers,

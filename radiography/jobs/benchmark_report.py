@@ -75,7 +75,9 @@ def _page(numbers: Mapping[str, Any], folder: Path) -> Page:
     size, dose = numbers["size"], numbers["dose_uGy"]
     command = ["radiography", "benchmark", *numbers["layer_files"], "--panel", numbers["panel_file"]]
     command += ["--beam", numbers["beam_file"], "--dose", f"{dose:g}", "--size", str(size)]
-    command += ["--seed", str(numbers["seed"]), "--out", "benchmark"]
+    command += ["--seed", str(numbers["seed"])]
+    command += [] if numbers["frames"] is None else ["--frames", str(numbers["frames"])]
+    command += ["--out", "benchmark"]
     about = (
         f"{numbers['beam']} ({numbers['kvp']:g} kV), {dose:g} µGy, panel {numbers['panel']}, {size} × {size} pixels of "
         f"{1000 * numbers['pitch_mm']:g} µm. Simulated frames through the whole chain: acquired, calibrated with their "

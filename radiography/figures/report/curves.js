@@ -11,11 +11,11 @@
       title: { text: plot.title, font: { size: 15 } },
       font: { color: ink, family: "system-ui, sans-serif", size: 12 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      margin: { l: 58, r: 10, t: 36, b: narrow ? 84 : 64 },
+      margin: { l: 58, r: 10, t: 36, b: narrow ? 110 : 84 },
       xaxis: { title: { text: plot.x_title }, range: plot.x_range, gridcolor: line, zerolinecolor: line },
       yaxis: { title: { text: plot.y_title }, type: plot.y_type, range: plot.y_range, gridcolor: line,
                zerolinecolor: line, exponentformat: "power" },
-      legend: { orientation: "h", y: -0.28, font: { size: 11 } },
+      legend: { orientation: "h", y: narrow ? -0.42 : -0.24, font: { size: 11 } },
       hovermode: "x unified",
       hoverlabel: { bgcolor: said.getPropertyValue("--card").trim(), font: { color: ink } },
     };
