@@ -132,6 +132,22 @@ def test_defects_are_left_out_however_they_are_told() -> None:
         assert any("defects" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize("frames", [2, 3])
+def test_columns_that_stand_still_are_left_out(frames: int) -> None:
+    """At the level of their neighbours they are no outliers, and take their share of the power: 5 % of it here."""
+    flats = Flats(shape=(300, 400), frames=frames).make(4)
+    plain = noise_power_spectrum(flats, PITCH_MM)
+    flats[:, :, ::20] = 20000.0
+    still = noise_power_spectrum(flats, PITCH_MM)
+    assert still.defect_count == 300 * 20
+    assert still.curves.radial.value.sum() == pytest.approx(plain.curves.radial.value.sum(), rel=0.01)
+
+
+def test_pixels_of_few_grey_levels_do_not_stand_still() -> None:
+    flats = np.round(Flats(shape=(300, 400), frames=3).make(4) / 100)  # 3 grey levels of noise
+    assert noise_power_spectrum(flats, PITCH_MM).defect_count == 0
+
+
 def test_a_dead_patch_leaves_no_trend_behind() -> None:
     flats = Flats(shape=(512, 600), frames=3, columns=0.005).make(12)
     plain = noise_power_spectrum(flats, PITCH_MM)

@@ -27,6 +27,8 @@ FLAT = 0.02  # of the mean: a field that varies less is taken as flat   # chosen
 NO_NOISE = 1e-6  # of the mean: what float32 leaves of a frame without noise
 UNEVEN = 0.375  # of the field's relative variance: error of noise relative to the mean, see `detrended`
 COARSEST = 20.0  # of the plain standard deviation over the robust one   # chosen: 0.1 % of dead pixels make it 4
+LARGEST_DEAD = 0.5  # of the pixels hold one value in all frames: then frames repeat, or are coarse   # chosen
+CHANCE = 1e-3  # of a live pixel holding one value in all frames; what leaving those out adds to the power   # chosen
 SAMPLED = 2**17  # pixels that medians over a frame are taken of   # chosen: 0.3 % of a standard deviation
 
 
@@ -57,6 +59,8 @@ class Seen:
     averaged over frames, ``momentary`` (H, W) True where one frame has no number or one far off. ``clipped``: largest
     part of a frame's pixels at its highest value. ``coarse``: least noise in units of the last digit, for integers.
     ``repeated``: first frame that equals the one before, or None. ``uneven``: relative variance of the field. [1]
+    ``first`` (H, W): the first frame [DN], ``unmoved`` (H, W) True where all others equal it; ``unmoved_share``: of the
+    pixels, where the second does.
     """
 
     level: list[float] = field(default_factory=list)
@@ -67,6 +71,9 @@ class Seen:
     coarse: float = np.inf
     repeated: int | None = None
     uneven: float = 0.0
+    first: Residual = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    unmoved: Mask = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    unmoved_share: float = 0.0
 
 
 def region_of(shape: tuple[int, int], roi: tuple[int, int, int, int] | None, defects: Mask | None) -> Region:
@@ -199,6 +206,11 @@ def look(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residua
         if bad.any():
             part[bad] = np.median(part[~bad])
         _look_at_values(part, whole, number, seen)
+        if number == 0:
+            seen.first, seen.unmoved = part.copy(), np.ones(part.shape, np.bool_)
+        else:
+            seen.unmoved &= part == seen.first
+            seen.unmoved_share = seen.unmoved_share if number > 1 else float(seen.unmoved.mean())
         thin = part[:: max(1, part.shape[0] // 64)].copy()
         if before is not None and seen.repeated is None and np.array_equal(thin, before):
             seen.repeated = number
@@ -243,7 +255,23 @@ def defects_of(seen: Seen, region: Region) -> Mask:
     rest = rest - np.median(rest, axis=1, keepdims=True)
     rest -= np.median(rest, axis=0, keepdims=True)
     mask = seen.momentary | (np.abs(rest) > np.float32(PERSISTENT * robust_sigma(rest)))
+    mask |= _dead(seen)
     return np.asarray(mask if region.given is None else mask | region.given)
+
+
+def _dead(seen: Seen) -> Mask:
+    """Pixels that hold one value in all frames: they have no noise, and take as much from the mean power as they are.
+
+    A live pixel of few grey levels of noise may hold its value by chance. How often is seen between the first two
+    frames; single pixels are left out where all frames together make it rare, rows and columns where most of it stands.
+    """
+    unmoved, frames = seen.unmoved, len(seen.level)
+    if frames < 2 or (share := float(unmoved.mean())) > LARGEST_DEAD:
+        return np.zeros(unmoved.shape, np.bool_)
+    if frames > 2 and (seen.unmoved_share - share) ** (frames - 1) < CHANCE:
+        return unmoved
+    lines = [unmoved.mean(axis=axis, keepdims=True) > LARGEST_DEAD for axis in (0, 1)]
+    return np.asarray(unmoved & (lines[0] | lines[1]))
 
 
 def structure_of(seen: Seen, mask: Mask) -> Residual | None:
