@@ -65,7 +65,7 @@ def _print(noise: NpsResult) -> None:
             value, error = (
                 float(np.interp(frequency, curve.frequency_per_mm, y)) for y in (curve.value, curve.standard_error)
             )
-            cells.append(f"{value:>14.3e}{100 * error / value if value > 0 else float('nan'):>5.1f}")
+            cells.append(f"{value:>14.3e}{_percent(error, value):>5}")
         print(f"{frequency:>8.3g}" + "".join(cells))
     variance = noise.pixel_variance
     sigma = {
@@ -83,6 +83,11 @@ def _print(noise: NpsResult) -> None:
         )
     if noise.defect_count:
         print(f"{noise.defect_count} pixels left out as defects")
+
+
+def _percent(error: float, value: float) -> str:
+    """Standard error in percent of a value that is told from zero by it, `>100` of one that is not."""
+    return f"{100 * error / value:.1f}" if value >= error else ">100"
 
 
 def table_frequencies(frequency_per_mm: np.ndarray) -> np.ndarray:

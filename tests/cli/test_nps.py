@@ -25,6 +25,8 @@ def test_the_table_and_the_numbers(flats: Path, tmp_path: Path, capsys: pytest.C
     assert run(["nps", str(flats / "*.tif"), "--json", str(tmp_path / "nps.json")]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("3 frames, rows 0:300, columns 0:280, mean")
+    assert all(len(line.split()) == 11 for line in printed.out.splitlines()[3:9])  # none runs into the next
+    assert "nan" not in printed.out and ">100" in printed.out  # fixed noise, of which there is none
     assert "noise of a pixel: total" in printed.out and "pixels left out as defects" in printed.out
     assert "IEC 62220-1-1 asks for 4 million" in printed.err
     assert json.loads((tmp_path / "nps.json").read_text())["frames"] == 3
