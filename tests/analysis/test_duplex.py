@@ -101,6 +101,9 @@ def test_without_a_gauge_or_where_no_pair_is_resolved_it_is_refused() -> None:
     flat = 10000.0 + 60.0 * np.random.default_rng(1).standard_normal((140, 460))
     with pytest.raises(ValueError, match="no pair of wires is resolved among the 0"):
         measure_duplex(flat, PITCH)
+    for value in (0.0, 7.0, np.nan):
+        with pytest.raises(ValueError, match="every usable pixel of the region has one value"):
+            measure_duplex(np.full((140, 460), value), PITCH)
     with pytest.raises(ValueError, match="no pair of wires is resolved among the 13"):
         measure_duplex(picture(sigma_mm=0.6), PITCH)
     with pytest.raises(ValueError, match="times as wide as those of a duplex gauge"):

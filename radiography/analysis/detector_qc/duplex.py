@@ -135,6 +135,8 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
     if min(picture.shape) < 24:
         raise ValueError(f"a duplex wire needs a region of at least 24 x 24 pixels, got {picture.shape}")
     picture = picture[np.isfinite(picture).any(axis=1)][:, np.isfinite(picture).any(axis=0)]
+    if picture.size == 0 or not np.nanmax(picture) > np.nanmin(picture):
+        raise ValueError("no wires are seen: every usable pixel of the region has one value")
     across_cols = _unrest(np.nanmean(picture, axis=0)) >= _unrest(np.nanmean(picture, axis=1))
     turned = _level_rows(picture if across_cols else picture.T)
     slope = _tilt(turned)
