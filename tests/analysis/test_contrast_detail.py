@@ -72,6 +72,11 @@ def test_contrast_grows_with_d_prime_and_noise_and_falls_with_the_signal() -> No
         assert other.threshold_contrast[0] == pytest.approx(2 * one.threshold_contrast[0], rel=1e-3)
 
 
+def test_a_field_of_one_value_has_no_threshold() -> None:
+    with pytest.raises(ValueError, match="the region has no noise at all"):
+        measure_contrast_detail(np.full((2, 200, 200), 7.0), PITCH)
+
+
 def test_overlap_of_discs_is_their_area_then_nothing() -> None:
     assert disc_overlap(2.0, np.array([0.0, 2.0, 5.0])) == pytest.approx([np.pi, 0.0, 0.0], abs=1e-12)
     distance = np.linspace(0, 2, 2001)

@@ -24,6 +24,16 @@ def fields(
     return np.stack([even * level + noise * rng.standard_normal(SHAPE) for level in levels]).astype(np.float32)
 
 
+@pytest.mark.parametrize("count", [2, 4])
+def test_columns_that_stand_still_do_not_lower_the_noise(count: int) -> None:
+    frames = fields(count)
+    frames[:, :, ::10] = 2000.0  # 10 % of the pixels, 5 % of the noise
+    region = region_noise(frames)
+    assert region.bad_pixels == 26 * SHAPE[0]
+    assert region.noise == pytest.approx(20.0, rel=0.01)
+    assert region_noise(np.round(frames[:, :, 1:10] / 8)).bad_pixels == 0  # a few grey levels repeat by chance
+
+
 @pytest.mark.parametrize(
     ("count", "trend", "flicker", "source"),
     [

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiography.analysis.detector_qc.even_field import BENT_TERMS, bent_field, good_pixels
+from radiography.analysis.detector_qc.even_field import BENT_TERMS, ROUNDING, bent_field, live_pixels
 
 OBSERVER = "non-prewhitening matched filter"
 D_PRIME = 3.29  # 5 % of discs missed and 5 % seen where there is none: twice 1.645 standard deviations
@@ -142,7 +142,7 @@ def measure_contrast_detail(
                 )
     if not d_prime > 0:
         raise ValueError(f"d_prime must be above 0, got {d_prime:g}")
-    good = good_pixels(frames.mean(axis=0, dtype=np.float64))
+    good = live_pixels(frames)
     signal = float(np.mean([frame[good].mean(dtype=np.float64) for frame in frames]))
     if not signal > 0:
         raise ValueError(f"the mean signal must be above 0 for a contrast, got {signal:g} DN")
@@ -150,6 +150,8 @@ def measure_contrast_detail(
     reach = min(reach, side // 2 - 1)
     block = max(LEAST_BLOCK, int(BLOCK_TO_DISC * chosen.max() / pitch_mm))
     covariances = np.concatenate([_covariances(_noise_of(frame, good), good, block, reach) for frame in frames])
+    if not float(covariances[:, reach, reach].mean()) > (ROUNDING * signal) ** 2:
+        raise ValueError("the region has no noise at all, so every contrast is seen: its pixels have one value")
     lag = np.arange(-reach, reach + 1) * pitch_mm
     distance = np.hypot(lag[:, None], lag[None, :])
     contrast, error = [], []

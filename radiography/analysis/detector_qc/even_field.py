@@ -16,6 +16,9 @@ NOISE_BLOCK = 64  # pixels of a side, within which a field is a plane   # chosen
 OUTLIER_BLOCK = 32  # pixels of a side; median and scatter of such a block are those of its good pixels   # chosen
 OUTLIER = 7.0  # standard deviations from the median; 1e-12 of normal pixels lie beyond   # chosen
 TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, normal distribution
+LARGEST_DEAD = 0.5  # of the pixels hold one value in all frames: then frames repeat, or are coarse   # chosen
+CHANCE = 1e-3  # of a live pixel holding one value in all frames; what leaving those out adds to the noise   # chosen
+ROUNDING = 1e-7  # of the signal, about that of float32: less is no noise
 LEAST_SIDE = 8  # pixels; of fewer, no noise is known   # chosen
 
 BENT_TERMS = 6  # numbers of a surface of second order
@@ -48,6 +51,40 @@ def good_pixels(picture: NDArray[Any]) -> Mask:
             if scatter > 0:
                 good[rows, cols] = inside & (departure <= OUTLIER * scatter)
     return good
+
+
+def live_pixels(frames: NDArray[Any]) -> Mask:
+    """Good pixels of a sequence whose values are not one and the same in all frames.
+
+    Parameters
+    ----------
+    frames : (N, H, W)
+        Of one exposure. Any real type.
+
+    Returns
+    -------
+    live : (H, W) bool
+
+    Notes
+    -----
+    A pixel that stands still has no noise and lowers that of the region, though it does not stand out. A live one of
+    few grey levels may hold its value by chance; how often, the first two frames tell. Of two frames, only rows and
+    columns are left out of which most pixels stand.
+    """
+    good = good_pixels(frames.mean(axis=0, dtype=np.float64))
+    if len(frames) < 2:
+        return good
+    unmoved: Mask = frames[1] == frames[0]
+    of_two = float(unmoved.mean())
+    for frame in frames[2:]:
+        unmoved &= frame == frames[0]
+    share = float(unmoved.mean())
+    if share > LARGEST_DEAD:
+        return good
+    if not (len(frames) > 2 and (of_two - share) ** (len(frames) - 1) < CHANCE):
+        lines = [unmoved.mean(axis=axis, keepdims=True) > LARGEST_DEAD for axis in (0, 1)]
+        unmoved = np.asarray(unmoved & (lines[0] | lines[1]))
+    return np.asarray(good & ~unmoved)
 
 
 def block_variances(picture: NDArray[Any], good: Mask, side: int = NOISE_BLOCK) -> FloatArray:

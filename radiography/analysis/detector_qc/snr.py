@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from radiography.analysis.detector_qc.even_field import (
     LEAST_SIDE,
     NOISE_BLOCK,
+    ROUNDING,
     block_variances,
     frame_pairs,
-    good_pixels,
+    live_pixels,
 )
 
-ROUNDING = 1e-7  # of the signal, about that of float32: less is no noise
 BETWEEN_FRAMES = "differences of frames"
 ABOUT_FIELD = "scatter about the plane through each block of one frame"
 
@@ -90,7 +90,7 @@ def region_noise(frames: NDArray[Any]) -> RegionNoise:
     """
     if frames.ndim != 3 or frames.shape[0] < 1:
         raise ValueError(f"signal and noise need frames of (N, rows, columns), got the shape {frames.shape}")
-    good = good_pixels(frames.mean(axis=0, dtype=np.float64))
+    good = live_pixels(frames)
     if not good.any():
         raise ValueError("no pixel of the region has a number, so there is no signal")
     levels = np.array([float(frame[good].mean(dtype=np.float64)) for frame in frames])
