@@ -28,6 +28,7 @@ from radiography.cli.parameters import (
     Scintillators,
     Shape,
 )
+from radiography.cli.report import report
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
 app = Commands(
@@ -309,6 +310,7 @@ app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot np
 app.command(epilog="Example: radiography dqe --edge edge*.tif --flats flat*.tif --kerma 2.5 --beam RQA5")(dqe)
 app.command(epilog="Example: radiography measure snr flat*.tif --dark dark*.tif --json snr.json")(measure)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
+app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")

@@ -16,9 +16,8 @@ from radiography.figures.report.page import Page, Picture, cell, head, page_html
 from radiography.files.frames import read_image
 from radiography.jobs.benchmark_table import Row, mean_curve, summary_rows
 from radiography.jobs.inputs import check_writable
+from radiography.jobs.report_plots import BAND, COLOURS, benchmark_plots
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
-COLOURS = ("#2a9d54", "#c2571a", "#3b76c4", "#9a4fb0", "#8a7a1f")  # seen apart on white and on black   # chosen
 PICTURES_BYTES = 5_000_000  # of all pictures of a page, before they are text   # chosen: 12 MB with plotly
 LIMITS = {"mtf": 0.01, "nnps": 0.03, "dqe": 0.04}  # of what is measured off what is predicted
 BENCHMARK = "benchmark.json"
@@ -51,7 +50,13 @@ def report_benchmark(folder: str | Path, out: str | Path) -> Path:
     folder, out = Path(folder), Path(out)
     check_writable(out, (".html", ".htm"))
     numbers = _read(folder)
-    html = page_html(_page(numbers, folder))
+    try:
+        page = _page(numbers, folder)
+    except (KeyError, TypeError, IndexError) as error:  # something that this version writes is not there
+        raise ValueError(
+            f"{folder / BENCHMARK} is incomplete or of another version: run the benchmark again"
+        ) from error
+    html = page_html(page)
     with whole_file(out) as place:
         place.write_text(html, encoding="utf-8", newline="\n")
     return out
@@ -90,7 +95,10 @@ def _page(numbers: Mapping[str, Any], folder: Path) -> Page:
         about=about,
         headline=_headline(numbers),
         cards=[_card(name, layer, k) for k, (name, layer) in enumerate(numbers["layers"].items())],
-        plots=_plots(numbers),
+        plots=benchmark_plots(numbers),
+        plots_about="Measured on corrected images, both directions averaged; shaded: 95 %. Dashed: predicted by "
+        "transport, with nothing fitted to the images; dotted: lowest and highest predicted within the declared "
+        "ranges. Point at a curve for its numbers.",
         pictures=pictures,
         pictures_about=f"A network card, one frame at {dose:g} µGy, corrected; the middle {side_mm:.0f} mm of the "
         "panel. 1 is the open field.",
@@ -165,90 +173,6 @@ def _digits(value: float) -> str:
 
 def _with_error(value: float, error: float) -> str:
     return f"{value:.4f} ± {BAND * error:.4f}" if value < 0.1 else f"{value:.3f} ± {BAND * error:.3f}"
-
-
-def _plots(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    nyquist = 0.5 / numbers["pitch_mm"]
-    frequency = "spatial frequency (1/mm)"
-    panes = (
-        ("mtf", "Presampled MTF", "MTF", "linear", [0, 1.05]),
-        ("nnps", "Normalised noise power", "NNPS (mm²)", "log", None),
-        ("dqe", "Detective quantum efficiency", "DQE", "linear", None),
-        ("neq_per_mm2", "Noise equivalent quanta", "NEQ (1/mm²)", "log", None),
-    )
-    plots = []
-    for key, title, label, kind, reach in panes:
-        traces = []
-        for place, (name, layer) in enumerate(numbers["layers"].items()):
-            traces += _traces(name, mean_curve(layer[key]), layer["predicted"].get(key), COLOURS[place % 5], nyquist)
-        plots.append(
-            {
-                "key": key,
-                "title": title,
-                "x_title": frequency,
-                "x_range": [0, nyquist],
-                "y_title": label,
-                "y_type": kind,
-                "y_range": reach,
-                "traces": traces,
-            }
-        )
-    traces = []
-    for place, (name, layer) in enumerate(numbers["layers"].items()):
-        lag = {"frequency_per_mm": layer["lag"]["frame"], "value": layer["lag"]["residual"]}
-        error = [BAND * e for e in layer["lag"]["standard_error"]]
-        line = {"color": COLOURS[place % 5]}
-        traces.append(
-            {"name": name, "x": lag["frequency_per_mm"], "y": lag["value"], "mode": "markers",
-             "marker": line, "error_y": {"array": error}, "hovertemplate": "%{y:.5f}"}
-        )  # fmt: skip
-        should = layer["predicted"]["lag"]
-        traces.append(
-            {"name": f"{name}, predicted", "x": list(range(1, len(should) + 1)), "y": should, "mode": "lines",
-             "line": {**line, "dash": "dash", "width": 1}, "hovertemplate": "%{y:.5f}"}
-        )  # fmt: skip
-    interval = next(iter(numbers["layers"].values()))["lag"]["frame_interval_s"]
-    plots.append(
-        {"key": "lag", "title": "Lag", "x_title": f"frame of {interval:g} s after the beam went off", "x_range": None,
-         "y_title": "of the exposed signal", "y_type": "log", "y_range": None, "traces": traces}
-    )  # fmt: skip
-    return plots
-
-
-def _traces(
-    name: str, curve: Mapping[str, Any], predicted: Mapping[str, Any] | None, colour: str, last: float
-) -> list[dict[str, Any]]:
-    """A measured curve with its band, and what was predicted, up to the Nyquist frequency."""
-    x = np.asarray(curve["frequency_per_mm"])
-    shown = x <= last * 1.001
-    x, y, error = (np.asarray(curve[key])[shown] for key in ("frequency_per_mm", "value", "standard_error"))
-    low, high = np.maximum(y - BAND * error, 1e-3 * np.abs(y)), y + BAND * error
-    band = {
-        "x": [*x.tolist(), *x[::-1].tolist()], "y": [*high.tolist(), *low[::-1].tolist()], "fill": "toself",
-        "fillcolor": f"{colour}40", "line": {"width": 0}, "mode": "lines", "hoverinfo": "skip", "showlegend": False,
-        "name": f"{name}, 95 %",
-    }  # fmt: skip
-    line = {
-        "name": name, "x": x.tolist(), "y": y.tolist(), "mode": "lines", "line": {"color": colour, "width": 2},
-        "customdata": (BAND * error).tolist(), "hovertemplate": "%{y:.4g} ± %{customdata:.2g}",
-    }  # fmt: skip
-    found = [band, line]
-    if predicted is None:
-        return found
-    at = np.asarray(predicted["frequency_per_mm"])
-    inside = at <= last * 1.001
-    edges = [("predicted", "dash", predicted["value"])]
-    if "band" in predicted:
-        edges += [
-            (f"declared band, {end}", "dot", edge) for end, edge in zip(("low", "high"), predicted["band"], strict=True)
-        ]
-    for what, dash, value in edges:
-        found.append(
-            {"name": f"{name}, {what}", "x": at[inside].tolist(), "y": np.asarray(value)[inside].tolist(),
-             "mode": "lines", "line": {"color": colour, "dash": dash, "width": 1}, "hovertemplate": "%{y:.4g}",
-             "showlegend": dash == "dash"}
-        )  # fmt: skip
-    return found
 
 
 def _pictures(names: list[str], folder: Path) -> list[Picture]:

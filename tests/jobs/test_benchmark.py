@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from radiography.figures.report.assumptions import assumptions_of
 from radiography.jobs.benchmark import Benchmark, Setup, run_benchmark
 from radiography.jobs.benchmark_report import can_report, report_benchmark
 from radiography.jobs.benchmark_table import mean_curve, summary_rows
+from radiography.jobs.dqe import DqeInput, measure_dqe
 from radiography.jobs.json_text import write_json
 from radiography.jobs.kept_stages import RECORD, keep_stage
+from radiography.jobs.qc import report_quality
+from radiography.jobs.report import report_calibration, report_frames
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
 SMALL = Setup(LAYERS, size=256, frames=6)
@@ -283,6 +287,42 @@ def test_a_browser_shows_the_report(made: Benchmark, tmp_path: Path, width: int)
             assert said[0] == (None if entry.measured is None else repr(entry.measured))
             assert said[2] == (None if entry.predicted is None else repr(entry.predicted))
     assert shown["mtf2"] == [f"{row.measured:.3f}" for row in rows[2].entries]
+
+
+def _inside(page: Path) -> dict[str, Any]:
+    """The numbers that a page carries."""
+    found = re.search(r'id="numbers">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    assert found is not None
+    numbers: dict[str, Any] = json.loads(found[1])
+    return numbers
+
+
+@needs_report
+def test_edges_and_flats_of_any_panel_have_a_page(made: Benchmark, tmp_path: Path) -> None:
+    own = made.folder / "CsI_Tl_500um"
+    edges = sorted((own / "edges").glob("*.tif"))
+    given = DqeInput(edges, own / "flats" / "flats_2.5uGy.tif", 2.5, "RQA5")
+    page = report_frames(given, tmp_path / "own.html")
+    assert _inside(page)["dqe_zero"]["value"] == measure_dqe(given).result.dqe_zero
+    assert "--edge edge_horizontal.tif edge_vertical.tif" in page.read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="would be overwritten"):
+        report_frames(replace(given, edges=page), page)
+
+
+@needs_report
+def test_a_calibration_set_has_a_page(made: Benchmark, tmp_path: Path) -> None:
+    calibration = made.folder / "CsI_Tl_500um" / "calibration" / "calibration.cal"
+    page = report_calibration(calibration, tmp_path / "set.html")
+    quality = report_quality(calibration).sets[-1].quality
+    assert _inside(page)["numbers"]["flat_snr"]["value"] == quality.numbers["flat_snr"].value
+    with pytest.raises(ValueError, match=r"must end in \.html or \.htm"):
+        report_calibration(calibration, tmp_path / "set.txt")
+
+
+def test_a_benchmark_that_is_incomplete_is_named(tmp_path: Path) -> None:
+    write_json(tmp_path / "benchmark.json", {"measure": "benchmark", "layers": {}})
+    with pytest.raises(ValueError, match="incomplete or of another version"):
+        report_benchmark(tmp_path, tmp_path / "report.html")
 
 
 @needs_report

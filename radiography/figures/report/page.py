@@ -37,6 +37,8 @@ class Page:
         First screen: name, colour, mtf2, mtf2_error and lines of {name, value, band}.
     plots : sequence of mapping
         {key, title, x_title, y_title, x_range, y_type, y_range, traces}, traces as plotly takes them.
+    plots_about : str
+        What to know about them.
     pictures, pictures_about
         Side by side, and one sentence about them.
     tables : sequence of mapping
@@ -59,6 +61,7 @@ class Page:
     headline: str = ""
     cards: Sequence[Mapping[str, Any]] = ()
     plots: Sequence[Mapping[str, Any]] = ()
+    plots_about: str = ""
     pictures: Sequence[Picture] = ()
     pictures_about: str = ""
     tables: Sequence[Mapping[str, Any]] = ()
@@ -126,7 +129,6 @@ def page_html(page: Page) -> str:
     own = {name: Markup((HERE / file).read_text(encoding="utf-8")) for name, file in FILES.items()}
     html: str = templates.get_template("page.html").render(
         **{name: getattr(page, name) for name in TOLD},
-        has_band=any("band" in str(trace.get("name")) for plot in page.plots for trace in plot["traces"]),
         numbers=Markup(_as_script(page.numbers)),
         plots_json=Markup(_as_script(page.plots)),
         pictures_json=Markup(_as_script(_encoded(page.pictures))),
@@ -143,8 +145,8 @@ def page_html(page: Page) -> str:
 
 FILES = {"style": "page.css", "curves": "curves.js", "viewer": "viewer.js"}
 TOLD = (
-    "title", "about", "command", "software", "json_name", "headline", "cards", "plots", "pictures", "pictures_about",
-    "tables", "assumptions", "warnings",
+    "title", "about", "command", "software", "json_name", "headline", "cards", "plots", "plots_about", "pictures",
+    "pictures_about", "tables", "assumptions", "warnings",
 )  # fmt: skip
 
 

@@ -1,0 +1,76 @@
+"""`radiography report`: its options, and which page it makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiography.cli.parameters import Flags, Pitch
+from radiography.cli.words import BEAMS, Edition
+
+LEFT_OUT = "--edge and --flats go together, with --kerma and --beam or --fluence"
+
+
+def report(
+    results: Annotated[
+        Path | None, typer.Argument(metavar="DIR|CAL", help="Folder of `benchmark`, or a calibration set.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="The page.")] = None,
+    edge: Annotated[
+        list[str] | None, typer.Option("--edge", metavar="FILES", help="Or: corrected images of a slanted edge.")
+    ] = None,
+    flats: Annotated[
+        list[str] | None, typer.Option("--flats", metavar="FILES", help="And corrected flats of one exposure.")
+    ] = None,
+    kerma: Annotated[float | None, typer.Option("--kerma", metavar="UGY", help="Air kerma of the flats [uGy].")] = None,
+    beam: Annotated[str | None, typer.Option("--beam", autocompletion=BEAMS, help="Beam, as for `dqe`.")] = None,
+    fluence: Annotated[float | None, typer.Option("--fluence", metavar="Q", help="Instead of a beam.")] = None,
+    edition: Annotated[Edition, typer.Option("--edition", help="As for `dqe`.")] = Edition.iec_2015,
+    response: Annotated[
+        list[str] | None, typer.Option("--response", metavar="FILES", help="Flats of several doses, as for `dqe`.")
+    ] = None,
+    response_kerma: Annotated[
+        str | None, typer.Option("--response-kerma", metavar="UGY,...", help="Of each of them.")
+    ] = None,
+    roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Of the flats.")] = None,
+    edge_roi: Annotated[str | None, typer.Option("--edge-roi", metavar="R0:R1,C0:C1", help="Of the edges.")] = None,
+    pitch: Pitch = None,
+    flags: Flags = None,
+) -> None:
+    """One HTML page of results, that opens offline. Of a benchmark, a calibration set, or edges and flats."""
+    from radiography.cli.options import region
+    from radiography.cli.output import progress
+    from radiography.jobs.benchmark_report import report_benchmark
+    from radiography.jobs.dqe import DqeInput
+    from radiography.jobs.report import report_calibration, report_frames
+
+    if out is None:
+        raise ValueError("--out FILE.html is missing: the page needs a name")
+    if (results is None) == (not edge and not flats):
+        raise ValueError("give either a folder or calibration set, or --edge FILES and --flats FILES")
+    with progress() as tell:
+        if results is None:
+            if not edge or not flats or kerma is None:
+                raise ValueError(LEFT_OUT)
+            given = DqeInput(
+                edges=edge,
+                flats=flats,
+                kerma_uGy=kerma,
+                beam=beam,
+                fluence_per_mm2_uGy=fluence,
+                edition=edition.value,
+                response=response or [],
+                response_kerma=response_kerma,
+                roi=region(roi),
+                edge_roi=region(edge_roi),
+                pitch_mm=pitch,
+                flags=flags,
+            )
+            report_frames(given, out, tell)
+        elif results.is_dir():
+            report_benchmark(results, out)
+        else:
+            report_calibration(results, out, tell)
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
