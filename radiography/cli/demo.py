@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from radiography.cli.options import banded
-from radiography.cli.output import give_json, progress
+from radiography.cli.output import give_json, progress, warn
 from radiography.jobs.compile_ahead import compiling_ahead
-from radiography.jobs.demo import FITTED, demo_to_json, run_demo
+from radiography.jobs.demo import FITTED, REPORT, demo_to_json, run_demo
 
 TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 
@@ -23,7 +23,12 @@ def show_demo(out: Path, frames: int, seed: int, json_file: Path | None) -> None
     with compiling_ahead(("correction", "projection", "frames", "columns")), progress() as report:
         made = run_demo(out, frames=frames, seed=seed, report=report, tell=lambda text: print(text, flush=True))
     _print_table(made.panels)
-    print(f"{len(made.files)} files in {out}, {time.monotonic() - started:.0f} s; see summary.json, mtf.png")
+    see = "report.html, summary.json" if REPORT in made.files else "summary.json, mtf.png"
+    print(f"{len(made.files)} files in {out}, {time.monotonic() - started:.0f} s; see {see}")
+    if REPORT not in made.files:
+        from radiography.figures.report.page import NEEDED
+
+        warn(NEEDED)
     give_json(json_file, demo_to_json(made))
 
 

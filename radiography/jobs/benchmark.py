@@ -125,7 +125,7 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
             progress=lambda done, to_do, what=what: report(what, done / to_do),  # type: ignore[misc]
         )
         report(what, 1.0)
-        protocol = _protocol(setup, predicted)
+        protocol = _protocol(setup, predicted, panel.pixels.pitch_mm)
         predictions.append(predicted)
         benches.append(Bench(layer, panel, beam, (name, setup.panel, setup.beam), protocol, setup.seed))
     software = software_digest()
@@ -146,7 +146,7 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
     return Benchmark(out, numbers, page)
 
 
-def _protocol(setup: Setup, predicted: LayerReport) -> Protocol:
+def _protocol(setup: Setup, predicted: LayerReport, pitch_mm: float) -> Protocol:
     """Doses and frames for one layer: what would saturate is left out, and the nominal dose refused if it would."""
     largest = USABLE * predicted.saturation_uGy
     if setup.dose_uGy > largest:
@@ -154,12 +154,14 @@ def _protocol(setup: Setup, predicted: LayerReport) -> Protocol:
             f"--dose {setup.dose_uGy:g} uGy is above {largest:.3g} uGy, {100 * USABLE:g} % of what saturates "
             f"the panel under '{predicted.scintillator}': give less"
         )
-    step = min(STEP_OF_DOSES, largest / setup.dose_uGy)
-    doses = tuple(float(f"{setup.dose_uGy * factor:.4g}") for factor in (1 / STEP_OF_DOSES, 1.0, step))
-    doses = tuple(dict.fromkeys(doses)) if step > 1.1 else (doses[0], setup.dose_uGy)
+    low, above = (
+        float(f"{setup.dose_uGy * factor:.4g}")
+        for factor in (1 / STEP_OF_DOSES, min(STEP_OF_DOSES, largest / setup.dose_uGy))
+    )
+    doses = (low, setup.dose_uGy, above) if above > 1.1 * setup.dose_uGy else (low, setup.dose_uGy)
     high = min(HIGH_DOSE * setup.dose_uGy, largest)
     area = setup.size**2
-    block = min(area, (round(chain.IEC_SIDE_MM / 0.139)) ** 2)
+    block = min(area, round(chain.IEC_SIDE_MM / pitch_mm) ** 2)
     flats = int(np.clip(math.ceil(NPS_PIXELS / block), *FLATS))
     darks = int(np.clip(DARKS * 4 * 1024**2 / area, DARKS, 4 * DARKS))
     if setup.frames is not None:

@@ -22,7 +22,9 @@ from radiography.figures.mtf_plot import mtf_figure
 from radiography.figures.picture_plate import picture_plate
 from radiography.files.frames import open_frames, read_image, sha256_of, write_tiff
 from radiography.files.tiff import MOST_PAGES
+from radiography.jobs.benchmark_report import can_report
 from radiography.jobs.calibrate import describe
+from radiography.jobs.demo_report import SUMMARY, demo_page
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
 from radiography.jobs.json_text import write_json
 from radiography.jobs.reconstruct import Wanted, write_corrected
@@ -38,6 +40,7 @@ FITTED = {  # what the scintillator files fit to those numbers
     "CsI_Tl_500um": "two numbers, the crosstalk between columns to the paper's 0.36 at 2 lp/mm, and the spread of the "
     "light yield to the Swank factor of 0.93 below the K edges (Zhao et al. 2004)",
 }
+REPORT = "report.html"
 OBJECTS = ("edge", "card")
 CARD_REGION = (1190, 1880, 1020, 2060)  # rows and columns that the card covers on the panel
 ENLARGED_REGION = (1420, 1640, 1410, 1780)  # its quad flat package and ball grid
@@ -112,8 +115,12 @@ def run_demo(
         figure.savefig(folder / "mtf.png", dpi=150)
         _plate(folder, panels).savefig(folder / "network_card.png", dpi=100)
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-        made = Demonstration(out, panels, (*files, "summary.json"), frames, seed)
-        write_json(folder / "summary.json", demo_to_json(made))
+        page = (REPORT,) if can_report() else ()
+        made = Demonstration(out, panels, (*files, *page, SUMMARY), frames, seed)
+        write_json(folder / SUMMARY, demo_to_json(made))
+        for name in page:
+            html = demo_page(demo_to_json(made), folder, CARD_REGION)
+            (folder / name).write_text(html, encoding="utf-8", newline="\n")
     return made
 
 
@@ -170,6 +177,7 @@ def _run_panel(
         },
         "mtf_at_2_per_mm": {"value": value, "standard_error": error, "paper": PAPER_MTF_AT_2[name]},
         "edge_angle_deg": float(curve.angle_deg),
+        "quantum_detection_efficiency": efficiency.quantum_detection_efficiency,
         "dqe0": efficiency.dqe0,
         "dqe0_band": list(efficiency.dqe0_band),
         "direct_signal_fraction": efficiency.direct_signal_fraction,
