@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -38,6 +39,8 @@ USABLE = 0.4  # of the saturation dose, at most, in any exposure   # chosen
 NPS_PIXELS = 4_194_304  # in the flats of a dose: the 4 million of IEC 62220-1-1:2015, in blocks
 DARKS, FLATS = 16, (6, 32)  # darks at full size, and fewest and most flats of a dose   # chosen
 EDGES, FEWEST = 4, 4  # frames of each edge, and the fewest that can be asked for of anything else   # chosen
+PUBLISHED = "published"  # folder of the comparison with published panels
+_FOLDER = re.compile(r"[\w+-][\w.+-]*")
 SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noise spectrum, and the shipped panel
 
 
@@ -108,6 +111,7 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
     if not (np.isfinite(setup.dose_uGy) and setup.dose_uGy > 0):
         raise ValueError(f"--dose must be above 0 uGy, got {setup.dose_uGy:g}")
     layers = load_layers(setup.layers, "benchmark")
+    _check_names([layer.name for layer in layers])
     panel, beam = load_panel(setup.panel), load_beam(setup.beam)
     if setup.size > min(panel.pixels.rows, panel.pixels.cols):
         smaller = min(panel.pixels.rows, panel.pixels.cols)
@@ -144,6 +148,19 @@ def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> 
             report("writing the report", 0.0)
             report_benchmark(out, page)
     return Benchmark(out, numbers, page)
+
+
+def _check_names(names: list[str]) -> None:
+    """Complain about a layer whose name cannot be that of its folder."""
+    folders = [PUBLISHED]  # names that differ in their case are one folder on Windows and macOS
+    for name in names:
+        if _FOLDER.fullmatch(name) is None:
+            raise ValueError(
+                f"scintillator '{name}' cannot name a folder of results: letters, digits, '_', '-', '+' and '.' can"
+            )
+        if name.casefold() in folders:
+            raise ValueError(f"the folder '{name}' would hold two results: give scintillator '{name}' another name")
+        folders.append(name.casefold())
 
 
 def _protocol(setup: Setup, predicted: LayerReport, pitch_mm: float) -> Protocol:
@@ -221,7 +238,7 @@ def _published(benches: list[Bench], out: Path, software: str, report: Report) -
     """Published panels, kept like a stage; of the layers."""
     layers = [bench.names[0] for bench in benches]
     inputs = {"software": software, "layers": [asdict(bench.layer) for bench in benches], "names": layers}
-    place = out / "published"
+    place = out / PUBLISHED
     keep_stage(place, inputs, lambda new: write_json(new / "published.json", published_panels(layers, report)))
     rows: list[dict[str, Any]] = json.loads((place / "published.json").read_text(encoding="utf-8"))
     return rows

@@ -149,6 +149,17 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(change: dict[str, Any], 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("../up", "cannot name a folder of results"), (".", "cannot name"), ("Published", "would hold two results")],
+)
+def test_a_layer_whose_name_is_no_folder_is_refused(name: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "layer.toml").write_text(f'based_on = "CsI_Tl_500um"\nname = "{name}"\n')
+    with pytest.raises(ValueError, match=says):
+        run_benchmark(Setup(str(tmp_path / "layer.toml"), size=256), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layer.toml"]
+
+
 def test_a_folder_without_a_benchmark_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no benchmark\.json"):
         report_benchmark(tmp_path, tmp_path / "report.html")
