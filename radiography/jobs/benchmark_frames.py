@@ -81,7 +81,7 @@ Report = Callable[[float], None]
 
 
 def central(bench: Bench, side_mm: float) -> tuple[int, int, int, int]:
-    """The middle of the panel, a square of at most some side.
+    """The middle of the panel, a square of at most some side, where it carries the layer.
 
     Parameters
     ----------
@@ -96,7 +96,9 @@ def central(bench: Bench, side_mm: float) -> tuple[int, int, int, int]:
         First and end row, first and end column. [pixel]
     """
     pixels = bench.panel.pixels
+    coating = [mm for mm in (bench.panel.coating.rows_mm, bench.panel.coating.cols_mm) if mm is not None]
     side = min(pixels.rows, pixels.cols, round(side_mm / pixels.pitch_mm))
+    side = min([side, *(int(mm / pixels.pitch_mm) for mm in coating)])
     row, col = (pixels.rows - side) // 2, (pixels.cols - side) // 2
     return row, row + side, col, col + side
 

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.figures.report.assumptions import assumptions_of
 from radiography.jobs.benchmark import Benchmark, Setup, run_benchmark
+from radiography.jobs.benchmark_frames import Bench, Protocol, central
 from radiography.jobs.benchmark_report import can_report, report_benchmark
 from radiography.jobs.benchmark_table import mean_curve, summary_rows
 from radiography.jobs.dqe import DqeInput, measure_dqe
@@ -23,6 +25,7 @@ from radiography.jobs.json_text import write_json
 from radiography.jobs.kept_stages import RECORD, keep_stage
 from radiography.jobs.qc import report_quality
 from radiography.jobs.report import report_calibration, report_frames
+from radiography.panel.panel import coated
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
 SMALL = Setup(LAYERS, size=256, frames=6)
@@ -158,6 +161,15 @@ def test_a_layer_whose_name_is_no_folder_is_refused(name: str, says: str, tmp_pa
     with pytest.raises(ValueError, match=says):
         run_benchmark(Setup(str(tmp_path / "layer.toml"), size=256), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["layer.toml"]
+
+
+def test_only_the_coated_middle_is_measured() -> None:
+    panel = load_panel("paper_prototype")
+    protocol = Protocol((2.5,), 10.0, 4, 4, 4, 4)
+    bench = Bench(load_scintillator("CsI_Tl_500um"), panel, load_beam("RQA5"), ("", "", ""), protocol, 1)
+    row, row_end, col, col_end = central(bench, 125.0)
+    assert coated(panel)[row:row_end, col:col_end].all()
+    assert (row_end - row, col_end - col) == (575, 575)  # 80 mm of 0.139 mm
 
 
 def test_a_folder_without_a_benchmark_is_named(tmp_path: Path) -> None:
