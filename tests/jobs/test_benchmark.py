@@ -361,11 +361,15 @@ def test_without_plotly_the_page_says_what_is_missing(
 @pytest.mark.long
 @pytest.mark.parametrize("beam", ["RQA5", "paper_70kV"])
 def test_images_and_transport_agree(beam: str, tmp_path: Path) -> None:
-    """MTF 0.01 to Nyquist, NNPS 3 % and DQE 4 % to 2 /mm; NNPS and DQE of 512 x 512 and 16 flats are known to 1.1 %."""
-    numbers = run_benchmark(Setup(LAYERS, beam=beam, size=1024), tmp_path / "out").numbers
+    """MTF 0.01 to Nyquist, NNPS 3 % and DQE 4 % to 2 /mm.
+
+    Six flats of 1,024 x 1,024 know a mean over 0.2 /mm to 1.2 %, and the worst of 36 may be off by three times that;
+    24 flats know it to 0.6 %. Charge that traps give back from earlier flats lowers the film's NNPS by 0.9 %.
+    """
+    numbers = run_benchmark(Setup(LAYERS, beam=beam, size=1024, frames=24), tmp_path / "out").numbers
     for layer in numbers["layers"].values():
         off = layer["agreement"]
         assert off["mtf_worst_difference"]["value"] < 0.01
         assert abs(off["nnps_worst_relative_difference"]["value"]) < 0.03
         assert abs(off["dqe_worst_relative_difference"]["value"]) < 0.04
-        assert off["nnps_mean_relative_difference"] == pytest.approx(0, abs=0.01)
+        assert off["nnps_mean_relative_difference"] == pytest.approx(0, abs=0.015)
