@@ -157,7 +157,7 @@ def _card(name: str, layer: Mapping[str, Any], place: int) -> dict[str, Any]:
         "name": name,
         "colour": COLOURS[place % len(COLOURS)],
         "mtf2": f"{value:.3f}",
-        "mtf2_error": f"{BAND * error:.3f}",
+        "mtf2_error": f"{BAND * error:.1g}",
         "lines": lines,
     }
 
