@@ -21,7 +21,8 @@ from radiography.files.frames import read_image, write_tiff
 ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
-    "table of validate", "flags of nps", "flags of dqe", "flags of mtf",
+    "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report",
+    "results of report", "mtf of measure",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
 DQE = "dqe --edge {folder}/raw.tif --flats {folder}/flat.tif --kerma 2.5 --beam RQA5"
@@ -51,6 +52,11 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of dqe": (f"{DQE} --json {{out}}", ".tif", ["raw.tif", "flat.tif"]),
     "csv_file of dqe": (f"{DQE} --csv {{out}}", ".csv", []),
     "plot of dqe": (f"{DQE} --plot {{out}}", ".png", []),
+    "json_file of measure": ("measure snr {folder}/raw.tif --json {out}", ".tif", ["raw.tif"]),
+    "csv_file of measure": ("measure snr {folder}/raw.tif --csv {out}", ".csv", []),
+    "plot of measure": ("measure snr {folder}/raw.tif --plot {out}", ".png", []),
+    "out of report": ("report {folder}/good.cal --out {out}", ".html", []),
+    "json_file of benchmark": ("benchmark CsPbBr3_75um --size 256 --out {folder}/b --json {out}", ".json", []),
     "json_file of info": ("info {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
     "out of init": ("init scene --out {out}", ".toml", []),
     "json_file of init": ("init scene --out {folder}/new.toml --json {out}", ".json", []),
@@ -87,7 +93,11 @@ focal_spot_shape = "image"
 focal_spot_image = "spot.tif"
 focal_spot_pitch_mm = 0.1
 """
-FOLDERS = {"out of demo": "demo --out {out}", "out of validate": "validate --out {out}"}
+FOLDERS = {
+    "out of demo": "demo --out {out}",
+    "out of validate": "validate --out {out}",
+    "out of benchmark": "benchmark CsPbBr3_75um --size 256 --out {out}",
+}
 
 
 @pytest.fixture(scope="module")
