@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from radiography.analysis.edge.modulus import _joint_factor
 from radiography.analysis.mtf import slanted_edge_mtf
 from tests.analysis.edge_truth import GAUSS, GLARE, PITCH_MM, SHARP, Blur, EdgeScene, csi, noisy_edge_image, transfer
 
@@ -17,14 +18,14 @@ FREQUENCY = np.array([0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5])  # 1/mm
 @pytest.mark.parametrize(
     ("scene", "kerma_uGy", "most_at_2_per_mm"),
     [
-        (EdgeScene(), 15.0, 0.72e-3),
+        pytest.param(EdgeScene(), 15.0, 0.72e-3, marks=pytest.mark.long),
         (EdgeScene(), 2.5, 1.6e-3),
-        (EdgeScene(), 0.5, 3.5e-3),
-        (EdgeScene(csi(0.82)), 2.5, 1.7e-3),
-        (EdgeScene(GAUSS, angle_deg=5.0), 2.5, 1.8e-3),
+        pytest.param(EdgeScene(), 0.5, 3.5e-3, marks=pytest.mark.long),
+        pytest.param(EdgeScene(csi(0.82)), 2.5, 1.7e-3, marks=pytest.mark.long),
+        pytest.param(EdgeScene(GAUSS, angle_deg=5.0), 2.5, 1.8e-3, marks=pytest.mark.long),
         (EdgeScene(GAUSS), 2.5, 1.6e-3),
         (EdgeScene(SHARP), 2.5, 1.9e-3),
-        (EdgeScene(GLARE, plate=0.05, heel_along=0.06), 2.5, 1.9e-3),
+        pytest.param(EdgeScene(GLARE, plate=0.05, heel_along=0.06), 2.5, 1.9e-3, marks=pytest.mark.long),
     ],
     ids=["csi-15", "csi-2.5", "csi-0.5", "film-2.5", "gauss5-2.5", "gauss-2.5", "sharp-2.5", "glare-2.5"],
 )
@@ -67,3 +68,13 @@ def test_a_few_images_already_scatter_as_they_say(blur: Blur) -> None:
     spread = np.sqrt(np.mean(np.square(off), axis=0))
     assert spread.max() < 1.5
     assert spread.min() > 0.5
+
+
+def test_the_joint_factor_of_curves_that_move_together_is_finite() -> None:
+    # three patterns over 64 frequencies: singular, and a triangle of it once divided its way to infinity
+    patterns = np.cos(np.arange(1, 4)[:, None] * np.linspace(0.0, 3.0, 64))
+    alike = _joint_factor(np.outer(patterns[0], patterns[0]) + 1e-9 * np.eye(64))
+    few, apart = _joint_factor(patterns.T @ patterns), _joint_factor(np.eye(64))
+    assert alike == pytest.approx(1.96, abs=0.05)  # one number decides on all
+    assert apart == pytest.approx(3.35, abs=0.08)  # 64 independent ones: 1 - 0.95 ** (1 / 64) beyond it
+    assert alike < few < apart

@@ -91,7 +91,9 @@ def _joint_factor(covariance: np.ndarray) -> float:
     if not kept.any():
         return POINTWISE
     correlation = covariance[np.ix_(kept, kept)] / np.outer(sigma[kept], sigma[kept])
-    return max(POINTWISE, float(np.quantile(_largest_of_draws(correlation, _draws()), 0.95)))
+    strength, direction = np.linalg.eigh(correlation)  # smooth curves are nearly singular: no triangle divides by that
+    root = direction * np.sqrt(np.maximum(strength, 0.0))
+    return max(POINTWISE, float(np.quantile(_largest_of_draws(root, _draws()), 0.95)))
 
 
 @cache
@@ -101,24 +103,14 @@ def _draws() -> FloatArray:
 
 
 @njit(cache=True)
-def _largest_of_draws(correlation: FloatArray, draws: FloatArray) -> FloatArray:
-    """Largest modulus (D,) of each draw of normal numbers with a correlation (F, F); libraries' threads cost more."""
-    size = correlation.shape[0]
-    root = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            total = correlation[i, j] + (1e-6 if i == j else 0.0)  # smooth curves are nearly singular
-            for k in range(j):
-                total -= root[i, k] * root[j, k]
-            if i == j:
-                root[i, i] = np.sqrt(max(total, 1e-6))
-            else:
-                root[i, j] = total / root[j, j]
+def _largest_of_draws(root: FloatArray, draws: FloatArray) -> FloatArray:
+    """Largest modulus (D,) of each draw of normal numbers with the correlation root @ root.T; root is (F, F)."""
+    size = root.shape[0]
     out = np.zeros(draws.shape[0])
     for d in range(draws.shape[0]):
         for i in range(size):
             total = 0.0
-            for k in range(i + 1):
+            for k in range(size):
                 total += root[i, k] * draws[d, k]
             out[d] = max(out[d], abs(total))
     return out
