@@ -91,7 +91,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "list": ("list panels", {"kind", "entries"}),
     "init": ("init scene", {"kind", "template"}),
 }
-WITHOUT_NUMBERS = {"init", "warm-up"}  # a template is text, and warming up finds nothing
+WITHOUT_NUMBERS = {"init", "warm-up", "report"}  # a text, nothing, and a page of numbers that others wrote
 SLOW_OR_ELSEWHERE = {"demo", "scintillator", "fit", "lag"}  # with JSON as well, in tests of their own
 
 

@@ -153,7 +153,7 @@ def test_nothing_is_left_when_a_plot_fails(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_command_with_its_own_statistics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "both.json"
     assert run(["scintillator", FILM, CSI, "--json", str(path), "--plot", str(tmp_path / "both.pdf")]) == 0

@@ -73,7 +73,7 @@ def test_published_panels_are_predicted(reported):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [PAPER, PUBLISHED])
+@pytest.mark.parametrize("name", [pytest.param(PAPER, marks=pytest.mark.long), PUBLISHED])
 def test_detective_quantum_efficiency_is_that_of_columnar_panels(reported, name):
     assert reported(name, "RQA5").dqe0 == pytest.approx(0.70, abs=0.05)
     assert reported(name, "paper_70kV").dqe0 == pytest.approx(0.70, abs=0.05)

@@ -168,7 +168,10 @@ def noise_rings(noise: np.ndarray, pitch_mm: float) -> tuple[np.ndarray, np.ndar
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("scintillator", "kerma_uGy", "frames"), [("CsPbBr3_75um", 0.5, 6), ("CsI_Tl_500um", 0.02, 4)])
+@pytest.mark.parametrize(
+    ("scintillator", "kerma_uGy", "frames"),
+    [pytest.param("CsPbBr3_75um", 0.5, 6, marks=pytest.mark.long), ("CsI_Tl_500um", 0.02, 4)],
+)
 def test_frames_have_the_mean_and_the_noise_of_events_at_the_corner(
     tmp_path: Path, scintillator: str, kerma_uGy: float, frames: int
 ) -> None:
