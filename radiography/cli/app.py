@@ -14,19 +14,15 @@ from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
-    ByteOrder,
-    DType,
     Earlier,
     Frame,
-    FrameGap,
-    HeaderBytes,
     JsonFile,
+    Layout,
     Pitch,
     Plot,
     PublishedValues,
     Saturation,
     Scintillators,
-    Shape,
 )
 from radiography.cli.report import report
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
@@ -119,18 +115,12 @@ def calibrate(
     saturation: Saturation = None,
     about: About = None,
     pitch: Pitch = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
     """Learn offset, gain, lag and defects of a panel. From dark frames, flats and beam-on/beam-off sequences."""
     from radiography.cli.calibrate import CalibrationFiles, run_calibrate
-    from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     files = CalibrationFiles(dark, flat, lag or [], check or [], earlier or [], about, layout)
     run_calibrate(
         files,
@@ -175,19 +165,13 @@ def reconstruct(
     dicom: Annotated[bool, typer.Option("--dicom", help="Also DICOM DX, for presentation and processing.")] = False,
     about: About = None,
     pitch: Pitch = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
     """Correct raw frames of a panel. Images are float32 TIFF in DN, linear, with a PNG preview."""
-    from radiography.cli.options import raw_layout
     from radiography.cli.reconstruct import run_reconstruct, run_undo
     from radiography.jobs.reconstruct import Wanted
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     if undo:
         given = {
             "--pipeline": pipeline,
@@ -216,17 +200,12 @@ def reconstruct(
 def info(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of frames, or a quoted pattern.")],
     json_file: JsonFile = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
 ) -> None:
     """What a file of frames holds and says. Shape, pitch, stage, range, saturation and conditions."""
     from radiography.cli.info import run_info
-    from radiography.cli.options import raw_layout
 
-    run_info(files, json_file, raw_layout(shape, dtype, byte_order, header_bytes, frame_gap))
+    run_info(files, json_file, layout)
 
 
 @app.command(epilog="Example: radiography defects panel.cal --table defects.csv --overlay defects.png")
@@ -326,18 +305,12 @@ def export(
         str | None, typer.Option("--id", help="Patient or part identifier; as the image says, or PHANTOM.")
     ] = None,
     frame: Frame = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
     """DICOM Digital X-Ray image that viewers open."""
     from radiography.cli.export import run_export
-    from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     run_export(
         image,
         out,

@@ -35,11 +35,11 @@ def benchmark(
 ) -> None:
     """Scintillators side by side, measured on images. MTF, NNPS, DQE, lag and more, beside what transport predicts."""
     from radiography.cli.output import give_json, progress, warn
-    from radiography.jobs.benchmark import Setup, run_benchmark
+    from radiography.jobs.benchmark import BenchmarkSetup, run_benchmark
 
     started = time.monotonic()
     with progress() as report:
-        made = run_benchmark(Setup(names, panel, beam, dose, size, seed, frames), out, report)
+        made = run_benchmark(BenchmarkSetup(names, panel, beam, dose, size, seed, frames), out, report)
     for doubt in made.numbers["warnings"]:
         warn(doubt)
     _print(made.numbers)

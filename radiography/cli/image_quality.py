@@ -8,46 +8,33 @@ from typing import Annotated
 import typer
 
 from radiography.cli.parameters import (
-    ByteOrder,
-    DType,
+    CsvFile,
+    Flags,
     Frame,
-    FrameGap,
-    HeaderBytes,
     JsonFile,
+    Layout,
     Pitch,
     Plot,
-    Shape,
+    Roi,
 )
 
 
 def mtf(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image of a slanted edge.")],
-    roi: Annotated[
-        str | None,
-        typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use; 0:,:200 goes to the borders."),
-    ] = None,
+    roi: Roi = None,
     edges: Annotated[
         str, typer.Option("--edges", metavar="strongest|all", help="Measure one edge, or each of a plate.")
     ] = "strongest",
-    flags: Annotated[
-        Path | None,
-        typer.Option("--flags", metavar="FILE", help="Flag plane of the image, or a mask of unusable pixels."),
-    ] = None,
+    flags: Flags = None,
     no_glare: Annotated[
         bool, typer.Option("--no-glare", help="Also the curve of a line spread that is cut where glare begins.")
     ] = False,
     pitch: Pitch = None,
     json_file: JsonFile = None,
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write the curve as a table (.csv).")
-    ] = None,
+    csv_file: CsvFile = None,
     plot: Plot = None,
     frame: Frame = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
 ) -> None:
     """Presampled slanted-edge MTF with its standard error."""
     from radiography.cli.mtf import run_mtf
@@ -59,7 +46,7 @@ def mtf(
         pitch_mm=pitch,
         json_file=json_file,
         plot=plot,
-        raw=(shape, dtype, byte_order, header_bytes, frame_gap),
+        layout=layout,
         edges=edges,
         flags=flags,
         no_glare=no_glare,

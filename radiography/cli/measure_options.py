@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from radiography.cli.parameters import (
-    ByteOrder,
-    DType,
-    FrameGap,
-    HeaderBytes,
+    CsvFile,
     JsonFile,
+    Layout,
     Pitch,
     Plot,
-    Shape,
+    Roi,
 )
 from radiography.cli.words import Measure
 
@@ -26,7 +24,7 @@ def measure(
     dark: Annotated[
         list[str] | None, typer.Option("--dark", metavar="FILES", help="Dark frames; without, images are corrected.")
     ] = None,
-    roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use.")] = None,
+    roi: Roi = None,
     background: Annotated[
         str | None, typer.Option("--background", metavar="R0:R1,C0:C1", help="cnr: the region beside the detail.")
     ] = None,
@@ -54,19 +52,14 @@ def measure(
     earlier: Annotated[
         list[str] | None, typer.Option("--earlier", metavar="JSON", help="Earlier results of the kind, for the trend.")
     ] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the table.")] = None,
+    csv_file: CsvFile = None,
     pitch: Pitch = None,
     json_file: JsonFile = None,
     plot: Plot = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
 ) -> None:
     """Judge images of a detector. Lag, uniformity, SNR, CNR, contrast-detail, duplex wires, step wedge, linearity."""
     from radiography.cli.measure import asked_for, run_measure
-    from radiography.cli.options import raw_layout
 
     asked = asked_for(
         roi=roi,
@@ -89,5 +82,5 @@ def measure(
         json_file=json_file,
         csv_file=csv_file,
         plot=plot,
-        layout=raw_layout(shape, dtype, byte_order, header_bytes, frame_gap),
+        layout=layout,
     )

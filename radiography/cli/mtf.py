@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, low_frequency_drop, mtf50, mtf_at
-from radiography.cli.options import raw_layout, region
+from radiography.cli.options import region
 from radiography.cli.output import file_of, give_json, warn
+from radiography.files.frames import RawLayout
 from radiography.jobs.measure import Measurement, edge_name, measure_mtf, mtf_to_json
 
 TABLE_STEP_PER_MM = 0.5
@@ -22,7 +23,7 @@ def run_mtf(
     pitch_mm: float | None,
     json_file: Path | None,
     plot: Path | None,
-    raw: tuple[str | None, str, str, int, int],
+    layout: RawLayout | None,
     edges: str,
     flags: Path | None,
     no_glare: bool,
@@ -36,7 +37,7 @@ def run_mtf(
         frame=frame,
         json_file=file_of(json_file),
         plot=plot,
-        layout=raw_layout(*raw),
+        layout=layout,
         edges=edges,
         flags=flags,
         no_glare=no_glare,

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from radiography.cli.parameters import (
     About,
-    ByteOrder,
-    DType,
+    CsvFile,
     Flags,
-    FrameGap,
-    HeaderBytes,
     JsonFile,
+    Layout,
     Pitch,
     Plot,
-    Shape,
+    Roi,
 )
 from radiography.cli.words import BEAMS, Edition
 
-Roi = Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns of the flats to use.")]
 Block = Annotated[int, typer.Option("--block", metavar="PIXELS", help="Side of the blocks, even.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the curves as a table.")]
 
 
 def nps(
@@ -37,17 +32,11 @@ def nps(
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     plot: Plot = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
 ) -> None:
     """Noise power spectrum of flats. Along both axes and radial, fixed and temporal parts, lag, hum, row noise."""
     from radiography.cli.nps import run_nps
-    from radiography.cli.options import raw_layout
 
-    layout = raw_layout(shape, dtype, byte_order, header_bytes, frame_gap)
     run_nps(
         frames,
         roi=roi,
@@ -88,7 +77,9 @@ def dqe(
         typer.Option("--response-kerma", metavar="UGY,...", help="Of each of them, in order, where files do not say."),
     ] = None,
     about: About = None,
-    roi: Roi = None,
+    roi: Annotated[
+        str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns of the flats to use.")
+    ] = None,
     edge_roi: Annotated[
         str | None, typer.Option("--edge-roi", metavar="R0:R1,C0:C1", help="Rows and columns of the edges to use.")
     ] = None,
@@ -98,15 +89,11 @@ def dqe(
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     plot: Plot = None,
-    shape: Shape = None,
-    dtype: DType = "uint16",
-    byte_order: ByteOrder = "little",
-    header_bytes: HeaderBytes = 0,
-    frame_gap: FrameGap = 0,
+    layout: Layout = None,
 ) -> None:
     """Detective quantum efficiency from edges and flats. With MTF, NNPS and NEQ, and standard errors of all."""
     from radiography.cli.dqe import run_dqe
-    from radiography.cli.options import raw_layout, region
+    from radiography.cli.options import region
     from radiography.jobs.dqe import DqeInput
 
     given = DqeInput(
@@ -124,6 +111,6 @@ def dqe(
         pitch_mm=pitch,
         flags=flags,
         block_px=block,
-        layout=raw_layout(shape, dtype, byte_order, header_bytes, frame_gap),
+        layout=layout,
     )
     run_dqe(given, json_file, csv_file, plot)

@@ -18,6 +18,8 @@ from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 
+from radiography.cli.parameters import RAW_OPTIONS
+
 STANDARD_OUTPUT = Path("-")
 _PATHS = (str, Path)
 LINE_EVERY_S = 10.0  # chosen: how often a pipe hears how far a job is
@@ -128,7 +130,10 @@ def give_json(
 
 
 class Commands(typer.Typer):
-    """The commands; each takes --quiet and --verbose, before its name or after it, and has its paths looked at."""
+    """The commands; each takes --quiet and --verbose, before its name or after it, and has its paths looked at.
+
+    A ``layout`` among its parameters stands for the options of headerless raw files.
+    """
 
     def command(self, *names: Any, **settings: Any) -> Callable[[Command], Command]:
         """Register a function as a command."""
@@ -144,7 +149,12 @@ class Commands(typer.Typer):
 def _as_loud_as_asked(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command that keeps standard output for what was asked for."""
     own = inspect.signature(command, eval_str=True)
-    names = {key: _name_in_help(key, parameter.annotation) for key, parameter in own.parameters.items()}
+    asked = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in own.parameters.values()
+        for each in (RAW_OPTIONS if parameter.name == "layout" else (parameter,))
+    ]
+    names = {parameter.name: _name_in_help(parameter.name, parameter.annotation) for parameter in asked}
     loudness = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
         for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
@@ -160,11 +170,15 @@ def _as_loud_as_asked(command: Callable[..., Any]) -> Callable[..., Any]:
                 _output.results = sys.stdout
                 silence = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
                 stack.enter_context(redirect_stdout(silence))
+            if "layout" in own.parameters:
+                from radiography.cli.options import raw_layout
+
+                given["layout"] = raw_layout(*(given.pop(option.name) for option in RAW_OPTIONS))
             result = command(**given)
         _detail(f"done in {time.monotonic() - started:.1f} s")
         return result
 
-    spoken.__signature__ = own.replace(parameters=[*own.parameters.values(), *loudness])  # type: ignore[attr-defined]
+    spoken.__signature__ = own.replace(parameters=[*asked, *loudness])  # type: ignore[attr-defined]
     spoken.__annotations__ = {name: each.annotation for name, each in spoken.__signature__.parameters.items()}  # type: ignore[attr-defined]
     return spoken
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from radiography.cli.words import SCINTILLATORS
+
+if TYPE_CHECKING:
+    from radiography.files.frames import RawLayout
+
+    Layout = RawLayout | None
+else:  # `Commands` asks for its five options instead, and the class lies where numpy is loaded
+    Layout = Any
 
 Shape = Annotated[str | None, typer.Option("--shape", help="Headerless raw: rows and columns, e.g. 3072x3072.")]
 DType = Annotated[
@@ -16,6 +24,16 @@ DType = Annotated[
 ByteOrder = Annotated[str, typer.Option("--byte-order", help="Headerless raw: little or big.")]
 HeaderBytes = Annotated[int, typer.Option("--header-bytes", help="Headerless raw: bytes before all frames, once.")]
 FrameGap = Annotated[int, typer.Option("--frame-gap", help="Headerless raw: bytes before each frame.")]
+RAW_OPTIONS = tuple(
+    Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    for name, default, annotation in (
+        ("shape", None, Shape),
+        ("dtype", "uint16", DType),
+        ("byte_order", "little", ByteOrder),
+        ("header_bytes", 0, HeaderBytes),
+        ("frame_gap", 0, FrameGap),
+    )
+)
 Frame = Annotated[int | None, typer.Option("--frame", help="Which frame of a file of several, from 0.")]
 About = Annotated[
     Path | None, typer.Option("--about", metavar="FILE.toml", help="What files do not say: time, temperature, dose...")
@@ -28,6 +46,11 @@ Flags = Annotated[
     Path | None,
     typer.Option("--flags", metavar="FILE", help="Flags of the frames, or a defect map: those pixels are left out."),
 ]
+Roi = Annotated[
+    str | None,
+    typer.Option("--roi", metavar="R0:R1,C0:C1", help="Rows and columns to use; 0:,:200 goes to the borders."),
+]
+CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the table (.csv).")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
 ]
