@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radiography.figures import BAND
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 PANES = (("mtf", "presampled MTF"), ("nnps", "NNPS (mm²)"), ("dqe", "DQE"))
 
 

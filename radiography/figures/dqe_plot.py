@@ -8,11 +8,11 @@ import numpy as np
 
 from radiography.analysis.dqe import DqeResult
 from radiography.analysis.nps import Curve
+from radiography.figures import BAND
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 COLOURS = {"horizontal": "C0", "vertical": "C1"}
 
 

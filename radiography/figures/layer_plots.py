@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from radiography.figures import BAND
 from radiography.light.optics import TurbidLayer
 from radiography.study.layer_report import LayerReport
 from radiography.study.layer_studies import DegeneracyMap
@@ -14,7 +15,6 @@ from radiography.study.layer_studies import DegeneracyMap
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 HIGHEST_PER_MM = 4.0
 LABEL_MARGIN = 0.04  # of the axes: the value of a contour nearer to their border would be cut
 LEGEND_SHARE = 0.4  # of the height of the curves: room below them for the legend

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiography.analysis.mtf import MtfCurve, mtf50
+from radiography.figures import BAND
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINE_BINS_PER_PIXEL = 4  # of the line spread: fine enough for a pixel's own, coarse enough for little noise
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 SPREAD_WIDTHS = 3.0  # the insets show this many 10-90 % widths on each side of the edge
 DOTS = 4000  # of the edge spread function, at most
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiography.analysis.nps import Curve, NpsResult
+from radiography.figures import BAND
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 DECADES = 2.0  # of the grey scale below the largest value, at most
 LEAST = 0.02  # of the largest total curve: smaller parts are not drawn
 

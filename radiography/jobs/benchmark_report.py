@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from calibration.whole_file import whole_file
+from radiography.figures import BAND
 from radiography.figures.report.page import Page, Picture, cell, head, page_html
 from radiography.files.frames import read_image
 from radiography.jobs.benchmark_table import Row, mean_curve, summary_rows
 from radiography.jobs.inputs import check_writable
-from radiography.jobs.report_plots import BAND, COLOURS, benchmark_plots
+from radiography.jobs.report_plots import COLOURS, benchmark_plots
 
 PICTURES_BYTES = 5_000_000  # of all pictures of a page, before they are text   # chosen: 12 MB with plotly
 LIMITS = {"mtf": 0.01, "nnps": 0.03, "dqe": 0.04}  # of what is measured off what is predicted

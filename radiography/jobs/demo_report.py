@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from radiography.config import described_by
+from radiography.figures import BAND
 from radiography.figures.report.assumptions import assumptions_of
 from radiography.figures.report.page import Page, Picture, cell, head, page_html
 from radiography.files.frames import read_image
 from radiography.jobs.json_text import json_text
-from radiography.jobs.report_plots import BAND, COLOURS, FREQUENCY, curve_traces
+from radiography.jobs.report_plots import COLOURS, FREQUENCY, curve_traces
 
 SUMMARY = "summary.json"
 PANEL = "fully_coated"  # of the demo's scenes
@@ -101,7 +102,7 @@ def _card(name: str, panel: Mapping[str, Any], place: int) -> dict[str, Any]:
         "name": name,
         "colour": COLOURS[place],
         "mtf2": f"{panel['mtf_at_2_per_mm']['value']:.3f}",
-        "mtf2_error": f"{BAND * panel['mtf_at_2_per_mm']['standard_error']:.3f}",
+        "mtf2_error": f"{BAND * panel['mtf_at_2_per_mm']['standard_error']:.1g}",
         "lines": [dict(zip(("name", "value", "band"), line, strict=True)) for line in lines],
     }
 

@@ -14,13 +14,14 @@ from calibration.calibration_set import load_calibration_set
 from calibration.flags import count_flags
 from calibration.quality.quality import QUANTITIES
 from calibration.whole_file import whole_file
+from radiography.figures import BAND
 from radiography.figures.report.page import Page, Picture, cell, head, page_html
 from radiography.files.source import split_dataset
 from radiography.jobs.dqe import DqeInput, DqeMeasurement, dqe_to_json, measure_dqe
 from radiography.jobs.inputs import Report, check_writable, keep_apart, named, no_report
 from radiography.jobs.json_text import json_text
 from radiography.jobs.qc import quality_report_to_json, report_quality
-from radiography.jobs.report_plots import BAND, COLOURS, FREQUENCY, PANES, curve_traces
+from radiography.jobs.report_plots import COLOURS, FREQUENCY, PANES, curve_traces
 
 LONGEST_PX = 900  # side of a map that the page shows; larger ones are means of blocks   # chosen: 2 MB each
 SHOWN_PER_MM = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)

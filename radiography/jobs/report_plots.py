@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from radiography.figures import BAND
 from radiography.jobs.benchmark_table import mean_curve
 
-BAND = 1.96  # standard errors: 95 % of a normal distribution
 COLOURS = ("#2a9d54", "#c2571a", "#3b76c4", "#9a4fb0", "#8a7a1f")  # seen apart on white and on black   # chosen
 FREQUENCY = "spatial frequency (1/mm)"
 PANES = (  # key, title, label, scale and reach
