@@ -23,6 +23,7 @@ from calibration.correction.plan import CorrectionPlan
 from calibration.learn import FrameStack, learn_panel
 from phantoms.edge import EDGE_LENGTH_MM
 from radiography.acquire import Acquisition, acquire_sequence, expose
+from radiography.analysis.detector_qc.lag import DEFINITION, measure_lag
 from radiography.beam.tube import Beam
 from radiography.config import load_scene
 from radiography.files.frames import write_tiff
@@ -266,15 +267,14 @@ def write_lag(bench: Bench, calibration_file: Path, folder: Path, report: Report
     for number, (_, frame) in enumerate(_corrected(frames, plan)):
         means.append(float(frame.corrected_dn[good].mean(dtype=np.float64)))
         report((number + 1) / LAG_SEQUENCE.frames)
-    residual, error = _residual(np.array(means))
-    first = np.arange(1, residual.size + 1)
+    lag = measure_lag(means)
     write_json(
         folder / "lag.json",
         {
-            "definition": "signal above offset over that of the mean exposed frame; offset: the dark frames before",
-            "frame": first,
-            "residual": residual,
-            "standard_error": np.full(residual.size, error),
+            "definition": DEFINITION,
+            "frame": lag.frame,
+            "residual": lag.residual,
+            "standard_error": lag.standard_error,
             "frame_interval_s": LAG_TIMING.frame_interval_s,
             "exposed_frames": LAG_SEQUENCE.beam_on,
         },
@@ -305,21 +305,12 @@ def predicted_lag(bench: Bench, signal_electrons: float) -> NDArray[np.float64]:
         emitted, glow = emit_light(light, glow, layer, timing.integration_time_s, timing.frame_interval_s)
         read, traps = trap_charge(emitted, traps, panel.lag, timing.frame_interval_s, panel.lag_exposure, times=times)
         signal.append(float(read[0, 0]))
-    return _residual(np.array([0.0] * LAG_SEQUENCE.dark_before + signal))[0]
+    return measure_lag([0.0] * LAG_SEQUENCE.dark_before + signal).residual
 
 
 def nominal(protocol: Protocol) -> float:
     """The dose that the benchmark is asked for, the middle one of its series. [uGy]"""
     return protocol.doses_uGy[len(protocol.doses_uGy) // 2]
-
-
-def _residual(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Residuals after the beam of a sequence's mean signals, and their standard error from the dark ones before it."""
-    before, on = LAG_SEQUENCE.dark_before, LAG_SEQUENCE.beam_on
-    dark, exposed, after = means[:before], means[before : before + on], means[before + on :]
-    signal = exposed.mean() - dark.mean()
-    error = dark.std(ddof=1) * np.sqrt(1 + 1 / before) / signal
-    return (after - dark.mean()) / signal, float(error)
 
 
 def _acquisition(bench: Bench, what: str, dose_uGy: float, **things: Any) -> Acquisition:

@@ -148,7 +148,7 @@ def _uniformity(given: Given, asked: Asked) -> tuple[Numbers, Table]:
 
 
 def _lag(given: Given, asked: Asked) -> tuple[Numbers, Table]:
-    from radiography.analysis.detector_qc.lag import measure_lag
+    from radiography.analysis.detector_qc.lag import DEFINITION, measure_lag
 
     found = measure_lag(given.levels, given.level_noise, given.dark_levels)
     interval = given.conditions.frame_interval_s
@@ -163,8 +163,7 @@ def _lag(given: Given, asked: Asked) -> tuple[Numbers, Table]:
         for each in found.components
     ]
     numbers = {
-        "definition": "signal above the offset in frames after the beam over the mean signal of the exposed frames "
-        "before; frame 1 is the first after the beam went off; components: exponentials, amplitude in frame 1",
+        "definition": f"{DEFINITION}; components: exponentials, amplitude in frame 1",
         "unit": "1",
         "frame": found.frame,
         "residual": found.residual,

@@ -24,6 +24,11 @@ BETTER = 10.0  # by which another exponential must lower the criterion of Akaike
 
 FloatArray = NDArray[np.float64]
 
+DEFINITION = (
+    "signal above the offset in frames after the beam over the mean signal of the exposed frames before; frame 1 is "
+    "the first after the beam went off"
+)
+
 
 @dataclass(frozen=True)
 class Decay:
