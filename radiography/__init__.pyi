@@ -1,8 +1,9 @@
 import calibration
 
 from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
+from .analysis.cross_checks import bar_pattern_mtf, slit_mtf
 from .analysis.dqe import DqeResult, Fluence, detective_quantum_efficiency, iec_fluence
-from .analysis.mtf import MtfCurve, mtf50, mtf_at, slanted_edge_mtf
+from .analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, mtf_at, slanted_edge_mtf
 from .analysis.nps import NpsResult, noise_power_spectrum
 from .analysis.response import DoseResponse, fit_response
 from .beam.spectrum import Spectrum, beam_spectrum
@@ -13,6 +14,8 @@ from .dicom.read import DicomImage, read_dx
 from .dicom.write import export_dx
 from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
 from .files.source import FrameSource, RawLayout
+from .jobs.benchmark import BenchmarkSetup, run_benchmark
+from .jobs.benchmark_report import report_benchmark
 from .jobs.calibrate import calibrate_panel
 from .jobs.check import check_scene
 from .jobs.defects import report_defects
@@ -27,6 +30,7 @@ from .jobs.measure_kind import measure_kind
 from .jobs.nps import measure_noise
 from .jobs.qc import report_quality
 from .jobs.reconstruct import Wanted, reconstruct_frames
+from .jobs.report import report_calibration, report_frames
 from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
 from .jobs.simulate import simulate_scene
@@ -68,6 +72,7 @@ __all__ = [
     "Acquisition",
     "Asked",
     "Beam",
+    "BenchmarkSetup",
     "CalibrationSet",
     "Conditions",
     "CorrectedFrame",
@@ -105,6 +110,7 @@ __all__ = [
     "__version__",
     "acquire_frame",
     "acquire_sequence",
+    "bar_pattern_mtf",
     "beam_spectrum",
     "build_phantom",
     "calibrate_panel",
@@ -112,6 +118,7 @@ __all__ = [
     "correct_frame",
     "correct_step_by_step",
     "detective_quantum_efficiency",
+    "every_edge_mtf",
     "export_dx",
     "export_image",
     "expose",
@@ -129,6 +136,7 @@ __all__ = [
     "load_scene",
     "load_scintillator",
     "load_steps",
+    "low_frequency_drop",
     "measure_dqe",
     "measure_kind",
     "measure_mtf",
@@ -144,18 +152,23 @@ __all__ = [
     "read_dx",
     "read_image",
     "reconstruct_frames",
+    "report_benchmark",
+    "report_calibration",
     "report_defects",
+    "report_frames",
     "report_lag",
     "report_layer",
     "report_quality",
     "report_residual",
     "report_scintillators",
+    "run_benchmark",
     "run_demo",
     "save_calibration_set",
     "scene_folder",
     "shipped",
     "simulate_scene",
     "slanted_edge_mtf",
+    "slit_mtf",
     "study_residual",
     "undo_correction",
     "undo_frames",

@@ -45,7 +45,7 @@ SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noi
 
 
 @dataclass(frozen=True)
-class Setup:
+class BenchmarkSetup:
     """What is benchmarked: names of layers, panel and beam; dose [uGy]; side of the panel used [pixel]; seed.
 
     ``frames``: flats of each dose, and darks and flats of the calibration; None for as many as the standard asks for.
@@ -79,14 +79,14 @@ class Benchmark:
     report: Path | None
 
 
-def run_benchmark(setup: Setup, out: str | Path, report: Report = no_report) -> Benchmark:
+def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_report) -> Benchmark:
     """MTF, NNPS, DQE, lag and more of layers on one panel, measured on simulated images beside their prediction.
 
     Each layer has a folder of stages; a stage that is there from the same inputs and software is not made again.
 
     Parameters
     ----------
-    setup : Setup
+    setup : BenchmarkSetup
         Layers, panel, beam, dose, size and seed.
     out : str or Path
         Folder for the results, ``benchmark.json`` and tables and pictures beside it.
@@ -163,7 +163,7 @@ def _check_names(names: list[str]) -> None:
         folders.append(name.casefold())
 
 
-def _protocol(setup: Setup, predicted: LayerReport, pitch_mm: float) -> Protocol:
+def _protocol(setup: BenchmarkSetup, predicted: LayerReport, pitch_mm: float) -> Protocol:
     """Doses and frames for one layer: what would saturate is left out, and the nominal dose refused if it would."""
     largest = USABLE * predicted.saturation_uGy
     if setup.dose_uGy > largest:
@@ -244,7 +244,9 @@ def _published(benches: list[Bench], out: Path, software: str, report: Report) -
     return rows
 
 
-def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any], published: list[dict[str, Any]]) -> dict[str, Any]:
+def _numbers(
+    setup: BenchmarkSetup, bench: Bench, layers: dict[str, Any], published: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "measure": "benchmark",
         "software": f"radiography {version('radiography')}",
@@ -266,7 +268,7 @@ def _numbers(setup: Setup, bench: Bench, layers: dict[str, Any], published: list
     }
 
 
-def _description_files(setup: Setup) -> list[Path]:
+def _description_files(setup: BenchmarkSetup) -> list[Path]:
     """Files behind the numbers, and those that they are based on."""
     wanted = [*(("scintillator", name) for name in named(setup.layers)), ("panel", setup.panel), ("beam", setup.beam)]
     return list(dict.fromkeys(path for kind, name in wanted for path in described_by(kind, name)))

@@ -16,7 +16,7 @@ import pytest
 
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.figures.report.assumptions import assumptions_of
-from radiography.jobs.benchmark import Benchmark, Setup, run_benchmark
+from radiography.jobs.benchmark import Benchmark, BenchmarkSetup, run_benchmark
 from radiography.jobs.benchmark_frames import Bench, Protocol, central
 from radiography.jobs.benchmark_report import can_report, report_benchmark
 from radiography.jobs.benchmark_table import mean_curve, summary_rows
@@ -28,7 +28,7 @@ from radiography.jobs.report import report_calibration, report_frames
 from radiography.panel.panel import coated
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
-SMALL = Setup(LAYERS, size=256, frames=6)
+SMALL = BenchmarkSetup(LAYERS, size=256, frames=6)
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
@@ -148,7 +148,7 @@ def test_a_stage_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 )
 def test_wrong_input_is_one_sentence_and_leaves_nothing(change: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises((ValueError, OSError), match=re.escape(says)):
-        run_benchmark(Setup(**{"layers": ("CsI_Tl_500um",), "size": 256, **change}), tmp_path / "out")
+        run_benchmark(BenchmarkSetup(**{"layers": ("CsI_Tl_500um",), "size": 256, **change}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -159,7 +159,7 @@ def test_wrong_input_is_one_sentence_and_leaves_nothing(change: dict[str, Any], 
 def test_a_layer_whose_name_is_no_folder_is_refused(name: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "layer.toml").write_text(f'based_on = "CsI_Tl_500um"\nname = "{name}"\n')
     with pytest.raises(ValueError, match=says):
-        run_benchmark(Setup(str(tmp_path / "layer.toml"), size=256), tmp_path / "out")
+        run_benchmark(BenchmarkSetup(str(tmp_path / "layer.toml"), size=256), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["layer.toml"]
 
 
@@ -366,7 +366,7 @@ def test_images_and_transport_agree(beam: str, tmp_path: Path) -> None:
     Six flats of 1,024 x 1,024 know a mean over 0.2 /mm to 1.2 %, and the worst of 36 may be off by three times that;
     24 flats know it to 0.6 %. Charge that traps give back from earlier flats lowers the film's NNPS by 0.9 %.
     """
-    numbers = run_benchmark(Setup(LAYERS, beam=beam, size=1024, frames=24), tmp_path / "out").numbers
+    numbers = run_benchmark(BenchmarkSetup(LAYERS, beam=beam, size=1024, frames=24), tmp_path / "out").numbers
     for layer in numbers["layers"].values():
         off = layer["agreement"]
         assert off["mtf_worst_difference"]["value"] < 0.01
