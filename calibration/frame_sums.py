@@ -268,39 +268,102 @@ def _add_frame(
     frame: NDArray[Any], offset: NDArray[np.float32], scale: float, saturation: float, is_first: bool, sums: _Sums
 ) -> None:
     """All (H, W); writes every element of `sums.first` and the two largest on the first frame."""
-    rows, cols = frame.shape
-    first, total, square, largest, second, saturated, missing = sums
-    may_miss = missing.shape[0] > 0
-    for i in prange(rows):
-        for j in range(cols):
-            value = (float(frame[i, j]) - float(offset[i, j])) * scale
-            begins = is_first
-            if may_miss:
-                if not np.isfinite(value):
-                    missing[i, j] += 1
-                    if is_first:
-                        first[i, j] = np.nan
-                    continue
-                begins = is_first or np.isnan(first[i, j])
-            if frame[i, j] >= saturation and saturated[i, j] < 255:
-                saturated[i, j] += 1
-            if begins:
-                first[i, j] = value
-                second[i, j] = -np.inf
+    may_miss = sums.missing.shape[0] > 0
+    for i in prange(frame.shape[0]):
+        if may_miss:
+            _add_row_with_gaps(i, frame, offset, scale, saturation, is_first, sums)
+        else:
+            _add_row(i, frame, offset, scale, saturation, is_first, sums)
+
+
+@njit(cache=True)
+def _add_row(
+    i: int,
+    frame: NDArray[Any],
+    offset: NDArray[np.float32],
+    scale: float,
+    saturation: float,
+    is_first: bool,
+    sums: _Sums,
+) -> None:
+    """A row of numbers, without branches, so that a processor takes several pixels at once."""
+    raw, first, total, square, largest, second, saturated = (
+        frame[i],
+        sums.first[i],
+        sums.total[i],
+        sums.square[i],
+        sums.largest[i],
+        sums.second[i],
+        sums.saturated[i],
+    )
+    subtracted = offset[i]
+    for j in range(len(raw)):
+        more = raw[j] >= saturation and saturated[j] < 255
+        saturated[j] += np.uint8(more)
+    if is_first:
+        for j in range(len(raw)):
+            first[j] = (float(raw[j]) - float(subtracted[j])) * scale
+            second[j] = -np.inf
+        return
+    for j in range(len(raw)):
+        deviation = (float(raw[j]) - float(subtracted[j])) * scale - first[j]
+        rounded, high, higher = np.float32(deviation), second[j], largest[j]
+        among_two, is_largest = deviation > high, deviation > higher
+        largest[j] = rounded if is_largest else higher
+        second[j] = higher if is_largest else (rounded if among_two else high)
+        left = np.float64(high) if among_two else deviation  # of three values, the one that is not kept apart
+        left = 0.0 if left == -np.inf else left
+        total[j] += left
+        square[j] += left * left
+
+
+@njit(cache=True)
+def _add_row_with_gaps(
+    i: int,
+    frame: NDArray[Any],
+    offset: NDArray[np.float32],
+    scale: float,
+    saturation: float,
+    is_first: bool,
+    sums: _Sums,
+) -> None:
+    """A row in which some values may be no numbers."""
+    raw, first, total, square, largest, second, saturated, missing = (
+        frame[i],
+        sums.first[i],
+        sums.total[i],
+        sums.square[i],
+        sums.largest[i],
+        sums.second[i],
+        sums.saturated[i],
+        sums.missing[i],
+    )
+    for j in range(len(raw)):
+        value = (float(raw[j]) - float(offset[i, j])) * scale
+        if not np.isfinite(value):
+            missing[j] += 1
+            if is_first:
+                first[j] = np.nan
+            continue
+        if raw[j] >= saturation and saturated[j] < 255:
+            saturated[j] += 1
+        if is_first or np.isnan(first[j]):
+            first[j] = value
+            second[j] = -np.inf
+            continue
+        deviation = value - first[j]
+        if deviation > second[j]:
+            displaced = np.float64(second[j])
+            if deviation > largest[j]:
+                second[j] = largest[j]
+                largest[j] = deviation
             else:
-                deviation = value - first[i, j]
-                if deviation > second[i, j]:
-                    displaced = np.float64(second[i, j])
-                    if deviation > largest[i, j]:
-                        second[i, j] = largest[i, j]
-                        largest[i, j] = deviation
-                    else:
-                        second[i, j] = deviation
-                    if displaced == -np.inf:
-                        continue
-                    deviation = displaced
-                total[i, j] += deviation
-                square[i, j] += deviation * deviation
+                second[j] = deviation
+            if displaced == -np.inf:
+                continue
+            deviation = displaced
+        total[j] += deviation
+        square[j] += deviation * deviation
 
 
 @njit(parallel=True, cache=True)
