@@ -11,8 +11,8 @@ import numpy as np
 
 from radiography.cli.options import banded
 from radiography.cli.output import give_json, progress, warn
-from radiography.jobs.compile_ahead import compiling_ahead
 from radiography.jobs.demo import FITTED, REPORT, demo_to_json, run_demo
+from radiography.jobs.freed_memory import keep_freed_memory
 
 TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 
@@ -20,7 +20,8 @@ TABLE_FREQUENCIES_PER_MM = (0.5, 1.0, 2.0, 3.0)
 def show_demo(out: Path, frames: int, seed: int, json_file: Path | None) -> None:
     """Run the demo; print each part as it is finished, and the table at the end."""
     started = time.monotonic()
-    with compiling_ahead(("correction", "projection", "frames", "columns")), progress() as report:
+    keep_freed_memory()
+    with progress() as report:
         made = run_demo(out, frames=frames, seed=seed, report=report, tell=lambda text: print(text, flush=True))
     _print_table(made.panels)
     see = "report.html, summary.json" if REPORT in made.files else "summary.json, mtf.png"

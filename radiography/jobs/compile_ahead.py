@@ -38,7 +38,7 @@ def compiling_ahead(parts: Sequence[str]) -> Iterator[None]:
     parts : sequence of str
         Keys of `PARTS`, the one that is needed last first.
     """
-    missing = [part for part in parts if not _is_kept(*PARTS[part][1:])]
+    missing = missing_parts(parts)
     if numba.get_num_threads() < 2 or not missing:
         yield
         return
@@ -58,6 +58,33 @@ def compiling_ahead(parts: Sequence[str]) -> Iterator[None]:
                 lock.acquire(timeout=_LONGEST_TURN_S)  # it is not in the middle of writing then
                 beside.terminate()
                 beside.join()
+
+
+def missing_parts(parts: Sequence[str]) -> list[str]:
+    """Those of the parts whose kernels numba has not kept.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Keys of `PARTS`.
+
+    Returns
+    -------
+    missing : list of str
+    """
+    return [part for part in parts if not _is_kept(*PARTS[part][1:])]
+
+
+def compile_parts(parts: Sequence[str]) -> None:
+    """Compile parts of the chain in this process; what goes wrong shows where the kernels are used.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Keys of `PARTS`.
+    """
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        _compile_in(parts, folder)
 
 
 @contextmanager
@@ -110,11 +137,15 @@ def _compile(parts: Sequence[str], folder: str, lock: Any) -> None:
     if hasattr(os, "nice"):
         os.nice(_NICER)
     with in_turn(lock):
-        for part in parts:
-            inside = Path(folder) / part
-            inside.mkdir()
-            with suppress(Exception):
-                PARTS[part][0](inside)
+        _compile_in(parts, folder)
+
+
+def _compile_in(parts: Sequence[str], folder: str) -> None:
+    for part in parts:
+        inside = Path(folder) / part
+        inside.mkdir()
+        with suppress(Exception):
+            PARTS[part][0](inside)
 
 
 def _correction(folder: Path) -> None:

@@ -29,6 +29,7 @@ from radiography.jobs.inputs import Report, check_at_least, check_folder, no_rep
 from radiography.jobs.json_text import write_json
 from radiography.jobs.reconstruct import Wanted, write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
+from radiography.jobs.side_by_side import side_by_side
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng
 from radiography.study.layer_report import report_layer
 
@@ -42,6 +43,7 @@ FITTED = {  # what the scintillator files fit to those numbers
 }
 REPORT = "report.html"
 OBJECTS = ("edge", "card")
+_COMPILED_BESIDE = ("correction", "frames")  # while this process computes the film, whose kernels take as long
 CARD_REGION = (1190, 1880, 1020, 2060)  # rows and columns that the card covers on the panel
 ENLARGED_REGION = (1420, 1640, 1410, 1780)  # its quad flat package and ball grid
 
@@ -106,9 +108,11 @@ def run_demo(
     check_at_least("seed", seed, 0)
     check_folder(out)
     with folder_for(out), staged(out) as folder:
-        panels, curves = {}, {}
-        for name in PAPER_MTF_AT_2:
-            panels[name], curves[name] = _run_panel(name, folder, frames, seed, report, tell)
+        made_of = side_by_side(
+            _run_panel, tuple(PAPER_MTF_AT_2), (folder, frames, seed), report, tell, _COMPILED_BESIDE
+        )
+        panels = {name: panel for name, (panel, _) in made_of.items()}
+        curves = {name: curve for name, (_, curve) in made_of.items()}
         report("drawing the figures", 0.0)
         paper = [(2.0, value) for value in PAPER_MTF_AT_2.values()]
         figure = mtf_figure(list(curves.values()), list(curves), ("the paper, at 2 line pairs per mm", paper))
