@@ -131,6 +131,7 @@ def _add_waves(
         square[index] = f.real**2 + f.imag**2 + g.real**2 + g.imag**2
 
 
+@njit(cache=True, error_model="numpy")
 def _second_legendre(argument: float, degrees: int) -> FloatArray:
     """Legendre's functions of the second kind Q of an argument above 1, for degrees 0 to ``degrees``, downwards."""
     start = degrees + int(45.0 / math.sqrt(2.0 * (argument - 1.0))) + 20
@@ -141,9 +142,11 @@ def _second_legendre(argument: float, degrees: int) -> FloatArray:
             values[degree] = here
         above, here = here, ((2 * degree + 1) * argument * here - (degree + 1) * above) / max(degree, 1)
         if abs(here) > 1e250:
-            above, here, values = above * 1e-250, here * 1e-250, values * 1e-250
-    zeroth: float = 0.5 * math.log((argument + 1.0) / (argument - 1.0))
-    return np.asarray(values * (zeroth / values[0]))
+            above, here = above * 1e-250, here * 1e-250
+            values *= 1e-250
+    zeroth = 0.5 * math.log((argument + 1.0) / (argument - 1.0))
+    values *= zeroth / values[0]
+    return values
 
 
 def _phase_shifts(z: int, energy: float, waves: int) -> tuple[FloatArray, FloatArray]:

@@ -43,7 +43,7 @@ FITTED = {  # what the scintillator files fit to those numbers
 }
 REPORT = "report.html"
 OBJECTS = ("edge", "card")
-_COMPILED_BESIDE = ("correction", "frames")  # while this process computes the film, whose kernels take as long
+_COMPILED_BESIDE = ("projection", "frames")  # while this process computes the film, whose kernels take as long
 CARD_REGION = (1190, 1880, 1020, 2060)  # rows and columns that the card covers on the panel
 ENLARGED_REGION = (1420, 1640, 1410, 1780)  # its quad flat package and ball grid
 
