@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
@@ -113,10 +114,13 @@ def beam_from_table(name: str, table: Mapping[str, Any]) -> Beam:
     missing = [key for key, field in known.items() if field.default is MISSING and key not in table]
     if missing:
         raise ValueError(f"beam '{name}' lacks the key '{missing[0]}'")
+    given = dict(table)
     for key, value in table.items():
         wanted = {"filters": list, "anode": str, "source": str, "notes": str}.get(key)
         if wanted is None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ValueError(f"{key} of beam '{name}' must be a number, got {value!r}")
+        if wanted is None:
+            given[key] = _as_float(value)
         if wanted is not None and not isinstance(value, wanted):
             raise ValueError(f"{key} of beam '{name}' must be a {'list' if wanted is list else 'text'}, got {value!r}")
     filters = []
@@ -126,5 +130,13 @@ def beam_from_table(name: str, table: Mapping[str, Any]) -> Beam:
         thickness_mm = layer["thickness_mm"]
         if isinstance(thickness_mm, bool) or not isinstance(thickness_mm, int | float):
             raise ValueError(f"thickness_mm of a filter of beam '{name}' must be a number, got {thickness_mm!r}")
-        filters.append((str(layer["material"]), float(thickness_mm)))
-    return Beam(name=name, **{**table, "filters": tuple(filters)})
+        filters.append((str(layer["material"]), _as_float(thickness_mm)))
+    return Beam(name=name, **{**given, "filters": tuple(filters)})
+
+
+def _as_float(number: float) -> float:
+    """A number of a file, which may have more digits than any float holds: infinite then, and refused as such."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf

@@ -249,6 +249,11 @@ def test_keys_of_a_beam_file_are_checked():
         beam_from_table("own", {"kvp": 70, "filters": []})
     with pytest.raises(ValueError, match="each filter of beam 'own' must give material and thickness_mm"):
         beam_from_table("own", {**good, "filters": [{"material": "Al"}]})
+    thick = {"material": "Al", "thickness_mm": 10**400}  # more than any float holds
+    assert beam_from_table("own", {**good, "air_path_mm": 10**30}).air_path_mm == 1e30
+    for change in ({"air_path_mm": 10**400}, {"kvp": 10**400}, {"filters": [thick]}):
+        with pytest.raises(ValueError, match="of beam 'own' must be"):
+            beam_from_table("own", {**good, **change})
 
 
 def test_negative_kerma_and_odd_bins_are_refused(tmp_path):
