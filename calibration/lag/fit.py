@@ -18,6 +18,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -228,6 +229,12 @@ def _model(data: LagData, fit: LagFit, notes: list[str]) -> LagModel:
                 f"held at {time_s:.3g} s, and what comes later is not known"
             )
     errors = np.sqrt(np.diag(covariance))
+    moved = np.where(fit.pinned, 0.0, fit.time_s * errors[:terms])
+    fit = replace(
+        fit,
+        time_s=_as_told(fit.time_s, moved),
+        fraction=_as_told(fit.fraction, errors[terms : terms + groups * terms].reshape(groups, terms)),
+    )
     time_error_s = np.where(fit.pinned, np.nan, fit.time_s * errors[:terms])
     fraction_error = errors[terms : terms + groups * terms].reshape(groups, terms)
     if (fit.fraction < 3.0 * fraction_error).all():
@@ -253,6 +260,17 @@ def _model(data: LagData, fit: LagFit, notes: list[str]) -> LagModel:
         notes=tuple(notes),
     )
     return replace(model, curves=_records(data, fit, model, covariance, exposure_of))
+
+
+def _as_told(values: FloatArray, errors: FloatArray) -> FloatArray:
+    """Values rounded to a ten-thousandth of their errors: where terms are much alike, what follows is the processor's.
+
+    An error of 0 leaves its value.
+    """
+    told = values.copy()
+    for place in zip(*np.nonzero(errors > 0), strict=True):
+        told[place] = round(float(values[place]), 4 - math.floor(math.log10(errors[place])))
+    return told
 
 
 def _records(

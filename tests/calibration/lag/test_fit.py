@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -194,6 +195,15 @@ def test_the_number_of_terms_is_found(terms: int) -> None:
     model = fit_lag([curve_of(step(5, ON, AFTER), np.random.default_rng(4), **truth)], 64)
     assert model.time_s == pytest.approx(TIME_S[which], rel=0.02)
     assert any(note.startswith(f"{terms} term") for note in model.notes)
+
+
+def test_the_last_bits_of_a_processor_do_not_reach_the_model() -> None:
+    curve = curve_of(step(5, ON, AFTER), np.random.default_rng(4))
+    bits = 1.0 + 1e-14 * np.random.default_rng(5).standard_normal(curve.signal_dn.size)
+    one, other = (fit_lag([each], 64) for each in (curve, replace(curve, signal_dn=curve.signal_dn * bits)))
+    assert one.time_s.tolist() == other.time_s.tolist()
+    assert one.fraction.tolist() == other.fraction.tolist()
+    assert one.signal_dn == pytest.approx(other.signal_dn, rel=1e-12)
 
 
 def test_exposures_share_time_constants_and_keep_their_own_fractions() -> None:
