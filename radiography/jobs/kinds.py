@@ -257,6 +257,7 @@ def _duplex(given: Given, asked: Asked) -> tuple[Numbers, Table]:
         "srb_mm": found.srb_mm,
         "isrb_mm": found.isrb_mm,
         "isrb_standard_error_mm": found.isrb_error_mm,
+        "isrb_parabola_mm": found.isrb_parabola_mm,
         "angle_deg": found.angle_deg,
         "separation_ratio": found.separation_ratio,
         "profile": {"position_mm": found.position_mm, "depth": found.profile},

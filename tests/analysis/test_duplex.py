@@ -23,6 +23,7 @@ def picture(noise: float = 60.0, **other: Any) -> NDArray[np.float64]:
     [
         (0.05, 0.139, 5.0),
         (0.15, 0.2, 20.0),
+        (0.0, 0.139, 5.0),
         pytest.param(0.1, 0.139, 5.0, marks=pytest.mark.slow),
         pytest.param(0.04, 0.05, 10.0, marks=pytest.mark.slow),
     ],
@@ -35,7 +36,8 @@ def test_dips_and_resolution_are_right(sigma_mm: float, pitch_mm: float, mu: flo
         truth = true_dip(pair.diameter_mm, mu, sigma_mm, pitch_mm)
         assert abs(pair.dip - truth) < max(4.0 * pair.dip_error, 0.005)
     truth_mm = true_resolution(mu, sigma_mm, pitch_mm)
-    assert found.isrb_mm == pytest.approx(truth_mm, rel=0.02)  # the parabola itself is within 0.7 %
+    assert found.isrb_mm == pytest.approx(truth_mm, rel=0.005)
+    assert found.isrb_parabola_mm == pytest.approx(truth_mm, rel=0.03)  # by its own shape
     assert 0 < found.isrb_error_mm < 0.02 * truth_mm
     below = [d for d in DIAMETERS_MM.values() if true_dip(d, mu, sigma_mm, pitch_mm) < 0.2]
     assert found.srb_mm == below[0]

@@ -66,6 +66,26 @@ def test_a_lag_slower_than_the_sequence_widens_the_error_of_a_fitted_offset() ->
     assert any("can hardly be told from the offset" in doubt for doubt in found.doubts)
 
 
+@pytest.mark.parametrize("noise", [0.05, 2.0])
+def test_without_darks_the_error_holds_the_truth_or_darks_are_asked_for(noise: float) -> None:
+    """Any traps, faster and slower than the frames can tell: four terms where three are fitted, and a power law."""
+    rng = np.random.default_rng(11)
+    off_by, needed = [], []
+    for trial in range(24):
+        count = 4 if trial % 3 else 12
+        time = np.sort(10.0 ** rng.uniform(-0.3, 2.3, count))
+        part = 10.0 ** rng.uniform(-3.0, -1.7, count) if count == 4 else 0.01 * time**-0.5
+        levels, truth = sequence(tuple(zip(part, time, strict=True)), off=int(rng.choice([12, 30, 80])), noise=noise)
+        found = measure_lag(levels, noise)
+        error = abs(found.residual[0] - truth[0])
+        off_by.append(error / found.standard_error[0])
+        needed.append(any("dark frames are needed" in doubt for doubt in found.doubts))
+        assert needed[-1] or error < 5e-4
+    assert np.mean(np.array(off_by) < 2.0) > 0.9 and max(off_by) < 3.0
+    assert np.mean(needed) > 0.5  # most of them hold traps that the frames do not see to their end
+    assert not any("are needed" in doubt for doubt in measure_lag(sequence(FAST, off=60)[0], 0.02).doubts)
+
+
 def test_frames_before_the_beam_are_the_offset_and_said() -> None:
     levels, truth = sequence(SLOW, before=5)
     found = measure_lag(levels, 0.02)

@@ -1,7 +1,8 @@
 """Image lag: what is left of the signal in the frames after the beam went off, relative to the exposed frames.
 
 Only the mean of each frame is needed. Where no dark frames tell the offset, the frames before the beam do; where there
-are none, the offset is the end of a decay fitted to the frames after the beam, and as uncertain as that says.
+are none, the offset is the end of a decay fitted to the frames after the beam. Its error then is that of every decay
+of the same fit: any sum of exponentials that fade, not only the few that the fit takes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ PARTLY = 0.9  # of the exposed level: a frame below it saw the beam for a part o
 MOST_LAG = 0.2  # of the exposed signal in the first frame after: more is rather exposure   # chosen
 MOST_TERMS = 3  # exponentials of the fit   # chosen
 TIMES_PER_DECADE = 8  # of the time constants that the fit starts from   # chosen
-SLOWER = 2.0  # lengths of the sequence: time constant of a decay that a fitted offset may hide   # chosen
+SLOWEST = 5.0  # lengths of the sequence: decays slower than that count as offset where it is fitted   # chosen
+QUICK = 0.25  # of the same: faster ones are seen to their end and told from an offset   # chosen
+HIDDEN = 2.0  # of the same: where no slow decay is seen, the slowest that may be hidden by noise   # chosen
+SEEN = 4.0  # variances of noise: by which slow decays must lower the sum of squares to be seen   # chosen
+SPECTRUM_PER_DECADE = 48  # time constants of decays of any kind: those between differ by 0.03 %   # chosen
+TELL = 5e-4  # of the exposed signal: an offset that is known worse than that asks for dark frames   # chosen
 BETTER = 10.0  # by which another exponential must lower the criterion of Akaike   # chosen
 
 FloatArray = NDArray[np.float64]
@@ -169,10 +175,12 @@ def measure_lag(
         Decay(float(a / signal), float(ea / signal), float(t), float(et))
         for a, ea, t, et in (zip(*fit.terms, strict=True) if fit else ())
     )
-    if components and not known and components[-1].time_frames > 0.5 * after.size:
+    slow = bool(components) and components[-1].time_frames > 0.5 * after.size
+    if not known and (slow or offset_error > TELL * signal):
         doubts.append(
-            f"the slowest part of the lag fades over {components[-1].time_frames:.3g} frames, {after.size} were taken: "
-            f"it can hardly be told from the offset; give dark frames with --dark"
+            f"the {after.size} frames after the beam leave the offset open by {100 * offset_error / signal:.2g} % of "
+            f"the exposed signal, as slow lag can hardly be told from the offset: dark frames are needed, give them "
+            f"with --dark"
         )
     return ImageLag(
         frame=frame,
@@ -260,13 +268,60 @@ def _fit(frame: NDArray[np.int64], signal: FloatArray, noise: float, *, constant
         design = np.stack(slopes, axis=1)
         errors = scatter * np.sqrt(np.maximum(np.diag(np.linalg.pinv(design.T @ design)), 0.0))
     constant_error = float(errors[-1]) if constant else 0.0
-    if constant:  # a decay slower than the sequence looks like an offset: by how much it could move it
-        slow = np.array([SLOWER * count])
-        slower = _left(k, signal, np.append(_times(k, signal, times, floor, True, slow), slow), True)[2]
-        constant_error = float(np.hypot(constant_error, slower[-1] - offset))
+    if constant:
+        found = _offset_of_any_decay(k, signal, floor)
+        if not found.lowest <= offset <= found.highest:  # a few exponentials are not what it is
+            offset = found.likeliest
+        constant_error = float(np.max([constant_error, found.highest - offset, offset - found.lowest]))
     size = times.size
     terms_of = (amplitudes, errors[:size], times, errors[size : 2 * size])
     return _Fit(terms_of, offset, constant_error, scatter)
+
+
+@dataclass(frozen=True)
+class _OffsetRange:
+    """The likeliest offset, and the lowest and highest within one standard deviation. [DN]"""
+
+    likeliest: float
+    lowest: float
+    highest: float
+
+
+def _offset_of_any_decay(k: FloatArray, signal: FloatArray, floor: float) -> _OffsetRange:
+    """Where the signal may end, whatever sum of fading exponentials it follows.
+
+    The least sum of squares is a convex function of the end. It is within one standard deviation as far as that grows
+    by one variance, which is that of the noise or, where no such sum follows the signal, of what is left. Where slow
+    exponentials are needed, still slower ones are allowed.
+    """
+    from scipy.optimize import brentq, nnls
+
+    scale = float(np.abs(signal).max()) or 1.0
+    times = np.geomspace(0.3, SLOWEST * k.size, round(SPECTRUM_PER_DECADE * np.log10(SLOWEST * k.size / 0.3)))
+    decays, ones = np.exp(-k[:, None] / times), np.ones((k.size, 1))
+    every, quick = (
+        nnls(np.hstack([decays[:, times <= most * k.size], ones, -ones]), signal / scale) for most in (SLOWEST, QUICK)
+    )
+    free = k.size - 2 * np.count_nonzero(every[0][:-2]) - 1
+    variance = max(every[1] ** 2 / free if free > 0 else 0.0, (floor / scale) ** 2)
+    seen = quick[1] ** 2 - every[1] ** 2 > SEEN * variance
+    decays = decays[:, times <= (SLOWEST if seen else HIDDEN) * k.size]
+    weights, left = every if seen else nnls(np.hstack([decays, ones, -ones]), signal / scale)
+    likeliest = scale * float(weights[-2] - weights[-1])
+
+    def excess(offset: float) -> float:
+        return float(nnls(decays, (signal - offset) / scale)[1] ** 2 - left**2 - variance)
+
+    def end(direction: float) -> float:
+        step = floor
+        while excess(likeliest + direction * step) < 0.0:
+            if step > scale:
+                return likeliest + direction * step
+            step *= 2.0
+        near, far = likeliest + direction * 0.5 * step * (step > floor), likeliest + direction * step
+        return float(brentq(excess, near, far, xtol=0.01 * step))
+
+    return _OffsetRange(likeliest, end(-1.0), end(1.0))
 
 
 def _times(
@@ -275,17 +330,15 @@ def _times(
     start: Sequence[float] | FloatArray,
     floor: float,
     constant: bool,
-    held: FloatArray | None = None,
 ) -> FloatArray:
-    """Time constants of the nearest fit, from a start of theirs; those that are held are fitted along but not moved."""
+    """Time constants of the nearest fit, from a start of theirs."""
     from scipy.optimize import least_squares
 
     if not len(start):
         return np.zeros(0)
-    others = np.zeros(0) if held is None else held
 
     def left(log_times: FloatArray) -> FloatArray:
-        return _left(k, signal, np.append(np.exp(log_times), others), constant)[1] / floor
+        return _left(k, signal, np.exp(log_times), constant)[1] / floor
 
     bounds = (np.log(0.05), np.log(4.0 * k.size))
     found = least_squares(left, np.clip(np.log(start), *bounds), bounds=bounds, x_scale=0.3)
