@@ -53,3 +53,22 @@ def refused(path: str | Path, what: str) -> Iterator[None]:
         if str(path) in str(error):
             raise
         raise ValueError(f"{path} {what}: {error}") from error
+
+
+def check_frames_wanted(path: Path, frames: range, count: int) -> None:
+    """Raise ValueError where frames are wanted that a file does not hold.
+
+    Parameters
+    ----------
+    path : Path
+        Named in the error.
+    frames : range
+        Wanted, from 0 and upwards. [1]
+    count : int
+        Frames of the file. [1]
+    """
+    missing = [k for k in (min(frames), max(frames)) if not 0 <= k < count] if frames else []
+    if missing or frames.step < 1:
+        held = "1 frame, number 0" if count == 1 else f"{count} frames (0 to {count - 1})"
+        said = f"frame {missing[-1]} is" if missing else f"{frames} are"
+        raise ValueError(f"{said} not in {path}, which has {held}")

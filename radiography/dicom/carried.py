@@ -14,10 +14,13 @@ from typing import Any
 from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID
 from pydicom.valuerep import validate_value
+
+from radiography.dicom.description import LossyStep
 
 # Patient, study and place: replace what a file of ours would say by itself.
 IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientBirthTime", "PatientSex",
@@ -122,6 +125,32 @@ def header_of(record: Mapping[str, Any], where: str) -> Dataset:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise ValueError(f"{where}: what it carries of a DICOM header is damaged: {reason}") from error
     return header
+
+
+def add_loss(carried: Dataset, steps: tuple[LossyStep, ...]) -> None:
+    """Add compressions with loss to those that the source says; methods and ratios stay as long as all are known.
+
+    Parameters
+    ----------
+    carried : Dataset
+        From `header_of`; changed.
+    steps : tuple of LossyStep
+        What came after it.
+    """
+    if not steps:
+        return
+    was_lossy = carried.get("LossyImageCompression") == "01"
+    carried.LossyImageCompression = "01"
+    for keyword, values in (
+        ("LossyImageCompressionRatio", [None if s.ratio is None else f"{s.ratio:.3g}" for s in steps]),
+        ("LossyImageCompressionMethod", [s.method for s in steps]),
+    ):
+        before = carried.get(keyword)
+        said = [] if not was_lossy else list(before) if isinstance(before, MultiValue) else [before]
+        if None in (together := [*said, *values]):
+            carried.pop(keyword, None)
+        else:
+            setattr(carried, keyword, together)
 
 
 def identity_module(carried: Dataset) -> Dataset:

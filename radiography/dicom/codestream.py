@@ -22,6 +22,8 @@ _LONE_MARKERS = {0x01, *range(0xD0, 0xD9)}  # without a length: ITU-T T.81 B.1.1
 _END_OF_IMAGE = b"\xff\xd9"
 _LONGEST_JP2_HEAD = 4096  # bytes of boxes before the code stream of a JP2 file   # chosen
 LONGEST_HEAD = 2**16  # bytes of a code stream in which its head must end, for `loss_of`   # chosen
+LOSSY = "lossy_compression"  # in metadata: a list of {"method", "ratio"}, step by step
+LOSSY_METHODS = ("ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15")  # DICOM PS3.3 C.7.6.1.1.5.1
 MOST_TILES = 65535  # of a JPEG 2000 picture: its tile numbers have 16 bits, ITU-T T.800 A.4.2
 
 
@@ -79,6 +81,29 @@ def codestream_claim(codestream: bytes) -> CodestreamClaim:
 def lossy_words(loss: str) -> str:
     """The doubt about a file that lost something, from the words of `loss_of`."""
     return f"its pixels were compressed with loss ({loss}): noise, sharpness and defects are not those of the panel"
+
+
+def loss_method(codestream: bytes) -> str | None:
+    """The defined term of DICOM for what lost something in a code stream: PS3.3 C.7.6.1.1.5.1.
+
+    Parameters
+    ----------
+    codestream : bytes
+        One compressed picture, or its first `LONGEST_HEAD` bytes.
+
+    Returns
+    -------
+    method : str or None
+        None where nothing was lost.
+    """
+    if loss_of(codestream) is None:
+        return None
+    marker = codestream_claim(codestream).marker
+    if marker == 0:  # a capability segment behind the size is that of high-throughput coding: ITU-T T.814 A.2
+        size = codestream.find(b"\xff\x4f\xff\x51") + 2
+        behind = size + 2 + struct.unpack_from(">H", codestream, size + 2)[0]
+        return "ISO_15444_15" if codestream[behind : behind + 2] == b"\xff\x50" else "ISO_15444_1"
+    return "ISO_14495_1" if marker == _JPEG_LS else "ISO_10918_1"
 
 
 def loss_of(codestream: bytes) -> str | None:

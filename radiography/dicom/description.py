@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -32,6 +32,13 @@ _TEXTS = ("patient_name", "patient_id", "study_description", "series_description
 _TEXTS_OF_THE_PANEL = ("manufacturer", "panel", "serial", "device_serial", "scintillator")
 _SHORT_TEXTS = ("study_id", "accession_number")
 _POSITIVE = ("exposure_index", "target_exposure_index", "magnification")
+
+
+class LossyStep(NamedTuple):
+    """A compression that lost something: DICOM's term for its method, and its ratio; None where unknown. [1]"""
+
+    method: str | None
+    ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,9 @@ class DxDescription:
         goes before all of the above but the conditions, and makes the image a derived one.
     frame : int, optional
         Which of the frames of its source the image shows, from 0. [1]
+    lossy : tuple of LossyStep
+        How its pixels were compressed with loss before they came here, step by step; what a DICOM frame says of that
+        is `carried`.
     """
 
     patient_name: str = ""
@@ -108,6 +118,7 @@ class DxDescription:
     quality_control: bool = True
     carried: Dataset | None = None
     frame: int | None = None
+    lossy: tuple[LossyStep, ...] = ()
 
     def __post_init__(self) -> None:
         for name in _TEXTS:

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
-from radiography.dicom.description import ANODES, DxDescription
+from radiography.dicom.description import ANODES, DxDescription, LossyStep
 from radiography.dicom.linear import SCALE_LABELS
 
 FOR_PRESENTATION_UID = "1.2.840.10008.5.1.4.1.1.1.1"  # DICOM PS3.4 B.5
@@ -188,13 +188,36 @@ def image_module(description: DxDescription, for_processing: bool, instance_numb
         dataset.AcquisitionDate, dataset.AcquisitionTime = _date_and_time(description)
     dataset.PatientOrientation = list(description.patient_orientation)
     dataset.BurnedInAnnotation = "NO"
-    dataset.LossyImageCompression = "00"
+    dataset.update(loss_module(description.lossy))
     dataset.PresentationLUTShape = "IDENTITY"
     dataset.AcquisitionContextSequence = []
     if description.quality_control:
         dataset.QualityControlImage = "YES"
     if comment:
         dataset.ImageComments = comment
+    return dataset
+
+
+def loss_module(steps: tuple[LossyStep, ...]) -> Dataset:
+    """Lossy compression that the pixels went through (C.7.6.1.1.5), as far as it is known.
+
+    Parameters
+    ----------
+    steps : tuple of LossyStep
+        None where nothing was lost.
+
+    Returns
+    -------
+    dataset : Dataset
+        Methods and ratios have a value for each step, or are left out.
+    """
+    dataset = Dataset()
+    dataset.LossyImageCompression = "01" if steps else "00"
+    ratios, methods = [step.ratio for step in steps], [step.method for step in steps]
+    if steps and None not in ratios:
+        dataset.LossyImageCompressionRatio = [f"{ratio:.3g}" for ratio in ratios]
+    if steps and None not in methods:
+        dataset.LossyImageCompressionMethod = methods
     return dataset
 
 

@@ -31,11 +31,11 @@ from pydicom.uid import (
 )
 
 from calibration.conditions import Conditions
-from calibration.own_words import refused
+from calibration.own_words import check_frames_wanted, refused
 from radiography.dicom.bare import EXPLICIT, bare_syntax
 from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
-from radiography.dicom.codestream import loss_of
+from radiography.dicom.codestream import loss_method, loss_of
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames, first_codestream
 from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
 from radiography.dicom.spacing import detector_pitch
@@ -180,12 +180,15 @@ def open_dicom(path: str | Path) -> DicomFrames:
         elif syntax in NATIVE_SYNTAXES:
             raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
         pitch = detector_pitch(header)
-        loss = loss_of(first_codestream(head)) if pixel_bytes < 0 else None
+        packed = first_codestream(head) if pixel_bytes < 0 else b""
+        loss = loss_of(packed) if packed else None
         if loss is not None:
             header.LossyImageCompression = "01"  # for ever, also in what is derived of it: DICOM PS3.3 C.7.6.1.1.5
             if "LossyImageCompressionRatio" not in header:
                 ratio = count * rows * cols * np.dtype(dtype).itemsize / (length - offset)
                 header.LossyImageCompressionRatio = f"{ratio:.3g}"
+            if "LossyImageCompressionMethod" not in header:
+                header.LossyImageCompressionMethod = loss_method(packed)
         return DicomFrames(
             path=path,
             count=count,
@@ -221,8 +224,7 @@ def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[
         If a frame is damaged or cannot be decoded.
     """
     frames = range(source.count) if frames is None else frames
-    if len(frames) and (min(frames) < 0 or max(frames) >= source.count or frames.step < 1):
-        raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames}")
+    check_frames_wanted(source.path, frames, source.count)
     if source.pixel_bytes >= 0:
         yield from _native_frames(source, frames)
         return

@@ -25,6 +25,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from calibration.conditions import Conditions
+from calibration.own_words import check_frames_wanted
 from calibration.whole_file import whole_file
 from radiography.files.dicom import describe_dicom, dicom_frames
 from radiography.files.edf import cbf_frames, describe_cbf, describe_edf, edf_frames
@@ -151,8 +152,7 @@ def iterate_frames(source: FrameSource, frames: range | None = None, *, finite: 
         If a frame is damaged, cannot be decoded, or holds NaN or infinite values where none may be, or nothing else.
     """
     frames = range(source.count) if frames is None else frames
-    if len(frames) and (min(frames) < 0 or max(frames) >= source.count):
-        raise ValueError(f"{source.path} holds {source.count} frames, asked for {frames.start} to {max(frames)}")
+    check_frames_wanted(source.path, frames, source.count)
     for k, frame in zip(frames, _READ[source.format](source, frames), strict=True):
         if frame.shape != (source.rows, source.cols):
             raise ValueError(f"{source.path} frame {k} is {frame.shape}, not {(source.rows, source.cols)}")

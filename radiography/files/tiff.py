@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.conditions import conditions_from
 from calibration.own_words import refused, said_by_us
-from radiography.dicom.codestream import lossy_words
+from radiography.dicom.codestream import LOSSY, lossy_words
 from radiography.files.pitch import TiffPitch, tiff_pitch
 from radiography.files.source import GIVE_PITCH, FrameSource, check_frame_claim
 from radiography.files.tiff_codecs import NOT_COMPRESSED, check_codec, loss_of_page, read_page
@@ -56,7 +56,11 @@ def describe_tiff(path: Path) -> FrameSource:
         doubts = [] if pitch.doubt is None else [f"{pitch.doubt}: {GIVE_PITCH}"]
         loss = next(filter(None, (loss_of_page(tiff.filehandle, tiff.pages[k]) for k in numbers)), None)
         if loss is not None:
-            doubts.append(lossy_words(loss))
+            doubts.append(lossy_words(loss.words))
+            step = {"method": loss.method, "ratio": round(loss.ratio, 3)}
+            metadata[LOSSY] = [*(before if isinstance(before := metadata.get(LOSSY), list) else []), step]
+        elif LOSSY in metadata:
+            doubts.append(lossy_words("as it says of the frame that it was made of"))
         rows, cols = first.shape
         return FrameSource(
             path,

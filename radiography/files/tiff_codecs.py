@@ -7,13 +7,13 @@ holds more or less than its part of the page is damaged. Lossless predictors are
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.own_words import said_by_us
-from radiography.dicom.codestream import LONGEST_HEAD, codestream_claim, decode_codestream, loss_of
+from radiography.dicom.codestream import LONGEST_HEAD, codestream_claim, decode_codestream, loss_method, loss_of
 from radiography.files.source import LARGEST_FRAME_PIXELS
 
 NOT_COMPRESSED = 1
@@ -67,7 +67,15 @@ def check_codec(page: Any) -> None:
         raise ValueError(f"claims to unpack {stored} bytes to {unpacked}, more than {LARGEST_RATIO} to 1")
 
 
-def loss_of_page(file: BinaryIO, page: Any) -> str | None:
+class PageLoss(NamedTuple):
+    """What packing took from a page: in words of a sentence, DICOM's term for it, and how far it was packed. [1]"""
+
+    words: str
+    method: str
+    ratio: float
+
+
+def loss_of_page(file: BinaryIO, page: Any) -> PageLoss | None:
     """With what the pixels of a page were packed, where that loses something.
 
     Parameters
@@ -79,13 +87,17 @@ def loss_of_page(file: BinaryIO, page: Any) -> str | None:
 
     Returns
     -------
-    loss : str or None
-        The words of `loss_of`.
+    loss : PageLoss or None
+        The words of `loss_of`, the method of `loss_method`, and the bytes of the pixels over those that are stored.
     """
     if page.compression not in JPEG_CODECS:
         return None
     file.seek(page.dataoffsets[0])
-    return loss_of(file.read(min(page.databytecounts[0], LONGEST_HEAD)))
+    head = file.read(min(page.databytecounts[0], LONGEST_HEAD))
+    words, method = loss_of(head), loss_method(head)
+    if words is None or method is None:
+        return None
+    return PageLoss(words, method, page.size * page.dtype.itemsize / max(sum(page.databytecounts), 1))
 
 
 def read_page(file: BinaryIO, page: Any) -> NDArray[Any]:

@@ -18,10 +18,11 @@ from radiography.jobs.inputs import check_writable, keep_apart
 from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
 if TYPE_CHECKING:
-    from radiography.dicom.description import DxDescription
+    from radiography.dicom.description import DxDescription, LossyStep
 
 
 PHANTOM = "PHANTOM"  # identifier of an image that is of no patient
+MOST_PACKED = 1e4  # ratio of a compression that is believed   # chosen
 SIMULATION = "radiography simulation"  # maker of a panel that does not exist
 
 
@@ -165,12 +166,15 @@ def dx_description(
     ValueError
         If a text does not fit DICOM, or what the image carries of a DICOM header is damaged.
     """
-    from radiography.dicom.carried import header_of, is_of_a_patient, magnification_of
+    from radiography.dicom.carried import add_loss, header_of, is_of_a_patient, magnification_of
     from radiography.dicom.description import DxDescription
 
     scene, record = metadata.get("scene"), metadata.get("dicom")
     simulated = isinstance(scene, dict)
     carried = header_of(record, where) if isinstance(record, dict) else None
+    lossy = lossy_steps(metadata)
+    if carried is not None:
+        add_loss(carried, lossy)
     description = DxDescription(
         patient_name=name or "",
         patient_id=PHANTOM if identifier is None else identifier,
@@ -183,6 +187,7 @@ def dx_description(
         quality_control=carried is None or not is_of_a_patient(carried),
         carried=carried,
         frame=frame,
+        lossy=lossy,
     )
     if carried is not None and name is not None:  # checked above as the description's own
         carried.PatientName = f"{name}^" if name and "^" not in name else name
@@ -191,6 +196,29 @@ def dx_description(
         for keyword in ("IssuerOfPatientID", "OtherPatientIDs"):  # of the identifier that was replaced
             carried.pop(keyword, None)
     return description
+
+
+def lossy_steps(metadata: Mapping[str, Any]) -> tuple[LossyStep, ...]:
+    """The compressions with loss that the metadata of an image tell of; what they say wrongly is left out.
+
+    Parameters
+    ----------
+    metadata : mapping
+
+    Returns
+    -------
+    steps : tuple of LossyStep
+    """
+    from radiography.dicom.codestream import LOSSY, LOSSY_METHODS
+    from radiography.dicom.description import LossyStep
+
+    said = metadata.get(LOSSY, [])
+    steps = []
+    for step in said if isinstance(said, list) else [said]:
+        method, ratio = (step.get("method"), step.get("ratio")) if isinstance(step, dict) else (None, None)
+        known = isinstance(ratio, int | float) and 1.0 <= ratio <= MOST_PACKED
+        steps.append(LossyStep(method if method in LOSSY_METHODS else None, float(ratio) if known else None))
+    return tuple(steps)
 
 
 def write_dicom_pair(

@@ -35,6 +35,7 @@ from calibration.staleness import check_conditions, check_drift
 from calibration.steps import Gain, Steps
 from calibration.whole_file import folder_for, staged
 from radiography.config import build, load_steps
+from radiography.dicom.codestream import LOSSY
 from radiography.files.frames import (
     FrameSource,
     RawLayout,
@@ -50,8 +51,9 @@ from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_m
 from radiography.jobs.result_names import result_names
 from radiography.jobs.saturation import saturation_of_frames
 
-# What a frame says besides its conditions: of its simulation, and of patient, study and exposure in DICOM's words.
-CARRIED = ("light_spread", "seed", "scene", "dicom")
+# What a frame says besides its conditions: of its simulation, of patient, study and exposure in DICOM's words, and of
+# what compression took from it.
+CARRIED = ("light_spread", "seed", "scene", "dicom", LOSSY)
 _BIG_TIFF_BYTES = 2**31
 
 

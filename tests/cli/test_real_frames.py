@@ -57,4 +57,4 @@ def test_one_frame_of_several_can_be_named(shared_data: Path, capsys: pytest.Cap
     assert run(["mtf", frames, "--pitch", "0.1"]) == 2
     assert "10 frames" in capsys.readouterr().err
     assert run(["mtf", frames, "--pitch", "0.1", "--frame", "30"]) == 2
-    assert "asked for 30" in capsys.readouterr().err
+    assert "frame 30 is not in" in capsys.readouterr().err

@@ -165,6 +165,8 @@ def test_loss_is_said_and_stays_said(tmp_path: Path, kind: str) -> None:
     kept = header_of(source.carried, "lossy.dcm")
     assert kept.LossyImageCompression == "01"
     assert float(kept.LossyImageCompressionRatio) > 1.0
+    method = {"JPEG": "10918_1", "JPEG-LS": "14495_1", "JPEG 2000": "15444_1", "HTJ2K": "15444_15"}[kind]
+    assert kept.LossyImageCompressionMethod == f"ISO_{method}"
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

@@ -47,7 +47,7 @@ def test_frames_can_be_read_one_by_one(tmp_path: Path) -> None:
     source = open_dicom(write_frames(tmp_path / "run.dcm", FRAMES))
     assert (source.count, source.rows, source.cols, source.dtype) == (3, ROWS, COLS, "uint16")
     assert np.array_equal(list(iterate_dicom(source, range(1, 3))), FRAMES[1:])
-    with pytest.raises(ValueError, match=r"holds 3 frames, asked for range\(2, 5\)"):
+    with pytest.raises(ValueError, match=r"frame 4 is not in .*run\.dcm, which has 3 frames \(0 to 2\)"):
         list(iterate_dicom(source, range(2, 5)))
 
 

@@ -120,8 +120,11 @@ def test_chosen_frames_only(tmp_path: Path, stack: np.ndarray) -> None:
     write_tiff(tmp_path / "s.tif", stack, None, {})
     source = open_frames(tmp_path / "s.tif")
     assert np.array_equal(np.stack(list(iterate_frames(source, range(1, 3)))), stack[1:])
-    with pytest.raises(ValueError, match="holds 3 frames, asked for 2 to 3"):
+    with pytest.raises(ValueError, match=r"frame 3 is not in .*s\.tif, which has 3 frames \(0 to 2\)"):
         next(iterate_frames(source, range(2, 4)))
+    with pytest.raises(ValueError, match=r"frame 7 is not in .*one\.tif, which has 1 frame, number 0"):
+        write_tiff(tmp_path / "one.tif", stack[0], None, {})
+        read_image(tmp_path / "one.tif", frame=7)
 
 
 def test_an_image_of_several_frames_asks_which(tmp_path: Path, stack: np.ndarray) -> None:

