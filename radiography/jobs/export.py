@@ -216,8 +216,8 @@ def lossy_steps(metadata: Mapping[str, Any]) -> tuple[LossyStep, ...]:
     steps = []
     for step in said if isinstance(said, list) else [said]:
         method, ratio = (step.get("method"), step.get("ratio")) if isinstance(step, dict) else (None, None)
-        known = isinstance(ratio, int | float) and 1.0 <= ratio <= MOST_PACKED
-        steps.append(LossyStep(method if method in LOSSY_METHODS else None, float(ratio) if known else None))
+        believed = float(ratio) if isinstance(ratio, int | float) and 1.0 <= ratio <= MOST_PACKED else None
+        steps.append(LossyStep(method if method in LOSSY_METHODS else None, believed))
     return tuple(steps)
 
 
