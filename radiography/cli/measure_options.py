@@ -9,6 +9,7 @@ import typer
 
 from radiography.cli.parameters import (
     CsvFile,
+    Flags,
     JsonFile,
     Layout,
     Pitch,
@@ -52,6 +53,7 @@ def measure(
     earlier: Annotated[
         list[str] | None, typer.Option("--earlier", metavar="JSON", help="Earlier results of the kind, for the trend.")
     ] = None,
+    flags: Flags = None,
     csv_file: CsvFile = None,
     pitch: Pitch = None,
     json_file: JsonFile = None,
@@ -78,6 +80,7 @@ def measure(
         asked,
         dark=dark or [],
         earlier=earlier or [],
+        flags=flags,
         pitch_mm=pitch,
         json_file=json_file,
         csv_file=csv_file,

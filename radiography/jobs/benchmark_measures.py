@@ -17,7 +17,8 @@ from radiography.files.frames import read_image
 from radiography.jobs import benchmark_frames as chain
 from radiography.jobs.benchmark_frames import Bench
 from radiography.jobs.dqe import DqeInput, DqeMeasurement, dqe_to_json, measure_dqe
-from radiography.jobs.flat_series import open_flats, read_defects
+from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flat_series import open_flats
 from radiography.jobs.inputs import Report
 from radiography.jobs.json_text import write_json
 from radiography.jobs.nps import curve_to_json
@@ -115,7 +116,8 @@ def measure_images(bench: Bench, own: Path, place: Path, report: Report) -> None
 
 def _at_other_dose(path: Path, flags: Path, dose: float, measured: DqeMeasurement) -> tuple[NpsResult, DqeResult]:
     series = open_flats(path, None, "a benchmark")
-    noise = noise_power_spectrum(series, measured.noise.pitch_mm, None, read_defects(flags, series.shape))
+    defects = read_flags(flags, series.shape, "the flats are").left_out
+    noise = noise_power_spectrum(series, measured.noise.pitch_mm, None, defects)
     return noise, detective_quantum_efficiency(measured.edges, noise, dose, measured.result.fluence)
 
 

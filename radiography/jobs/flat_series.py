@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from calibration.flags import INTERPOLATED, SATURATED, SHIELDED, UNCOATED, UNCORRECTABLE, UNUSABLE
 from calibration.limits import SAME_PITCH
-from radiography.files.frames import FrameSource, RawLayout, iterate_frames, open_frames
+from radiography.files.frames import FrameSource, RawLayout, iterate_frames
 from radiography.jobs.inputs import Files, open_all
 from radiography.jobs.judgement import doubts_about, needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
-LEFT_OUT = (
-    SATURATED | INTERPOLATED | UNCORRECTABLE | UNCOATED | SHIELDED | UNUSABLE
-)  # flags of pixels without noise of their own
 SAME_KERMA = 0.02  # of one series, relative   # chosen: more is another exposure, less is said by the frames' means
 
 Frame = NDArray[Any]
@@ -140,34 +134,3 @@ def doubts_of(sources: tuple[FrameSource, ...], pitch_mm: float | None) -> list[
         more = f" and {len(raw) - 1} more are" if len(raw) > 1 else " is"
         found.append(f"{raw[0]}{more} raw, as the file says: noise relative to an offset is too low")
     return found
-
-
-def read_defects(path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels that a plane of flags leaves out, True where one is unusable.
-
-    Parameters
-    ----------
-    path : Path
-        Flags as `reconstruct --flags` writes them (uint16, bits), or any other image whose pixels other than 0 are
-        defects. Of several frames, what one of them leaves out is left out.
-    shape : (int, int)
-        Of the frames. [pixel]
-
-    Returns
-    -------
-    defects : (H, W) bool
-
-    Raises
-    ------
-    ValueError, OSError
-        If the file cannot be read or is of another shape.
-    """
-    source = open_frames(path)
-    if (source.rows, source.cols) != shape:
-        raise ValueError(
-            f"the flags {path} are {source.rows} x {source.cols} but the frames are {shape[0]} x {shape[1]}"
-        )
-    defects = np.zeros(shape, np.bool_)
-    for plane in iterate_frames(source, finite=False):
-        defects |= (plane & np.uint16(LEFT_OUT)) != 0 if plane.dtype == np.uint16 else plane != 0
-    return defects

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from calibration.flags import EXTRAPOLATED, SATURATED
 from radiography.analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH, split_dataset
+from radiography.jobs.flag_planes import read_flags
 from radiography.jobs.inputs import (
     PICTURES,
     Region,
@@ -135,8 +135,10 @@ def measure_mtf(
         doubts += (f"{image}: {too_large} pixels are too large a number and are left out, as defects",)
     saturated = None
     if flags is not None:
-        unusable, saturated = _flagged(Path(flags), image, pixels.shape)
-        defects |= unusable
+        flagged = read_flags(Path(flags), pixels.shape, f"{image} is")
+        defects |= flagged.unusable
+        saturated = flagged.saturated
+        doubts += flagged.doubts
     where = region_within(roi, pixels.shape)
     given = (pixels, pitch, where, defects if defects.any() else None)
     if edges == "all":
@@ -203,19 +205,6 @@ def _edge_to_json(name: str, curve: MtfCurve, glareless: MtfCurve | None) -> dic
 def edge_name(curve: MtfCurve) -> str:
     """An edge of a plate in words: the side on which it is bright, and its angle."""
     return f"{curve.bright_side} edge at {abs(curve.angle_deg):.2f} deg"
-
-
-def _flagged(path: Path, image: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Unusable pixels of a flag plane or mask, and the saturated ones where it tells them apart."""
-    plane = read_image(path, finite=False)
-    if plane.pixels.shape != shape:
-        raise ValueError(
-            f"{path} is {plane.pixels.shape} but {image} is {shape}; --flags needs the plane of this image"
-        )
-    if plane.stage != "plane":
-        return np.asarray(plane.pixels != 0), None
-    bits = plane.pixels.astype(np.uint16)
-    return np.asarray(bits & ~np.uint16(SATURATED | EXTRAPOLATED) != 0), np.asarray(bits & SATURATED != 0)
 
 
 def _write(measured: Measurement) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames
 from radiography.files.source import GIVE_PITCH, split_dataset
+from radiography.jobs.flag_planes import read_flags
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
@@ -74,6 +75,7 @@ def measure_kind(
     dark: Files = (),
     pitch_mm: float | None = None,
     earlier: Files = (),
+    flags: str | Path | None = None,
     json_file: str | Path | None = None,
     csv_file: str | Path | None = None,
     plot: str | Path | None = None,
@@ -96,6 +98,8 @@ def measure_kind(
         Pixel pitch, where files do not say it. [mm]
     earlier : str, Path or sequence of them
         JSON files of the same kind, for the trend.
+    flags : str or Path, optional
+        Plane of flags or mask of the images, whose pixels are left out.
     json_file, csv_file, plot : str or Path, optional
         Where the numbers are written as JSON, as a table, and drawn (.png, .pdf or .svg).
     layout : RawLayout, optional
@@ -123,12 +127,17 @@ def measure_kind(
     dark_files = input_files(dark, "dark") if named(dark) else []
     earlier_files = input_files(earlier, "earlier") if named(earlier) else []
     sources = open_all(files, kind, layout)
-    keep_apart([written, table_file, drawn], [*(s.path for s in sources), *dark_files, *earlier_files, asked.mtf])
+    keep_apart(
+        [written, table_file, drawn], [*(s.path for s in sources), *dark_files, *earlier_files, asked.mtf, flags]
+    )
     before = earlier_results(earlier_files, kind)
     shape = (sources[0].rows, sources[0].cols)
     roi, background = (region_within(region, shape) for region in (asked.roi, asked.background))
     asked = replace(asked, roi=roi, background=background)
-    given, said = _read(kind, sources, dark_files, asked, pitch_mm, layout, report)
+    flagged = None if flags is None else read_flags(Path(flags), shape, "the images are")
+    reading = _Reading(dark_files, None if flagged is None else flagged.left_out, pitch_mm, layout, report)
+    given, said = _read(kind, sources, asked, reading)
+    said += flagged.doubts if flagged else ()
     numbers, table = KINDS[kind].measure(given, asked)
     doubts = [*said, *numbers.pop("warnings")]
     result: dict[str, Any] = {
@@ -158,16 +167,20 @@ def measure_kind(
     return KindMeasurement(kind, result, table, written, table_file, drawn)
 
 
-def _read(
-    kind: str,
-    sources: Sequence[FrameSource],
-    dark_files: Sequence[Path],
-    asked: Asked,
-    pitch_mm: float | None,
-    layout: RawLayout | None,
-    report: Report,
-) -> tuple[Given, list[str]]:
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """What goes with the images: darks, pixels to leave out (H, W) bool, pitch [mm], layout, progress."""
+
+    dark_files: Sequence[Path]
+    left_out: NDArray[np.bool_] | None
+    pitch_mm: float | None
+    layout: RawLayout | None
+    report: Report
+
+
+def _read(kind: str, sources: Sequence[FrameSource], asked: Asked, reading: _Reading) -> tuple[Given, list[str]]:
     """Frames of the regions above the offset, or only their means, and what to doubt about them."""
+    pitch_mm, left_out = reading.pitch_mm, reading.left_out
     first = sources[0]
     for source in sources:
         refuse_not_linear(source.path, source.stage, f"{kind} of an image")
@@ -184,7 +197,7 @@ def _read(
         _check_region(region, first)
     whole = (0, first.rows, 0, first.cols)
     roi = closed[0] or whole
-    darks, dark_levels, dark_noise = _dark_mean(dark_files, sources, kind, roi, layout)
+    darks, dark_levels, dark_noise = _dark_mean(reading.dark_files, sources, kind, roi, reading.layout)
     if darks is None and kind != "lag":
         raw = [s for s in sources if s.stage == "raw"]
         unknown = [s for s in sources if s.stage is None]
@@ -218,15 +231,19 @@ def _read(
             for stack, (r0, r1, c0, c1) in zip(frames, used, strict=True):
                 part = frame[r0:r1, c0:c1].astype(np.float32)
                 stack[done] = part if darks is None else part - darks[r0:r1, c0:c1]
+                if left_out is not None:
+                    stack[done][left_out[r0:r1, c0:c1]] = np.nan
             if not keep:
                 part64 = frame[roi[0] : roi[1], roi[2] : roi[3]].astype(np.float64)
+                if left_out is not None:
+                    part64[left_out[roi[0] : roi[1], roi[2] : roi[3]]] = np.nan
                 levels.append(float(np.nanmean(part64)))
                 if previous is not None:
                     scatter = float(np.nanstd(part64 - previous)) / np.sqrt(2.0 * part64.size)
                     level_noise = scatter if level_noise == 0.0 else min(level_noise, scatter)
                 previous = part64
             done += 1
-            report("reading", done / count)
+            reading.report("reading", done / count)
     if clipped:
         doubts.append(
             f"{clipped} of {count} frames have more than {100 * CLIPPED:g} % of their pixels at one highest value: "

@@ -14,7 +14,8 @@ import numpy as np
 from radiography.analysis.nps import Curve, NoiseCurves, NpsResult, noise_power_spectrum
 from radiography.files.frames import RawLayout
 from radiography.files.source import split_dataset
-from radiography.jobs.flat_series import doubts_of, open_flats, read_defects, series_pitch_mm
+from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flat_series import doubts_of, open_flats, series_pitch_mm
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
@@ -109,17 +110,18 @@ def measure_noise(
     files = tuple(source.path for source in series.sources)
     keep_apart([written, table, drawn], [*files, mask_file])
     pitch = series_pitch_mm(series.sources, pitch_mm)
-    defects = None if mask_file is None else read_defects(mask_file, series.shape)
+    flagged = None if mask_file is None else read_flags(mask_file, series.shape, "the flats are")
     report(WHAT, 0.0)
     noise = noise_power_spectrum(
         series,
         pitch,
         region_within(roi, series.shape),
-        defects,
+        None if flagged is None else flagged.left_out,
         block_px=block_px,
         progress=lambda done: report(WHAT, done),
     )
-    measured = NoiseMeasurement(files, noise, written, table, drawn, tuple(doubts_of(series.sources, pitch_mm)))
+    doubts = [*doubts_of(series.sources, pitch_mm), *(flagged.doubts if flagged else ())]
+    measured = NoiseMeasurement(files, noise, written, table, drawn, tuple(doubts))
     with all_or_none(written, table, drawn) as places:
         if written is not None:
             write_json(places[written], noise_to_json(measured))

@@ -37,7 +37,7 @@ def test_an_edge_that_is_not_believed_exits_with_one_sentence(plate: Path, capsy
     mask = plate.with_name("mask.npy")
     np.save(mask, np.ones((2, 2), dtype=np.uint8))
     assert run(["mtf", str(plate), "--flags", str(mask)]) == 2
-    assert "--flags needs the plane of this image" in capsys.readouterr().err
+    assert "--flags needs the plane of these images" in capsys.readouterr().err
 
 
 def test_a_region_may_leave_out_the_borders() -> None:

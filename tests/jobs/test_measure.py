@@ -133,7 +133,7 @@ def test_a_saturated_side_of_the_flag_plane_refuses_the_edge(edge: Path) -> None
 
 
 def test_a_mask_of_another_size_is_named(edge: Path) -> None:
-    with pytest.raises(ValueError, match=r"flags.tif is \(20, 30\) but .*edge.tif is \(120, 100\)"):
+    with pytest.raises(ValueError, match=r"flags.tif are 20 x 30 but .*edge.tif is 120 x 100"):
         measure_mtf(edge, flags=flag_plane(edge, np.zeros((20, 30))))
     with pytest.raises(ValueError, match="--edges must be strongest or all, got 'both'"):
         measure_mtf(edge, edges="both")

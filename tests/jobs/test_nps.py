@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiff(made / "faint.tif", frames[3], 0.139, {"air_kerma_uGy": 2.5})
     flags = np.zeros(FLATS.shape, np.uint16)
     flags[100, 100:110], flags[200, 200] = INTERPOLATED, SUSPECT
-    write_tiff(made / "flags.tif", flags, None, {})
+    write_tiff(made / "flags.tif", flags, None, {"kind": "flags"})
     np.save(made / "defects.npy", (flags == INTERPOLATED).astype(np.uint8))
     return made
 
@@ -88,7 +88,7 @@ def test_files_that_do_not_go_together_are_refused(folder: Path, files: list[str
 def test_nothing_is_written_where_something_is_wrong(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="smaller than one block"):
         measure_noise(folder / "all.tif", block_px=290, json_file=tmp_path / "nps.json")
-    with pytest.raises(ValueError, match=r"the flags .* are 300 x 280 but the frames are"):
+    with pytest.raises(ValueError, match=r"the flags .* are 300 x 280 but the flats are"):
         np.save(tmp_path / "small.npy", FLATS.make(2)[:, :280, :270])
         measure_noise(tmp_path / "small.npy", pitch_mm=0.1, flags=folder / "flags.tif", plot=tmp_path / "nps.png")
     with pytest.raises(ValueError, match="would be overwritten"):
