@@ -63,6 +63,7 @@ def noise_power_spectrum(
     *,
     block_px: int = 256,
     progress: Progress | None = None,
+    name_of: Callable[[int], str] = "frame {}".format,
 ) -> NpsResult:
     """Noise power spectrum of flat frames over their squared mean, with its fixed and temporal parts.
 
@@ -82,6 +83,8 @@ def noise_power_spectrum(
         Side of the blocks, even. [pixel]
     progress : callable, optional
         Called with the fraction that is done. [1]
+    name_of : callable
+        What errors call a frame, by its number from 0.
 
     Returns
     -------
@@ -92,8 +95,8 @@ def noise_power_spectrum(
     TypeError
         If a frame is not a two-dimensional array of real numbers.
     ValueError
-        If there is no frame, frames differ in shape, the region holds no block, or a frame has no signal, no noise or
-        is clipped.
+        If there is no frame, frames differ in shape, the region holds no block, or a frame has no signal, no noise, is
+        clipped, or is no flat but an edge.
 
     Notes
     -----
@@ -126,7 +129,7 @@ def noise_power_spectrum(
     search = patterns.begin_search(region.shape)
     seen = passes.Seen()
     expected = len(again) if isinstance(again, Sized) else FRAMES_GUESSED
-    for residual, seen in passes.look(_checked(again, np.asarray(first).shape), region):
+    for residual, seen in passes.look(_checked(again, np.asarray(first).shape), region, name_of):
         patterns.add_frame(search, residual)
         report(min(0.45, 0.45 * len(seen.level) / expected))
     mask = passes.defects_of(seen, region)

@@ -179,6 +179,7 @@ def measure_dqe(
         region_within(given.roi, flats.shape),
         defects,
         block_px=given.block_px,
+        name_of=flats.name_of,
         progress=lambda done: report(NOISE, done),
     )
     if response is None:

@@ -41,6 +41,14 @@ class FlatSeries:
     def __len__(self) -> int:
         return sum(source.count for source in self.sources)
 
+    def name_of(self, number: int) -> str:
+        """What messages call a frame: its file, and its number there."""
+        for source in self.sources:
+            if number < source.count:
+                return f"{source.path} frame {number}" if source.count > 1 else str(source.path)
+            number -= source.count
+        raise IndexError(number)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a frame. [pixel]"""

@@ -118,6 +118,7 @@ def measure_noise(
         region_within(roi, series.shape),
         None if flagged is None else flagged.left_out,
         block_px=block_px,
+        name_of=series.name_of,
         progress=lambda done: report(WHAT, done),
     )
     doubts = [*doubts_of(series.sources, pitch_mm), *(flagged.doubts if flagged else ())]

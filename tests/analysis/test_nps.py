@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiography.analysis.noise.two_levels import two_levels
 from radiography.analysis.nps import NoiseCurves, NpsResult, noise_power_spectrum
 from tests.analysis.noise_truth import PITCH_MM, Flats, axis_truth, field, radial_truth
 
@@ -148,6 +149,32 @@ def test_pixels_of_few_grey_levels_do_not_stand_still() -> None:
     assert noise_power_spectrum(flats, PITCH_MM).defect_count == 0
 
 
+@pytest.mark.parametrize("kind", ["heel", "vignette", "ramp", "blocks", "dead corner", "flagged border"])
+def test_what_real_flats_hold_is_no_edge(kind: str) -> None:
+    y, x = np.linspace(-1, 1, 300)[:, None], np.linspace(-1, 1, 400)[None]
+    field = {
+        "heel": 1 - 0.45 * (x + 1) ** 2 / 4 * (1 + 0 * y),
+        "vignette": 1 - 0.4 * (x * x + y * y),
+        "ramp": 0.6 + 0.4 * np.tanh(x / 0.2) * (1 + 0 * y),
+        "blocks": np.where(x > 0, 1.0, 0.85) * (1 + 0 * y),
+        "dead corner": np.where((x < -0.9) & (y < -0.8), 0.0, 1.0),
+        "flagged border": np.where(np.abs(x) > 0.9, 0.1, 1.0) * (1 + 0 * y),
+    }[kind]
+    flat = 1000.0 * field + np.random.default_rng(1).normal(0, 10, field.shape)
+    bad = (field < 0.2) & (kind == "flagged border")
+    assert two_levels(flat, bad) is None
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.4, 0.6])
+def test_an_edge_is_two_levels_wherever_it_lies(ratio: float) -> None:
+    y, x = np.mgrid[:300, :400]
+    for covered in (x + 0.05 * y > 371.0, (x - 200) ** 2 + (y - 150) ** 2 < 50**2, y < 20):
+        picture = np.where(covered, ratio, 1.0) * (1000.0 + 0.5 * x)
+        found = two_levels(picture + np.random.default_rng(1).normal(0, 30, x.shape), np.zeros(x.shape, bool))
+        assert found is not None
+        assert found == (pytest.approx(covered.mean(), abs=0.02), pytest.approx(ratio, abs=0.12))
+
+
 def test_a_dead_patch_leaves_no_trend_behind() -> None:
     flats = Flats(shape=(512, 600), frames=3, columns=0.005).make(12)
     plain = noise_power_spectrum(flats, PITCH_MM)
@@ -232,6 +259,10 @@ def test_doubtful_frames_are_said() -> None:
         (lambda f: f[:, :200], "smaller than one block"),
         (lambda f: [f[0], f[1][:290]], "differ in shape"),
         (lambda f: f * np.nan, "no usable pixel"),
+        (
+            lambda f: [f[0], f[1] * np.where(np.arange(280) > 250, 0.1, 1.0)],
+            r"frame 1 is no flat: 1. % of it lie at 0\.10",
+        ),
     ],
 )
 def test_wrong_frames_name_themselves(change, message: str) -> None:

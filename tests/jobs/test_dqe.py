@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiography.files.frames import read_image, write_tiff
 from radiography.jobs.dqe import DqeInput, dqe_to_json, measure_dqe
 from tests.analysis.dqe_files import FLATS, OFFSET_DN, write_files
 
@@ -110,6 +111,16 @@ def test_doses_may_be_told(given: DqeInput, folder: Path, tmp_path: Path) -> Non
 def test_what_is_wrong_is_said_before_the_work(given: DqeInput, change: dict, message: str) -> None:
     with pytest.raises((ValueError, OSError), match=message):
         measure_dqe(replace(given, **change))
+
+
+def test_an_edge_is_no_flat(given: DqeInput, folder: Path, tmp_path: Path) -> None:
+    edge = read_image(folder / "edge_v.tif").pixels
+    write_tiff(tmp_path / "a.tif", read_image(folder / "flats.tif", frame=0).pixels[:240, :220], 0.139, {})
+    write_tiff(tmp_path / "b.tif", edge, 0.139, {})
+    flats = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    with pytest.raises(ValueError, match=r"b\.tif is no flat: 50 % of it lie at 0\.0. of the rest"):
+        measure_dqe(replace(given, flats=flats, block_px=128), json_file=tmp_path / "dqe.json")
+    assert not (tmp_path / "dqe.json").exists()
 
 
 def test_a_flat_is_no_edge(given: DqeInput, folder: Path, tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ Frames are read again for each pass, so that a series of any length needs the me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from radiography.analysis.noise.two_levels import two_levels
 
 FloatArray = npt.NDArray[np.float64]
 Residual = npt.NDArray[np.float32]
@@ -177,13 +179,17 @@ def detrended(part: Residual, region: Region, mask: Mask | None, *, robust: bool
     return part, level, float(coarse.var())
 
 
-def look(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residual, Seen]]:
+def look(
+    frames: Iterable[np.ndarray], region: Region, name_of: Callable[[int], str] = "frame {}".format
+) -> Iterator[tuple[Residual, Seen]]:
     """First look: each frame's residual with outliers cut down, for whoever else looks, and what was seen so far.
 
     Parameters
     ----------
     frames : iterable of (H, W) arrays
     region : Region
+    name_of : callable
+        What errors call a frame, by its number from 0.
 
     Yields
     ------
@@ -193,7 +199,7 @@ def look(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residua
     Raises
     ------
     ValueError
-        If a frame is clipped, has no signal or no noise.
+        If a frame is clipped, has no signal or no noise, or is no flat: an edge, or a part of it covered.
     """
     seen = Seen(mean=np.zeros(region.shape, np.float32), momentary=np.zeros(region.shape, np.bool_))
     before: Residual | None = None
@@ -202,10 +208,11 @@ def look(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residua
         if region.given is not None:
             bad |= region.given
         if bad.all():
-            raise ValueError(f"frame {number} has no usable pixel in the region")
+            raise ValueError(f"{name_of(number)} has no usable pixel in the region")
+        _refuse_two_levels(part, bad, name_of(number))
         if bad.any():
             part[bad] = np.median(part[~bad])
-        _look_at_values(part, whole, number, seen)
+        _look_at_values(part, whole, name_of(number), seen)
         if number == 0:
             seen.first, seen.unmoved = part.copy(), np.ones(part.shape, np.bool_)
         else:
@@ -219,7 +226,7 @@ def look(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residua
         residual[bad] = 0.0
         sigma = robust_sigma(residual)
         if not sigma > NO_NOISE:
-            raise ValueError(f"frame {number} has no noise: its pixels hold the same value")
+            raise ValueError(f"{name_of(number)} has no noise: its pixels hold the same value")
         seen.uneven = max(seen.uneven, uneven)
         if whole:
             seen.coarse = min(seen.coarse, sigma * level)
@@ -332,14 +339,24 @@ def robust_sigma(residual: Residual) -> float:
     return sigma if sigma > plain / COARSEST else plain
 
 
-def _look_at_values(part: Residual, whole: bool, number: int, seen: Seen) -> None:
+def _refuse_two_levels(part: Residual, bad: Mask, name: str) -> None:
+    found = two_levels(part, bad)
+    if found is not None:
+        share, ratio = found
+        raise ValueError(
+            f"{name} is no flat: {100 * share:.0f} % of it lie at {ratio:.2f} of the rest with hardly a pixel between, "
+            f"as an edge or a collimator makes it; leave it out, or give a region of one level with --roi"
+        )
+
+
+def _look_at_values(part: Residual, whole: bool, name: str, seen: Seen) -> None:
     """Refuse a clipped frame; note how much of it lies at its highest value."""
     highest = part.max()
     share = float(np.count_nonzero(part == highest)) / part.size
     lively = float(np.std(part[::7, ::5])) > (2.0 if whole else 0.0)
     if share > LARGEST_CLIPPED and lively:
         raise ValueError(
-            f"frame {number} is clipped: {100 * share:.1f} % of its pixels hold its highest value, {highest:g}; "
+            f"{name} is clipped: {100 * share:.1f} % of its pixels hold its highest value, {highest:g}; "
             "expose less, or mark those pixels in the flags"
         )
     seen.clipped = max(seen.clipped, share if lively else 0.0)
