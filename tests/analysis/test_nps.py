@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiography.analysis.noise.lines import weights_for
+from radiography.analysis.noise.spectra import block_power, place_blocks, unbiased
 from radiography.analysis.noise.two_levels import two_levels
 from radiography.analysis.nps import NoiseCurves, NpsResult, noise_power_spectrum
 from tests.analysis.noise_truth import PITCH_MM, Flats, axis_truth, field, radial_truth
@@ -283,6 +285,21 @@ def test_wrong_arguments_name_themselves() -> None:
         noise_power_spectrum(flats, PITCH_MM, defects=np.zeros((10, 10), bool))
     with pytest.raises(TypeError, match="array of real numbers"):
         noise_power_spectrum(flats[0], PITCH_MM)
+
+
+@pytest.mark.parametrize("shape", [(128, 160), (150, 64), (64, 64), (75, 75)])
+def test_the_scatter_of_overlapped_blocks_is_what_their_errors_say(shape: tuple[int, int]) -> None:
+    """White noise in blocks of 64; 400 draws and six frequencies without a bin in common know its scatter to 1.5 %."""
+    rng = np.random.default_rng(7)
+    blocks = place_blocks(shape, 64, np.zeros(shape, bool))
+    draws = [
+        unbiased(blocks.average(block_power(rng.standard_normal(shape, dtype=np.float32), blocks)), None)[0]
+        for _ in range(400)
+    ]
+    for direction in TRUTH:
+        weights = weights_for(64, direction)
+        scatter = np.array([weights.curve(each) for each in draws]).std(axis=0, ddof=1)
+        assert np.mean(scatter * np.sqrt(weights.independent(blocks))) == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.long

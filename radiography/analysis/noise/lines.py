@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from radiography.analysis.noise.spectra import Blocks, end_factor
+
 FloatArray = npt.NDArray[np.float64]
 HALF_WIDTH = 0.01  # cycles/pixel on both sides of a frequency; IEC 62220-1-1:2015 averages over as much
 LINES = 7.0 / 256.0  # of the bins: lines on each side of an axis, as IEC 62220-1-1:2015 takes of 256
+COMPUTED_AT = 13  # frequencies for which the variance is computed, that of the others lies between   # chosen
 LOWEST = 3  # bins; below, what the trend leaves counts as noise   # chosen
 
 
@@ -21,6 +24,8 @@ class Weights:
     ``frequency`` (J,) [cycles/pixel]. ``place`` (K,) flat bins of the half plane that are used, ``ring`` (K,) the fine
     ring of each, ``moment`` (K,) its frequency less that of the ring. ``sums`` (J, 2 R): a curve is this times the
     sums of bins and of bins times moment in the rings. ``samples`` (J,): independent bins that a value averages over.
+    ``every`` (E,): numbers of the frequencies for which ``lags`` (E, S/2 + 1, S/2 + 1) says what each lag of the
+    autocovariance, by its size, adds to a value's variance in one block, where a bin has the variance 1.
     """
 
     frequency: FloatArray
@@ -29,6 +34,14 @@ class Weights:
     moment: FloatArray
     sums: FloatArray
     samples: FloatArray
+    every: npt.NDArray[np.int64]
+    lags: FloatArray
+
+    def independent(self, blocks: Blocks) -> FloatArray:
+        """Independent bins (J,) in a value averaged over blocks that overlap, corrected for their ends."""
+        number = 1.0 / np.einsum("erc,rc->e", self.lags, blocks.shared_by_lag())
+        part = number / self.samples[self.every]
+        return np.asarray(self.samples * np.interp(np.arange(self.samples.size), self.every, part))
 
     def curve(self, power: npt.NDArray[np.floating]) -> FloatArray:
         """Values (J,) along one spectrum (S, S/2 + 1)."""
@@ -91,4 +104,23 @@ def weights_for(side: int, direction: str) -> Weights:
         base = a - b * offset
         squares = part**2 * (base**2 * count - 2 * base * b * first + b**2 * second)
         samples[row] = 1 / float(squares.sum())
-    return Weights(number / side, place, ring, moment, sums, samples)
+    every = np.unique(np.linspace(0, number.size - 1, COMPUTED_AT).astype(np.int64))
+    lags = np.stack([_by_lag(place, sums[row, ring] + moment * sums[row, rings + ring], side) for row in every])
+    return Weights(number / side, place, ring, moment, sums, samples, every, lags)
+
+
+def _by_lag(place: npt.NDArray[np.int64], weight: FloatArray, side: int) -> FloatArray:
+    """What each lag of the autocovariance, (S/2 + 1)^2 by its size, adds to the variance of one value."""
+    from scipy import fft
+
+    plane = np.zeros((side, side // 2 + 1))
+    plane.reshape(-1)[place] = weight
+    # the correction for the ends of blocks is symmetric: it makes of these weights those of bins as they are measured
+    factor = end_factor(side)
+    square = 0.5 * side**2 * (fft.irfft2(plane, (side, side)) * factor[:, None] * factor) ** 2
+    half = side // 2
+    rows = square[: half + 1].copy()
+    rows[1:half] += square[:half:-1]
+    folded = rows[:, : half + 1].copy()
+    folded[:, 1:half] += rows[:, :half:-1]
+    return np.asarray(folded)

@@ -16,10 +16,6 @@ from radiography.analysis.noise.frames import Mask, Residual
 FloatArray = npt.NDArray[np.float64]
 LARGEST_GAP = 0.25  # of a block's pixels may be missing   # chosen: its autocovariance is still known at every lag
 CORRELATED_WITHIN = 32.0 / 256.0  # of a block: to this lag the ends of blocks are corrected for, to twice it fading out
-# Power spectra of overlapped blocks, averaged over some frequencies, correlate by about the overlap to this power: for
-# half of it 0.43, which is the squared transform of the overlap, 0.25 at the same frequency and 1/(pi d)^2 d bins away
-# (d odd), summed over five bins.
-OVERLAP_POWER = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +34,24 @@ class Blocks:
     def average(self, power: npt.NDArray[np.float32]) -> FloatArray:
         """Average over blocks (B, S, S/2 + 1)."""
         return np.asarray(np.einsum("b,bij->ij", self.weight, power))
+
+    def shared_by_lag(self) -> FloatArray:
+        """Variance of an average over blocks over that of one, (S/2 + 1, S/2 + 1) by the size of the lag.
+
+        Power spectra of two blocks correlate by the squared transform of their overlap: from bin to bin as well. In the
+        autocovariance that is a factor for each lag, the autocorrelation of the overlap; at lag 0 its area.
+        """
+        half = self.side // 2
+        lag = np.arange(half + 1)
+        apart = [np.abs(np.subtract.outer(each, each)).reshape(-1) for each in (self.rows, self.cols)]
+        near = (apart[0] < self.side) & (apart[1] < self.side)
+        weight = np.outer(self.weight, self.weight).reshape(-1)[near]
+        pairs, which = np.unique(np.stack([each[near] for each in apart]), axis=1, return_inverse=True)
+        overlap = self.side - pairs[:, :, None]  # (2, K, 1)
+        shared = (np.maximum(overlap - lag, 0) + np.maximum(overlap - self.side + lag, 0)) / self.side
+        return np.asarray(
+            np.einsum("k,kr,kc->rc", np.bincount(which.reshape(-1), weight), shared[0], shared[1], optimize=True)
+        )
 
 
 def place_blocks(shape: tuple[int, int], side: int, mask: Mask) -> Blocks:
@@ -152,13 +166,17 @@ def unbiased(power: FloatArray, usable: FloatArray | None) -> tuple[FloatArray, 
     with_axes = power
     if usable is not None:
         with_axes = np.asarray(fft.rfft2(fft.irfft2(power, (side, side)) / usable).real)
-    bare = beside_axes(with_axes)
-    lag = np.minimum(np.arange(side), side - np.arange(side))
-    fade = np.clip(2 - lag / (CORRELATED_WITHIN * side), 0, 1)
-    factor = 1 + fade * (1 / (1 - lag / side) - 1)
-    covariance = fft.irfft2(bare, (side, side))
+    factor = end_factor(side)
+    covariance = fft.irfft2(beside_axes(with_axes), (side, side))
     smooth = np.asarray(fft.rfft2(covariance * factor[:, None] * factor).real)
     return smooth, with_axes
+
+
+def end_factor(side: int) -> FloatArray:
+    """Factor (S,) of an autocovariance along one axis that takes off the ends of blocks. [1]"""
+    lag = np.minimum(np.arange(side), side - np.arange(side))
+    fade = np.clip(2 - lag / (CORRELATED_WITHIN * side), 0, 1)
+    return np.asarray(1 + fade * (1 / (1 - lag / side) - 1))
 
 
 def beside_axes(power: FloatArray) -> FloatArray:
@@ -196,7 +214,12 @@ def _even_weights(starts: npt.NDArray[np.int64], side: int, length: int) -> Floa
 
 
 def _apart(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], weight: FloatArray, side: int) -> float:
-    """How many of the blocks count as independent."""
+    """How many of the blocks count as independent.
+
+    Power spectra of overlapped blocks correlate by the squared transform of the overlap: for half of it 0.25 at the
+    same frequency and 1/(pi d)^2 d bins away (d odd). Averages over many bins, as all curves are, take the sum of it,
+    which is the overlap itself.
+    """
     overlap = [np.clip(1 - np.abs(each[:, None] - each) / side, 0, 1) for each in (rows, cols)]
-    together = (overlap[0] * overlap[1]) ** OVERLAP_POWER
+    together = overlap[0] * overlap[1]
     return float(1 / (weight[:, None] * together * weight).sum())
