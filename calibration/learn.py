@@ -172,7 +172,7 @@ def learn_panel(
         criteria=criteria,
     )
     noise_dn = _noise_of_mean(response, offset, check_dn, check_frames)
-    gain = gain_of_undecided(response.gain_map, defects, criteria)
+    gain = gain_of_undecided(response.gain_map, defects)
     defects = _with_earlier(defects, earlier)
     notes += [*response.remarks, *_mostly_dark(defects, response.gain_map.level_dn)]
     learned = {

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
+from calibration.defects.covered import covered_borders, edge_of, lifeless_parts
 from calibration.defects.criteria import DefectCriteria
 from calibration.defects.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
 from calibration.frame_sums import robust_sigma, thin_out
 from calibration.response.single_dose import LEAST_RESPONSE, GainMap
 
+LEAST_LIGHT = 0.1 * LEAST_RESPONSE  # of the level: an area with less is without light   # chosen
 _EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations
 _LINE_REACH = 21  # pixels along a line that may show together what one cannot: the side of the area   # chosen
 _CHANCE = 1e-9  # of a live pixel among those: 0.02 of 9.4 million pixels, in rows and columns   # chosen
@@ -36,24 +38,29 @@ class Coating:
     Attributes
     ----------
     uncoated : (H, W) bool
-        True in areas at least 21 pixels wide that hardly respond.
+        True in areas at least 21 pixels wide that hardly respond, and in covered borders.
     edge : (H, W) bool
         True within 12 pixels of the edge of such an area, on either side.
+    lifeless : (H, W) bool
+        True in areas whose darks hardly fluctuate: what does not respond there is dead.
     """
 
     uncoated: Mask
     edge: Mask
+    lifeless: Mask
 
 
-def find_coating(gain: GainMap, criteria: DefectCriteria) -> Coating:
-    """Where the panel has scintillator, by the response of blocks of pixels.
+def find_coating(offset: OffsetMap, gain: GainMap, criteria: DefectCriteria, skipped: list[str]) -> Coating:
+    """Where the panel has scintillator and light, by the response of blocks of pixels and of whole borders.
 
     Parameters
     ----------
-    gain : GainMap
-        From `estimate_gain`.
+    offset, gain : OffsetMap, GainMap
+        From `estimate_offset` and `estimate_gain`.
     criteria : DefectCriteria
-        Of these, `uncoated_fraction`.
+        Of these, `uncoated_fraction` and `least_frames_for_noise`.
+    skipped : list of str
+        Sentences are added to it.
 
     Returns
     -------
@@ -61,18 +68,18 @@ def find_coating(gain: GainMap, criteria: DefectCriteria) -> Coating:
     """
     from scipy import ndimage
 
+    shape = (gain.signal_dn.shape[0], gain.signal_dn.shape[1])
+    lifeless = lifeless_parts(offset, criteria)
     low = block_median(gain.signal_dn) < criteria.uncoated_fraction * gain.level_dn
+    low &= ~lifeless[::BLOCK, ::BLOCK]
     reach = 3
     padded = np.pad(low, reach, mode="symmetric")  # a narrow bad strip at the panel's border is no area
     opened = ndimage.binary_opening(padded, np.ones((2 * reach + 1,) * 2, bool))[reach:-reach, reach:-reach]
-    shape = (gain.signal_dn.shape[0], gain.signal_dn.shape[1])
-    side = 2 * -(-_EDGE_REACH // BLOCK) + 1
-    near_bare = ndimage.maximum_filter(opened, side)
-    near_coated = ~ndimage.minimum_filter(opened, side)
-    return Coating(blocks_to_pixels(opened, shape), blocks_to_pixels(near_bare & near_coated, shape))
+    uncoated = blocks_to_pixels(opened, shape) | covered_borders(offset, gain, criteria, skipped)
+    return Coating(uncoated, edge_of(uncoated, _EDGE_REACH), lifeless)
 
 
-def surrounding_signal(gain: GainMap, pixels: Mask, criteria: DefectCriteria) -> NDArray[np.float32]:
+def surrounding_signal(gain: GainMap, pixels: Mask, uncoated: Mask) -> NDArray[np.float32]:
     """The signal that some pixels should show, judged by the pixels around them.
 
     Parameters
@@ -81,17 +88,17 @@ def surrounding_signal(gain: GainMap, pixels: Mask, criteria: DefectCriteria) ->
         From `estimate_gain`.
     pixels : (H, W) bool
         True for the N pixels asked for.
-    criteria : DefectCriteria
-        Of these, `uncoated_fraction`.
+    uncoated : (H, W) bool
+        True where the panel has no scintillator or no light.
 
     Returns
     -------
     signal_dn : (N,) float32
         Median of the 21 x 21 pixels around, near a coating's edge of 5 x 5. [DN]
     """
-    coating, where = find_coating(gain, criteria), np.nonzero(pixels)
-    nearby_dn, area_dn = _sorted_nearby(gain.signal_dn, where)[:, 12], _area_signal(gain, coating.uncoated)[where]
-    return np.where(coating.edge[where], nearby_dn, area_dn)
+    where = np.nonzero(pixels)
+    nearby_dn, area_dn = _sorted_nearby(gain.signal_dn, where)[:, 12], _area_signal(gain, uncoated)[where]
+    return np.where(edge_of(uncoated, _EDGE_REACH)[where], nearby_dn, area_dn)
 
 
 def response_classes(
@@ -132,7 +139,9 @@ def response_classes(
     below_noise = signal[doubtful] < sixth_lowest - np.where(on_bare_side, bare_noise_dn, noise_dn[doubtful])
     under[doubtful] &= below_noise & (signal[doubtful] < (criteria.under_factor or 0.0) * sixth_lowest)
     dead[doubtful] &= below_noise
-    doubted = silent & ~dead & (gain.flags & bits.SATURATED == 0)
+    dead |= silent & coating.lifeless
+    lightless = uncoated & (np.abs(area) < LEAST_LIGHT * gain.level_dn)  # covered: more flats would not tell
+    doubted = silent & ~dead & ~lightless & (gain.flags & bits.SATURATED == 0)
     if doubted.any():
         dead |= _silent_lines(silent, doubted, float(np.mean(silent[uncoated])) if uncoated.any() else 1.0)
     undecided = int(np.count_nonzero(doubted & ~dead))

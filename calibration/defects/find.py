@@ -13,7 +13,7 @@ result says so.
     BAD_NEIGHBOURHOOD   all eight neighbours are bad                                       -
     HOT                 dark signal fills half of the range                                not in E2597
     NON_LINEAR          handed in from the dose-response fit                               not in E2597
-    UNCOATED, SHIELDED  no scintillator, no X-rays: not bad                                -
+    UNCOATED, SHIELDED  no scintillator, covered, no X-rays: not bad                       -
 
 References
 ----------
@@ -34,6 +34,7 @@ from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
 from calibration.defects.criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
 from calibration.defects.evidence import (
+    LEAST_LIGHT,
     find_coating,
     lagging,
     noise_classes,
@@ -127,12 +128,13 @@ def find_defects(
 
     Notes
     -----
-    Where [1]_ takes one median of 21 x 21 pixels, ours is the median of 7 x 7 medians of 3 x 3, over the coated or
-    the bare part only. Within 12 pixels of a coating's edge, where light falls off within a few pixels, a pixel must
-    in addition lie outside the sixth lowest and sixth highest of its 5 x 5, by the same factors; at the edge itself a
-    pixel of twice or half the response may pass. Lag is compared after the gain, so that a pixel of low response is
-    not taken for one of low lag. Beside shielded columns and the panel's border, a pixel whose neighbours on the
-    panel are all bad is bad.
+    Where [1]_ takes one median of 21 x 21 pixels, ours is the median of 7 x 7 medians of 3 x 3, over the coated or the
+    bare part only. Within 12 pixels of a coating's edge, where light falls off within a few pixels, a pixel must in
+    addition lie outside the sixth lowest and sixth highest of its 5 x 5, by the same factors; at the edge itself a
+    pixel of twice or half the response may pass. Whole lines at a border without light count as covered where their
+    darks fluctuate like working pixels, and as dead where they do not, as wider areas do. Lag is compared after the
+    gain, so that a pixel of low response is not taken for one of low lag. Beside shielded columns and the panel's
+    border, a pixel whose neighbours on the panel are all bad is bad.
     """
     shape = offset.offset_dn.shape
     _check_shapes(offset, gain, check_dn, lag_first_frame_dn, lag_noise_dn, extra_flags)
@@ -164,7 +166,7 @@ def find_defects(
     return DefectMap(flags, bits.count_flags(flags), tuple(skipped))
 
 
-def gain_of_undecided(gain: GainMap, defects: DefectMap, criteria: DefectCriteria = E2597) -> NDArray[np.float32]:
+def gain_of_undecided(gain: GainMap, defects: DefectMap) -> NDArray[np.float32]:
     """The gain, with that of its surroundings for a live pixel whose own response drowned in noise. [1]
 
     Where few X-rays reach bare photodiodes, a pixel may show no response in a few flats and yet be no worse than
@@ -176,8 +178,6 @@ def gain_of_undecided(gain: GainMap, defects: DefectMap, criteria: DefectCriteri
         From `estimate_gain`; 1 where it found no response.
     defects : DefectMap
         From `find_defects` of the same gain.
-    criteria : DefectCriteria
-        The same as there.
 
     Returns
     -------
@@ -187,9 +187,10 @@ def gain_of_undecided(gain: GainMap, defects: DefectMap, criteria: DefectCriteri
     undecided = ((gain.flags & bits.DEAD) != 0) & ((defects.flags & (bits.UNUSABLE | bits.SHIELDED)) == 0)
     if not undecided.any():
         return gain.gain
-    around_dn = surrounding_signal(gain, undecided, criteria)
+    around_dn = surrounding_signal(gain, undecided, (defects.flags & bits.UNCOATED) != 0)
     replaced = gain.gain.copy()
-    replaced[undecided] = np.divide(gain.level_dn, around_dn, out=np.ones_like(around_dn), where=around_dn > 0)
+    light = around_dn > LEAST_LIGHT * gain.level_dn  # less is covered: no gain is known, and noise must not make one
+    replaced[undecided] = np.divide(gain.level_dn, around_dn, out=np.ones_like(around_dn), where=light)
     return replaced
 
 
@@ -263,7 +264,7 @@ def _judge(
     lag_noise_dn: NDArray[Any] | float | None,
 ) -> NDArray[np.uint16]:
     """The classes of the columns that see X-rays."""
-    coating = find_coating(gain, criteria)
+    coating = find_coating(offset, gain, criteria, skipped)
     flags = np.where(coating.uncoated, bits.UNCOATED, 0).astype(np.uint16)
     flags[gain.flags == bits.SATURATED] |= bits.OVER  # one saturated in the darks as well is dead
     flags |= response_classes(offset, gain, coating, criteria, skipped)

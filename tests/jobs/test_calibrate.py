@@ -95,7 +95,7 @@ def test_a_covered_border_is_no_defect(tmp_path: Path) -> None:
     flat = panel(4615.0, 16, 3)
     flat[:, :, :40] = panel(60.0, 16, 4)[:, :, :40]
     said = describe(calibrated(tmp_path, words(panel(0.0, 16, 2)), words(flat)))
-    assert said.endswith("defects: none; 4680 pixels uncoated or behind a collimator")
+    assert said.endswith("defects: none; 4800 pixels uncoated or behind a collimator")
 
 
 def test_outliers_of_few_flats_are_not_said_not_to_be_looked_for(tmp_path: Path) -> None:
