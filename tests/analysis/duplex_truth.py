@@ -12,10 +12,13 @@ from radiography.analysis.detector_qc.duplex import DIAMETERS_MM, RESOLVED
 STEP_MM = 0.001
 
 
-def blurred(transmission: NDArray[np.float64], sigma_mm: float, aperture_mm: float) -> NDArray[np.float64]:
-    """A profile on the fine grid after a Gaussian blur and a square aperture."""
+def blurred(
+    transmission: NDArray[np.float64], sigma_mm: float, aperture_mm: float, tails: bool = False
+) -> NDArray[np.float64]:
+    """A profile on the fine grid after a blur, Gaussian or with exponential tails, and a square aperture."""
     frequency = np.fft.rfftfreq(transmission.size, STEP_MM)
-    transfer = np.exp(-2.0 * (np.pi * sigma_mm * frequency) ** 2) * np.sinc(frequency * aperture_mm)
+    square = 2.0 * (np.pi * sigma_mm * frequency) ** 2
+    transfer = (1.0 / (1.0 + square) if tails else np.exp(-square)) * np.sinc(frequency * aperture_mm)
     return np.fft.irfft(np.fft.rfft(transmission) * transfer, transmission.size)
 
 
@@ -29,20 +32,20 @@ def wires(
     return np.exp(-mu * path)
 
 
-def true_dip(diameter_mm: float, mu: float, sigma_mm: float, aperture_mm: float) -> float:
+def true_dip(diameter_mm: float, mu: float, sigma_mm: float, aperture_mm: float, tails: bool = False) -> float:
     """Dip of one pair alone."""
     place = np.arange(-8.0, 8.0, STEP_MM)
-    depth = 1.0 - blurred(wires(place, (-diameter_mm, diameter_mm), diameter_mm, mu), sigma_mm, aperture_mm)
+    depth = 1.0 - blurred(wires(place, (-diameter_mm, diameter_mm), diameter_mm, mu), sigma_mm, aperture_mm, tails)
     half = depth[np.abs(place) < 3.0 * diameter_mm]
     peak, middle = float(half.max()), float(np.interp(0.0, place, depth))
     return max(1.0 - middle / peak, 0.0)
 
 
-def true_resolution(mu: float, sigma_mm: float, aperture_mm: float) -> float:
+def true_resolution(mu: float, sigma_mm: float, aperture_mm: float, tails: bool = False) -> float:
     """Diameter whose dip is 20 %. [mm]"""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda d: true_dip(d, mu, sigma_mm, aperture_mm) - RESOLVED, 0.02, 0.9, xtol=1e-5))
+    return float(brentq(lambda d: true_dip(d, mu, sigma_mm, aperture_mm, tails) - RESOLVED, 0.02, 0.9, xtol=1e-5))
 
 
 def duplex_picture(
@@ -50,6 +53,8 @@ def duplex_picture(
     pitch_mm: float,
     *,
     sigma_mm: float,
+    tails: bool = False,
+    fill: float = 1.0,
     mu: float = 5.0,
     angle_deg: float = 3.0,
     names: Sequence[str] = tuple(DIAMETERS_MM)[:13],
@@ -69,7 +74,7 @@ def duplex_picture(
         centre = first + number * spacing_mm
         transmission *= wires(place, (centre - d, centre + d), d, mu)
     angle = np.radians(angle_deg)
-    profile = blurred(transmission, sigma_mm, pitch_mm * np.cos(angle))
+    profile = blurred(transmission, sigma_mm, pitch_mm * fill * np.cos(angle), tails)
     y, x = np.mgrid[:rows, :cols] - np.array([0.5 * (rows - 1), 0.5 * (cols - 1)])[:, None, None]
     picture = level * np.interp((x * np.cos(angle) - y * np.sin(angle)) * pitch_mm, place, profile)
     return picture + noise * np.random.default_rng(seed).standard_normal(shape)

@@ -44,6 +44,31 @@ def test_dips_and_resolution_are_right(sigma_mm: float, pitch_mm: float, mu: flo
 
 
 @pytest.mark.parametrize(
+    ("sigma_mm", "tails", "fill", "pitch_mm", "angle_deg"),
+    [
+        (0.0, False, 1.0, 0.163, 1.8),
+        (0.037, True, 0.78, 0.179, 2.4),
+        pytest.param(0.0, False, 1.0, 0.1, 5.0, marks=pytest.mark.slow),
+        pytest.param(0.09, True, 1.0, 0.15, 3.5, marks=pytest.mark.slow),
+        pytest.param(0.03, False, 0.8, 0.2, 6.0, marks=pytest.mark.slow),
+    ],
+)
+def test_apertures_and_tails_are_followed(
+    sigma_mm: float, tails: bool, fill: float, pitch_mm: float, angle_deg: float
+) -> None:
+    """The parabola is 0.3 to 3.6 % off."""
+    shape = (160, int(62 / pitch_mm))
+    blur = {"sigma_mm": sigma_mm, "tails": tails}
+    image = duplex_picture(shape, pitch_mm, **blur, fill=fill, angle_deg=angle_deg, noise=10.0)  # type: ignore[arg-type]
+    found = measure_duplex(image, pitch_mm)
+    truth_mm = true_resolution(5.0, sigma_mm, fill * pitch_mm, tails)
+    assert found.isrb_mm == pytest.approx(truth_mm, rel=0.01)
+    assert abs(found.isrb_mm - truth_mm) < 3.0 * found.isrb_error_mm
+    for pair in found.pairs[6:]:
+        assert pair.dip == pytest.approx(true_dip(pair.diameter_mm, 5.0, sigma_mm, fill * pitch_mm, tails), abs=0.02)
+
+
+@pytest.mark.parametrize(
     ("change", "along", "angle_deg"),
     [
         (lambda p: p.T, "rows", 3.0),

@@ -1,14 +1,16 @@
 """Wire pairs as an aperture and a blur image them: what binning takes from a dip, and the curve between two pairs.
 
 The images of wires that a detector gives hold a dip at a few diameters only, and an estimate of each from a profile in
-bins. Both are mended with the pairs' own physics: chords through round wires, attenuation, and a blur of one parameter
-that is fitted to the dips themselves. What such a blur leaves over is kept, so that another shape of it does little.
+bins. Both are mended with the pairs' own physics: chords through round wires, attenuation, an aperture, and a blur of
+Gaussian core and exponential tails that are fitted to the dips themselves. What these leave over is kept, so that
+another shape of blur does little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,11 @@ from numpy.typing import NDArray
 FINER = 16  # steps of the computed profile in a bin of the measured one   # chosen: 1/128 of a pixel
 BESIDE = 6.0  # diameters and blurs that a computed profile reaches beyond the wires   # chosen
 MOST_DIPS = 0.97  # dips above it tell nothing of the blur   # chosen
-NARROWEST, WIDEST = 0.4, 8.0  # widths of aperture and blur that are tried, in pixels   # chosen
-WIDTHS = 12  # of them at first   # chosen
+NARROWEST = 0.4  # aperture that is tried, in pixels: a fill factor of 0.16   # chosen
+BLURS = (0.02, 0.1, 0.25, 0.5, 1.0, 2.0)  # that are tried at first, in pixels   # chosen
+WIDEST = 6.0  # pixels   # chosen
+WHOLE = 0.02  # dip: what a departure of the aperture from a whole pixel must be worth   # chosen: else it is not told
+FITS = 0.03  # of a dip: where the curve misses one by more, it is not the wires'   # chosen
 MU_PER_MM = (0.01, 200.0)  # attenuation of wires that is looked for: gold at 20 keV has 150
 
 FloatArray = NDArray[np.float64]
@@ -36,20 +41,23 @@ class Imaging:
     bin_mm: float
     per_mm: float
 
-    def spread(self, width: float) -> tuple[float, float]:
-        """Aperture and Gaussian blur of a width in pixels: up to 1 a narrower aperture, beyond it blur. [mm]"""
-        return self.pitch_mm * min(width, 1.0), self.pitch_mm * float(np.sqrt(max(width**2 - 1.0, 0.0) / 12.0))
+
+class Blur(NamedTuple):
+    """Side of the aperture and standard deviation of the blur [pixel], and how much of it has exponential tails [1]."""
+
+    aperture: float
+    sigma: float
+    tails: float
 
 
-def depth_of_pair(diameter_mm: float, width: float, imaging: Imaging) -> FloatArray:
+def depth_of_pair(diameter_mm: float, blur: Blur, imaging: Imaging) -> FloatArray:
     """Depth of a pair's image, about its middle, in steps of 1/`FINER` of a bin.
 
     Parameters
     ----------
     diameter_mm : float
         Of the wires, and of the gap between them. [mm]
-    width : float
-        Of aperture and blur, see `Imaging.spread`. [pixel]
+    blur : Blur
     imaging : Imaging
 
     Returns
@@ -60,7 +68,7 @@ def depth_of_pair(diameter_mm: float, width: float, imaging: Imaging) -> FloatAr
     from scipy.fft import irfft, next_fast_len, rfft
 
     step = imaging.bin_mm / FINER
-    aperture, sigma = imaging.spread(width)
+    aperture, sigma = blur.aperture * imaging.pitch_mm, blur.sigma * imaging.pitch_mm
     half = int(np.ceil((1.5 * diameter_mm + BESIDE * sigma + imaging.pitch_mm) / step)) + 2 * FINER
     size = next_fast_len(2 * half + 1, real=True)
     place = (np.arange(size) - half) * step
@@ -69,28 +77,29 @@ def depth_of_pair(diameter_mm: float, width: float, imaging: Imaging) -> FloatAr
     path = sum(2.0 * np.sqrt(np.maximum(radius**2 - (fine - side) ** 2, 0.0)) for side in (-diameter_mm, diameter_mm))
     depth = 1.0 - np.exp(-imaging.per_mm * path).mean(axis=1)
     frequency = np.fft.rfftfreq(size, step)
-    transfer = np.exp(-2.0 * (np.pi * sigma * frequency) ** 2) * np.sinc(frequency * aperture)
+    square = 2.0 * (np.pi * sigma * frequency) ** 2
+    transfer = ((1.0 - blur.tails) * np.exp(-square) + blur.tails / (1.0 + square)) * np.sinc(frequency * aperture)
     return np.asarray(irfft(rfft(depth) * transfer, size)[: 2 * half + 1])
 
 
-def dip_of_pair(diameter_mm: float, width: float, imaging: Imaging) -> float:
+def dip_of_pair(diameter_mm: float, blur: Blur, imaging: Imaging) -> float:
     """Dip of a pair, as no bins or noise disturb it; 0 where its wires have merged. [1]
 
     Parameters
     ----------
-    diameter_mm, width, imaging
+    diameter_mm, blur, imaging
         As for `depth_of_pair`.
 
     Returns
     -------
     dip : float
     """
-    depth = depth_of_pair(diameter_mm, width, imaging)
+    depth = depth_of_pair(diameter_mm, blur, imaging)
     middle = depth.size // 2
     return float(1.0 - depth[middle] / depth.max())
 
 
-def dip_in_bins(diameter_mm: float, phase: float, width: float, imaging: Imaging, dip_of: DipOf) -> float:
+def dip_in_bins(diameter_mm: float, phase: float, blur: Blur, imaging: Imaging, dip_of: DipOf) -> float:
     """The same as a profile in bins shows it. [1]
 
     Parameters
@@ -99,7 +108,7 @@ def dip_in_bins(diameter_mm: float, phase: float, width: float, imaging: Imaging
         Of the wires. [mm]
     phase : float
         Middle of the pair less that of the bin it lies in. [bin]
-    width, imaging
+    blur, imaging
         As for `depth_of_pair`.
     dip_of : callable
         The dip of a profile in bins.
@@ -108,7 +117,7 @@ def dip_in_bins(diameter_mm: float, phase: float, width: float, imaging: Imaging
     -------
     dip : float
     """
-    depth = depth_of_pair(diameter_mm, width, imaging)
+    depth = depth_of_pair(diameter_mm, blur, imaging)
     first = int(np.rint(depth.size // 2 - 0.5 * (FINER - 1) - phase * FINER)) % FINER
     return dip_of(depth[first : first + (depth.size - first) // FINER * FINER].reshape(-1, FINER).mean(axis=1))
 
@@ -143,8 +152,10 @@ def attenuation_of(area_mm: float, diameter_mm: float) -> float:
     return float(np.exp(brentq(missing, low, high, xtol=1e-3)))
 
 
-def fitted_width(diameter_mm: FloatArray, phase: FloatArray, dip: FloatArray, imaging: Imaging, dip_of: DipOf) -> float:
-    """Width of aperture and blur that gives some pairs their dips. [pixel]
+def fitted_blur(
+    diameter_mm: FloatArray, phase: FloatArray, dip: FloatArray, imaging: Imaging, dip_of: DipOf
+) -> tuple[Blur, FloatArray]:
+    """Aperture and blur that give some pairs their dips.
 
     Parameters
     ----------
@@ -156,31 +167,38 @@ def fitted_width(diameter_mm: FloatArray, phase: FloatArray, dip: FloatArray, im
 
     Returns
     -------
-    width : float
-        See `Imaging.spread`.
+    blur : Blur
+    left : (P,) float64
+        What it leaves of the dips. [1]
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import least_squares
 
-    def squares(log_width: float) -> float:
-        width = float(np.exp(log_width))
-        own = [dip_in_bins(d, at, width, imaging, dip_of) for d, at in zip(diameter_mm, phase, strict=True)]
-        return float(((np.minimum(own, MOST_DIPS) - np.minimum(dip, MOST_DIPS)) ** 2).sum())
+    def left(numbers: FloatArray) -> FloatArray:
+        blur = Blur(float(numbers[0]), float(np.exp(numbers[1])), float(numbers[2]))
+        own = [dip_in_bins(d, at, blur, imaging, dip_of) for d, at in zip(diameter_mm, phase, strict=True)]
+        off = np.minimum(own, MOST_DIPS) - np.minimum(dip, MOST_DIPS)
+        return np.append(off, WHOLE * (1.0 - blur.aperture))
 
-    tried = np.linspace(np.log(NARROWEST), np.log(WIDEST), WIDTHS)
-    best = int(np.argmin([squares(each) for each in tried]))
-    bounds = float(tried[max(best - 1, 0)]), float(tried[min(best + 1, WIDTHS - 1)])
-    return float(np.exp(minimize_scalar(squares, bounds=bounds, method="bounded", options={"xatol": 1e-3}).x))
+    bounds = [NARROWEST, np.log(BLURS[0]), 0.0], [1.0, np.log(WIDEST), 1.0]
+    found = []
+    for tails in (0.0, 1.0):
+        starts = [np.array([1.0, np.log(sigma), tails]) for sigma in BLURS]
+        start = min(starts, key=lambda each: float((left(each) ** 2).sum()))
+        start = np.clip(start, np.add(bounds[0], 1e-3), np.subtract(bounds[1], 1e-3))
+        found.append(least_squares(left, start, bounds=bounds, diff_step=0.01, xtol=1e-4, ftol=1e-4, max_nfev=20))
+    best = min(found, key=lambda each: float(each.cost))
+    return Blur(float(best.x[0]), float(np.exp(best.x[1])), float(best.x[2])), np.asarray(best.fun[:-1])
 
 
 @dataclass(frozen=True, eq=False)
 class PairCurve:
-    """The curve of dips of a gauge: how it is imaged, the ``width`` of aperture and blur, and what bins take of dips.
+    """The curve of dips of a gauge: how it is imaged and blurred, and what bins take of dips.
 
     ``lost`` (P,): to be added to each dip as it is measured in bins. [1]
     """
 
     imaging: Imaging
-    width: float
+    blur: Blur
     lost: FloatArray
 
 
@@ -210,21 +228,24 @@ def curve_about(
     Returns
     -------
     curve : PairCurve or None
-        None where no dip is below the wanted one, or the first is.
+        None where no dip is below the wanted one, or the first is, or the dips are not those of such wires.
     """
     below = np.flatnonzero(dip < wanted)
     if below.size == 0 or below[0] == 0:
         return None
     first = int(below[0])
-    used = [i for i in (first - 2, first - 1, first, first + 1) if 0 <= i < dip.size and (dip[i] > 0 or i == first)]
-    mus = [attenuation_of(float(area_mm[i]), float(diameter_mm[i])) for i in used]
+    near = [i for i in (first - 2, first - 1, first, first + 1) if 0 <= i < dip.size]
+    used = [i for i in range(dip.size) if i in near or 0.0 < dip[i] < MOST_DIPS]
+    mus = [attenuation_of(float(area_mm[i]), float(diameter_mm[i])) for i in near]
     imaging = Imaging(*scale_mm, float(np.exp(np.mean(np.log(mus)))))
-    width = fitted_width(diameter_mm[used], phase[used], dip[used], imaging, dip_of)
+    blur, left = fitted_blur(diameter_mm[used], phase[used], dip[used], imaging, dip_of)
+    if max(abs(left[used.index(i)]) for i in (first - 1, first)) > FITS:
+        return None
     lost = [
-        dip_of_pair(d, width, imaging) - dip_in_bins(d, at, width, imaging, dip_of)
+        dip_of_pair(d, blur, imaging) - dip_in_bins(d, at, blur, imaging, dip_of)
         for d, at in zip(diameter_mm, phase, strict=True)
     ]
-    return PairCurve(imaging, width, np.array(lost))
+    return PairCurve(imaging, blur, np.array(lost))
 
 
 def given_back(dip: FloatArray, lost: FloatArray) -> FloatArray:
@@ -264,10 +285,10 @@ def diameter_of_dip(
     from scipy.optimize import brentq
 
     thick, thin = diameter_mm
-    left = [value - dip_of_pair(d, curve.width, curve.imaging) for value, d in zip(dip, diameter_mm, strict=True)]
+    left = [value - dip_of_pair(d, curve.blur, curve.imaging) for value, d in zip(dip, diameter_mm, strict=True)]
 
     def missing(d: float) -> float:
         part = (d - thin) / (thick - thin)
-        return dip_of_pair(d, curve.width, curve.imaging) + part * left[0] + (1.0 - part) * left[1] - wanted
+        return dip_of_pair(d, curve.blur, curve.imaging) + part * left[0] + (1.0 - part) * left[1] - wanted
 
     return float(brentq(missing, thin, thick, xtol=1e-6))
