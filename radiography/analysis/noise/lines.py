@@ -106,7 +106,7 @@ def weights_for(side: int, direction: str) -> Weights:
         samples[row] = 1 / float(squares.sum())
     every = np.unique(np.linspace(0, number.size - 1, COMPUTED_AT).astype(np.int64))
     lags = np.stack([_by_lag(place, sums[row, ring] + moment * sums[row, rings + ring], side) for row in every])
-    return Weights(number / side, place, ring, moment, sums, samples, every, lags)
+    return Weights(number / side, place, ring, moment, sums, samples, every=every, lags=lags)
 
 
 def _by_lag(place: npt.NDArray[np.int64], weight: FloatArray, side: int) -> FloatArray:
