@@ -21,7 +21,7 @@ from radiography.files.frames import read_image, write_tiff
 ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
-    "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report",
+    "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report", "flags of measure",
     "results of report", "mtf of measure",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
