@@ -213,9 +213,9 @@ def robust_sigma(deviation: np.ndarray) -> np.ndarray:
         In the same unit.
     """
     last = int(0.9 * (deviation.shape[-1] - 1))
-    lower = np.partition(deviation, (deviation.shape[-1] // 2, last), axis=-1)
-    half = lower[..., deviation.shape[-1] // 2]
-    return np.asarray(np.maximum(1.4826 * half, lower[..., : last + 1].mean(axis=-1) / 0.657))  # of a normal one
+    ordered = np.sort(deviation, axis=-1)  # faster than a partition at two places
+    half = ordered[..., deviation.shape[-1] // 2]
+    return np.asarray(np.maximum(1.4826 * half, ordered[..., : last + 1].mean(axis=-1) / 0.657))  # of a normal one
 
 
 def outliers(
@@ -263,7 +263,9 @@ def outliers(
         if inside.size <= 20:
             sigma[k] = np.inf
             continue
-        middle[k] = np.median(inside)  # many spots lift the fit: what is off must be off from the other pixels
+        ordered = np.sort(inside)
+        # many spots lift the fit: what is off must be off from the other pixels
+        middle[k] = (ordered[(inside.size - 1) // 2] + ordered[inside.size // 2]) / 2
         sigma[k] = robust_sigma(np.abs(inside - middle[k]))
     sigma[1] = sigma.max()
     limits = np.maximum(OUTLIER_SIGMA * sigma, OUTLIER_LEAST)

@@ -18,14 +18,18 @@ LEAST_BLOCKS = 6  # rows of blocks that make an edge
 
 @njit(cache=True)
 def _median(values: FloatArray, count: int) -> float:
-    """Median of the first ``count`` values, which are sorted in place: for few values faster than a general sort."""
-    for i in range(1, count):
-        value, j = values[i], i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
-    return (values[(count - 1) // 2] + values[count // 2]) / 2  # type: ignore[no-any-return]
+    """Median of the first ``count`` values by counting those below each: no branches, so faster than to sort a few."""
+    lower, upper, low, high = (count - 1) // 2, count // 2, 0.0, 0.0
+    for i in range(count):
+        value, below, up_to = values[i], 0, 0
+        for j in range(count):
+            below += values[j] < value
+            up_to += values[j] <= value
+        if below <= lower < up_to:
+            low = value
+        if below <= upper < up_to:
+            high = value
+    return (low + high) / 2
 
 
 @njit(cache=True)

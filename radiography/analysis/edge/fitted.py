@@ -6,7 +6,7 @@ All arrays here are turned so that the edge is nearly vertical and its bright si
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from radiography.analysis.edge.field import Field, even_field, pixel_noise, with
 from radiography.analysis.edge.line import EdgeLine, refuse_upright, row_groups, trace_edge
 from radiography.analysis.edge.quality import clipped_fractions
 from radiography.analysis.edge.search import SlantedEdge
-from radiography.analysis.edge.spread import NEAREST_KNOTS, SplineEdge, fit_spline, knots_for, transform_matrix
+from radiography.analysis.edge.spread import NEAREST_KNOTS, SplineEdge, fit_curve, fit_spline, knots_for, spectrum_of
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 OUTLIER_PASSES = 3
 BEND_PASSES = 3
@@ -112,22 +115,20 @@ def fit_edge(
         reach = min(short, reach[0]), min(short, reach[1])
         binned, field = _cut(binned, field, reach)
     if field.powers or not glare or first is None:
-        first = fit_spline(binned, knots_for(reach), pixel_noise(binned.position, line), thorough=False)
+        first = fit_curve(binned, knots_for(reach), pixel_noise(binned.position, line))
     binned, field = _centred(binned, field, first, reach)
     knots = knots_for(reach, max(NEAREST_KNOTS, gap))
     spline = fit_spline(binned, knots, pixel_noise(binned.position, line))
     return FittedEdge(values, line, binned, field, spline, gap, outlier_count, clipped=clipped)
 
 
-def _centred(
-    binned: BinnedEdge, field: Field, spline: SplineEdge, reach: tuple[float, float]
-) -> tuple[BinnedEdge, Field]:
+def _centred(binned: BinnedEdge, field: Field, curve: BSpline, reach: tuple[float, float]) -> tuple[BinnedEdge, Field]:
     """Pixels by distance to the middle of the line spread, which the phase of its transform tells.
 
     Where the rise passes one half says it with three times the noise, and the final fit, which prefers symmetry about
     zero, would turn that noise into blur.
     """
-    spectrum = transform_matrix(spline.knots, CENTRE_FREQUENCIES) @ spline.coefficients
+    spectrum = spectrum_of(curve.t, curve.c, CENTRE_FREQUENCIES)
     strong = int(np.argmax(np.append(np.abs(spectrum) < 0.2 * np.abs(spectrum[0]), True)))
     power, phase = np.abs(spectrum[:strong]) ** 2, np.unwrap(np.angle(spectrum[:strong]))
     shift = -float((power * phase / CENTRE_FREQUENCIES[:strong]).sum() / (2 * np.pi * power.sum()))
@@ -144,21 +145,18 @@ def _cut(binned: BinnedEdge, field: Field, reach: tuple[float, float]) -> tuple[
 
 def _sorted_pixels(
     values: np.ndarray, good: np.ndarray, line: EdgeLine
-) -> tuple[BinnedEdge, int, EdgeLine, SplineEdge | None]:
+) -> tuple[BinnedEdge, int, EdgeLine, BSpline | None]:
     """Pixels by distance without outliers, their number, the line traced again if there were any, and a first fit."""
-    from scipy.interpolate import BSpline
-
     used, lost = good, -1
     for _ in range(OUTLIER_PASSES):
         binned = _sorted_along(values, used, line)
-        knots = knots_for(line.reach)
-        spline = fit_spline(binned, knots, pixel_noise(binned.position, line), thorough=False)
+        curve = fit_curve(binned, knots_for(line.reach), pixel_noise(binned.position, line))
         grid = np.linspace(-line.reach[0], line.reach[1], int(16 * sum(line.reach)) + 1)
-        table = BSpline(knots, spline.coefficients, 3)(grid)
+        table = curve(grid)
         bad = outliers(values, good, line.rows, (line.first_row, line.last_row), line.reach, table, line.width)
         found = int(np.count_nonzero(bad))
         if found == max(lost, 0):
-            return binned, found, line, spline
+            return binned, found, line, curve
         used, lost = good & ~bad, found
         line = trace_edge(values, used, float(line.rows.column[(values.shape[0] - 1) // 2]), line.slope)
     return _sorted_along(values, used, line), lost, line, None

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from radiography.analysis.edge.bins import EdgeRows, robust_sigma, sort_by_distance
-from radiography.analysis.edge.spread import fit_spline, knots_for
+from radiography.analysis.edge.spread import fit_curve, knots_for
 
 LEAST_TRAVEL = 1.5  # pixels that the edge must move sideways so that the rows sample every phase of a pixel
 LEAST_KNOWN_TRAVEL, CLOSE_SAMPLES = 0.7, 0.3  # pixels; less will do where samples lie this close together   # chosen
@@ -149,9 +149,8 @@ def _levels(
     for side, reach in ((-1, int(centre[first:last].min())), (1, values.shape[1] - 1 - int(centre[first:last].max()))):
         inner = max(reach // 2, min(4, reach))
         offsets = np.unique(np.linspace(inner, reach, LEVEL_COLUMNS).astype(np.int64)) * side
-        at = rows, centre[rows] + offsets
-        good = usable[at].reshape(edges.size - 1, -1)
-        sample = values[at].reshape(edges.size - 1, -1).astype(float)
+        at = (rows * values.shape[1] + centre[rows] + offsets).reshape(edges.size - 1, -1)
+        good, sample = usable.take(at), values.take(at).astype(float)
         sample[~good] = np.nan
         filled = good.sum(axis=1) >= 8
         if filled.sum() < 3:
@@ -179,15 +178,18 @@ def _update(
     powers = np.vander(x[used], most + 1, increasing=True)
     target = pull[used] / weight[used] + powers[:, : coefficients.size] @ coefficients[: most + 1]
     root = np.sqrt(weight[used])
-    fits, misfits = [], []
-    for order in range(1, most + 1):
-        found = np.linalg.lstsq(powers[:, : order + 1] * root[:, None], target * root, rcond=None)[0]
-        fits.append(found)
-        misfits.append(float((((target - powers[:, : order + 1] @ found) * root) ** 2).sum()))
+    columns = np.column_stack([powers, target]) * root[:, None]
+    triangle, misfits = np.zeros((most + 1, most + 2)), []
+    for order in range(most + 1):  # Gram and Schmidt: each order is what one column more takes of the target
+        triangle[order, order] = np.sqrt((columns[:, order] ** 2).sum())
+        unit_column = columns[:, order, None] / triangle[order, order]
+        triangle[order, order + 1 :] = (unit_column * columns[:, order + 1 :]).sum(axis=0)
+        columns[:, order + 1 :] -= unit_column * triangle[order, order + 1 :]
+        misfits.append(float((columns[:, -1] ** 2).sum()))
     unit = max(misfits[-1] / max(int(used.sum()) - most - 1, 1), 1e-20)
-    order = int(np.argmin([m / unit + EVIDENCE * k for k, m in enumerate(misfits)])) + 1
+    order = int(np.argmin([m / unit + EVIDENCE * k for k, m in enumerate(misfits[1:])])) + 1
     result = np.zeros(LARGEST_ORDER + 1)
-    result[: order + 1] = fits[order - 1]
+    result[: order + 1] = np.linalg.solve(triangle[: order + 1, : order + 1], triangle[: order + 1, -1])
     return result, order
 
 
@@ -318,13 +320,10 @@ def _current_shape(
     sigma: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Edge spread and its slope on ``grid`` as the rows now agree on them, the 10-90 % width and where 50 % lies."""
-    from scipy.interpolate import BSpline
-
     half = float(grid[-1])
     binned = sort_by_distance(values, usable, edge, row_groups(*rows), (half, half))
     noise = np.hypot(np.where(binned.position > 0, sigma[1], sigma[0]), 1e-3)
-    spline = fit_spline(binned, knots_for((half, half)), noise, thorough=False)
-    curve = BSpline(spline.knots, spline.coefficients, 3)
+    curve = fit_curve(binned, knots_for((half, half)), noise)
     table = curve(grid)
     rising = np.maximum.accumulate(table)
     crossing = [float(grid[min(int(np.searchsorted(rising, level)), grid.size - 1)]) for level in (0.1, 0.5, 0.9)]

@@ -13,12 +13,13 @@ from numba import njit
 
 from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL
 from radiography.analysis.edge.fitted import FittedEdge
-from radiography.analysis.edge.spread import product, project, transform_matrix
+from radiography.analysis.edge.spread import product, project, spectrum_of, transform_matrix
 
 FloatArray = npt.NDArray[np.float64]
 
 POINTWISE = 1.96  # standard errors of a band that holds each frequency by itself in 95 of 100 images
 MOST_JOINT, JOINT_DRAWS = 40, 2000  # frequencies and draws of the simultaneous band: 2 % of its width   # chosen
+LEAST_LEFT = 1e-10  # of the variance of one frequency: less is rounding
 
 
 def modulus(fitted: FittedEdge, frequency: np.ndarray, highest: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -45,7 +46,7 @@ def modulus(fitted: FittedEdge, frequency: np.ndarray, highest: float) -> tuple[
     spline, binned, field = fitted.spline, fitted.binned, fitted.field
     size = spline.coefficients.size
     grid = np.arange(1, 81) * 0.0125
-    spectrum = transform_matrix(spline.knots, grid) @ spline.coefficients
+    spectrum = spectrum_of(spline.knots, spline.coefficients, grid)
     rise = spline.coefficients[-1] - spline.coefficients[0]
     strong = int(np.argmax(np.append(np.abs(spectrum) < 0.2 * abs(rise), True)))
     strong = max(strong, 4)
@@ -90,29 +91,50 @@ def _joint_factor(covariance: np.ndarray) -> float:
     kept = sigma > 1e-12
     if not kept.any():
         return POINTWISE
-    correlation = covariance[np.ix_(kept, kept)] / np.outer(sigma[kept], sigma[kept])
-    strength, direction = np.linalg.eigh(correlation)  # smooth curves are nearly singular: no triangle divides by that
-    root = direction * np.sqrt(np.maximum(strength, 0.0))
+    root = _root(covariance[np.ix_(kept, kept)] / np.outer(sigma[kept], sigma[kept]))
     return max(POINTWISE, float(np.quantile(_largest_of_draws(root, _draws()), 0.95)))
+
+
+@njit(cache=True)
+def _root(correlation: FloatArray) -> FloatArray:
+    """Root (R, F) of a correlation (F, F), root.T @ root, by a triangle that takes the largest of what is left first.
+
+    Smooth curves are nearly singular: it ends where only rounding is left, and never divides by that.
+    """
+    size = correlation.shape[0]
+    left, out = np.diag(correlation).copy(), np.zeros((size, size))
+    for r in range(size):
+        p = np.argmax(left)
+        if left[p] < LEAST_LEFT:
+            return out[:r]
+        step = np.sqrt(left[p])
+        for i in range(size):
+            total = correlation[p, i]
+            for k in range(r):
+                total -= out[k, p] * out[k, i]
+            out[r, i] = total / step
+            left[i] -= out[r, i] ** 2
+        left[p] = 0.0
+    return out
 
 
 @cache
 def _draws() -> FloatArray:
-    """The same normal numbers each time, (D, F)."""
-    return np.random.default_rng(1).standard_normal((JOINT_DRAWS, 2 * MOST_JOINT))
+    """The same normal numbers each time, (F, D)."""
+    return np.random.default_rng(1).standard_normal((2 * MOST_JOINT, JOINT_DRAWS))
 
 
 @njit(cache=True)
 def _largest_of_draws(root: FloatArray, draws: FloatArray) -> FloatArray:
-    """Largest modulus (D,) of each draw of normal numbers with the correlation root @ root.T; root is (F, F)."""
-    size = root.shape[0]
-    out = np.zeros(draws.shape[0])
-    for d in range(draws.shape[0]):
-        for i in range(size):
-            total = 0.0
-            for k in range(size):
-                total += root[i, k] * draws[d, k]
-            out[d] = max(out[d], abs(total))
+    """Largest modulus (D,) of each draw of normal numbers with the correlation root.T @ root; root is (R, F)."""
+    out, drawn = np.zeros(draws.shape[1]), np.empty(draws.shape[1])
+    for i in range(root.shape[1]):
+        drawn[:] = 0.0
+        for k in range(root.shape[0]):
+            for d in range(drawn.size):  # the longest loop inside: it adds up nothing and runs in parallel lanes
+                drawn[d] += root[k, i] * draws[k, d]
+        for d in range(drawn.size):
+            out[d] = max(out[d], abs(drawn[d]))
     return out
 
 

@@ -87,16 +87,19 @@ def _add_profiles(
     edge_column, cosine, plate, contrast = edge
     column_count, column_total, row_count, row_total = sums
     for r in range(rows[0], rows[1], 1 + (rows[1] - rows[0]) // 1000):
-        for c in range(values.shape[1]):
-            s = (c - edge_column[r]) * cosine[r]
-            if abs(s) < inner or not usable[r, c]:
-                continue
-            side = 1 if s > 0 else 0
-            value = (values[r, c] - plate[r]) / contrast[r]
-            column_count[side, c] += 1.0
-            column_total[side, c] += value
-            row_count[side, r] += 1.0
-            row_total[side, r] += value
+        near = edge_column[r] - inner / cosine[r], edge_column[r] + inner / cosine[r]
+        ends = (0, int(np.floor(near[0])) + 1), (int(np.ceil(near[1])), values.shape[1])
+        for side in range(2):
+            pixels, along = 0.0, 0.0
+            for c in range(max(ends[side][0], 0), min(ends[side][1], values.shape[1])):
+                if usable[r, c]:
+                    value = (values[r, c] - plate[r]) / contrast[r]
+                    column_count[side, c] += 1.0
+                    column_total[side, c] += value
+                    pixels += 1.0
+                    along += value
+            row_count[side, r] += pixels
+            row_total[side, r] += along
 
 
 def clipped_fractions(

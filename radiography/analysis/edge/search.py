@@ -226,9 +226,10 @@ def _edges_in_blocks(values: np.ndarray, usable: np.ndarray, pitch_mm: float, bl
     if min(mean.shape) < LEAST_BLOCKS:
         return []
     block_medians(values, usable, block, mean, spread)
-    if not np.isfinite(mean).any():
+    known = mean[np.isfinite(mean)]
+    if not known.size:
         return []
-    low, high = np.nanpercentile(mean, [1, 99])
+    low, high = np.percentile(known, [1, 99])
     turned = np.ascontiguousarray(mean.T)
     down, across = block_steps(turned), block_steps(mean)
     fields = {

@@ -14,12 +14,17 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from radiography.analysis.edge.bins import BinnedEdge
+from radiography.analysis.edge.penalty import choose_penalty, derivative, penalty_matrix, penalty_root
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -27,11 +32,6 @@ ComplexArray = npt.NDArray[np.complex128]
 
 NEAREST_KNOTS = 0.2  # pixels between the knots at the edge: the spline's own limit is 2.5 cycles/pixel
 KNOT_GROWTH = 5.0  # knots are |distance| / 5 apart far from the edge
-CORE = 0.7  # pixels; the penalty starts to grow at this distance, the half width of a pixel's own spread
-STIFFEST = 1e6  # of the penalty over the information: smoother no number shows, and stiffer the matrices turn singular
-TAIL_POWERS = (4.0, 6.0, 8.0, 10.0, 12.0)  # of the penalty's growth, tried; scale-free line spreads have 6
-ASYMMETRIES = (1.0, 1e2, 1e4)  # how much less likely an asymmetric line spread is than a symmetric one, tried
-STRENGTHENED = 3.0  # times the likeliest penalty; fitted to the least largest error on known edges
 SMOOTHING_FRACTION = 0.65  # of the posterior's smoothing error; fitted to cover known edges in 95 of 100 images
 PULL_FACTOR = 1.35  # times what the penalty pulls the curve by, as a standard error; fitted to the same
 LEAST_DISPERSION = 0.3  # of the scatter between groups of rows over that of white noise
@@ -97,17 +97,6 @@ def project(first_basis: IntArray, basis: FloatArray, weighted: FloatArray, size
 
 
 @njit(cache=True)
-def _penalty(columns: IntArray, factors: FloatArray, weight: FloatArray, size: int) -> FloatArray:
-    """Penalty (K, K) with the root of `_penalty_root` and weights (C,)."""
-    out = np.zeros((size, size))
-    for c in range(weight.size):
-        for a in range(8):
-            for b in range(8):
-                out[columns[c, a], columns[c, b]] += weight[c] * factors[c, a] * factors[c, b]
-    return out
-
-
-@njit(cache=True)
 def product(a: FloatArray, b: FloatArray) -> FloatArray:
     """Matrix product of small real matrices; at this size the threads of a library cost more than they save.
 
@@ -135,63 +124,6 @@ def _add_cells(jump: ComplexArray, third: FloatArray, out: ComplexArray) -> None
         for c in range(jump.shape[1]):
             for k in range(c, c + 4):
                 out[i, k] += jump[i, c] * third[c, k]
-
-
-@njit(cache=True)
-def _smoothing_cost(
-    information: FloatArray, unsmoothed: FloatArray, columns: IntArray, factors: FloatArray, weight: FloatArray
-) -> float:
-    """Minus the logarithm of the marginal likelihood for penalty weights (C,); infinite where it is not regular.
-
-    Row c of the penalty's root has the eight ``factors`` (C, 8) in ``columns`` (C, 8).
-    """
-    size = unsmoothed.size
-    matrix = information.copy()
-    penalised = np.zeros(size)
-    for c in range(weight.size):
-        value = 0.0
-        for a in range(8):
-            value += factors[c, a] * unsmoothed[columns[c, a]]
-            for b in range(8):
-                matrix[columns[c, a], columns[c, b]] += weight[c] * factors[c, a] * factors[c, b]
-        for a in range(8):
-            penalised[columns[c, a]] += weight[c] * value * factors[c, a]
-    log_det = 0.0
-    for i in range(size):  # Cholesky, row by row: small enough that a call to the library costs more
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            if i == j:
-                if not total > 0.0:
-                    return np.inf
-                matrix[i, i] = np.sqrt(total)
-                log_det += np.log(matrix[i, i])
-            else:
-                matrix[i, j] = total / matrix[j, j]
-    off = np.empty(size)
-    for i in range(size):
-        total = -penalised[i]
-        for k in range(i):
-            total -= matrix[i, k] * off[k]
-        off[i] = total / matrix[i, i]
-    for i in range(size - 1, -1, -1):
-        total = off[i]
-        for k in range(i + 1, size):
-            total -= matrix[k, i] * off[k]
-        off[i] = total / matrix[i, i]
-    cost = log_det
-    for i in range(size):
-        total = 0.0
-        for k in range(size):
-            total += information[i, k] * off[k]
-        cost += 0.5 * off[i] * total
-    for c in range(weight.size):
-        value = 0.0
-        for a in range(8):
-            value += factors[c, a] * (unsmoothed[columns[c, a]] + off[columns[c, a]])
-        cost += 0.5 * (weight[c] * value * value - np.log(weight[c]))
-    return cost
 
 
 def knots_for(reach: tuple[float, float], nearest: float = NEAREST_KNOTS) -> np.ndarray:
@@ -224,41 +156,6 @@ def knots_for(reach: tuple[float, float], nearest: float = NEAREST_KNOTS) -> np.
     return np.concatenate([np.repeat(breaks[0], 3), breaks, np.repeat(breaks[-1], 3)])
 
 
-def _derivative_matrix(knots: np.ndarray, order: int) -> np.ndarray:
-    """Matrix from cubic coefficients to the coefficients of the spline's derivative on the same knots."""
-    matrix = np.eye(knots.size - 4)
-    t = knots
-    for degree in range(3, 3 - order, -1):
-        step = degree / (t[degree + 1 : -1] - t[1 : -degree - 1])
-        matrix = step[:, None] * np.diff(matrix, axis=0)
-        t = t[1:-1]
-    return matrix
-
-
-def _penalty_root(knots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns and factors (C, 8) of the third derivative in each cell, as even and odd parts of mirrored cells.
-
-    The third value, ``odd`` (C,), marks the parts that a symmetric line spread does not have.
-    """
-    third = _derivative_matrix(knots, 3)
-    breaks = knots[3:-3]
-    cells = breaks.size - 1
-    columns = np.repeat(np.arange(cells)[:, None], 8, axis=1) + np.tile(np.arange(4), 2)
-    own = np.take_along_axis(third, columns[:, :4], axis=1)
-    factors = np.concatenate([own, np.zeros_like(own)], axis=1)
-    odd = np.zeros(cells, dtype=bool)
-    centre = int(np.searchsorted(breaks, 0.0))
-    for j in range(min(centre, cells - centre)):
-        right, left = centre + j, centre - 1 - j
-        if abs(breaks[right + 1] + breaks[left]) > 1e-6:
-            break
-        for cell, sign in ((right, 1.0), (left, -1.0)):
-            columns[cell, :4], columns[cell, 4:] = right + np.arange(4), left + np.arange(4)
-            factors[cell, :4], factors[cell, 4:] = own[right] / 2, sign * own[left] / 2
-        odd[left] = True
-    return columns, factors, odd
-
-
 def _smooth_dispersion(scores: np.ndarray, information: np.ndarray) -> np.ndarray:
     """Variance between groups over that of white noise, per coefficient, averaged over a few neighbours."""
     ratio = (scores**2).sum(axis=0) / np.maximum(np.diag(information), 1e-300)
@@ -267,7 +164,44 @@ def _smooth_dispersion(scores: np.ndarray, information: np.ndarray) -> np.ndarra
     return np.asarray(np.maximum(averaged, LEAST_DISPERSION))
 
 
-def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thorough: bool = True) -> SplineEdge:
+class _Equations(NamedTuple):
+    """Normal equations of the penalised fit.
+
+    ``first_basis`` and ``basis`` as in `SplineEdge`; ``weight`` (J,) of a pixel in each bin; ``known`` (K,), and the
+    ``information`` and ``penalty`` (K, K); power and asymmetry of that.
+    """
+
+    first_basis: np.ndarray
+    basis: np.ndarray
+    weight: np.ndarray
+    known: np.ndarray
+    information: np.ndarray
+    penalty: np.ndarray
+    power: float
+    asymmetry: float
+
+
+def fit_curve(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray) -> BSpline:
+    """Penalised regression spline through the sorted pixels, for the steps that locate the edge.
+
+    Only the strength of the penalty is tried, and nothing is kept that errors need.
+
+    Parameters
+    ----------
+    binned, knots, sigma
+        As for `fit_spline`.
+
+    Returns
+    -------
+    curve : scipy.interpolate.BSpline
+    """
+    from scipy.interpolate import BSpline
+
+    equations = _equations(binned, knots, sigma, thorough=False)
+    return BSpline(knots, np.linalg.solve(equations.information + equations.penalty, equations.known), 3)
+
+
+def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray) -> SplineEdge:
     """Penalised regression spline through the sorted pixels.
 
     The noise's variance is measured by how the groups of rows scatter, so that its correlation is counted; the penalty
@@ -281,104 +215,73 @@ def fit_spline(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thoroug
         From `knots_for`. [pixel]
     sigma : (J,) float64
         Standard deviation of one pixel in each bin. [1]
-    thorough : bool
-        False tries only the strength of the penalty, for the steps that locate the edge.
 
     Returns
     -------
     spline : SplineEdge
         Curve, residuals and the means to propagate them.
     """
-    from scipy.interpolate import BSpline
-
-    size = knots.size - 4
-    sparse = BSpline.design_matrix(binned.position, knots, 3)
-    basis, first_basis = sparse.data.reshape(-1, 4), sparse.indices.reshape(-1, 4)[:, 0].astype(np.int64)
-    count, total = binned.count.sum(axis=0), binned.total.sum(axis=0)
-    columns, factors, odd = _penalty_root(knots)
-    slight = _penalty(columns, factors, np.diff(knots[3:-3]) ** 6, size)
-
-    def curve_at(coefficients: np.ndarray) -> np.ndarray:
-        return np.asarray((basis * coefficients[first_basis[:, None] + np.arange(4)]).sum(axis=1))
-
-    def solve(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        information = _gram(first_basis, basis, weight * count, size)
-        slightly = 1e-9 * np.trace(information) / np.trace(slight) * slight
-        return information, np.linalg.solve(
-            information + slightly, project(first_basis, basis, (weight * total)[None, :], size)[0]
-        )
-
-    # First with next to no smoothing: how much do groups of rows scatter beyond white noise?
-    weight = 1 / sigma**2
-    information, unsmoothed = solve(weight)
-    rest = (binned.total - binned.count * curve_at(unsmoothed)) * weight
-    dispersion = _smooth_dispersion(project(first_basis, basis, rest, size), information)
-    weight = weight / curve_at(dispersion)
-    information, unsmoothed = solve(weight)
-
-    penalty_weight, power, asymmetry = _choose_penalty(
-        knots, (columns, factors, odd), information, unsmoothed, thorough
-    )
-    penalty = _penalty(columns, factors, penalty_weight, size)
-    inverse = np.linalg.inv(information + penalty)
-    coefficients = inverse @ project(first_basis, basis, (weight * total)[None, :], size)[0]
-    residual = binned.total - binned.count * curve_at(coefficients)
-    pulled = inverse @ (penalty @ coefficients)
-    smoothing = SMOOTHING_FRACTION * product(product(inverse, penalty), inverse)
+    equations = _equations(binned, knots, sigma, thorough=True)
+    inverse = np.linalg.inv(equations.information + equations.penalty)
+    coefficients = inverse @ equations.known
+    residual = binned.total - binned.count * _at(equations.first_basis, equations.basis, coefficients)
+    pulled = inverse @ (equations.penalty @ coefficients)
+    smoothing = SMOOTHING_FRACTION * product(product(inverse, equations.penalty), inverse)
     smoothing += PULL_FACTOR**2 * np.outer(pulled, pulled)
     return SplineEdge(
         knots=knots,
         coefficients=coefficients,
         smoothing=smoothing,
         inverse=inverse,
-        weight=weight,
+        weight=equations.weight,
         residual=residual,
-        first_basis=first_basis,
-        basis=basis,
-        tail_power=power,
-        asymmetry=asymmetry,
+        first_basis=equations.first_basis,
+        basis=equations.basis,
+        tail_power=equations.power,
+        asymmetry=equations.asymmetry,
     )
 
 
-def _choose_penalty(
-    knots: np.ndarray,
-    root: tuple[np.ndarray, np.ndarray, np.ndarray],
-    information: np.ndarray,
-    unsmoothed: np.ndarray,
-    thorough: bool,
-) -> tuple[np.ndarray, float, float]:
-    """Penalty weights of the largest marginal likelihood over strength, tail power and asymmetry."""
-    columns, factors, odd = root
-    breaks = knots[3:-3]
-    level = np.diag(information)
-    level = np.minimum.reduce([level[k : level.size - 3 + k] for k in range(4)])
-    width = np.diff(breaks)
-    stiff = STIFFEST * np.maximum(level, 1e-3 * level.max()) * width**6
-    growth = np.log(1 + (((breaks[1:] + breaks[:-1]) / 2) / CORE) ** 2)
+def _at(first_basis: np.ndarray, basis: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Values (J,) of the spline with given coefficients."""
+    return np.asarray((basis * coefficients[first_basis[:, None] + np.arange(4)]).sum(axis=1))
 
-    def weights(log_strength: float, power: float, asymmetry: float) -> np.ndarray:
-        weight = np.exp(log_strength + power / 2 * growth) * width * np.where(odd, asymmetry, 1.0)
-        return np.asarray(np.minimum(weight, stiff))
 
-    def cost(log_strength: float, power: float, asymmetry: float) -> float:
-        return float(
-            _smoothing_cost(information, unsmoothed, columns, factors, weights(log_strength, power, asymmetry))
-        )
+def _equations(binned: BinnedEdge, knots: np.ndarray, sigma: np.ndarray, thorough: bool) -> _Equations:
+    """What is known of the coefficients, by the pixels and by the likeliest penalty."""
+    from scipy.interpolate import BSpline
 
-    def best_strength(power: float, asymmetry: float, start: float, reach: float) -> tuple[float, float, float, float]:
-        tried = [(cost(x, power, asymmetry), x) for x in np.arange(start - reach, start + reach + 1, 2.0)]
-        middle = min(tried)[1]
-        tried += [(cost(x, power, asymmetry), x) for x in (middle - 1, middle + 1)]
-        return (*min(tried), power, asymmetry)
+    size = knots.size - 4
+    sparse = BSpline.design_matrix(binned.position, knots, 3)
+    basis, first_basis = sparse.data.reshape(-1, 4), sparse.indices.reshape(-1, 4)[:, 0].astype(np.int64)
+    count, total = binned.count.sum(axis=0), binned.total.sum(axis=0)
+    columns, factors, odd = penalty_root(knots)
+    slight = penalty_matrix(columns, factors, np.diff(knots[3:-3]) ** 6, size)
 
-    roughness = ((factors * unsmoothed[columns]).sum(axis=1) ** 2).mean()
-    centre = 4.0 - np.log(max(roughness, 1e-12))
-    chosen = min(best_strength(power, 1.0, centre, 10.0) for power in (TAIL_POWERS if thorough else (8.0,)))
-    if thorough:
-        start = chosen
-        for asymmetry in ASYMMETRIES[1:]:
-            chosen = min(chosen, best_strength(start[2], asymmetry, start[1], 2.0))
-    return weights(chosen[1] + np.log(STRENGTHENED), chosen[2], chosen[3]), chosen[2], chosen[3]
+    def solve(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        information = _gram(first_basis, basis, weight * count, size)
+        known = project(first_basis, basis, (weight * total)[None, :], size)[0]
+        slightly = 1e-9 * np.trace(information) / np.trace(slight) * slight
+        return information, known, np.linalg.solve(information + slightly, known)
+
+    # First with next to no smoothing: how much do groups of rows scatter beyond white noise?
+    weight = 1 / sigma**2
+    information, _, unsmoothed = solve(weight)
+    rest = (binned.total - binned.count * _at(first_basis, basis, unsmoothed)) * weight
+    dispersion = _smooth_dispersion(project(first_basis, basis, rest, size), information)
+    weight = weight / _at(first_basis, basis, dispersion)
+    information, known, unsmoothed = solve(weight)
+    chosen, power, asymmetry = choose_penalty(knots, (columns, factors, odd), information, unsmoothed, thorough)
+    penalty = penalty_matrix(columns, factors, chosen, size)
+    return _Equations(first_basis, basis, weight, known, information, penalty, power=power, asymmetry=asymmetry)
+
+
+def _waves(frequency: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """exp(-2 pi i f x), (F, B), from the fast sine and cosine of real numbers."""
+    angle = (2 * np.pi * frequency)[:, None] * place
+    wave = np.empty(angle.shape, dtype=np.complex128)
+    wave.real, wave.imag = np.cos(angle), -np.sin(angle)
+    return wave
 
 
 def transform_matrix(knots: np.ndarray, frequency: np.ndarray) -> np.ndarray:
@@ -398,15 +301,38 @@ def transform_matrix(knots: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     matrix : (F, K) complex128
         To be multiplied with the coefficients. [1]
     """
-    first, second, third = (_derivative_matrix(knots, k) for k in (1, 2, 3))
-    breaks = knots[3:-3]
+    breaks, splines = knots[3:-3], np.eye(knots.size - 4)
+    first, second, third = (derivative(knots, splines, k) for k in (1, 2, 3))
     matrix = np.zeros((frequency.size, knots.size - 4), dtype=np.complex128)
     zero = np.abs(frequency) < 1e-12
     matrix[zero, -1], matrix[zero, 0] = 1.0, -1.0
     turn = 2j * np.pi * frequency[~zero][:, None]
-    wave = np.exp(-turn * breaks[None, :])
+    wave = _waves(frequency[~zero], breaks)
     result = (wave[:, :1] * first[0] - wave[:, -1:] * first[-1]) / turn
     result += (wave[:, :1] * second[0] - wave[:, -1:] * second[-1]) / turn**2
     _add_cells((wave[:, :-1] - wave[:, 1:]) / turn**3, third, result)
     matrix[~zero] = result
     return matrix
+
+
+def spectrum_of(knots: np.ndarray, coefficients: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """The product of `transform_matrix` with the coefficients of one spline, in less time.
+
+    Parameters
+    ----------
+    knots, coefficients : (K + 4,), (K,) float64
+        Of the spline.
+    frequency : (F,) float64
+        None of them zero. [cycles/pixel]
+
+    Returns
+    -------
+    spectrum : (F,) complex128
+        [1]
+    """
+    first, second, third = (derivative(knots, coefficients, k) for k in (1, 2, 3))
+    turn = 2j * np.pi * frequency
+    wave = _waves(frequency, knots[3:-3])
+    result = (wave[:, 0] * first[0] - wave[:, -1] * first[-1]) / turn
+    result += (wave[:, 0] * second[0] - wave[:, -1] * second[-1]) / turn**2
+    return np.asarray(result + ((wave[:, :-1] - wave[:, 1:]) * third).sum(axis=1) / turn**3)
