@@ -30,6 +30,7 @@ FREQUENCY_STEP = 0.0025  # cycles/pixel; IEC 62220-1-1 averages over 0.01 cycles
 NYQUIST = 0.5 + 1e-9  # cycles/pixel
 HIGHEST_FREQUENCY = 1.0  # cycles/pixel, twice Nyquist
 MOST_LEFT_OUT = 0.1  # of the pixels, as saturated   # chosen
+MOST_HIDDEN_BEND = 0.02  # of the contrast; a fifth to a half of it was left over in strong vignetting   # chosen
 USUAL_ANGLES_DEG = (1.0, 15.0)  # outside, the result carries a warning; IEC 62220-1-1 asks for 1.5 to 3 degrees
 
 
@@ -387,6 +388,13 @@ def _warnings(measured: FittedEdge, pixels: int) -> tuple[str, ...]:
         found.append(f"the edge's contrast is only {ratio:.1f} times the noise of one pixel")
     if outlier_count > 0.001 * pixels:
         found.append(f"{outlier_count} outliers were left out ({100 * outlier_count / pixels:.1f} % of the pixels)")
+    field = measured.field
+    hidden = abs(field.per_pixel2) * min(field.reach) ** 2 * field.reading.ground * field.reading.gain
+    if hidden > MOST_HIDDEN_BEND:
+        found.append(
+            f"the field bends by {100 * hidden:.0f} % of the edge's contrast under a plate that transmits; it was "
+            "taken out, but low frequencies may be off by more than the standard error"
+        )
     if min(line.reach) < 10 * line.width:
         found.append(
             f"one side of the region reaches {min(line.reach):.0f} pixels from an edge {line.width:.1f} pixels wide"

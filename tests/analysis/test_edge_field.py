@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from radiography.analysis.mtf import slanted_edge_mtf
-from tests.analysis.edge_truth import GLARE, PITCH_MM, EdgeScene, edge_image, noisy_edge_image, transfer
+from tests.analysis.edge_truth import (
+    GLARE,
+    PITCH_MM,
+    SHARP,
+    Blur,
+    EdgeScene,
+    csi,
+    edge_image,
+    noisy_edge_image,
+    transfer,
+)
 
 LOW = np.array([0.1, 0.2, 0.5, 1.0, 2.0, 3.5])  # 1/mm
 X = (np.arange(400) - 199.5) / 200
@@ -59,6 +69,30 @@ def test_vignetting_of_a_large_region_makes_no_outliers_and_no_error() -> None:
 def test_a_field_under_a_plate_that_transmits_is_taken_out_there_as_well() -> None:
     scene = EdgeScene(GLARE, plate=0.5, heel_across=0.06)
     assert np.abs(error_of(edge_image(scene), scene)).max() < 2e-3
+
+
+@pytest.mark.parametrize("blur", [csi(), GLARE, SHARP], ids=["csi", "glare", "sharp"])
+@pytest.mark.parametrize("heel", [0.06, -0.06])
+def test_a_heel_under_a_plate_that_transmits_nearly_everything_is_taken_out(blur: Blur, heel: float) -> None:
+    scene = EdgeScene(blur, plate=0.9, heel_across=heel)  # the field changes by 60 % of the edge's contrast
+    assert np.abs(error_of(edge_image(scene), scene)).max() < 1e-3  # 31e-3 after too few steps to the slope
+
+
+@pytest.mark.parametrize("plate", [0.1, 0.9])
+def test_a_bend_under_a_plate_that_transmits_is_not_booked_as_glare(plate: float) -> None:
+    scene = EdgeScene(GLARE, plate=plate)
+    assert np.abs(error_of(edge_image(scene) * (1 - 0.06 * X**2), scene)).max() < 1e-3  # 7.6e-3 once
+
+
+def test_strong_vignetting_under_a_plate_that_transmits_is_said() -> None:
+    corners = np.cos(0.35 * np.hypot(X, X[:, None])) ** 4
+
+    def sentences(plate: float) -> str:
+        image = edge_image(EdgeScene(plate=plate, angle_deg=4.0)) * corners
+        return "; ".join(slanted_edge_mtf(image.astype(np.float32), PITCH_MM, (0, 400, 0, 400)).warnings)
+
+    assert "under a plate that transmits" in sentences(0.1)  # 10e-3 is left
+    assert "transmits" not in sentences(0.0)  # 1e-3
 
 
 def test_an_even_field_is_left_alone() -> None:

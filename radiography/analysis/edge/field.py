@@ -14,15 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from radiography.analysis.edge.bins import BinnedEdge
-from radiography.analysis.edge.line import EdgeLine
+from radiography.analysis.edge.line import EdgeLine, row_groups
 
 LEAST_SIGMA = 1e-4  # noise of a pixel assumed where an image shows none, as part of the contrast
 LEAST_LENGTH = 24.0  # pixels beside the edge without which no field can be told
 CELLS_PER_POWER = 6  # of the distance, that a power needs   # chosen
 ROW_PARTS = 6  # of the rows, in which a bend is fitted apart
 CELL = 4.0  # pixels of distance that are averaged
+CELL_ERROR = 2e-4  # of the contrast: nearer, no tails are straight lines and no field a polynomial   # assumed
 GLARE_CHANGE = 0.02  # of the contrast, by which tails change over the outer half of the region   # assumed
 SIGNIFICANT = 3.5  # standard errors of a term that is kept   # chosen: one in 2,000 of an even field
+NEWTON_STEPS = 5  # to the terms; the last hardly changes a slope of 60 % of the contrast over the region   # chosen
 PREFERRED = 9.0  # of chi square, by which another reading of the field must fit better than the usual one   # chosen
 
 
@@ -131,21 +133,30 @@ def even_field(values: np.ndarray, line: EdgeLine, binned: BinnedEdge, field: Fi
     rows = np.arange(values.shape[0])
     middle, half = (line.first_row + line.last_row - 1) / 2, (line.last_row - line.first_row) / 2
     parts = np.array_split(np.arange(binned.count.shape[0]), ROW_PARTS)
+    starts = row_groups(line.first_row, line.last_row)
+    plate, contrast = line.rows.plate, line.rows.contrast
+    # what multiplies all signal does so with each row's own, and a bend makes the rows differ
+    under = plate if field.reading.gain and field.reading.ground else contrast * field.reading.ground
     found, place = [], []
     for k, part in enumerate(parts):
         cells = _cells(BinnedEdge(binned.position, binned.count[part], binned.total[part]), line)
         if cells is not None:
-            found.append(_solve(cells, field.reading, field.powers).terms)
+            own = slice(starts[part[0]], starts[part[-1] + 1])
+            reading = field.reading._replace(ground=float(np.median(under[own] / contrast[own])))
+            found.append(_solve(cells, reading, field.powers).terms)
             place.append((2 * k + 1) / len(parts) - 1)
     along = np.clip((rows - middle) / half, -1.0, 1.0)
     terms = field.terms[:, None] * np.ones(rows.size)
     if len(found) > 3:
-        terms = np.polynomial.polynomial.polyval(along, np.polynomial.polynomial.polyfit(place, np.array(found), 2))
+        bends = np.array(field.powers) != 1  # a slope is fixed in the image, and parts of the rows tell it worst
+        terms[bends] = np.polynomial.polynomial.polyval(
+            along, np.polynomial.polynomial.polyfit(place, np.array(found)[:, bends], 2)
+        )
     column, cosine = (float(part[line.first_row : line.last_row].mean()) for part in line.rows[:2])
     distance = np.clip((np.arange(values.shape[1]) - column) * cosine, -min(field.reach), min(field.reach))
-    gain, ground = _acting(field.reading, field.powers, terms[:, :, None], distance[None, :])
-    plate, contrast = line.rows.plate[:, None], line.rows.contrast[:, None]
-    return np.asarray((values - plate - contrast * ground) / np.maximum(gain, 0.1) + plate, dtype=np.float32)
+    gain, ground = _acting(field.reading._replace(ground=1.0), field.powers, terms[:, :, None], distance[None, :])
+    evened = (values - plate[:, None] - under[:, None] * ground) / np.maximum(gain, 0.1) + plate[:, None]
+    return np.asarray(evened, dtype=np.float32)
 
 
 def without_field(binned: BinnedEdge, line: EdgeLine, known: Field | None = None) -> tuple[BinnedEdge, Field]:
@@ -237,12 +248,15 @@ def _cells(binned: BinnedEdge, line: EdgeLine) -> _Cells | None:
 
 
 def _known(cells: _Cells, known: Field) -> _Fit:
-    """The terms of a known field, and its slope where that stands out beside the bend, which hid it at first."""
+    """What is left of a known field, and its slope where that stands out beside the bend, which hid it at first.
+
+    What does not stand out stays: it is as much tails as field. Its errors are those of the field all the same.
+    """
     fit = _solve(cells, known.reading, known.powers)
-    if 1 in known.powers or not known.reading.gain:
-        return fit
-    sloping = _solve(cells, known.reading, (1, *known.powers))
-    return sloping if sloping.significance[0] >= SIGNIFICANT else fit
+    if 1 not in known.powers and known.reading.gain:
+        sloping = _solve(cells, known.reading, (1, *known.powers))
+        fit = sloping if sloping.significance[0] >= SIGNIFICANT else fit
+    return fit if (fit.significance >= SIGNIFICANT).any() else fit._replace(terms=0.0 * fit.terms)
 
 
 def _fit(cells: _Cells, reading: Reading) -> _Fit:
@@ -276,31 +290,36 @@ def _solve(cells: _Cells, reading: Reading, powers: tuple[int, ...]) -> _Fit:
     design[count:-1, 1] = 1.0
     design[count:-1, 2] = distance[outer] - 0.75  # a slow end of the tails
     design[-1, 2] = 1.0
-    error = np.sqrt(cells.variance.sum(axis=0))
+    error = np.sqrt(cells.variance.sum(axis=0) + CELL_ERROR**2)
     weight = 1 / np.concatenate([error, error[outer], [2 * GLARE_CHANGE]])
-    target = np.concatenate([cells.signal.sum(axis=0), (cells.signal[1] - cells.signal[0])[outer], [0.0]])
-    even = cells.signal
-    for _ in range(4 if powers else 1):
-        for k, power in enumerate(powers):
-            dark, bright = _effects(reading, power, distance, *even)
-            design[:count, 3 + k] = dark + bright
-            design[count:-1, 3 + k] = (bright - dark)[outer]
+    terms, sides = np.zeros(len(powers)), np.stack([-distance, distance])
+    for _ in range(NEWTON_STEPS if powers else 1):  # what the terms do depends on the even field, and that on them
+        gain, ground = _acting(reading, powers, terms, sides)
+        gain = np.maximum(gain, 0.1)
+        even = (cells.signal - ground) / gain
+        effects = np.array([_effects(reading, power, distance, *even) / gain for power in powers]).reshape(-1, 2, count)
+        design[:count, 3:] = effects.sum(axis=1).T
+        design[count:-1, 3:] = (effects[:, 1] - effects[:, 0])[:, outer].T
+        linear = even + np.tensordot(terms, effects, 1)
+        target = np.concatenate([linear.sum(axis=0), (linear[1] - linear[0])[outer], [0.0]])
         weighted = design * weight[:, None]
         covariance = np.linalg.inv(weighted.T @ weighted)
         solve = covariance @ weighted.T * weight
         found = solve @ target
-        gain, ground = _acting(reading, powers, found[3:], np.stack([-distance, distance]))
-        even = (cells.signal - ground) / np.maximum(gain, 0.1)
+        terms = found[3:]
     units = scale ** -np.array(powers, dtype=float)
     rows = solve[3:] * units[:, None]
     estimator = np.stack([rows[:, :count], rows[:, :count]], axis=1)
     estimator[:, 0, outer] -= rows[:, count:-1]
     estimator[:, 1, outer] += rows[:, count:-1]
+    estimator /= gain
+    chi2 = float((((target - design @ found) * weight) ** 2).sum())
+    misfit = max(1.0, chi2 / (weight.size - found.size))  # what the terms do not describe counts as noise
     return _Fit(
         powers=powers,
-        chi2=float((((target - design @ found) * weight) ** 2).sum()),
+        chi2=chi2,
         terms=found[3:] * units,
-        significance=np.abs(found[3:]) / np.sqrt(np.diag(covariance)[3:]),
+        significance=np.abs(found[3:]) / np.sqrt(misfit * np.diag(covariance)[3:]),
         estimator=estimator,
         slack=rows[:, -1] / weight[-1],
     )

@@ -157,15 +157,27 @@ def _levels(
             raise ValueError("slanted_edge_mtf finds too few usable pixels beside the edge to measure its two levels")
         median = np.median if good.all() else np.nanmedian
         level = median(sample[filled], axis=1)
-        spread = np.abs(sample[filled] - level[:, None])
         x = (rows[filled].mean(axis=(1, 2)) - first) / (last - first)
         fit = np.polynomial.polynomial.polyfit(x, level, min(2, level.size - 2))
         smooth = np.polynomial.polynomial.polyval((np.arange(values.shape[0]) - first) / (last - first), fit)
+        spread = np.abs(_trendless(sample[filled].reshape(level.size, LEVEL_ROWS, -1), smooth[rows[filled]], level))
         noise = robust_sigma(spread) if good.all() else [robust_sigma(row[np.isfinite(row)]) for row in spread]
         results.append((smooth, float(np.median(noise))))
     (plate, noise_plate), (bright, noise_open) = results
     step = float(np.median((bright - plate)[first:last]))
     return plate, bright - plate, noise_plate / abs(step), noise_open / abs(step)
+
+
+def _trendless(sample: np.ndarray, smooth: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Samples (G, r, c) less their groups' ``level`` (G,), and less what changes along the rows and columns.
+
+    ``smooth`` (G, r, 1) is the course of the levels. A slope of the field would count as noise: (G, r c).
+    """
+    rest = sample - (level[:, None, None] + smooth - smooth.mean(axis=1, keepdims=True))
+    rest = rest.reshape(-1, sample.shape[2])
+    seen = np.isfinite(rest).any(axis=0)
+    rest[:, seen] -= (np.median if np.isfinite(rest).all() else np.nanmedian)(rest[:, seen], axis=0)
+    return np.asarray(rest.reshape(level.size, -1))
 
 
 def _update(
@@ -326,9 +338,10 @@ def _current_shape(
     curve = fit_curve(binned, knots_for((half, half)), noise)
     table = curve(grid)
     rising = np.maximum.accumulate(table)
-    crossing = [float(grid[min(int(np.searchsorted(rising, level)), grid.size - 1)]) for level in (0.1, 0.5, 0.9)]
-    j = int(np.clip(np.searchsorted(rising, 0.5), 1, grid.size - 1))
-    centre = grid[j - 1] + (0.5 - table[j - 1]) / max(table[j] - table[j - 1], 1e-6) * TABLE_STEP
+    middle = (table[0] + table[-1]) / 2  # one half, but where a field is bent, whose levels are those of far away
+    crossing = [float(grid[min(int(np.searchsorted(rising, level)), grid.size - 1)]) for level in (0.1, middle, 0.9)]
+    j = int(np.clip(np.searchsorted(rising, middle), 1, grid.size - 1))
+    centre = grid[j - 1] + (middle - table[j - 1]) / max(table[j] - table[j - 1], 1e-6) * TABLE_STEP
     centre = float(np.clip(centre, crossing[1] - TABLE_STEP, crossing[1] + TABLE_STEP))
     # the table keeps its own origin: moving the line by the centre moves table and pixels alike
     slopes = curve.derivative()(grid + centre)
