@@ -78,5 +78,5 @@ def _summary(curve: MtfCurve) -> str:
         words = ["MTF above 0.5"]
     drop = low_frequency_drop(curve)
     if np.isfinite(drop):
-        words.append(f"low-frequency drop {100 * drop:.1f} %")
+        words.append(f"low-frequency drop {100 * drop:z.1f} %")
     return ", ".join(words)

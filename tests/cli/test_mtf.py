@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+import radiography.cli.mtf as mtf_command
+from radiography.analysis.mtf import MtfCurve
 from radiography.cli import run
 from radiography.cli.options import region
 from radiography.files.frames import write_tiff
@@ -45,3 +48,9 @@ def test_a_region_may_leave_out_the_borders() -> None:
     assert region(" 10:20, 3:4") == (10, 20, 3, 4)
     with pytest.raises(ValueError, match="such as 100:500,200:600 or 0:,:200, got 'all'"):
         region("all")
+
+
+def test_a_drop_of_nothing_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtf_command, "mtf50", lambda curve: (1.0, 0.01))
+    monkeypatch.setattr(mtf_command, "low_frequency_drop", lambda curve: -0.0002)
+    assert mtf_command._summary(cast(MtfCurve, None)).endswith("low-frequency drop 0.0 %")
