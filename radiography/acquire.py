@@ -296,8 +296,30 @@ def acquire_sequence(
         raise ValueError(f"a pattern of exposures must be zero or positive, got {min(pattern):g}")
     state = None
     for strength in pattern[:count]:
-        raw_dn, state = acquire_frame(acquisition, _pulse(exposure, strength), rng, state)
+        raw_dn, state = acquire_frame(acquisition, scaled(exposure, strength), rng, state)
         yield raw_dn
+
+
+def scaled(exposure: Exposure | None, strength: float) -> Exposure | None:
+    """An exposure made stronger or weaker; every mean goes with the number of X-rays.
+
+    Parameters
+    ----------
+    exposure : Exposure or None
+        From `expose`; not written to.
+    strength : float
+        Zero or positive. [1]
+
+    Returns
+    -------
+    exposure : Exposure or None
+        None where nothing is left.
+    """
+    if exposure is None or strength == 0.0:
+        return None
+    if strength == 1.0:
+        return exposure
+    return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
 
 
 def mean_electrons(acquisition: Acquisition) -> float:
@@ -318,15 +340,6 @@ def dose_scale(acquisition: Acquisition) -> DoseScale:
     open_field = float(acquisition.layer_weights[1].sum()) * samples
     electrons_per_photon = acquisition.panel.photodiode.fill_factor * acquisition.quantum_efficiency
     return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
-
-
-def _pulse(exposure: Exposure | None, strength: float) -> Exposure | None:
-    """The exposure made stronger or weaker; every mean goes with the number of X-rays."""
-    if exposure is None or strength == 0.0:
-        return None
-    if strength == 1.0:
-        return exposure
-    return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
 
 
 def _traps_in_the_dark(acquisition: Acquisition) -> Array:

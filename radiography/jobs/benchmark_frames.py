@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from calibration.correct import CorrectedFrame, correct_frame, fill_lost_pixels,
 from calibration.correction.plan import CorrectionPlan
 from calibration.learn import FrameStack, learn_panel
 from phantoms.edge import EDGE_LENGTH_MM
-from radiography.acquire import Acquisition, acquire_sequence, expose
+from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose, scaled
 from radiography.analysis.detector_qc.lag import DEFINITION, measure_lag
 from radiography.beam.tube import Beam
 from radiography.config import load_scene
@@ -127,7 +128,8 @@ def write_calibration(bench: Bench, folder: Path, report: Report) -> None:
             yield raw_dn
 
     darks = acquire_sequence(dark, None, protocol.darks, scene_rng(dark.scene, bench.seed))
-    flats = acquire_sequence(flat, expose(flat), protocol.calibration_flats, scene_rng(flat.scene, bench.seed))
+    open_field = _open_field(bench, protocol.high_uGy)
+    flats = acquire_sequence(flat, open_field, protocol.calibration_flats, scene_rng(flat.scene, bench.seed))
     calibration = learn_panel(
         [FrameStack(counted(darks, 0), "dark", frame_conditions(dark))],
         [FrameStack(counted(flats, protocol.darks), "flat", frame_conditions(flat))],
@@ -160,7 +162,8 @@ def write_flats(bench: Bench, calibration_file: Path, folder: Path, report: Repo
     signal_dn = []
     for place, dose in enumerate(doses):
         acquisition = _acquisition(bench, "flats", dose)
-        frames = acquire_sequence(acquisition, expose(acquisition), count, scene_rng(acquisition.scene, bench.seed))
+        open_field = _open_field(bench, dose)
+        frames = acquire_sequence(acquisition, open_field, count, scene_rng(acquisition.scene, bench.seed))
         means: list[float] = []
 
         def corrected(frames=frames, means=means, place=place) -> Iterator[Frame]:  # type: ignore[no-untyped-def]
@@ -262,7 +265,8 @@ def write_lag(bench: Bench, calibration_file: Path, folder: Path, report: Report
     plan = plan_correction(calibration)
     acquisition = _acquisition(bench, "lag sequence", bench.protocol.high_uGy, timing=LAG_TIMING, sequence=LAG_SEQUENCE)
     good = calibration.defects == 0
-    frames = acquire_sequence(acquisition, expose(acquisition), None, scene_rng(acquisition.scene, bench.seed))
+    open_field = _open_field(bench, bench.protocol.high_uGy)
+    frames = acquire_sequence(acquisition, open_field, None, scene_rng(acquisition.scene, bench.seed))
     means = []
     for number, (_, frame) in enumerate(_corrected(frames, plan)):
         means.append(float(frame.corrected_dn[good].mean(dtype=np.float64)))
@@ -311,6 +315,17 @@ def predicted_lag(bench: Bench, signal_electrons: float) -> NDArray[np.float64]:
 def nominal(protocol: Protocol) -> float:
     """The dose that the benchmark is asked for, the middle one of its series. [uGy]"""
     return protocol.doses_uGy[len(protocol.doses_uGy) // 2]
+
+
+@lru_cache(maxsize=1)  # that of the layer which is worked on: 0.3 GB at full size
+def _brightest(bench: Bench) -> Exposure | None:
+    """Means of the open field at the highest dose."""
+    return expose(_acquisition(bench, "open field", bench.protocol.high_uGy))
+
+
+def _open_field(bench: Bench, dose_uGy: float) -> Exposure | None:
+    """Means of the open field at a dose; the X-rays are computed once for all of them."""
+    return scaled(_brightest(bench), dose_uGy / bench.protocol.high_uGy)
 
 
 def _acquisition(bench: Bench, what: str, dose_uGy: float, **things: Any) -> Acquisition:
