@@ -1,4 +1,4 @@
-"""Figure of a benchmark: MTF, NNPS and DQE of all layers, measured with bands, and predicted."""
+"""Figure of a benchmark: MTF, NNPS, DQE and threshold contrast of all layers, measured with bands, and predicted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 PANES = (("mtf", "presampled MTF"), ("nnps", "NNPS (mm²)"), ("dqe", "DQE"))
 
+DISCS_MM = (0.3, 0.5, 1.0, 2.0, 4.0, 8.0)  # that the axis names
+
 
 def benchmark_figure(numbers: Mapping[str, Any]) -> Figure:
-    """Three panes side by side; dashed lines are predicted by transport.
+    """Four panes side by side; dashed lines are predicted by transport.
 
     Parameters
     ----------
@@ -30,9 +32,9 @@ def benchmark_figure(numbers: Mapping[str, Any]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.0, 4.2), layout="constrained")
+    figure = Figure(figsize=(15.5, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    panes = figure.subplots(1, len(PANES))
+    *panes, contrast = figure.subplots(1, len(PANES) + 1)
     last = 0.5 / numbers["pitch_mm"]
     for pane, (key, label) in zip(panes, PANES, strict=True):
         for index, (name, layer) in enumerate(numbers["layers"].items()):
@@ -57,6 +59,17 @@ def benchmark_figure(numbers: Mapping[str, Any]) -> Figure:
             pane.plot(predicted["frequency_per_mm"], predicted["value"], "--", color="k", linewidth=0.8)
         pane.set(xlabel="spatial frequency (1/mm)", ylabel=label, xlim=(0, last))
         pane.grid(alpha=0.3, which="both")
+    for index, layer in enumerate(numbers["layers"].values()):
+        found, predicted = layer["contrast_detail"], layer["predicted"]["contrast_detail"]
+        half = BAND * np.asarray(found["standard_error"])
+        contrast.errorbar(
+            found["diameter_mm"], found["threshold_contrast"], half, fmt=".", color=f"C{index % 10}", capsize=2
+        )
+        contrast.plot(predicted["diameter_mm"], predicted["threshold_contrast"], "--", color="k", linewidth=0.8)
+    contrast.set(xlabel="diameter of a disc (mm)", ylabel="threshold contrast", xscale="log", yscale="log")
+    contrast.set_xticks(DISCS_MM, [f"{mm:g}" for mm in DISCS_MM])
+    contrast.xaxis.minorticks_off()
+    contrast.grid(alpha=0.3, which="both")
     panes[0].set_ylim(0, 1.05)
     panes[1].set_yscale("log")
     panes[2].set_ylim(0, None)

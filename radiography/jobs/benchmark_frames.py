@@ -28,6 +28,7 @@ from radiography.analysis.detector_qc.lag import DEFINITION, measure_lag
 from radiography.beam.tube import Beam
 from radiography.config import load_scene
 from radiography.files.frames import write_tiff
+from radiography.jobs.benchmark_contrast import PLATE_HEIGHT_MM, plate_for
 from radiography.jobs.json_text import write_json
 from radiography.jobs.simulate import frame_conditions, raw_metadata, scene_rng
 from radiography.light.decay import emit_light
@@ -38,12 +39,14 @@ from radiography.parts import load_parts
 from radiography.plan import plan_parts
 from radiography.scene import BeamChoice, BeamSequence, PhantomChoice, Scene, SolidChoice, Timing
 
+SCENE = "flat"  # what the benchmark's scenes have in common with
 IEC_SIDE_MM = 125.0  # side of the region whose noise is measured, IEC 62220-1-1:2015
 EDGE_SIDE_MM = EDGE_LENGTH_MM - 10.0  # of the region around an edge, clear of the plate's ends
 EDGES: dict[str, Literal["left", "top"]] = {"vertical": "left", "horizontal": "top"}  # edge -> side that it covers
 TILT_DEG = 2.5  # IEC 62220-1-1:2015: 1.5 to 3 degrees
 STEP_MM, STEP_RADIUS_MM = 1.0, 8.0  # of the aluminium disc whose contrast is measured   # chosen
 CARD_HEIGHT_MM = 20.0  # of the network card above the panel, as in the shipped scene
+PLATE_FRAMES = 4  # of the contrast-detail plate; their scatter is the error of its contrasts   # chosen
 PICTURE_PX = 640  # side of the part of a picture that the report shows, at most   # chosen: 0.8 MB each
 LAG_TIMING = Timing(integration_time_s=0.2, frame_interval_s=0.2)  # what the panel's traps are fitted at
 LAG_SEQUENCE = BeamSequence(dark_before=8, beam_on=20, beam_off=8)  # chosen
@@ -213,7 +216,7 @@ def write_edges(bench: Bench, calibration_file: Path, folder: Path, report: Repo
 
 
 def write_objects(bench: Bench, calibration_file: Path, folder: Path, report: Report) -> None:
-    """Network card and aluminium disc at the nominal dose, over the level of the open field.
+    """Network card, aluminium disc and contrast-detail plate at the nominal dose, over the level of the open field.
 
     Parameters
     ----------
@@ -231,20 +234,26 @@ def write_objects(bench: Bench, calibration_file: Path, folder: Path, report: Re
     dose = nominal(bench.protocol)
     card = PhantomChoice("network_card", {}, (0.0, 0.0, CARD_HEIGHT_MM))
     disc = SolidChoice("cylinder", "Al", (0.0, 0.0, 1.0), radius_mm=STEP_RADIUS_MM, length_mm=STEP_MM)
+    pitch = bench.panel.pixels.pitch_mm
     regions = {
-        "card": central(bench, PICTURE_PX * bench.panel.pixels.pitch_mm),
+        "card": central(bench, PICTURE_PX * pitch),
         "disc": central(bench, 4 * STEP_RADIUS_MM),
+        "plate": central(bench, IEC_SIDE_MM),
     }
+    side_mm = (regions["plate"][1] - regions["plate"][0]) * pitch
+    plate = PhantomChoice("contrast_detail", plate_for(side_mm), (0.0, 0.0, PLATE_HEIGHT_MM))
     scenes: dict[str, dict[str, Any]] = {"card": {"phantom": card}, "disc": {"solids": (disc,)}}
+    scenes["plate"] = {"phantom": plate}
     for place, (name, things) in enumerate(scenes.items()):
         acquisition = _acquisition(bench, name, dose, **things)
-        exposure = expose(acquisition, lambda done, place=place: report((place + 0.9 * done) / 2))  # type: ignore[misc]
-        frames = acquire_sequence(acquisition, exposure, 1, scene_rng(acquisition.scene, bench.seed))
+        exposure = expose(acquisition, lambda done, place=place: report((place + 0.8 * done) / len(scenes)))  # type: ignore[misc]
+        count = PLATE_FRAMES if name == "plate" else 1
+        frames = acquire_sequence(acquisition, exposure, count, scene_rng(acquisition.scene, bench.seed))
         region = regions[name]
         level = np.float32(calibration.level_dn * dose / bench.protocol.high_uGy)
         parts = (frame.corrected_dn[_cut(region)] / level for _, frame in _corrected(frames, plan))
         _write(bench, acquisition, folder / f"{name}.tif", parts, region)
-        report((place + 1) / 2)
+        report((place + 1) / len(scenes))
 
 
 def write_lag(bench: Bench, calibration_file: Path, folder: Path, report: Report) -> None:
@@ -332,7 +341,7 @@ def _acquisition(bench: Bench, what: str, dose_uGy: float, **things: Any) -> Acq
     """A scene of the benchmark on its panel, planned."""
     layer_name, panel_name, beam_name = bench.names
     scene: Scene = replace(
-        load_scene("flat"),
+        load_scene(SCENE),
         description=f"benchmark: {what}",
         scintillator=layer_name,
         panel=panel_name,

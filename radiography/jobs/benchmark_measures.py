@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 from radiography.analysis.dqe import DqeResult, detective_quantum_efficiency
 from radiography.analysis.mtf import MtfCurve, mtf_at
 from radiography.analysis.nps import Curve, NpsResult, noise_power_spectrum
-from radiography.files.frames import read_image
+from radiography.config import load_scene
+from radiography.files.frames import iterate_frames, open_frames, read_image
 from radiography.jobs import benchmark_frames as chain
+from radiography.jobs.benchmark_contrast import measure_details, predict_details
 from radiography.jobs.benchmark_frames import Bench
 from radiography.jobs.dqe import DqeInput, DqeMeasurement, dqe_to_json, measure_dqe
 from radiography.jobs.flag_planes import read_flags
@@ -27,6 +30,7 @@ from radiography.study.layer_report import LayerReport
 COMPARED_TO_PER_MM = 2.0  # how far NNPS and DQE are compared with the prediction
 COMPARED_STEP_PER_MM = 0.2  # width of the means that are compared   # chosen
 ACROSS = {"vertical": "horizontal", "horizontal": "vertical"}  # edge -> direction that it measures
+MOST_FLATS = 32  # that a contrast-detail measurement reads at once   # chosen
 SHARING = 4  # values of a curve that share frequencies: means over +-0.01/pitch at steps of 1/256 pitch
 
 
@@ -78,13 +82,14 @@ def measure_images(bench: Bench, own: Path, place: Path, report: Report) -> None
     contrast, spread = _contrast(read_image(own / "objects" / "disc.tif").pixels, bench.panel.pixels.pitch_mm)
     range_dn = bench.panel.saturation_dn - bench.panel.readout.offset_dn
     said_json = dqe_to_json(measured)
+    mtf = {ACROSS[curve.orientation]: _mtf(curve) for curve in measured.edges}
     write_json(
         place / "measured.json",
         {
-            "mtf": {ACROSS[curve.orientation]: _mtf(curve) for curve in measured.edges},
+            "mtf": mtf,
             "nnps": _noise(measured.noise),
             "dqe": said_json["curves"],
-            "dqe_temporal": _temporal(measured.noise, measured),
+            "dqe_temporal": _temporal(measured.noise, measured, dose),
             "neq_per_mm2": said_json["neq_per_mm2"],
             "dqe_zero": said_json["dqe_zero"],
             "doses": [
@@ -92,7 +97,8 @@ def measure_images(bench: Bench, own: Path, place: Path, report: Report) -> None
                     "air_kerma_uGy": each,
                     "snr": _snr(noise),
                     "dqe_zero": {"value": result.dqe_zero, "standard_error": result.dqe_zero_error},
-                    "nnps_temporal": curve_to_json(_parts(noise).radial),
+                    "nnps_temporal": _curves(_parts(noise)),
+                    "dqe_temporal": _temporal(noise, measured, each),
                 }
                 for each, (noise, result) in sorted(found.items())
             ],
@@ -105,6 +111,7 @@ def measure_images(bench: Bench, own: Path, place: Path, report: Report) -> None
                 "object": f"{chain.STEP_MM:g} mm Al, {2 * chain.STEP_RADIUS_MM:g} mm wide",
                 "definition": "open field less disc, over the standard deviation of a pixel of the open field",
             },
+            "contrast_detail": _details(bench, own, mtf),
             "electrons": raw_dn * bench.panel.readout.electrons_per_dn,
             "saturation_uGy": range_dn * dose / raw_dn,
             "response": said_json["response"],
@@ -121,15 +128,25 @@ def _at_other_dose(path: Path, flags: Path, dose: float, measured: DqeMeasuremen
     return noise, detective_quantum_efficiency(measured.edges, noise, dose, measured.result.fluence)
 
 
+def _details(bench: Bench, own: Path, mtf: Mapping[str, Any]) -> dict[str, Any]:
+    """Threshold contrasts at the nominal dose, of as many flats as are read at once."""
+    flats = open_flats(own / "flats" / chain.flats_name(chain.nominal(bench.protocol)), None, "a benchmark")
+    bad = read_flags(own / "flats" / "flags.tif", flats.shape, "the flats are").left_out
+    plate = list(iterate_frames(open_frames(own / "objects" / "plate.tif")))
+    some = np.stack(list(islice(flats, MOST_FLATS)))
+    source_mm = load_scene(chain.SCENE).geometry.source_to_detector_mm
+    return measure_details(some, bad, mtf, np.stack(plate), bench.panel.pixels.pitch_mm, source_mm)
+
+
 def _parts(noise: NpsResult) -> Any:
     """Curves of what changes from frame to frame."""
     return noise.curves if noise.temporal is None else noise.temporal
 
 
-def _temporal(noise: NpsResult, measured: DqeMeasurement) -> dict[str, Any]:
+def _temporal(noise: NpsResult, measured: DqeMeasurement, dose: float) -> dict[str, Any]:
     """DQE without what the calibration adds, that of a panel calibrated with frames without end."""
     clean = replace(noise, curves=_parts(noise))
-    result = detective_quantum_efficiency(measured.edges, clean, measured.result.kerma_uGy, measured.result.fluence)
+    result = detective_quantum_efficiency(measured.edges, clean, dose, measured.result.fluence)
     zero = {"value": result.dqe_zero, "standard_error": result.dqe_zero_error}
     return {**{axis: curve_to_json(curve) for axis, curve in result.curves.items()}, "zero": zero}
 
@@ -150,14 +167,16 @@ def _mtf(curve: MtfCurve) -> dict[str, Any]:
     }
 
 
-def _noise(noise: NpsResult) -> dict[str, Any]:
-    def each(curves: Any) -> dict[str, Any]:
-        return {axis: curve_to_json(curve) for axis, curve in curves._asdict().items()}
+def _curves(curves: Any) -> dict[str, Any]:
+    """Both axes and the radial curve."""
+    return {axis: curve_to_json(curve) for axis, curve in curves._asdict().items()}
 
-    fixed = None if noise.fixed is None else each(noise.fixed)
+
+def _noise(noise: NpsResult) -> dict[str, Any]:
+    fixed = None if noise.fixed is None else _curves(noise.fixed)
     return {
-        **each(noise.curves),
-        "temporal": each(_parts(noise)),
+        **_curves(noise.curves),
+        "temporal": _curves(_parts(noise)),
         "fixed": fixed,
         "definition": noise.definition,
         "frames": noise.frames,
@@ -183,24 +202,22 @@ def _contrast(picture: np.ndarray, pitch_mm: float) -> tuple[float, float]:
     )
 
 
-def predict_images(bench: Bench, report: LayerReport) -> dict[str, Any]:
+def predict_images(bench: Bench, reports: Sequence[LayerReport]) -> dict[str, Any]:
     """The same numbers as the transport says them, and no image.
 
     Parameters
     ----------
     bench : Bench
         Layer, panel and protocol.
-    report : LayerReport
-        Of the layer, at the nominal dose.
+    reports : sequence of LayerReport
+        Of the layer, one for each dose of the protocol.
 
     Returns
     -------
     predicted : dict
         JSON values and arrays.
     """
-    within = report.frequency_per_mm <= report.nyquist_per_mm
-    frequency = report.frequency_per_mm[within]
-    total = report.nps_quantum + report.nps_light + report.nps_direct + report.nps_electronic
+    report = next(each for each in reports if each.air_kerma_uGy == chain.nominal(bench.protocol))
     electrons = report.electrons_per_uGy * report.air_kerma_uGy
     return {
         "mtf": {
@@ -208,8 +225,9 @@ def predict_images(bench: Bench, report: LayerReport) -> dict[str, Any]:
             "value": report.mtf,
             "standard_error": report.mtf_error,
         },
-        "nnps": {"frequency_per_mm": frequency, "value": total[within]},
-        "dqe": {"frequency_per_mm": frequency, "value": report.dqe[within], "band": report.dqe_band[:, within]},
+        **_spectra(report),
+        "doses": [{"air_kerma_uGy": each.air_kerma_uGy, **_spectra(each), "dqe_zero": each.dqe0} for each in reports],
+        "contrast_detail": predict_details(report),
         "dqe_zero": report.dqe0,
         "dqe_zero_band": list(report.dqe0_band),
         "lag": chain.predicted_lag(bench, electrons * bench.protocol.high_uGy / report.air_kerma_uGy),
@@ -221,6 +239,17 @@ def predict_images(bench: Bench, report: LayerReport) -> dict[str, Any]:
         "electrons_per_absorbed_quantum": report.electrons_per_absorbed_quantum,
         "direct_signal_fraction": report.direct_signal_fraction,
         "crossover_uGy": report.crossover_uGy,
+    }
+
+
+def _spectra(report: LayerReport) -> dict[str, Any]:
+    """NNPS and DQE of one dose, to the Nyquist frequency."""
+    within = report.frequency_per_mm <= report.nyquist_per_mm
+    frequency = report.frequency_per_mm[within]
+    total = report.nps_quantum + report.nps_light + report.nps_direct + report.nps_electronic
+    return {
+        "nnps": {"frequency_per_mm": frequency, "value": total[within]},
+        "dqe": {"frequency_per_mm": frequency, "value": report.dqe[within], "band": report.dqe_band[:, within]},
     }
 
 
@@ -236,7 +265,7 @@ def agreement(measured: Mapping[str, Any], predicted: Mapping[str, Any]) -> dict
     -------
     found : dict
         MTF to the Nyquist frequency; NNPS of what changes from frame to frame, and DQE with it, as means over 0.2 /mm
-        from 0.2 to 2 /mm.
+        from 0.2 to 2 /mm, at the nominal dose, and under "doses" at each.
     """
     nyquist = predicted["nnps"]["frequency_per_mm"][-1]
     found: dict[str, Any] = {}
@@ -249,7 +278,18 @@ def agreement(measured: Mapping[str, Any], predicted: Mapping[str, Any]) -> dict
         place = int(np.argmax(np.abs(off) * within))
         worst = max(worst, (abs(float(off[place])), float(error[place])))
     found["mtf_worst_difference"] = {"value": worst[0], "standard_error": worst[1]}
-    for name, curves in (("nnps", measured["nnps"]["temporal"]), ("dqe", measured["dqe_temporal"])):
+    found |= _departures(measured["nnps"]["temporal"], measured["dqe_temporal"], predicted)
+    found["doses"] = [
+        {"air_kerma_uGy": own["air_kerma_uGy"], **_departures(own["nnps_temporal"], own["dqe_temporal"], should)}
+        for own, should in zip(measured["doses"], predicted["doses"], strict=True)
+    ]
+    return found
+
+
+def _departures(nnps: Mapping[str, Any], dqe: Mapping[str, Any], predicted: Mapping[str, Any]) -> dict[str, Any]:
+    """Worst and mean departures of NNPS and DQE at one dose."""
+    found: dict[str, Any] = {}
+    for name, curves in (("nnps", nnps), ("dqe", dqe)):
         rows = [_binned(curve, predicted[name]) for axis, curve in curves.items() if axis in ("horizontal", "vertical")]
         ratio = max((row for each in rows for row in each), key=lambda row: abs(row[0]))
         found[f"{name}_worst_relative_difference"] = {"value": ratio[0], "standard_error": ratio[1]}

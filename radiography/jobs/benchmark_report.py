@@ -103,7 +103,13 @@ def _page(numbers: Mapping[str, Any], folder: Path) -> Page:
         pictures=pictures,
         pictures_about=f"A network card, one frame at {dose:g} µGy, corrected; the middle {side_mm:.0f} mm of the "
         "panel. 1 is the open field.",
-        tables=[_summary(numbers), _closed_loop(numbers), _by_dose(numbers), _published(numbers)],
+        tables=[
+            _summary(numbers),
+            _closed_loop(numbers),
+            _by_dose(numbers),
+            _contrast_detail(numbers),
+            _published(numbers),
+        ],
         assumptions=numbers["assumptions"],
         warnings=numbers["warnings"],
         command=shlex.join(command),
@@ -222,27 +228,21 @@ def _unit(unit: str) -> str:
 def _closed_loop(numbers: Mapping[str, Any]) -> dict[str, Any]:
     rows = []
     for name, layer in numbers["layers"].items():
-        for key, what in (
-            ("mtf", "MTF to Nyquist, difference"),
-            ("nnps", "NNPS to 2 /mm, relative"),
-            ("dqe", "DQE to 2 /mm, relative"),
-        ):
-            found = layer["agreement"][f"{key}_worst_{'difference' if key == 'mtf' else 'relative_difference'}"]
-            value, error = found["value"], found["standard_error"]
-            rows.append(
-                [
-                    cell(name),
-                    cell(what),
-                    cell(f"{value:.4f}", value),
-                    cell(f"{BAND * error:.4f}", BAND * error),
-                    cell(f"{LIMITS[key]:g}"),
-                ]
-            )
+        found = layer["agreement"]
+        compared = [("mtf", "MTF to Nyquist, difference", found["mtf_worst_difference"])]
+        for dose in found["doses"]:
+            for key in ("nnps", "dqe"):
+                what = f"{key.upper()} to 2 /mm at {dose['air_kerma_uGy']:g} µGy"
+                compared.append((key, what, dose[f"{key}_worst_relative_difference"]))
+        for key, what, worst in compared:
+            value, error = worst["value"], BAND * worst["standard_error"]
+            off, band = cell(f"{value:.4f}", value), cell(f"{error:.4f}", error)
+            rows.append([cell(name), cell(what), off, band, cell(f"{LIMITS[key]:g}")])
     return {
         "key": "agreement",
         "title": "Closed loop",
         "about": "The largest departure of what the images gave from what the transport predicts, with its own 95 %. "
-        "NNPS and DQE as means over 0.2 /mm, with the noise that changes from frame to frame; noise that the "
+        "NNPS and DQE relative, as means over 0.2 /mm, with the noise that changes from frame to frame; noise that the "
         "calibration adds, which no transport predicts, is in the curves above. The prediction is of a rested panel; "
         "charge that traps give back from earlier flats raises the signal, and lowers the NNPS, by up to 1 %.",
         "heads": [[head("layer"), head("what"), head("at worst"), head("±"), head("aim")]],
@@ -263,6 +263,36 @@ def _by_dose(numbers: Mapping[str, Any]) -> dict[str, Any]:
         "title": "Dose series",
         "about": "A third of the nominal dose, the dose, and three times as much, as IEC 62220-1-1 has it.",
         "heads": [[head("layer"), head("µGy"), head("SNR of a pixel"), head("DQE(0)"), head("±")]],
+        "rows": rows,
+    }
+
+
+def _contrast_detail(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Threshold contrasts, and the depths of holes that have them."""
+    rows = []
+    layers = list(numbers["layers"].values())
+    sheet = layers[0]["contrast_detail"]["plate"]["sheet_mm"]
+    for number, diameter in enumerate(layers[0]["contrast_detail"]["diameter_mm"]):
+        row = [cell(f"{diameter:g}", diameter)]
+        for layer in layers:
+            found = layer["contrast_detail"]
+            value, error = found["threshold_contrast"][number], BAND * found["standard_error"][number]
+            row += [cell(f"{value:.4f}", value), cell(f"{error:.2g}", error)]
+            depth = found["threshold_depth_mm"][number]
+            row.append(cell(f"> {sheet:g}", None) if depth is None else cell(f"{depth:.2f}", depth))
+        rows.append(row)
+    plate = layers[0]["contrast_detail"]
+    return {
+        "key": "contrast",
+        "title": "Contrast-detail",
+        "about": f"Contrast of a disc that the {plate['observer']} sees with d' = {plate['d_prime']:g}, in one frame "
+        f"of the nominal dose at the panel, from the noise of the flats and the measured MTF; and the depth of a hole "
+        f"in acrylic that has it, from the contrasts of wide holes in a sheet of {sheet:g} mm, "
+        "imaged through the whole chain.",
+        "heads": [
+            [head(""), *(head(name, 3) for name in numbers["layers"])],
+            [head("disc (mm)"), *([head("contrast"), head("±"), head("hole (mm)")] * len(layers))],
+        ],
         "rows": rows,
     }
 

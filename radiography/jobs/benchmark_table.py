@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SUMMARY_PER_MM = (0.5, 1.0, 2.0, 3.0)
+DISCS_MM = (0.5, 1.0, 2.0, 5.0)
 AXES = ("horizontal", "vertical")
 CURVES = (("MTF", "mtf", "1"), ("NNPS", "nnps", "mm2"), ("DQE", "dqe", "1"), ("NEQ", "neq_per_mm2", "1/mm2"))
 
@@ -88,10 +89,25 @@ def summary_rows(numbers: Mapping[str, Any]) -> list[Row]:
     add("electronic noise equals quantum noise", "uGy", [(None, None, p["crossover_uGy"]) for p in predicted])
     add("SNR of a pixel", "1", [(m["snr"], None, None) for m in layers])
     add("CNR of a pixel, 1 mm Al", "1", [(m["cnr"]["value"], None, None) for m in layers])
+    for diameter in DISCS_MM:
+        entries = [_threshold(layer, diameter) for layer in layers]
+        if all(entry.measured is not None for entry in entries):
+            rows.append(Row(f"threshold contrast, disc of {diameter:g} mm", "1", entries))
     for frame, name in enumerate(("first", "second", "third")):
         lag = [(*(m["lag"][key][frame] for key in ("residual", "standard_error")), p["lag"][frame]) for m, p in both]
         add(f"lag, {name} frame of {layers[0]['lag']['frame_interval_s']:g} s", "1", lag)
     return rows
+
+
+def _threshold(layer: Mapping[str, Any], diameter_mm: float) -> Entry:
+    """Threshold contrast of discs of one diameter; nothing where the region is too small for them."""
+    found, should = layer["contrast_detail"], layer["predicted"]["contrast_detail"]
+    if diameter_mm not in found["diameter_mm"]:
+        return Entry(None, None, None)
+    at, predicted_at = found["diameter_mm"].index(diameter_mm), should["diameter_mm"].index(diameter_mm)
+    return Entry(
+        found["threshold_contrast"][at], found["standard_error"][at], should["threshold_contrast"][predicted_at]
+    )
 
 
 def _at(layer: Mapping[str, Any], key: str, frequency_per_mm: float) -> Entry:

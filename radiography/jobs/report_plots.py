@@ -31,7 +31,7 @@ def benchmark_plots(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     plots : list of dict
-        MTF, NNPS, DQE, NEQ and lag, as `Page` takes them.
+        MTF, NNPS, DQE, NEQ, threshold contrast and lag, as `Page` takes them.
     """
     nyquist = 0.5 / numbers["pitch_mm"]
     plots = []
@@ -52,6 +52,7 @@ def benchmark_plots(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "traces": traces,
             }
         )
+    plots.append(_contrast_plot(numbers))
     traces = []
     for place, (name, layer) in enumerate(numbers["layers"].items()):
         lag = {"frequency_per_mm": layer["lag"]["frame"], "value": layer["lag"]["residual"]}
@@ -72,6 +73,24 @@ def benchmark_plots(numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
          "y_title": "of the exposed signal", "y_type": "log", "y_range": None, "traces": traces}
     )  # fmt: skip
     return plots
+
+
+def _contrast_plot(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Threshold contrast against the diameter of a disc."""
+    traces = []
+    for place, (name, layer) in enumerate(numbers["layers"].items()):
+        found, should = layer["contrast_detail"], layer["predicted"]["contrast_detail"]
+        line = {"color": COLOURS[place % len(COLOURS)]}
+        error = [BAND * e for e in found["standard_error"]]
+        traces += [
+            {"name": name, "x": found["diameter_mm"], "y": found["threshold_contrast"], "mode": "markers",
+             "marker": line, "error_y": {"array": error}, "hovertemplate": "%{y:.4f}"},
+            {"name": f"{name}, predicted", "x": should["diameter_mm"], "y": should["threshold_contrast"],
+             "mode": "lines", "line": {**line, "dash": "dash", "width": 1}, "hovertemplate": "%{y:.4f}"},
+        ]  # fmt: skip
+    return {"key": "contrast", "title": "Contrast-detail", "x_title": "diameter of a disc (mm)", "x_range": None,
+            "x_type": "log", "y_title": "threshold contrast", "y_type": "log", "y_range": None,
+            "traces": traces}  # fmt: skip
 
 
 def curve_traces(

@@ -36,7 +36,8 @@ class Page:
     cards : sequence of mapping
         First screen: name, colour, mtf2, mtf2_error and lines of {name, value, band}.
     plots : sequence of mapping
-        {key, title, x_title, y_title, x_range, y_type, y_range, traces}, traces as plotly takes them.
+        {key, title, x_title, y_title, x_range, y_type, y_range, traces}, and x_type where it is not "linear"; traces as
+        plotly takes them.
     plots_about : str
         What to know about them.
     pictures, pictures_about
