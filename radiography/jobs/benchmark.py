@@ -30,6 +30,7 @@ from radiography.jobs.inputs import Files, Report, check_at_least, check_folder,
 from radiography.jobs.json_text import json_text, write_json
 from radiography.jobs.kept_stages import keep_stage, software_digest
 from radiography.jobs.scintillator import MEASURED_MTF
+from radiography.panel.panel import Panel
 from radiography.plan import BIN_KEV
 from radiography.study.layer_report import LayerReport, report_layer
 
@@ -41,6 +42,7 @@ DARKS, FLATS = 16, (16, 32)  # darks at full size; flats of a dose: 16 of 125 mm
 EDGES, FEWEST = 4, 4  # frames of each edge, and the fewest that can be asked for of anything else   # chosen
 PUBLISHED = "published"  # folder of the comparison with published panels
 _FOLDER = re.compile(r"[\w+-][\w.+-]*")
+SMALLEST_MM = 3.0 * chain.STEP_RADIUS_MM  # of the region that is measured: the disc and half its radius around it
 SMALLEST, LARGEST = 256, 3072  # side of the panel [pixel]; one block of the noise spectrum, and the shipped panel
 
 
@@ -117,6 +119,7 @@ def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_re
         smaller = min(panel.pixels.rows, panel.pixels.cols)
         raise ValueError(f"--size must be at most {smaller} pixels, the side of panel '{panel.name}', got {setup.size}")
     panel = replace(panel, pixels=replace(panel.pixels, rows=setup.size, cols=setup.size))
+    _check_region(panel)
     spectrum = beam_spectrum(beam, setup.dose_uGy, BIN_KEV)
     predictions, benches = [], []
     for layer, name in zip(layers, named(setup.layers), strict=True):
@@ -161,6 +164,22 @@ def _check_names(names: list[str]) -> None:
         if name.casefold() in folders:
             raise ValueError(f"the folder '{name}' would hold two results: give scintillator '{name}' another name")
         folders.append(name.casefold())
+
+
+def _check_region(panel: Panel) -> None:
+    """Complain about a panel whose coated middle is too small to be measured."""
+    row, end, _, _ = chain.central(panel, chain.IEC_SIDE_MM)
+    side, side_mm = end - row, (end - row) * panel.pixels.pitch_mm
+    if side < SMALLEST:
+        raise ValueError(
+            f"panel '{panel.name}' is coated on {side} x {side} pixels of its middle only, less than the "
+            f"{SMALLEST} x {SMALLEST} of a noise spectrum: give a panel that is coated on more"
+        )
+    if side_mm < SMALLEST_MM:
+        raise ValueError(
+            f"the middle of panel '{panel.name}' that is measured is {side_mm:.3g} mm wide, less than the "
+            f"{SMALLEST_MM:g} mm that an aluminium disc and its surroundings need: give a larger --size"
+        )
 
 
 def _protocol(setup: BenchmarkSetup, predicted: LayerReport, pitch_mm: float) -> Protocol:

@@ -85,13 +85,13 @@ class Bench:
 Report = Callable[[float], None]
 
 
-def central(bench: Bench, side_mm: float) -> tuple[int, int, int, int]:
+def central(panel: Panel, side_mm: float) -> tuple[int, int, int, int]:
     """The middle of the panel, a square of at most some side, where it carries the layer.
 
     Parameters
     ----------
-    bench : Bench
-        With the panel.
+    panel : Panel
+        Pixels and coating.
     side_mm : float
         [mm]
 
@@ -100,8 +100,8 @@ def central(bench: Bench, side_mm: float) -> tuple[int, int, int, int]:
     region : tuple of int
         First and end row, first and end column. [pixel]
     """
-    pixels = bench.panel.pixels
-    coating = [mm for mm in (bench.panel.coating.rows_mm, bench.panel.coating.cols_mm) if mm is not None]
+    pixels = panel.pixels
+    coating = [mm for mm in (panel.coating.rows_mm, panel.coating.cols_mm) if mm is not None]
     side = min(pixels.rows, pixels.cols, round(side_mm / pixels.pitch_mm))
     side = min([side, *(int(mm / pixels.pitch_mm) for mm in coating)])
     row, col = (pixels.rows - side) // 2, (pixels.cols - side) // 2
@@ -159,7 +159,7 @@ def write_flats(bench: Bench, calibration_file: Path, folder: Path, report: Repo
     """
     calibration = load_calibration_set(calibration_file)
     plan = plan_correction(calibration)
-    region = central(bench, IEC_SIDE_MM)
+    region = central(bench.panel, IEC_SIDE_MM)
     doses, count = bench.protocol.doses_uGy, bench.protocol.flats
     good = calibration.defects[_cut(region)] == 0
     signal_dn = []
@@ -203,7 +203,7 @@ def write_edges(bench: Bench, calibration_file: Path, folder: Path, report: Repo
         Called with the fraction that is done. [1]
     """
     plan = plan_correction(load_calibration_set(calibration_file))
-    region = central(bench, IEC_SIDE_MM)
+    region = central(bench.panel, IEC_SIDE_MM)
     for place, (edge, side) in enumerate(EDGES.items()):
         phantom = PhantomChoice("tungsten_edge", {"tilt_deg": TILT_DEG, "covered_side": side}, (0.0, 0.0, 2.0))
         acquisition = _acquisition(bench, f"{edge} edge", bench.protocol.high_uGy, phantom=phantom)
@@ -236,9 +236,9 @@ def write_objects(bench: Bench, calibration_file: Path, folder: Path, report: Re
     disc = SolidChoice("cylinder", "Al", (0.0, 0.0, 1.0), radius_mm=STEP_RADIUS_MM, length_mm=STEP_MM)
     pitch = bench.panel.pixels.pitch_mm
     regions = {
-        "card": central(bench, PICTURE_PX * pitch),
-        "disc": central(bench, 4 * STEP_RADIUS_MM),
-        "plate": central(bench, IEC_SIDE_MM),
+        "card": central(bench.panel, PICTURE_PX * pitch),
+        "disc": central(bench.panel, 4 * STEP_RADIUS_MM),
+        "plate": central(bench.panel, IEC_SIDE_MM),
     }
     side_mm = (regions["plate"][1] - regions["plate"][0]) * pitch
     plate = PhantomChoice("contrast_detail", plate_for(side_mm), (0.0, 0.0, PLATE_HEIGHT_MM))

@@ -153,7 +153,7 @@ def _temporal(noise: NpsResult, measured: DqeMeasurement, dose: float) -> dict[s
 
 def _edge_region(bench: Bench) -> tuple[int, int, int, int]:
     """The middle of the corrected files, clear of the plate's ends. [pixel]"""
-    whole, inner = chain.central(bench, chain.IEC_SIDE_MM), chain.central(bench, chain.EDGE_SIDE_MM)
+    whole, inner = chain.central(bench.panel, chain.IEC_SIDE_MM), chain.central(bench.panel, chain.EDGE_SIDE_MM)
     row, col = inner[0] - whole[0], inner[2] - whole[2]
     return row, row + inner[1] - inner[0], col, col + inner[3] - inner[2]
 

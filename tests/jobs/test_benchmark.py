@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.config import load_panel
 from radiography.figures.report.assumptions import assumptions_of
 from radiography.jobs.benchmark import Benchmark, BenchmarkSetup, run_benchmark
-from radiography.jobs.benchmark_frames import Bench, Protocol, central
+from radiography.jobs.benchmark_frames import central
 from radiography.jobs.benchmark_report import can_report, report_benchmark
 from radiography.jobs.benchmark_table import mean_curve, summary_rows
 from radiography.jobs.dqe import DqeInput, measure_dqe
@@ -198,11 +198,40 @@ def test_a_layer_whose_name_is_no_folder_is_refused(name: str, says: str, tmp_pa
 
 def test_only_the_coated_middle_is_measured() -> None:
     panel = load_panel("paper_prototype")
-    protocol = Protocol((2.5,), 10.0, 4, 4, 4, 4)
-    bench = Bench(load_scintillator("CsI_Tl_500um"), panel, load_beam("RQA5"), ("", "", ""), protocol, 1)
-    row, row_end, col, col_end = central(bench, 125.0)
+    row, row_end, col, col_end = central(panel, 125.0)
     assert coated(panel)[row:row_end, col:col_end].all()
     assert (row_end - row, col_end - col) == (575, 575)  # 80 mm of 0.139 mm
+
+
+@pytest.mark.parametrize(
+    ("panel", "says"),
+    [
+        ("[coating]\nrows_mm = 30.0\ncols_mm = 30.0\n", "coated on 215 x 215 pixels of its middle only, less than"),
+        ("[pixels]\npitch_mm = 0.05\naperture_mm = 0.05\n", "12.8 mm wide, less than the 24 mm that an aluminium disc"),
+    ],
+)
+def test_a_panel_with_too_little_to_measure_is_refused(panel: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(f'based_on = "fully_coated"\nname = "small"\ndescription = "x"\n{panel}')
+    setup = BenchmarkSetup("CsI_Tl_500um", panel=str(tmp_path / "small.toml"), size=256)
+    with pytest.raises(ValueError, match=re.escape(says)):
+        run_benchmark(setup, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_a_panel_that_is_coated_in_part_is_measured_on_the_coated_part(tmp_path: Path) -> None:
+    """A coated square of 36 mm, the rest bare diodes: charge, sharpness and noise are those of the coated part."""
+    (tmp_path / "part.toml").write_text(
+        'based_on = "paper_prototype"\nname = "part"\ndescription = "x"\n[coating]\nrows_mm = 36.0\ncols_mm = 36.0\n'
+    )
+    setup = BenchmarkSetup("CsI_Tl_500um", panel=str(tmp_path / "part.toml"), size=320, frames=8)
+    layer = run_benchmark(setup, tmp_path / "out").numbers["layers"]["CsI_Tl_500um"]
+    assert layer["nnps"]["roi"] == [0, 258, 0, 258]
+    assert layer["electrons"] == pytest.approx(layer["predicted"]["electrons"], rel=0.02)
+    assert layer["agreement"]["mtf_worst_difference"]["value"] < 0.01
+    for off in layer["agreement"]["doses"]:
+        worst = off["nnps_worst_relative_difference"]
+        assert abs(worst["value"]) < 0.03 + 4 * worst["standard_error"]
 
 
 def test_a_folder_without_a_benchmark_is_named(tmp_path: Path) -> None:
