@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 CELLS = 48  # along the shorter side of a frame: an edge through it cuts 2 % of them   # chosen
-SMALLEST_CELL = 4  # pixels   # chosen
+SAMPLES = 4  # pixels on a side of a cell that are looked at, of those that it has   # chosen
 LEAST_CONTRAST = 0.25  # of the lower level to the higher: no gain of read-out blocks, no heel does it   # chosen
 LEAST_SHARE = 0.03  # of the cells on the lesser side   # chosen: less are defects
 MIDDLE = (0.35, 0.65)  # of the way from the lower level to the higher   # chosen
@@ -32,11 +32,11 @@ def two_levels(frame: npt.NDArray[np.floating], bad: npt.NDArray[np.bool_]) -> t
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
-    rows, cols = frame.shape
-    cell = max(SMALLEST_CELL, min(rows, cols) // CELLS)
-    m, n = rows // cell, cols // cell
-    cells = np.where(bad, np.nan, frame)[: m * cell, : n * cell].reshape(m, cell, n, cell)
-    thin = cells[:, ::2, :, ::2].transpose(0, 2, 1, 3).reshape(m * n, -1)  # a quarter of the pixels says enough
+    step = max(1, min(frame.shape) // (CELLS * SAMPLES))
+    thin = np.where(bad[::step, ::step], np.nan, frame[::step, ::step])
+    m, n = thin.shape[0] // SAMPLES, thin.shape[1] // SAMPLES
+    cells = thin[: m * SAMPLES, : n * SAMPLES].reshape(m, SAMPLES, n, SAMPLES)
+    thin = cells.transpose(0, 2, 1, 3).reshape(m * n, -1)
     known = ~np.isnan(thin).all(axis=1)
     level = np.full(m * n, np.nan)
     level[known] = np.nanmedian(thin[known], axis=1)
