@@ -18,6 +18,7 @@ from calibration.defects.criteria import DefectCriteria
 from calibration.defects.local_median import BLOCK, area_median, block_median, blocks_to_pixels
 from calibration.response.single_dose import COVERED_RESPONSE, LEAST_RESPONSE, GainMap
 
+LEAST_LIGHT = 0.1 * LEAST_RESPONSE  # of the level: an area with less is without light   # chosen
 NARROWEST = 3  # lines; one or two at a border are dead more often than covered   # chosen
 WHOLE = 0.98  # of a line's pixels are without light: its whole length   # chosen
 ALIKE = 1.25  # of a working panel's dark noise, either way: working pixels   # chosen
@@ -88,7 +89,7 @@ def covered_borders(offset: OffsetMap, gain: GainMap, criteria: DefectCriteria, 
         if not 1.0 / ALIKE < noise < ALIKE:
             continue  # no working pixels
         _from_border(covered, side)[:width] = True
-        if float(np.median(strip)) < LEAST_RESPONSE * gain.level_dn:
+        if float(np.median(strip)) < LEAST_LIGHT * gain.level_dn:  # scattered light is seen by working pixels only
             skipped.append(
                 f"{where}, but the dark noise of working pixels, and are taken as covered: dead lines that fluctuate "
                 f"like these would look the same, flats without a cover would tell"

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
-from calibration.defects.covered import covered_borders, edge_of, lifeless_parts
+from calibration.defects.covered import LEAST_LIGHT, covered_borders, edge_of, lifeless_parts
 from calibration.defects.criteria import DefectCriteria
 from calibration.defects.local_median import BLOCK, area_median, block_median, blocks_to_pixels, local_median
 from calibration.frame_sums import robust_sigma, thin_out
 from calibration.response.single_dose import LEAST_RESPONSE, GainMap
 
-LEAST_LIGHT = 0.1 * LEAST_RESPONSE  # of the level: an area with less is without light   # chosen
 _EDGE_REACH = 12  # pixels from a coating's edge within which an area of 21 x 21 holds two populations
 _LINE_REACH = 21  # pixels along a line that may show together what one cannot: the side of the area   # chosen
 _CHANCE = 1e-9  # of a live pixel among those: 0.02 of 9.4 million pixels, in rows and columns   # chosen

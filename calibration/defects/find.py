@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 
 from calibration import flags as bits
 from calibration.dark.offset import OffsetMap
+from calibration.defects.covered import LEAST_LIGHT
 from calibration.defects.criteria import E2597, DefectCriteria, load_criteria, shipped_criteria
 from calibration.defects.evidence import (
-    LEAST_LIGHT,
     find_coating,
     lagging,
     noise_classes,

@@ -48,10 +48,11 @@ def test_a_covered_border_is_no_defect_and_no_noise_becomes_its_gain(sides: str,
     assert (gain_of_undecided(gain, found)[covered] == 1.0).all()
 
 
-def test_a_penumbra_and_a_little_light_are_covered_for_sure() -> None:
+@pytest.mark.parametrize("scattered", [0.005, 0.02])
+def test_a_penumbra_and_a_little_light_are_covered_for_sure(scattered: float) -> None:
     from scipy.ndimage import gaussian_filter
 
-    light = gaussian_filter(np.where(border("right", 8), 0.0, 1.0), 1.2) + 0.02
+    light = gaussian_filter(np.where(border("right", 8), 0.0, 1.0), 1.2) + scattered
     found, _ = found_in(light, np.ones((ROWS, COLS)))
     assert not (found.flags & (bits.DEAD | bits.OVER | bits.NOISY)).any()
     assert (found.flags[:, -6:] & bits.UNCOATED != 0).all() and not (found.flags[:, :-9] & bits.UNCOATED).any()
