@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
-from radiography.analysis.edge.modulus import _joint_factor
+from radiography.analysis.edge.modulus import _joint_factor, _shared_noise
+from radiography.analysis.edge.spread import SplineEdge
 from radiography.analysis.mtf import slanted_edge_mtf
 from tests.analysis.edge_truth import GAUSS, GLARE, PITCH_MM, SHARP, Blur, EdgeScene, csi, noisy_edge_image, transfer
 
@@ -68,6 +73,24 @@ def test_a_few_images_already_scatter_as_they_say(blur: Blur) -> None:
     spread = np.sqrt(np.mean(np.square(off), axis=0))
     assert spread.max() < 1.5
     assert spread.min() > 0.5
+
+
+@pytest.mark.parametrize("sigma", [0.0, 5.0])
+def test_noise_that_reaches_across_groups_of_rows_is_counted(sigma: float) -> None:
+    """Forty groups of 16 rows; the covariance of two neighbours from the correlation of a Gaussian blur of the rows."""
+    rng, columns = np.random.default_rng(7), 320
+    noise = rng.standard_normal((640, columns))
+    if sigma:
+        noise = gaussian_filter1d(noise, sigma, axis=0, mode="wrap")
+    groups = noise.reshape(40, 16, columns).sum(axis=1)
+    spline = cast(SplineEdge, SimpleNamespace(residual=groups - groups.mean(axis=0)))
+    position = np.arange(columns) - columns / 2 + 0.5
+    lag = np.subtract.outer(np.arange(16), np.arange(16))
+    rows = [np.exp(-((lag - 16 * k) ** 2) / (4 * sigma**2)).sum() if sigma else 16.0 * (k == 0) for k in (0, 1)]
+    half_period = np.array([32.0, 16.0, 8.0, 4.0, 2.0, 1.0])
+    found = _shared_noise(spline, position, 0.5 / half_period)
+    off = found - 1 - 2 * rows[1] / rows[0]
+    assert (np.abs(off) < 3 * 2 / np.sqrt(40 * columns / (2 * half_period))).all()  # errors of as many pairs of blocks
 
 
 def test_the_joint_factor_of_curves_that_move_together_is_finite() -> None:

@@ -13,12 +13,15 @@ from numba import njit
 
 from radiography.analysis.edge.bins import FINE_BINS_PER_PIXEL
 from radiography.analysis.edge.fitted import FittedEdge
-from radiography.analysis.edge.spread import product, project, spectrum_of, transform_matrix
+from radiography.analysis.edge.spread import SplineEdge, product, project, spectrum_of, transform_matrix
 
 FloatArray = npt.NDArray[np.float64]
 
 POINTWISE = 1.96  # standard errors of a band that holds each frequency by itself in 95 of 100 images
 MOST_JOINT, JOINT_DRAWS = 40, 2000  # frequencies and draws of the simultaneous band: 2 % of its width   # chosen
+BLOCK_PIXELS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # in which groups of rows are compared; half periods
+LEAST_PAIRS = 4  # of blocks on each side   # chosen
+STANDS_OUT = 2.0  # standard errors of a correlation that is counted   # chosen
 LEAST_LEFT = 1e-10  # of the variance of one frequency: less is rounding
 
 
@@ -70,7 +73,7 @@ def modulus(fitted: FittedEdge, frequency: np.ndarray, highest: float) -> tuple[
     per_group -= (spline.residual @ field.influence.T) @ tilt
     scatter = product(per_group, lever.T.copy())  # (G, F): what each group of rows adds to the MTF
     groups = scatter.shape[0]
-    scatter *= np.sqrt(groups / (groups - 1))
+    scatter *= np.sqrt(groups / (groups - 1) * _shared_noise(spline, binned.position, frequency))
     smoothing = product(lever, spline.smoothing)
     assumed = lever @ (field.slack @ tilt)
     variance = (scatter**2).sum(axis=0) + (smoothing * lever).sum(axis=1) + assumed**2
@@ -83,6 +86,33 @@ def modulus(fitted: FittedEdge, frequency: np.ndarray, highest: float) -> tuple[
     value = np.where(_reversed(value, error), -value, value)
     bin_width = np.sinc(frequency / FINE_BINS_PER_PIXEL)
     return value / bin_width, error * student / bin_width, factor
+
+
+def _shared_noise(spline: SplineEdge, position: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Variance that neighbouring groups of rows have together over that of each by itself, (F,).
+
+    Noise that went through a wide blur reaches across the border of two groups, most at low frequencies. It is read off
+    the residuals' differences between neighbouring blocks of half a period, of which each group has many, as the
+    correlation of neighbouring groups, where that stands out.
+    """
+    groups, sizes, shared = spline.residual.shape[0], [], []
+    for size in BLOCK_PIXELS:
+        start = np.flatnonzero(np.diff(np.floor(position / size), prepend=-np.inf))
+        sums = np.add.reduceat(spline.residual, start, axis=1)
+        zero = int(np.searchsorted(position[start], 0.0))
+        sides = [half[:, : half.shape[1] // 2 * 2] for half in (sums[:, :zero][:, ::-1], sums[:, zero:])]
+        if min(half.shape[1] for half in sides) < 2 * LEAST_PAIRS:
+            break
+        pairs = np.concatenate([half[:, ::2] - half[:, 1::2] for half in sides], axis=1)
+        pairs -= pairs.mean(axis=0)
+        together = (pairs[1:] * pairs[:-1]).sum() / (groups - 1) / max(float((pairs**2).sum()) / groups, 1e-300)
+        together += 1 / (groups - 1)  # numbers whose sum is zero repel each other
+        sizes.append(np.log(size))
+        shared.append(together if together * np.sqrt(pairs.size) > STANDS_OUT else 0.0)
+    if not sizes:
+        return np.ones(frequency.size)
+    half_period = np.log(0.5 / np.maximum(frequency, 1e-6))
+    return np.asarray(1 + 2 * (groups - 1) / groups * np.interp(half_period, sizes, shared))
 
 
 def _joint_factor(covariance: np.ndarray) -> float:
