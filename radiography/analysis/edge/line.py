@@ -175,8 +175,10 @@ def _trendless(sample: np.ndarray, smooth: np.ndarray, level: np.ndarray) -> np.
     """
     rest = sample - (level[:, None, None] + smooth - smooth.mean(axis=1, keepdims=True))
     rest = rest.reshape(-1, sample.shape[2])
-    seen = np.isfinite(rest).any(axis=0)
-    rest[:, seen] -= (np.median if np.isfinite(rest).all() else np.nanmedian)(rest[:, seen], axis=0)
+    ordered = np.sort(rest.T.copy(), axis=1)  # defects, which are NaN, last
+    seen, column = np.isfinite(ordered).sum(axis=1), np.arange(sample.shape[2])
+    middle = (ordered[column, np.maximum(seen - 1, 0) // 2] + ordered[column, np.minimum(seen // 2, len(rest) - 1)]) / 2
+    rest = rest - np.where(seen > 0, middle, 0.0)
     return np.asarray(rest.reshape(level.size, -1))
 
 

@@ -129,14 +129,17 @@ def _joint_factor(covariance: np.ndarray) -> float:
 def _root(correlation: FloatArray) -> FloatArray:
     """Root (R, F) of a correlation (F, F), root.T @ root, by a triangle that takes the largest of what is left first.
 
-    Smooth curves are nearly singular: it ends where only rounding is left, and never divides by that.
+    Smooth curves are nearly singular: it ends where only rounding is left, and never divides by that. Of nearly equal
+    ones it takes the first, which rounding does not change.
     """
     size = correlation.shape[0]
     left, out = np.diag(correlation).copy(), np.zeros((size, size))
     for r in range(size):
-        p = np.argmax(left)
-        if left[p] < LEAST_LEFT:
+        p, largest = 0, left.max()
+        if largest < LEAST_LEFT:
             return out[:r]
+        while left[p] < 0.9 * largest:
+            p += 1
         step = np.sqrt(left[p])
         for i in range(size):
             total = correlation[p, i]

@@ -306,11 +306,11 @@ def transform_matrix(knots: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     matrix = np.zeros((frequency.size, knots.size - 4), dtype=np.complex128)
     zero = np.abs(frequency) < 1e-12
     matrix[zero, -1], matrix[zero, 0] = 1.0, -1.0
-    turn = 2j * np.pi * frequency[~zero][:, None]
+    integral = 1 / (2j * np.pi * frequency[~zero][:, None])
     wave = _waves(frequency[~zero], breaks)
-    result = (wave[:, :1] * first[0] - wave[:, -1:] * first[-1]) / turn
-    result += (wave[:, :1] * second[0] - wave[:, -1:] * second[-1]) / turn**2
-    _add_cells((wave[:, :-1] - wave[:, 1:]) / turn**3, third, result)
+    left, right = wave[:, :1] * integral, wave[:, -1:] * integral
+    result = left * first[0] - right * first[-1] + left * integral * second[0] - right * integral * second[-1]
+    _add_cells((wave[:, :-1] - wave[:, 1:]) * integral**3, third, result)
     matrix[~zero] = result
     return matrix
 
