@@ -132,8 +132,8 @@ def slanted_edge_mtf(
     Where we differ from IEC 62220-1-1: the edge spread function is not interleaved from N = 1/tan(angle) rows but
     fitted to all pixels, which needs no integer N and no differences of noisy neighbours; the modulus is the real part
     about a fitted smooth phase, which noise does not lift (a modulus of noise is Rician, [2]_). Standard errors come
-    from the scatter between up to 40 groups of rows, whose noise is hardly correlated, plus the expected error of
-    smoothing; they are widened by Student's factor for few groups.
+    from the scatter between up to 40 groups of rows, with the noise that neighbouring ones share, plus the expected
+    error of smoothing; they are widened by Student's factor for few groups.
 
     References
     ----------
