@@ -22,7 +22,14 @@ def show_demo(out: Path, frames: int, seed: int, json_file: Path | None) -> None
     started = time.monotonic()
     keep_freed_memory()
     with progress() as report:
-        made = run_demo(out, frames=frames, seed=seed, report=report, tell=lambda text: print(text, flush=True))
+        made = run_demo(
+            out,
+            frames=frames,
+            seed=seed,
+            two_processes=True,
+            report=report,
+            tell=lambda text: print(text, flush=True),
+        )
     _print_table(made.panels)
     see = "report.html, summary.json" if REPORT in made.files else "summary.json, mtf.png"
     print(f"{len(made.files)} files in {out}, {time.monotonic() - started:.0f} s; see {see}")

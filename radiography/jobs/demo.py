@@ -76,6 +76,7 @@ def run_demo(
     *,
     frames: int = 16,
     seed: int = 1,
+    two_processes: bool = False,
     report: Report = no_report,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> Demonstration:
@@ -89,6 +90,9 @@ def run_demo(
         Dark and flat frames for each calibration. [1]
     seed : int
         Same seed, same results.
+    two_processes : bool
+        Work on the panels side by side. A script that asks for it must keep what it does under
+        ``if __name__ == "__main__":``, since the second process reads it as well.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
     tell : callable
@@ -108,9 +112,11 @@ def run_demo(
     check_at_least("seed", seed, 0)
     check_folder(out)
     with folder_for(out), staged(out) as folder:
-        made_of = side_by_side(
-            _run_panel, tuple(PAPER_MTF_AT_2), (folder, frames, seed), report, tell, _COMPILED_BESIDE
-        )
+        names, settings = tuple(PAPER_MTF_AT_2), (folder, frames, seed)
+        if two_processes:
+            made_of = side_by_side(_run_panel, names, settings, report, tell, _COMPILED_BESIDE)
+        else:
+            made_of = {name: _run_panel(name, *settings, report, tell) for name in names}
         panels = {name: panel for name, (panel, _) in made_of.items()}
         curves = {name: curve for name, (_, curve) in made_of.items()}
         report("drawing the figures", 0.0)
