@@ -36,8 +36,10 @@ def benchmark(
     """Scintillators side by side, measured on images. MTF, NNPS, DQE, lag and more, beside what transport predicts."""
     from radiography.cli.output import give_json, progress, warn
     from radiography.jobs.benchmark import BenchmarkSetup, run_benchmark
+    from radiography.jobs.freed_memory import keep_freed_memory
 
     started = time.monotonic()
+    keep_freed_memory()
     with progress() as report:
         made = run_benchmark(BenchmarkSetup(names, panel, beam, dose, size, seed, frames), out, report)
     for doubt in made.numbers["warnings"]:

@@ -10,6 +10,7 @@ from radiography.cli.options import column_ranges
 from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.calibrate import calibrate_panel, describe, saturation_of
+from radiography.jobs.freed_memory import keep_freed_memory
 from radiography.jobs.results import calibration_to_json
 
 
@@ -38,6 +39,7 @@ def run_calibrate(
     json_file: Path | None,
 ) -> None:
     """Write the calibration set learned from the frames, and print what it holds."""
+    keep_freed_memory()
     with progress() as report:
         made = calibrate_panel(
             files.dark,
