@@ -239,7 +239,8 @@ def _read(kind: str, sources: Sequence[FrameSource], asked: Asked, reading: _Rea
                     part64[left_out[roi[0] : roi[1], roi[2] : roi[3]]] = np.nan
                 levels.append(float(np.nanmean(part64)))
                 if previous is not None:
-                    scatter = float(np.nanstd(part64 - previous)) / np.sqrt(2.0 * part64.size)
+                    change = part64 - previous
+                    scatter = float(np.nanstd(change)) / np.sqrt(2.0 * np.isfinite(change).sum())
                     level_noise = scatter if level_noise == 0.0 else min(level_noise, scatter)
                 previous = part64
             done += 1

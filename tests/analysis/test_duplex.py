@@ -94,6 +94,34 @@ def test_a_region_longer_than_the_wires_and_lost_pixels_change_little() -> None:
     assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("names", "part_mm", "left", "said"),
+    [
+        (["7D"], 0.5, 12, "pair 7D lies on pixels without a number"),
+        (["6D"], 2.6, 12, None),
+        (["2D", "5D", "6D"], 2.6, 10, None),
+        (["10D"], 1.6, 9, "pixels without a number beside 9D may hide the next pair"),
+    ],
+)
+def test_pairs_on_lost_columns_do_not_shift_the_others(
+    names: list[str], part_mm: float, left: int, said: str | None
+) -> None:
+    """Columns that were cut out let the next pair take the name: iSRb was 22 % too large, and nothing said."""
+    lost = picture()
+    for name in names:
+        middle = 229.5 + (list(DIAMETERS_MM).index(name) - 6) * 4.0 / PITCH
+        half = 0.5 * part_mm / PITCH + 4.0  # the tilt moves the wires by 3.7 pixels either way
+        lost[:, round(middle - half) : round(middle + half)] = np.nan
+    found = measure_duplex(lost, PITCH)
+    expected = [name for name in list(DIAMETERS_MM)[:13] if name not in names][:left]
+    assert [pair.name for pair in found.pairs] == expected
+    for pair in found.pairs:
+        assert pair.dip == pytest.approx(true_dip(pair.diameter_mm, 5.0, 0.06, PITCH), abs=0.02)
+    assert (said in " ".join(found.doubts)) if said else not found.doubts
+    if left > 9:
+        assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
+
+
 def test_edges_of_the_plastic_and_dead_pixels_are_no_wires() -> None:
     held = picture(shape=(140, 500), noise=30.0)
     held[:, 15:-20] *= 0.94
@@ -135,6 +163,8 @@ def test_without_a_gauge_or_where_no_pair_is_resolved_it_is_refused() -> None:
         measure_duplex(picture(sigma_mm=0.6), PITCH)
     with pytest.raises(ValueError, match="times as wide as those of a duplex gauge"):
         measure_duplex(picture(), 3.0 * PITCH)
+    with pytest.raises(ValueError, match="tilted by 10 degrees or more"):
+        measure_duplex(picture(angle_deg=12.0), PITCH)
     with pytest.raises(ValueError, match="at least 24 x 24 pixels"):
         measure_duplex(flat[:10], PITCH)
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiography.analysis.detector_qc.wire_dips import level_between, smoothed, two_peaks
+from radiography.analysis.detector_qc.wire_names import pair_names, pairs_beside_gaps, thickest_last
 from radiography.analysis.detector_qc.wire_pairs import PairCurve, curve_about, diameter_of_dip, given_back
 
 DIAMETERS_MM = {
@@ -144,10 +145,10 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
     picture = np.asarray(picture, dtype=np.float64)
     if min(picture.shape) < 24:
         raise ValueError(f"a duplex wire needs a region of at least 24 x 24 pixels, got {picture.shape}")
-    picture = picture[np.isfinite(picture).any(axis=1)][:, np.isfinite(picture).any(axis=0)]
+    picture = _usable_part(picture)
     if picture.size == 0 or not np.nanmax(picture) > np.nanmin(picture):
         raise ValueError("no wires are seen: every usable pixel of the region has one value")
-    across_cols = _unrest(np.nanmean(picture, axis=0)) >= _unrest(np.nanmean(picture, axis=1))
+    across_cols = _unrest(picture) >= _unrest(picture.T)
     turned = _level_rows(picture if across_cols else picture.T)
     slope = _tilt(turned)
     turned = _with_wires(turned, slope)
@@ -170,34 +171,46 @@ def measure_duplex(picture: NDArray[Any], pitch_mm: float) -> DuplexWires:
             f"no pair of wires is resolved among the {len(groups)} that are seen: give --roi with the wires of a "
             f"duplex gauge in it, in an image that is linear in exposure"
         )
+    if abs(slope) >= np.tan(np.radians(STEEPEST_DEG)):
+        raise ValueError(
+            f"the wires seem to be tilted by {STEEPEST_DEG:g} degrees or more against the pixels: tilt the gauge by 2 "
+            f"to 5 degrees, or give --roi with nothing but its wires"
+        )
     separations = {i: (found[i][1] - found[i][0]) * step for i in resolved}
-    reverse = _thickest_last(separations, len(groups))
-    if reverse:
+    if thickest_last(separations, len(groups)):
         groups = [slice(depth.size - g.stop, depth.size - g.start) for g in reversed(groups)]
         depth, sums, counts = depth[::-1], sums[:, ::-1], counts[:, ::-1]
         separations = {len(groups) - 1 - i: s for i, s in separations.items()}
     first = min(separations)  # what lies before the thickest pair that is resolved is no pair: thicker ones would be
     groups = groups[first:]
-    names, ratio = _named({i - first: separation for i, separation in separations.items()}, len(groups))
+    separations = {i - first: separation for i, separation in separations.items()}
+    gaps = _gaps(counts.sum(axis=0), fine)
+    names, ratio = pair_names(separations, groups, gaps, DIAMETERS_MM)
     if not 1.0 / FARTHEST_SEPARATION < ratio < FARTHEST_SEPARATION:
         raise ValueError(
             f"the pairs that look resolved are {ratio:.2g} times as wide as those of a duplex gauge: give the pitch at "
             f"the gauge with --pitch and a region of nothing else with --roi, or no pair is resolved"
         )
     groups = groups[: len(names)]
+    kept, lost = pairs_beside_gaps(groups, names, gaps, DIAMETERS_MM, step / ratio)
+    names = [names[i] for i in kept]
+    doubts += lost
+    if not kept:
+        raise ValueError("no pair of wires lies on usable pixels: give --roi with more of them, or other flags")
     if abs(ratio - 1.0) > ODD_SEPARATION:
         doubts.append(
             f"the wires lie {100 * (ratio - 1):+.1f} % from their nominal separation: the gauge is magnified, the "
             f"pitch is another, or the pairs are not those of the usual series"
         )
-    whole = _dips(sums.sum(axis=0), counts.sum(axis=0), groups, noise, fine)
+    whole = _dips(sums.sum(axis=0), counts.sum(axis=0), groups, noise, fine)[kept]
     diameters = np.array([DIAMETERS_MM[name] for name in names])
     parts = [
-        _dips(sums.sum(axis=0) - sums[i], counts.sum(axis=0) - counts[i], groups, noise, fine)
+        _dips(sums.sum(axis=0) - sums[i], counts.sum(axis=0) - counts[i], groups, noise, fine)[kept]
         for i in range(len(sums))
         if counts[i].any()
     ]
     depth = level_between(depth, groups)
+    groups = [groups[i] for i in kept]
     area, middle = np.array([_area_and_middle(depth, group, fine) for group in groups]).T
     dip_of = partial(_dip_alone, noise=noise, fine=fine)
     scale = pitch_mm / ratio, step / ratio
@@ -303,15 +316,24 @@ def _resolution(diameters: FloatArray, dips: FloatArray, curve: PairCurve | None
     return diameter_of_dip(RESOLVED, (thick, thin), (above, under), curve)
 
 
-def _unrest(profile: FloatArray) -> float:
-    """Mean square of the changes of a profile."""
-    return float(np.nanmean(np.diff(profile) ** 2))
+def _usable_part(picture: FloatArray) -> FloatArray:
+    """The picture without the lines at its borders that hold no number; those inside keep their place."""
+    good = np.isfinite(picture)
+    rows, cols = np.flatnonzero(good.any(axis=1)), np.flatnonzero(good.any(axis=0))
+    return picture[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1] if rows.size else picture[:0]
+
+
+def _unrest(picture: FloatArray) -> float:
+    """Mean square of the changes of the mean of all rows, from column to column with numbers."""
+    known = np.isfinite(picture).any(axis=0)
+    return float(np.mean(np.diff(np.nanmean(picture[:, known], axis=0)) ** 2)) if known.sum() > 1 else 0.0
 
 
 def _level_rows(picture: FloatArray) -> FloatArray:
     """The picture with its trend along the wires taken out, which the corners of a tilted region would show."""
     place = np.linspace(-1.0, 1.0, len(picture))
-    trend = np.polynomial.Polynomial.fit(place, np.nanmedian(picture, axis=1), 2)(place)
+    known = np.isfinite(picture).any(axis=1)
+    trend = np.polynomial.Polynomial.fit(place[known], np.nanmedian(picture[known], axis=1), 2)(place)
     return np.asarray(picture / np.where(trend == 0.0, 1.0, trend)[:, None] * float(np.mean(trend)))
 
 
@@ -321,7 +343,8 @@ def _with_wires(picture: FloatArray, slope: float) -> FloatArray:
     sums, counts = _segment_sums(picture, slope, 1, segments=parts)
     depth, _ = _depth(sums.sum(axis=0), counts.sum(axis=0))
     part = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    part -= np.nanmedian(part, axis=1)[:, None]
+    known = np.isfinite(part).any(axis=1)
+    part[known] -= np.nanmedian(part[known], axis=1)[:, None]
     strength = np.abs(np.nansum(part * depth, axis=1))
     strong = np.flatnonzero(strength > REACHED * np.percentile(strength, 95))
     rows = np.arange(len(picture)) * parts // len(picture)
@@ -394,12 +417,27 @@ def _segment_sums(
     return sums, np.bincount(index, minlength=size).reshape(shape).astype(np.float64)
 
 
-def _depth(sums: FloatArray, counts: FloatArray) -> tuple[FloatArray, float]:
-    """Depth of the profile below the field around the wires, over that field, and its noise."""
+def _known(counts: FloatArray) -> tuple[NDArray[np.bool_], slice]:
+    """Bins with pixels enough, and where the profile begins and ends."""
     usual = float(np.median(counts[counts > 0]))
     full = np.flatnonzero(counts > LEAST_FULL * usual)
     known = counts > LEAST_COUNTED * usual
     known[: full[0]] = known[full[-1] + 1 :] = False
+    return known, slice(int(full[0]), int(full[-1]) + 1)
+
+
+def _gaps(counts: FloatArray, fine: int) -> list[slice]:
+    """Where the profile is interpolated over more than half a pixel."""
+    known, full = _known(counts)
+    unknown = ~known
+    unknown[: full.start] = unknown[full.stop :] = False
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], unknown.astype(np.int8), [0]])))
+    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a > fine // 2]
+
+
+def _depth(sums: FloatArray, counts: FloatArray) -> tuple[FloatArray, float]:
+    """Depth of the profile below the field around the wires, over that field, and its noise."""
+    known, full = _known(counts)
     place = np.linspace(-1.0, 1.0, sums.size)
     profile = np.divide(sums, counts, out=np.zeros_like(sums), where=known)
     profile = np.interp(place, place[known], profile[known])
@@ -416,7 +454,7 @@ def _depth(sums: FloatArray, counts: FloatArray) -> tuple[FloatArray, float]:
         if (keep == free).all() or keep.sum() < 0.1 * known.sum():
             break
         free = keep
-    depth[: full[0]] = depth[full[-1] + 1 :] = 0.0
+    depth[: full.start] = depth[full.stop :] = 0.0
     steps = np.diff(depth)[free[1:] & free[:-1]]  # from bin to bin only noise changes, the rest of the field does not
     return depth, max(1.4826 * float(np.median(np.abs(steps))) / 2.0**0.5, 1e-12) if steps.size else 1e-12
 
@@ -452,26 +490,6 @@ def _dips(sums: FloatArray, counts: FloatArray, groups: list[slice], noise: floa
     """Dip of each pair of one profile."""
     depth = level_between(_depth(sums, counts)[0], groups)
     return np.array([two_peaks(depth, group, noise, fine)[3] for group in groups])
-
-
-def _thickest_last(separations: dict[int, float], count: int) -> bool:
-    """Whether the pairs become thicker along the profile."""
-    places, values = np.array(list(separations)), np.array(list(separations.values()))
-    if places.size > 1:
-        return bool(np.polyfit(places, np.log(values), 1)[0] > 0)
-    return bool(places[0] > 0.5 * (count - 1))
-
-
-def _named(separations: dict[int, float], count: int) -> tuple[list[str], float]:
-    """Names of the pairs, thickest first, and their separation over the nominal one."""
-    names, diameters = list(DIAMETERS_MM), np.array(list(DIAMETERS_MM.values()))
-    places, values = np.array(list(separations)), np.array(list(separations.values()))
-    ratios = [
-        np.log(values / (2.0 * diameters[places + first]))
-        for first in range(len(names) - int(places.max()))
-    ]  # fmt: skip
-    first = int(np.argmin([np.abs(np.median(ratio)) for ratio in ratios]))
-    return names[first : first + count], float(np.exp(np.median(ratios[first])))
 
 
 def _jackknife(parts: FloatArray) -> FloatArray:
