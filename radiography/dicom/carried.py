@@ -21,6 +21,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
 from radiography.dicom.description import LossyStep
+from radiography.dicom.texts import PRIVATE
 
 # Patient, study and place: replace what a file of ours would say by itself.
 IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientBirthTime", "PatientSex",
@@ -54,6 +55,7 @@ _MAY_BE_EMPTY = {"PatientName", "PatientID", "PatientBirthDate", "PatientSex", "
                  "AccessionNumber", "ReferringPhysicianName"}  # type 2: DICOM PS3.3 C.7.1.1, C.7.2.1  # fmt: skip
 _CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
 _VIEWS = {"AP": "AnteroPosterior", "PA": "PosteroAnterior"}  # DICOM PS3.16 CID 4010
+_BOUNDED = ("SH", "LO", "ST", "LT")
 LONGEST_VALUE = 2000  # characters of one value   # chosen
 OWN_CODES = "99RADIOGRAPHY"  # private coding scheme of words that have no code: DICOM PS3.16 8.2
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, LookupError, NotImplementedError, ArithmeticError,
@@ -223,7 +225,7 @@ def source_module(carried: Dataset, derivation: str, frame: int | None = None) -
     """
     dataset = Dataset()
     if derivation:
-        dataset.DerivationDescription = derivation[:1024]
+        dataset.DerivationDescription = derivation
     if "SOPClassUID" not in carried or "SOPInstanceUID" not in carried:
         return dataset
     source = Dataset()
@@ -267,6 +269,8 @@ def _allowed(keyword: str, value: Any) -> bool:
     """Whether a value is one that DICOM allows for its attribute, and of a length that a person wrote."""
     values = list(value) if isinstance(value, list) or type(value).__name__ == "MultiValue" else [value]
     vr = dictionary_VR(keyword)
+    if vr in _BOUNDED and keyword not in PRIVATE and keyword not in _CODE:  # where it is written, which is told
+        return 0 < len(str(value)) <= LONGEST_VALUE
     try:
         for each in values:
             text = str(getattr(each, "original_string", None) or each)
@@ -296,7 +300,7 @@ def _region(body_part: str) -> Dataset:
 
 def _word_item(word: str) -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = word[:16], OWN_CODES, word
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = word, OWN_CODES, word
     return item
 
 

@@ -13,6 +13,7 @@ from calibration.conditions import Conditions, conditions_from
 from radiography.dicom.description import ANODES
 from radiography.dicom.linear import saturation
 from radiography.dicom.spacing import detector_pitch
+from radiography.dicom.texts import full_serial
 
 LARGEST_FRAME_PIXELS = 2**28  # 16,384 x 16,384   # chosen: 512 MiB of uint16
 # What the metadata tell; nothing that names a person.
@@ -67,7 +68,8 @@ def stated_conditions(header: Dataset) -> Conditions:
     saturation_dn, saturation_source = saturation(header) or (None, None)
     said = {
         "manufacturer": _text(header, "Manufacturer"),
-        "serial": _text(header, "DetectorID") or _text(header, "DeviceSerialNumber"),
+        "serial": full_serial(_text(header, "DetectorID"), _text(header, "DetectorDescription"))
+        or _text(header, "DeviceSerialNumber"),
         "device_serial": _text(header, "DeviceSerialNumber"),
         "panel": _text(header, "ManufacturerModelName"),
         "binning": int(binning[0]) if binning[0] and binning[0] == binning[1] and binning[0] >= 1 else None,

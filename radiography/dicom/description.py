@@ -27,9 +27,9 @@ ORIENTATION_AXES = {"L": 0, "R": 0, "A": 1, "P": 1, "H": 2, "F": 2}  # DICOM PS3
 # DICOM PS3.3 C.8.7.9: the anode's material by its chemical symbol; the standard names the first three, others may join.
 ANODES = {"W": "TUNGSTEN", "Mo": "MOLYBDENUM", "Rh": "RHODIUM", "Au": "GOLD", "Ag": "SILVER"}
 
-_TEXTS = ("patient_name", "patient_id", "study_description", "series_description", "referring_physician",
-          "manufacturer", "magnification_source")  # fmt: skip
-_TEXTS_OF_THE_PANEL = ("manufacturer", "panel", "serial", "device_serial", "scintillator")
+# Checked here; what a file says of its panel and scene is bounded where it is written: `radiography.dicom.texts`.
+_TEXTS = ("patient_name", "patient_id", "study_description", "referring_physician", "manufacturer",
+          "magnification_source")  # fmt: skip
 _SHORT_TEXTS = ("study_id", "accession_number")
 _POSITIVE = ("exposure_index", "target_exposure_index", "magnification")
 
@@ -123,8 +123,6 @@ class DxDescription:
     def __post_init__(self) -> None:
         for name in _TEXTS:
             _check_text(name, getattr(self, name), TEXT_LENGTH)
-        for name in _TEXTS_OF_THE_PANEL:
-            _check_text(name, getattr(self.conditions, name) or "", TEXT_LENGTH)
         for name in _SHORT_TEXTS:
             _check_text(name, getattr(self, name), SHORT_TEXT_LENGTH)
         for name in ("patient_id", "study_id"):

@@ -64,6 +64,8 @@ class DxReference:
     sop_class_uid, sop_instance_uid, series_uid, study_uid : str
     scale : StoredScale or None
         Of a For Processing image.
+    told : str
+        What does not fit its attribute, with its full value, as one sentence; empty where everything fits.
     """
 
     sop_class_uid: str
@@ -71,6 +73,7 @@ class DxReference:
     series_uid: str
     study_uid: str
     scale: StoredScale | None = None
+    told: str = ""
 
 
 def patient_modules(description: DxDescription) -> Dataset:
@@ -388,14 +391,14 @@ def exposure_modules(description: DxDescription) -> Dataset:
     if conditions.kvp:
         dataset.KVP = format_number_as_ds(conditions.kvp)
     if conditions.tube_current_mA:
-        dataset.XRayTubeCurrent = round(conditions.tube_current_mA)
+        _set_whole(dataset, "XRayTubeCurrent", conditions.tube_current_mA)
         dataset.XRayTubeCurrentInuA = format_number_as_ds(conditions.tube_current_mA * 1e3)
     if conditions.exposure_time_s:
-        dataset.ExposureTime = round(conditions.exposure_time_s * 1e3)
+        _set_whole(dataset, "ExposureTime", conditions.exposure_time_s * 1e3)
         dataset.ExposureTimeInuS = format_number_as_ds(conditions.exposure_time_s * 1e6)
     if conditions.exposure_mAs:
-        dataset.Exposure = round(conditions.exposure_mAs)
-        dataset.ExposureInuAs = round(conditions.exposure_mAs * 1e3)  # the integer above loses a part
+        _set_whole(dataset, "Exposure", conditions.exposure_mAs)
+        _set_whole(dataset, "ExposureInuAs", conditions.exposure_mAs * 1e3)  # the integer above loses a part
     if conditions.anode in ANODES:
         dataset.AnodeTargetMaterial = ANODES[conditions.anode]
     if conditions.focal_spot_mm:
@@ -423,6 +426,12 @@ def common_module(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     dataset.SOPClassUID = UID(sop_class_uid)
     dataset.SOPInstanceUID = UID(sop_instance_uid)
     return dataset
+
+
+def _set_whole(dataset: Dataset, keyword: str, value: float) -> None:
+    """A rounded number, unless nothing of it is left: 0 ms says that there was no exposure."""
+    if (whole := round(value)) > 0:
+        setattr(dataset, keyword, whole)
 
 
 def _code_item(code: Code) -> Dataset:

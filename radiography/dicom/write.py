@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
@@ -25,6 +26,7 @@ from radiography.dicom import modules
 from radiography.dicom.carried import exposure_module, identity_module, source_module
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference, StoredScale
+from radiography.dicom.texts import fit_values
 from radiography.presentation.processing import present
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
@@ -140,7 +142,7 @@ def write_dx(
     frame_digest : str
         Digest of the detector image, the root of the UIDs; empty takes these pixels.
     comment : str
-        ImageComments, at most 10,240 characters; of a linked picture also its derivation, cut at 1,024.
+        ImageComments; of a linked picture also its derivation.
     derivation : str
         How an image of a DICOM frame was made of it.
     scale : StoredScale, optional
@@ -153,6 +155,7 @@ def write_dx(
     Returns
     -------
     reference : DxReference
+        With a sentence about texts that do not fit their attributes.
 
     Raises
     ------
@@ -179,32 +182,37 @@ def write_dx(
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
     reference = DxReference(class_uid, instance_uid, series_uid, study_uid, scale)
     rows, cols = pixels.shape
-    parts = [
-        modules.common_module(class_uid, instance_uid),
-        modules.patient_modules(description),
-        modules.study_module(description, study_uid),
-        modules.series_modules(description, series_uid, for_processing),
-        modules.equipment_module(description, f"radiography {version('radiography')}"),
-        modules.image_module(description, for_processing, instance_number, comment),
-        modules.anatomy_module(description),
-        modules.pixel_modules(rows, cols, for_processing, window),
-        modules.detector_module(description, pitch_mm),
-        modules.positioning_module(description),
-        modules.exposure_modules(description),
-    ]
-    if scale is not None:
-        parts.append(modules.scale_module(scale, stage))
-    if carried is not None:
-        said = {element.tag for part in parts for element in part if element.value not in ("", None)}
-        beside = exposure_module(carried)
-        parts.append(Dataset({element.tag: element for element in beside if element.tag not in said}))
-        parts.append(identity_module(carried))
-        parts[-1].StudyInstanceUID = study_uid
-        parts.append(source_module(carried, derivation, description.frame))
-    if predecessor is not None:
-        parts.append(modules.predecessor_module(predecessor, comment[:1024]))
-    _save(path, parts, pixels, class_uid, instance_uid)
-    return reference
+    with disable_value_validation():  # what does not fit is found and told at the end
+        parts = [
+            modules.common_module(class_uid, instance_uid),
+            modules.patient_modules(description),
+            modules.study_module(description, study_uid),
+            modules.series_modules(description, series_uid, for_processing),
+            modules.equipment_module(description, f"radiography {version('radiography')}"),
+            modules.image_module(description, for_processing, instance_number, comment),
+            modules.anatomy_module(description),
+            modules.pixel_modules(rows, cols, for_processing, window),
+            modules.detector_module(description, pitch_mm),
+            modules.positioning_module(description),
+            modules.exposure_modules(description),
+        ]
+        if scale is not None:
+            parts.append(modules.scale_module(scale, stage))
+        if carried is not None:
+            said = {element.tag for part in parts for element in part if element.value not in ("", None)}
+            beside = exposure_module(carried)
+            parts.append(Dataset({element.tag: element for element in beside if element.tag not in said}))
+            parts.append(identity_module(carried))
+            parts[-1].StudyInstanceUID = study_uid
+            parts.append(source_module(carried, derivation, description.frame))
+        if predecessor is not None:
+            parts.append(modules.predecessor_module(predecessor, comment))
+        dataset = Dataset()
+        for part in parts:
+            dataset.update(part)
+        told = fit_values(dataset)
+    _save(path, dataset, pixels)
+    return replace(reference, told=told)
 
 
 def linear_counts(
@@ -318,17 +326,14 @@ def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple
     return center, width
 
 
-def _save(path: str | Path, parts: Sequence[Dataset], pixels: NDArray[np.uint16], class_uid: str, uid: str) -> None:
-    """Join the modules and write one file with a preamble of zeros."""
+def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16]) -> None:
+    """Write one file with a preamble of zeros."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = class_uid
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = IMPLEMENTATION_UID
     meta.ImplementationVersionName = "RADIOGRAPHY"
-    dataset = Dataset()
-    for part in parts:
-        dataset.update(part)
     stored = pixels.astype("<u2", order="C", copy=False).tobytes()  # always even: 2 bytes per pixel
     dataset.add_new("PixelData", "OW", stored)
     dataset.file_meta = meta

@@ -19,6 +19,7 @@ from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refu
 
 if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription, LossyStep
+    from radiography.dicom.modules import DxReference
 
 
 PHANTOM = "PHANTOM"  # identifier of an image that is of no patient
@@ -117,9 +118,15 @@ def export_image(
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
+            *_told(image, written),
             *(_still_said(description, image) if name is not None or identifier is not None else ()),
         ),
     )
+
+
+def _told(image: Path | str, *written: DxReference) -> tuple[str, ...]:
+    """What of an image does not fit its attributes in the files written, a sentence each."""
+    return tuple(dict.fromkeys(f"{image} in DICOM: {reference.told}" for reference in written if reference.told))
 
 
 def _still_said(description: DxDescription, image: Path) -> tuple[str, ...]:
@@ -178,7 +185,7 @@ def dx_description(
     description = DxDescription(
         patient_name=name or "",
         patient_id=PHANTOM if identifier is None else identifier,
-        series_description=str(scene.get("description", ""))[:64] if isinstance(scene, dict) else "",
+        series_description=str(scene.get("description", "")) if isinstance(scene, dict) else "",
         acquired=date_of(conditions.date),
         manufacturer=SIMULATION if simulated else "",
         conditions=conditions,
@@ -228,8 +235,8 @@ def write_dicom_pair(
     conditions: Conditions,
     metadata: Mapping[str, Any],
     frame: int = 0,
-) -> list[Path]:
-    """For Presentation and For Processing, linked; their paths.
+) -> tuple[list[Path], tuple[str, ...]]:
+    """For Presentation and For Processing, linked; their paths, and what to be warned of.
 
     Parameters
     ----------
@@ -248,7 +255,7 @@ def write_dicom_pair(
 
     Returns
     -------
-    paths : list of Path
+    paths, warnings : list of Path, tuple of str
     """
     from radiography.dicom.write import export_dx
 
@@ -256,8 +263,10 @@ def write_dicom_pair(
     description = dx_description(conditions, metadata, frame=frame, where=stem.name)
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
-    export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
-    return [presentation, processing]
+    picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
+    raw = metadata.get("raw")
+    name = str(raw.get("name", stem.name)) if isinstance(raw, dict) else stem.name
+    return [presentation, processing], _told(name, reference, picture)
 
 
 def date_of(said: str | None) -> datetime | None:

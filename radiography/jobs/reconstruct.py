@@ -84,6 +84,8 @@ class CorrectedFile:
         DICOM files, two for each frame.
     counts : mapping of str to int
         Pixels by what happened to them, all frames together. [1]
+    warnings : tuple of str
+        About the DICOM files.
     """
 
     image: Path
@@ -91,12 +93,14 @@ class CorrectedFile:
     planes: Mapping[Path, str]
     dicom: tuple[Path, ...]
     counts: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
 
     def moved(self, folder: Path) -> CorrectedFile:
         """The same files in another folder."""
         planes = {folder / path.name: what for path, what in self.planes.items()}
         dicom = tuple(folder / path.name for path in self.dicom)
-        return CorrectedFile(folder / self.image.name, folder / self.preview.name, planes, dicom, self.counts)
+        image, preview = folder / self.image.name, folder / self.preview.name
+        return replace(self, image=image, preview=preview, planes=planes, dicom=dicom)
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,7 @@ def reconstruct_frames(
                 progress=progress,
             )  # fmt: skip
             done += source.count
+            warnings += written.warnings
             files.append(written.moved(folder))
     return Reconstruction(tuple(files), tuple(dict.fromkeys(warnings)))
 
@@ -455,6 +460,7 @@ def write_corrected(
     paths = {kind: target.with_name(f"{target.stem}_{kind}.tif") for kind in beside}
     counts: dict[str, int] = {}
     dicom: list[Path] = []
+    doubts: list[str] = []
     big = is_big(source)
     frame: CorrectedFrame | None = None
     with ExitStack() as files:
@@ -476,9 +482,12 @@ def write_corrected(
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number:04d}"
-                dicom += write_dicom_pair(
+                pair, told_of_it = write_dicom_pair(
                     frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata, number
                 )
+                dicom += pair
+                doubts += told_of_it
             progress(number + 1)
     planes = {path: beside[kind] for kind, path in paths.items()}
-    return CorrectedFile(target, target.with_suffix(".png"), planes, tuple(dicom), counts), state
+    preview, about_it = target.with_suffix(".png"), tuple(dict.fromkeys(doubts))
+    return CorrectedFile(target, preview, planes, tuple(dicom), counts, about_it), state
