@@ -305,6 +305,10 @@ def export(
         str | None, typer.Option("--id", help="Patient or part identifier; as the image says, or PHANTOM.")
     ] = None,
     frame: Frame = None,
+    compress: Annotated[
+        str | None,
+        typer.Option("--compress", metavar="KIND", help="Lossless: jpeg-lossless, jpeg-ls, jpeg2000, htj2k or rle."),
+    ] = None,
     layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -320,6 +324,7 @@ def export(
         name=name,
         identifier=identifier,
         layout=layout,
+        compression=compress,
         json_file=json_file,
     )
 

@@ -20,6 +20,7 @@ def run_export(
     name: str | None,
     identifier: str | None,
     layout: RawLayout | None,
+    compression: str | None,
     json_file: Path | None,
 ) -> None:
     """Write one corrected image as DICOM DX and say so."""
@@ -32,12 +33,14 @@ def run_export(
         identifier=identifier,
         frame=frame,
         layout=layout,
+        compression=compression,
     )
     purpose = "processing" if made.for_processing else "presentation"
     for warning in made.warnings:
         warn(warning)
     source = f" ({made.pitch_source})" if made.pitch_source else ""
-    print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels{source}")
+    packed = f", compressed without loss ({made.compression})" if made.compression else ""
+    print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels{source}{packed}")
     if made.scale:
         print(f"  {made.scale}")
     give_json(json_file, export_to_json(made))

@@ -2,7 +2,8 @@
 
 A For Processing object holds the corrected image, linear in exposure. A For Presentation object holds the processed
 picture: logarithmic, larger where fewer X-rays arrived, with the tone curve in the pixels and one window. Both are
-DICOM PS3.3 A.26, uncompressed, and the same image and description give the same file, byte for byte.
+DICOM PS3.3 A.26, uncompressed unless a lossless compression is asked for, and the same image and description give the
+same file, byte for byte.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from calibration.whole_file import whole_file
 from radiography.dicom import modules
 from radiography.dicom.carried import exposure_module, identity_module, source_module
+from radiography.dicom.compress import SYNTAXES, check_compression, compress_pixels
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
@@ -50,6 +52,7 @@ def export_dx(
     pedestal: int | None = None,
     origin: str = "",
     stage: str | None = "corrected",
+    compression: str | None = None,
 ) -> DxReference:
     """The DICOM file of one linear image, either kind.
 
@@ -76,6 +79,8 @@ def export_dx(
         How the image was corrected and with what; stands at the end of the comment.
     stage : {"corrected", "raw", None}
         Of the numbers; None where it is not known.
+    compression : str, optional
+        Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
 
     Returns
     -------
@@ -97,12 +102,13 @@ def export_dx(
         shown = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
         return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
                         predecessor=predecessor, comment=picture.description + shown + ending,
-                        derivation=origin or picture.description)  # fmt: skip
+                        derivation=origin or picture.description, compression=compression)  # fmt: skip
     stored, scale = linear_counts(corrected_dn, counts_per_dn, pedestal)
     back = f"{stage or 'linear'} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}"
     comment = f"{back}, linear in exposure; {scale}{ending}"
     return write_dx(path, stored, pitch_mm, description, for_processing=True, frame_digest=frame_digest,
-                    comment=comment, scale=scale, stage=stage, derivation=origin)  # fmt: skip
+                    comment=comment, scale=scale, stage=stage, derivation=origin,
+                    compression=compression)  # fmt: skip
 
 
 def write_dx(
@@ -120,6 +126,7 @@ def write_dx(
     scale: StoredScale | None = None,
     stage: str | None = "corrected",
     instance_number: int | None = None,
+    compression: str | None = None,
 ) -> DxReference:
     """The DICOM file of pixels that are ready to be stored.
 
@@ -151,6 +158,8 @@ def write_dx(
         Of the values that the scale leads back to.
     instance_number : int, optional
         Number in the series; that of the frame in its source without it. [1]
+    compression : str, optional
+        Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
 
     Returns
     -------
@@ -163,6 +172,7 @@ def write_dx(
         If the pixels, pitch or window do not fit the object.
     """
     _check_pixels(pixels, for_processing)
+    check_compression(compression)
     if not (np.isfinite(pitch_mm) and pitch_mm > 0):
         raise ValueError(f"pitch_mm must be a positive length, got {pitch_mm}")
     if predecessor is not None and (for_processing or predecessor.sop_class_uid != modules.FOR_PROCESSING_UID):
@@ -211,7 +221,7 @@ def write_dx(
         for part in parts:
             dataset.update(part)
         told = fit_values(dataset)
-    _save(path, dataset, pixels)
+    _save(path, dataset, pixels, compression)
     return replace(reference, told=told)
 
 
@@ -326,16 +336,20 @@ def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple
     return center, width
 
 
-def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16]) -> None:
+def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compression: str | None) -> None:
     """Write one file with a preamble of zeros."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = SYNTAXES[compression] if compression else ExplicitVRLittleEndian
     meta.ImplementationClassUID = IMPLEMENTATION_UID
     meta.ImplementationVersionName = "RADIOGRAPHY"
-    stored = pixels.astype("<u2", order="C", copy=False).tobytes()  # always even: 2 bytes per pixel
-    dataset.add_new("PixelData", "OW", stored)
+    if compression:
+        dataset.add_new("PixelData", "OB", compress_pixels(pixels, int(dataset.BitsStored), compression))
+        dataset["PixelData"].is_undefined_length = True
+    else:
+        stored = pixels.astype("<u2", order="C", copy=False).tobytes()  # always even: 2 bytes per pixel
+        dataset.add_new("PixelData", "OW", stored)
     dataset.file_meta = meta
     dataset.preamble = bytes(128)
     with whole_file(path) as temporary:

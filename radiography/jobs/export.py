@@ -43,6 +43,8 @@ class ExportedImage:
         Where the pitch is from.
     scale : str
         How the values became stored counts, of a For Processing file.
+    compression : str or None
+        Lossless, of its pixels.
     warnings : tuple of str
         What is unknown that DICOM asks for, and what should not be believed.
     """
@@ -52,6 +54,7 @@ class ExportedImage:
     pitch_mm: float
     pitch_source: str = ""
     scale: str = ""
+    compression: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -65,6 +68,7 @@ def export_image(
     identifier: str | None = None,
     frame: int | None = None,
     layout: RawLayout | None = None,
+    compression: str | None = None,
 ) -> ExportedImage:
     """One corrected image as DICOM DX.
 
@@ -82,6 +86,8 @@ def export_image(
         Which frame of a file of several, from 0. [1]
     layout : RawLayout, optional
         Of a headerless raw file.
+    compression : str, optional
+        Lossless: jpeg-lossless (SV1), jpeg-ls, jpeg2000, htj2k or rle; none without it.
 
     Returns
     -------
@@ -92,8 +98,10 @@ def export_image(
     ValueError, TypeError, OSError
         In one sentence, if the image cannot be read, is not linear, or has no pitch.
     """
+    from radiography.dicom.compress import check_compression
     from radiography.dicom.write import export_dx
 
+    check_compression(compression)
     image, out = Path(image), Path(out)
     check_writable(out)
     keep_apart([out], [image])
@@ -106,7 +114,7 @@ def export_image(
     )
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
-        origin=origin_text(picture.metadata), stage=picture.stage,
+        origin=origin_text(picture.metadata), stage=picture.stage, compression=compression,
     )  # fmt: skip
     return ExportedImage(
         out,
@@ -114,6 +122,7 @@ def export_image(
         pitch,
         "--pitch" if pitch_mm is not None else picture.pitch_source or "",
         str(written.scale or ""),
+        compression,
         (
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),

@@ -115,6 +115,7 @@ def export_to_json(made: ExportedImage) -> dict[str, Any]:
         "pitch_mm": made.pitch_mm,
         "pitch_source": made.pitch_source,
         "scale": made.scale,
+        "compression": made.compression,
         "warnings": list(made.warnings),
     }
 
