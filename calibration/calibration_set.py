@@ -39,7 +39,7 @@ _STACKS = {"curvature": "f4"}  # (C - 1, H, W)
 _ALL_PLANES = (*_PLANES, *_OPTIONAL_PLANES, *_STACKS)
 _NUMBERS = ("saturation_dn", "level_dn", "typical_dark_noise_dn", "typical_flat_noise")
 _COUNTS = ("darks_used", "flats_used")
-_OPTIONAL_NUMBERS = ("doubling_K", "dark_rate_error_dn_per_s", "step_dn")
+_OPTIONAL_NUMBERS = ("doubling_K", "dark_rate_error_dn_per_s", "step_dn", "dn_per_uGy")
 _SERIES = ("dark_times_s", "levels_dn", "calibration_variance")
 
 
@@ -74,6 +74,9 @@ class CalibrationSet:
     conditions : Conditions
         Panel and mode, geometry, pitch and date of the flats, shielded columns; integration time and temperature at
         which `offset_dn` holds.
+    dn_per_uGy : float or None
+        Corrected signal of 1 uGy of the flats' beam, its air kerma taken where that of the flats was; None where
+        they do not say theirs. [DN/uGy]
     dark_rate_dn_per_s : (H, W) float32 or None
         Growth of the dark signal with integration time; None from darks of one integration time. [DN/s]
     dark_rate_error_dn_per_s : float or None
@@ -114,6 +117,7 @@ class CalibrationSet:
     provenance: Mapping[str, Any]
     conditions: Conditions = UNKNOWN
     step_dn: float | None = None
+    dn_per_uGy: float | None = None
     dark_rate_dn_per_s: NDArray[np.float32] | None = None
     dark_rate_error_dn_per_s: float | None = None
     dark_times_s: tuple[float, ...] = ()

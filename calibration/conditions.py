@@ -61,6 +61,8 @@ class Conditions:
         At the detector surface, object absent; 0 in a dark frame. [uGy]
     kvp : float or None
         Peak tube voltage. [kV]
+    beam_quality : str or None
+        Name of the beam, such as RQA5 of IEC 61267.
     anode : str or None
         Chemical symbol of the target, such as W.
     tube_current_mA, exposure_mAs : float or None
@@ -92,6 +94,7 @@ class Conditions:
     temperature_C: Celsius | None = None
     air_kerma_uGy: NotBelow | None = None
     kvp: NotBelow | None = None
+    beam_quality: Text = None
     anode: Text = None
     tube_current_mA: NotBelow | None = None
     exposure_mAs: NotBelow | None = None

@@ -197,6 +197,7 @@ def learn_panel(
         doubling_K=dark.doubling_K,
         curvature=response.curvature,
         chi_square=response.chi_square,
+        dn_per_uGy=_signal_per_kerma(flats, response),
         levels_dn=response.levels_dn if len(response.levels_dn) > 1 else (),
         calibration_variance=response.calibration_variance,
         field=_learn_field(response, defects, conditions.source_to_detector_mm),
@@ -385,6 +386,18 @@ def _check_picture(
         raise ValueError("a check needs at least 1 flat frame, got 0")
     mean_dn = sums.mean().astype(np.float32)
     return apply_gain(mean_dn, response.gain, response.curvature, response.limit_dn), sums.count
+
+
+def _signal_per_kerma(flats: Sequence[FrameStack], response: DoseResponse) -> float | None:
+    """Corrected signal per air kerma, from flats that all say theirs; None where they do not. [DN/uGy]"""
+    kermas = [stack.conditions.air_kerma_uGy for stack in flats]
+    known = sorted({kerma for kerma in kermas if kerma})
+    if not known or not all(kermas):
+        return None
+    doses = [dose.kerma_uGy or 0.0 for dose in group_doses([1.0] * len(known), known)] if len(known) > 1 else known
+    if len(doses) != len(response.targets_dn):
+        return None
+    return float(np.median(np.asarray(response.targets_dn) / doses))
 
 
 def _frames_at(response: DoseResponse, level_dn: float | None) -> int:

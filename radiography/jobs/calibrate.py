@@ -310,6 +310,7 @@ def _conditions_of(
             f"flats were taken at source distances of {sorted(distances_mm)} mm: one calibration needs one"
         )
     voltages = {each.kvp for each in of_flats if each.kvp is not None}
+    beams = {each.beam_quality for each in of_flats}
     dates = [each.date for each in of_flats if each.date is not None]
     if shielded_cols is None:
         shielded_cols = next((each.shielded_cols for each in said if each.shielded_cols), None)
@@ -317,6 +318,7 @@ def _conditions_of(
         **conditions_to_json(of_one_panel((str(source.path), source.conditions) for source in sources)),
         "source_to_detector_mm": next(iter(distances_mm), None),
         "kvp": next(iter(voltages)) if len(voltages) == 1 else None,
+        "beam_quality": next(iter(beams)) if len(beams) == 1 else None,
         "pitch_mm": pitch_mm or next((each.pitch_mm for each in said if each.pitch_mm is not None), None),
         "date": max(dates) if len(dates) == len(flats) else datetime.now(UTC).isoformat(timespec="seconds"),
         "shielded_cols": shielded_cols,

@@ -178,6 +178,7 @@ def frame_conditions(acquisition: Acquisition) -> Conditions:
         temperature_C=reference_C if scene.temperature_C is None else scene.temperature_C,
         air_kerma_uGy=scene.beam.air_kerma_uGy,
         kvp=acquisition.beam.kvp,
+        beam_quality=acquisition.beam.name,
         anode=acquisition.beam.anode,
         source_to_detector_mm=scene.geometry.source_to_detector_mm,
         focal_spot_mm=max(spot_size_mm(acquisition.geometry)),
