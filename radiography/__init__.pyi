@@ -3,8 +3,10 @@ import calibration
 from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
 from .analysis.cross_checks import bar_pattern_mtf, slit_mtf
 from .analysis.dqe import DqeResult, Fluence, detective_quantum_efficiency, iec_fluence
+from .analysis.exposure_index import ExposureIndex, deviation_index, exposure_index
 from .analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, mtf_at, slanted_edge_mtf
 from .analysis.nps import NpsResult, noise_power_spectrum
+from .analysis.relevant_region import RelevantRegion, relevant_region
 from .analysis.response import DoseResponse, fit_response
 from .beam.spectrum import Spectrum, beam_spectrum
 from .beam.tube import Beam
@@ -22,6 +24,7 @@ from .jobs.defects import report_defects
 from .jobs.demo import run_demo
 from .jobs.dqe import DqeInput, measure_dqe
 from .jobs.export import export_image
+from .jobs.exposure_index import ExposureGiven, measure_exposure
 from .jobs.fit import fit_scintillator
 from .jobs.kind_types import Asked
 from .jobs.lag import report_lag
@@ -84,6 +87,8 @@ __all__ = [
     "DqeResult",
     "DxDescription",
     "Exposure",
+    "ExposureGiven",
+    "ExposureIndex",
     "Fluence",
     "FrameSource",
     "FrameStack",
@@ -99,6 +104,7 @@ __all__ = [
     "PresentedPicture",
     "Quality",
     "RawLayout",
+    "RelevantRegion",
     "ResidualStudy",
     "Scene",
     "Scintillator",
@@ -118,10 +124,12 @@ __all__ = [
     "correct_frame",
     "correct_step_by_step",
     "detective_quantum_efficiency",
+    "deviation_index",
     "every_edge_mtf",
     "export_dx",
     "export_image",
     "expose",
+    "exposure_index",
     "fit_layer",
     "fit_response",
     "fit_scintillator",
@@ -138,6 +146,7 @@ __all__ = [
     "load_steps",
     "low_frequency_drop",
     "measure_dqe",
+    "measure_exposure",
     "measure_kind",
     "measure_mtf",
     "measure_noise",
@@ -152,6 +161,7 @@ __all__ = [
     "read_dx",
     "read_image",
     "reconstruct_frames",
+    "relevant_region",
     "report_benchmark",
     "report_calibration",
     "report_defects",

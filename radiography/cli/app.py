@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.benchmark import benchmark
+from radiography.cli.exposure_index import exposure_index
 from radiography.cli.image_quality import mtf
 from radiography.cli.measure_options import measure
 from radiography.cli.noise_options import dqe, nps
@@ -288,6 +289,9 @@ app.command(epilog="Example: radiography mtf edge_corrected.tif --json mtf.json 
 app.command(epilog="Example: radiography nps flat*.tif --json nps.json --plot nps.png")(nps)
 app.command(epilog="Example: radiography dqe --edge edge*.tif --flats flat*.tif --kerma 2.5 --beam RQA5")(dqe)
 app.command(epilog="Example: radiography measure snr flat*.tif --dark dark*.tif --json snr.json")(measure)
+app.command(
+    "exposure-index", epilog="Example: radiography exposure-index edge.tif --calibration panel.cal --plot region.png"
+)(exposure_index)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 

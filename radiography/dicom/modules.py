@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
@@ -407,6 +408,9 @@ def exposure_modules(description: DxDescription) -> Dataset:
         dataset.CommentsOnRadiationDose = f"air kerma at the detector, object absent: {conditions.air_kerma_uGy:g} uGy"
     if description.target_exposure_index is not None:
         dataset.TargetExposureIndex = format_number_as_ds(float(description.target_exposure_index))
+        if description.exposure_index is not None:  # IEC 62494-1, one decimal
+            deviation = 10.0 * log10(description.exposure_index / description.target_exposure_index)
+            dataset.DeviationIndex = f"{deviation + 0.0:.1f}"
     return dataset
 
 

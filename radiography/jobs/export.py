@@ -12,8 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.conditions import Conditions
+from calibration.flags import SATURATED
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH
+from radiography.jobs.exposure_calibration import with_exposure_index
+from radiography.jobs.flag_planes import LEFT_OUT
 from radiography.jobs.inputs import check_writable, keep_apart
 from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
 
@@ -112,6 +115,7 @@ def export_image(
     description = dx_description(
         picture.conditions, picture.metadata, name, identifier, frame=frame or 0, where=str(image)
     )
+    description = with_exposure_index(description, picture.pixels, picture.metadata)
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
         origin=origin_text(picture.metadata), stage=picture.stage, compression=compression,
@@ -244,6 +248,7 @@ def write_dicom_pair(
     conditions: Conditions,
     metadata: Mapping[str, Any],
     frame: int = 0,
+    flags: npt.NDArray[np.uint16] | None = None,
 ) -> tuple[list[Path], tuple[str, ...]]:
     """For Presentation and For Processing, linked; their paths, and what to be warned of.
 
@@ -261,6 +266,8 @@ def write_dicom_pair(
         What else the image says about itself.
     frame : int
         Which of the frames of its source it is, from 0. [1]
+    flags : (H, W) uint16, optional
+        Bits of `calibration.flags`, for the exposure index.
 
     Returns
     -------
@@ -270,6 +277,8 @@ def write_dicom_pair(
 
     processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
     description = dx_description(conditions, metadata, frame=frame, where=stem.name)
+    masks = (None, None) if flags is None else ((flags & np.uint16(LEFT_OUT)) != 0, (flags & np.uint16(SATURATED)) != 0)
+    description = with_exposure_index(description, corrected_dn, metadata, *masks)
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)

@@ -46,6 +46,7 @@ from radiography.files.frames import (
 )
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.export import dx_description, left_empty, write_dicom_pair
+from radiography.jobs.exposure_calibration import carried_on
 from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, pitch_contradicted, refuse_processed
 from radiography.jobs.result_names import result_names
@@ -195,6 +196,7 @@ def reconstruct_frames(
                 **used,
                 "pitch_source": pitch_source,
                 "dark_scale": dark_scale,
+                **carried_on(plan, known, calibration_file.name),
                 **({"warnings": found} if found else {}),
             }
 
@@ -482,9 +484,8 @@ def write_corrected(
                 write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number:04d}"
-                pair, told_of_it = write_dicom_pair(
-                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), source.conditions, metadata, number
-                )
+                about = (source.conditions, metadata, number, frame.flags)
+                pair, told_of_it = write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), *about)
                 dicom += pair
                 doubts += told_of_it
             progress(number + 1)

@@ -85,6 +85,10 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "qc": ("qc {f}/cal", {"within_limits", "sets"}),
     "residual": ("residual CsPbBr3_75um --rates 30", {"rate_per_s", "scintillators"}),
     "mtf": ("mtf {f}/edge.tif", {"frequency_per_mm", "value", "standard_error", "pitch_mm"}),
+    "exposure-index": (
+        "exposure-index {f}/flat.tif --frame 1 --calibration {f}/cal --target 1500",
+        {"exposure_index", "target", "deviation_index", "kerma_uGy", "region"},
+    ),
     "export": ("export {f}/edge.tif --out {t}/x.dcm", {"out", "for_processing", "pitch_mm"}),
     "check": ("check {f}/flat.toml", {"pitch_mm", "kvp", "air_kerma_uGy", "memory_bytes", "time_per_frame_s"}),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),

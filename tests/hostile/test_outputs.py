@@ -22,6 +22,7 @@ ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
     "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report", "flags of measure",
+    "flags of exposure-index",
     "results of report", "mtf of measure",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
@@ -52,6 +53,9 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of dqe": (f"{DQE} --json {{out}}", ".tif", ["raw.tif", "flat.tif"]),
     "csv_file of dqe": (f"{DQE} --csv {{out}}", ".csv", []),
     "plot of dqe": (f"{DQE} --plot {{out}}", ".png", []),
+    "json_file of exposure-index": ("exposure-index {folder}/raw.tif --dn-per-uGy 900 --json {out}", ".tif",
+                                    ["raw.tif"]),
+    "plot of exposure-index": ("exposure-index {folder}/raw.tif --dn-per-uGy 900 --plot {out}", ".png", []),
     "json_file of measure": ("measure snr {folder}/raw.tif --json {out}", ".tif", ["raw.tif"]),
     "csv_file of measure": ("measure snr {folder}/raw.tif --csv {out}", ".csv", []),
     "plot of measure": ("measure snr {folder}/raw.tif --plot {out}", ".png", []),

@@ -1,0 +1,161 @@
+"""Exposure calibration of images: how many DN a microgray of which beam gives, from who knows it, and what it tells.
+
+A calibration set knows it where its flats said their air kerma; images that it corrects carry it on, so that an export
+can write the exposure index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calibration.calibration_set import CalibrationSet
+from calibration.correct import CorrectionPlan
+from radiography.analysis.exposure_index import CALIBRATION_BEAM, exposure_index
+
+if TYPE_CHECKING:
+    from radiography.dicom.description import DxDescription
+
+CARRIED = "exposure_calibration"  # in the metadata of corrected images
+SAID = ("ExposureIndex", "TargetExposureIndex", "DeviationIndex")
+
+
+@dataclass(frozen=True)
+class ExposureCalibration:
+    """The calibration function of a linear image.
+
+    Attributes
+    ----------
+    dn_per_uGy : float
+        Signal of 1 uGy of the beam. [DN/uGy]
+    beam_quality : str or None
+        Name of the beam.
+    kvp : float or None
+        Its tube voltage. [kV]
+    source : str
+        Who says so.
+    """
+
+    dn_per_uGy: float
+    beam_quality: str | None = None
+    kvp: float | None = None
+    source: str = ""
+
+
+def exposure_calibration_of(calibration: CalibrationSet, source: str) -> ExposureCalibration | None:
+    """What a calibration set knows of it; None where its flats did not say their air kerma or differed in beam.
+
+    Parameters
+    ----------
+    calibration : CalibrationSet
+    source : str
+        Its name.
+
+    Returns
+    -------
+    known : ExposureCalibration or None
+    """
+    conditions = calibration.conditions
+    if calibration.dn_per_uGy is None or (conditions.beam_quality is None and conditions.kvp is None):
+        return None
+    return ExposureCalibration(float(calibration.dn_per_uGy), conditions.beam_quality, conditions.kvp, source)
+
+
+def carried_on(plan: CorrectionPlan, calibration: CalibrationSet, source: str) -> dict[str, Any]:
+    """What an image corrected by a plan says of it, for its metadata; nothing where its DN are not those of the flats.
+
+    Parameters
+    ----------
+    plan : CorrectionPlan
+    calibration : CalibrationSet
+        Behind the plan.
+    source : str
+        Name of the calibration.
+
+    Returns
+    -------
+    metadata : dict
+    """
+    steps = plan.steps
+    same = steps.offset.on and steps.gain.on and steps.gain.flatten == "same"
+    known = exposure_calibration_of(calibration, source) if same else None
+    return {} if known is None else {CARRIED: asdict(known)}
+
+
+def carried_by(metadata: Mapping[str, Any]) -> ExposureCalibration | None:
+    """What the metadata of an image say of it; None where they do not, or not as this program writes it."""
+    said = metadata.get(CARRIED)
+    value = said.get("dn_per_uGy") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        return None
+    beam, kvp, source = (said.get(key) for key in ("beam_quality", "kvp", "source"))
+    return ExposureCalibration(
+        float(value),
+        beam if isinstance(beam, str) else None,
+        float(kvp) if isinstance(kvp, int | float) else None,
+        source if isinstance(source, str) else "",
+    )
+
+
+def beam_doubts(known: ExposureCalibration, beam_quality: str | None) -> tuple[str, ...]:
+    """Sentences where the calibration beam is not that of the standard, or the image's is another one.
+
+    Parameters
+    ----------
+    known : ExposureCalibration
+    beam_quality : str or None
+        Of the image.
+
+    Returns
+    -------
+    doubts : tuple of str
+    """
+    own = known.beam_quality
+    doubts = []
+    if own is not None and own != CALIBRATION_BEAM:
+        doubts.append(f"the flats were taken with the beam {own}, IEC 62494-1 asks for {CALIBRATION_BEAM}")
+    if own is not None and beam_quality is not None and beam_quality != own:
+        doubts.append(
+            f"the image was taken with the beam {beam_quality}: its exposure index is that of the {own} kerma that "
+            "gives the same signal"
+        )
+    return tuple(doubts)
+
+
+def with_exposure_index(
+    description: DxDescription,
+    linear_dn: npt.NDArray[Any],
+    metadata: Mapping[str, Any],
+    left_out: npt.NDArray[np.bool_] | None = None,
+    saturated: npt.NDArray[np.bool_] | None = None,
+) -> DxDescription:
+    """A description with the exposure index where it is known: nothing is made up, and what a header says stays.
+
+    Parameters
+    ----------
+    description : DxDescription
+    linear_dn : (H, W) float
+        Corrected image. [DN]
+    metadata : mapping
+        Of the image.
+    left_out, saturated : (H, W) bool, optional
+        Pixels without a measurement, and those at the end of their range.
+
+    Returns
+    -------
+    description : DxDescription
+    """
+    known, carried = carried_by(metadata), description.carried
+    if known is None or (carried is not None and any(carried.get(keyword) for keyword in (SAID[0], SAID[2]))):
+        return description
+    said = None if carried is None else carried.get("TargetExposureIndex")
+    target = float(said) if said is not None and 0 < float(said) < np.inf else None
+    try:
+        found = exposure_index(linear_dn, known.dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
+    except ValueError:  # dark, or saturated: then nobody knows it
+        return description
+    return replace(description, exposure_index=found.exposure_index, target_exposure_index=target)
