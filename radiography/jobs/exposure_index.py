@@ -169,6 +169,10 @@ def _linear(
             raise ValueError(f"{path} is a raw frame, as it says itself: give --offset-dn or --calibration")
         if stage is None and given.offset_dn is None:
             doubts = (f"{path} does not say whether its offset is subtracted, so 0 DN is taken: see --offset-dn",)
+        if stage is None and source.format == "dicom":
+            doubts += (
+                f"{path} does not say that its numbers are linear in exposure: the index is wrong if they are not",
+            )
         own = ExposureCalibration(given.dn_per_uGy, None, None, "--dn-per-uGy")
         end = source.conditions.saturation_dn
         ends = end is not None and stage in (None, "raw")

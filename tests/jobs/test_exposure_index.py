@@ -93,3 +93,9 @@ def test_a_logarithmic_object_is_refused(tmp_path: Path) -> None:
     write_frames(tmp_path / "log.dcm", frames, PixelIntensityRelationship="LOG", PixelIntensityRelationshipSign=-1)
     with pytest.raises(ValueError, match="is logarithmic in exposure"):
         measure_exposure(tmp_path / "log.dcm", given=ExposureGiven(400.0))
+
+
+def test_an_object_that_does_not_say_it_is_linear_is_doubted(tmp_path: Path) -> None:
+    write_frames(tmp_path / "x.dcm", np.random.default_rng(1).normal(900.0, 9.0, (1, 48, 64)).astype(np.uint16))
+    (found,) = measure_exposure(tmp_path / "x.dcm", given=ExposureGiven(400.0, 0.0))
+    assert any("does not say that its numbers are linear" in doubt for doubt in found.doubts)
