@@ -8,7 +8,11 @@ import numpy.typing as npt
 CELLS = 48  # along the shorter side of a frame: an edge through it cuts 2 % of them   # chosen
 SAMPLES = 4  # pixels on a side of a cell that are looked at, of those that it has   # chosen
 LEAST_CONTRAST = 0.25  # of the lower level to the higher: no gain of read-out blocks, no heel does it   # chosen
-LEAST_SHARE = 0.03  # of the cells on the lesser side   # chosen: less are defects
+LEAST_SHARE = 0.01  # of the cells on the lesser side   # chosen: less is hardly seen in the noise of all
+DEAD, DEAD_SHARE = (
+    0.1,
+    0.03,
+)  # of the higher level, of the cells: a part as dark and small is left out as defects   # chosen
 MIDDLE = (0.35, 0.65)  # of the way from the lower level to the higher   # chosen
 BETWEEN = 0.1  # of the lesser side's cells may lie in the middle; of an even ramp 0.3 do   # chosen
 
@@ -46,7 +50,9 @@ def two_levels(frame: npt.NDArray[np.floating], bad: npt.NDArray[np.bool_]) -> t
     low_count = _best_split(rising)
     low, high = float(np.median(rising[:low_count])), float(np.median(rising[low_count:]))
     lesser = min(low_count, rising.size - low_count)
-    if not high > 0 or 1.0 - low / high < LEAST_CONTRAST or lesser < LEAST_SHARE * rising.size:
+    if not high > 0 or 1.0 - low / high < LEAST_CONTRAST:
+        return None
+    if lesser < (DEAD_SHARE if low_count == lesser and low < DEAD * high else LEAST_SHARE) * rising.size:
         return None
     place = ((level - low) / (high - low)).reshape(m, n)
     lowest, highest = (each(np.where(np.isnan(place), 0.5, place), 3) for each in (minimum_filter, maximum_filter))
