@@ -132,6 +132,8 @@ def response_classes(
     nearby = _sorted_nearby(signal, doubtful)
     sixth_lowest, sixth_highest = nearby[:, 5], nearby[:, -6]  # one more than a line through the 5 x 5 holds
     over[doubtful] &= signal[doubtful] > (criteria.over_factor or np.inf) * sixth_highest
+    beside = np.nonzero(over & ~edge & edge_of(coating.lifeless, _EDGE_REACH))  # an area may be that of dead pixels
+    over[beside] &= signal[beside] > (criteria.over_factor or np.inf) * _sorted_nearby(signal, beside)[:, -6]
     # A pixel beside the edge is compared with the lower side of it, and with the noise of that side.
     bare_noise_dn = float(np.median(noise_dn[uncoated])) if uncoated.any() else 0.0
     on_bare_side = sixth_lowest < criteria.uncoated_fraction * gain.level_dn

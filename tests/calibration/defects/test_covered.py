@@ -76,6 +76,18 @@ def test_lines_that_are_no_whole_border_are_dead_whatever_their_noise(dead: obje
     assert np.array_equal(found.flags & bits.DEAD != 0, light == 0.0)
 
 
+@pytest.mark.parametrize("first", [50, 51, 52])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_dead_block_inside_leaves_the_lines_beside_it_good(first: int, turned: bool) -> None:
+    """The surroundings of a line in a block of 3 x 3 with two dead ones were dead: it was called over-responding."""
+    dead = np.zeros((ROWS, COLS), bool)
+    dead[:, first : first + 32] = True
+    dead = dead[:, ::-1] if turned else dead
+    found, _ = found_in(np.where(dead, 0.0, 1.0), np.where(dead, 0.1, 1.0))
+    assert np.array_equal(found.flags & bits.DEAD != 0, dead)
+    assert np.array_equal(found.flags & bits.UNUSABLE != 0, dead)
+
+
 def test_what_one_dark_cannot_tell_is_said() -> None:
     found, _ = found_in(np.where(border("left", 5), 0.0, 1.0), np.ones((ROWS, COLS)), frames=1)
     assert (found.flags[:, :5] & bits.DEAD != 0).all()
