@@ -45,7 +45,7 @@ from calibration.response.apply import apply_gain
 from calibration.response.doses import Dose, group_doses, linearise_levels
 from calibration.response.field import BeamField, estimate_field
 from calibration.response.multi_dose import DoseResponse, estimate_dose_response, single_dose_response
-from calibration.response.single_dose import estimate_gain, flat_level, signal_level
+from calibration.response.single_dose import COVERED_RESPONSE, GainMap, estimate_gain, flat_level, signal_level
 
 NOISY_FACTOR = 6.0  # of the typical dark noise: not to learn line noise or lag from   # E2597's limit
 
@@ -175,6 +175,7 @@ def learn_panel(
     gain = gain_of_undecided(response.gain_map, defects)
     defects = _with_earlier(defects, earlier)
     notes += [*response.remarks, *_mostly_dark(defects, response.gain_map.level_dn)]
+    notes += _lit_columns(response.gain_map, shielded_cols)
     learned = {
         "dark_rate_dn_per_s": dark.typical_rate_dn_per_s,
         "doses": _doses_record(response),
@@ -428,6 +429,17 @@ def _mostly_dark(defects: DefectMap, level_dn: float) -> tuple[str, ...]:
         f"{100 * share:.1f} % of the pixels see little of the {level_dn:.5g} DN of the rest and count as uncoated or "
         "covered: if they are the panel, a bright region set the level",
     )
+
+
+def _lit_columns(gain: GainMap, shielded_cols: ShieldedCols) -> list[str]:
+    """A sentence for each range of shielded columns that see light."""
+    seen = [(cols, float(np.median(gain.signal_dn[:, slice(*cols)]) / gain.level_dn)) for cols in shielded_cols]
+    return [
+        f"the shielded columns {first}:{end} show {100 * light:.0f} % of the signal of the rest in the flats: they are "
+        "not shielded, and the shift of rows that they are to tell will be that of the image"
+        for (first, end), light in seen
+        if light > COVERED_RESPONSE
+    ]
 
 
 def _with_earlier(defects: DefectMap, earlier: Sequence[CalibrationSet]) -> DefectMap:

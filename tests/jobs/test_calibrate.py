@@ -46,6 +46,22 @@ def test_the_summary_has_the_numbers_and_what_to_doubt(tmp_path: Path) -> None:
     assert summary["warnings"][0] == "one dose: the response is taken as a straight line"
 
 
+def test_shielded_columns_that_see_light_are_said(tmp_path: Path) -> None:
+    dark, flat = panel(0.0, 4, 2), panel(4615.0, 4, 3)
+    flat[:, :, :8] = panel(0.0, 4, 4)[:, :, :8]
+    np.save(tmp_path / "dark.npy", words(dark))
+    np.save(tmp_path / "flat.npy", words(flat))
+    for cols, said in (
+        ((0, 8), None),
+        ((143, 151), "the shielded columns 143:151 show 100 % of the signal of the rest"),
+    ):
+        found = calibrate_panel(
+            tmp_path / "dark.npy", tmp_path / "flat.npy", tmp_path / "cal", shielded_cols=[cols]
+        ).calibration
+        about = [sentence for sentence in summary_of(found)["warnings"] if "shielded columns" in sentence]
+        assert about[0].startswith(said) if said else not about
+
+
 def test_scaled_floats_are_the_same_panel(tmp_path: Path) -> None:
     dark, flat = words(panel(0.0, 16, 2)), words(panel(4615.0, 16, 3))
     whole = summary_of(calibrated(tmp_path, dark, flat))
