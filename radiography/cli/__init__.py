@@ -105,6 +105,10 @@ def _exit_code(arguments: list[str]) -> int:
         code = int(leaving.exit_code)
     except typer.Abort:
         code = INTERRUPTED
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # click ends with 1 there
+            raise leaving.__context__ from None
+        raise
     if code == INTERRUPTED:  # typer has caught the interrupt
         raise KeyboardInterrupt
     return code
