@@ -17,15 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import (
-    binary_dilation,
-    binary_erosion,
-    binary_opening,
-    distance_transform_edt,
-    gaussian_filter1d,
-    median_filter,
-)
-from scipy.spatial import ConvexHull, QhullError
 
 RELEVANT, COLLIMATED, DIRECT, METAL, UNUSABLE_PIXEL = range(5)  # kinds of pixels
 KIND_NAMES = ("relevant", "collimated", "direct exposure", "metal", "unusable")
@@ -103,6 +94,8 @@ def relevant_region(signal_dn: NDArray[Any], unusable: Mask | None = None) -> Re
     ValueError
         If the image is not (rows, columns), the mask differs in shape, or nothing is exposed.
     """
+    from scipy.ndimage import binary_erosion, median_filter
+
     pixels = np.asarray(signal_dn, dtype=np.float32)
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError(f"an image must be (rows, columns), got shape {pixels.shape}")
@@ -132,6 +125,8 @@ def relevant_region(signal_dn: NDArray[Any], unusable: Mask | None = None) -> Re
 
 def _block_means(pixels: NDArray[np.float32], usable: Mask, side: int) -> Picture:
     """Mean of the usable pixels of each block; of a block with few of them that of the nearest other one."""
+    from scipy.ndimage import distance_transform_edt
+
     edges = [np.arange(0, size, side) for size in pixels.shape]
 
     def sums(plane: NDArray[Any]) -> Picture:
@@ -149,6 +144,9 @@ def _block_means(pixels: NDArray[np.float32], usable: Mask, side: int) -> Pictur
 
 def _field(log: Picture) -> Mask:
     """Blocks inside the collimated field: the convex hull of all that is brighter than a shadow."""
+    from scipy.ndimage import binary_opening, gaussian_filter1d
+    from scipy.spatial import ConvexHull, QhullError
+
     low, high = (float(np.log(share)) for share in DARK)
     bins = np.linspace(np.log(FLOOR), 0.0, 70)  # steps of a tenth of an e-fold
     density = gaussian_filter1d(np.histogram(log, bins)[0].astype(float), 1.5)
@@ -177,6 +175,8 @@ def _noise(log: Picture, where: Mask) -> float:
 
 def _direct_and_metal(log: Picture, field: Mask, noise: float) -> tuple[Mask, Mask, tuple[str, ...]]:
     """Blocks of the open field and of metal inside the field; what is left is the object's."""
+    from scipy.ndimage import binary_dilation, binary_opening
+
     none = np.zeros_like(field)
     plateau = _plateau(log, field, noise)
     area = float(field.sum())
@@ -203,6 +203,8 @@ def _direct_and_metal(log: Picture, field: Mask, noise: float) -> tuple[Mask, Ma
 
 def _metal(log: Picture, where: Mask) -> Mask:
     """Blocks far darker than the median of the object."""
+    from scipy.ndimage import binary_opening
+
     if not where.any():
         return np.zeros_like(where)
     dark = where & (log < float(np.median(log[where])) - np.log(METAL_BELOW))

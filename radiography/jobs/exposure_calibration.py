@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calibration.calibration_set import CalibrationSet
-from calibration.correct import CorrectionPlan
-from radiography.analysis.exposure_index import CALIBRATION_BEAM, exposure_index
-
 if TYPE_CHECKING:
+    from calibration.calibration_set import CalibrationSet
+    from calibration.correct import CorrectionPlan
     from radiography.dicom.description import DxDescription
 
 CARRIED = "exposure_calibration"  # in the metadata of corrected images
@@ -114,8 +112,9 @@ def beam_doubts(known: ExposureCalibration, beam_quality: str | None) -> tuple[s
     -------
     doubts : tuple of str
     """
-    own = known.beam_quality
-    doubts = []
+    from radiography.analysis.exposure_index import CALIBRATION_BEAM
+
+    own, doubts = known.beam_quality, []
     if own is not None and own != CALIBRATION_BEAM:
         doubts.append(f"the flats were taken with the beam {own}, IEC 62494-1 asks for {CALIBRATION_BEAM}")
     if own is not None and beam_quality is not None and beam_quality != own:
@@ -155,6 +154,8 @@ def with_exposure_index(
     said = None if carried is None else carried.get("TargetExposureIndex")
     target = float(said) if said is not None and 0 < float(said) < np.inf else None
     try:
+        from radiography.analysis.exposure_index import exposure_index
+
         found = exposure_index(linear_dn, known.dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
     except ValueError:  # dark, or saturated: then nobody knows it
         return description
