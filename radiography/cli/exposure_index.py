@@ -61,6 +61,7 @@ def exposure_index(
         print(f"  {in_words(found)}")
         print(
             f"  median of the region {found.value_dn:.5g} DN, {known.dn_per_uGy:.5g} DN/uGy of {beam} ({known.source})"
+            f"{f', times {each.beam_ratio:.4g} for the beam of the image' if each.beam_ratio != 1.0 else ''}"
         )
         print(f"  {shares}")
     give_json(json_file, exposure_to_json(measured), written=True)

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from radiography.config import load_beam, load_panel, load_scintillator, shipped
+
 if TYPE_CHECKING:
     from calibration.calibration_set import CalibrationSet
+    from calibration.conditions import Conditions
     from calibration.correct import CorrectionPlan
     from radiography.dicom.description import DxDescription
 
 CARRIED = "exposure_calibration"  # in the metadata of corrected images
+LIKELY_PANEL = "fully_coated"  # of a panel that is not shipped: its cover and diodes hardly count   # chosen
 SAID = ("ExposureIndex", "TargetExposureIndex", "DeviationIndex")
 
 
@@ -99,30 +104,56 @@ def carried_by(metadata: Mapping[str, Any]) -> ExposureCalibration | None:
     )
 
 
-def beam_doubts(known: ExposureCalibration, beam_quality: str | None) -> tuple[str, ...]:
-    """Sentences where the calibration beam is not that of the standard, or the image's is another one.
+def beam_ratio(known: ExposureCalibration, image: Conditions) -> tuple[float, tuple[str, ...]]:
+    """Signal of 1 uGy of the image's beam over that of the calibration beam, and sentences on what beams they are.
+
+    Computed from the layer where the image names it and both beams, and all are shipped; 1 otherwise.
 
     Parameters
     ----------
     known : ExposureCalibration
-    beam_quality : str or None
-        Of the image.
+    image : Conditions
+        How the image was taken.
 
     Returns
     -------
-    doubts : tuple of str
+    ratio, told : float, tuple of str
+        [1]
     """
     from radiography.analysis.exposure_index import CALIBRATION_BEAM
 
-    own, doubts = known.beam_quality, []
+    own, beam, ratio, told = known.beam_quality, image.beam_quality, 1.0, []
     if own is not None and own != CALIBRATION_BEAM:
-        doubts.append(f"the flats were taken with the beam {own}, IEC 62494-1 asks for {CALIBRATION_BEAM}")
-    if own is not None and beam_quality is not None and beam_quality != own:
-        doubts.append(
-            f"the image was taken with the beam {beam_quality}: its exposure index is that of the {own} kerma that "
-            "gives the same signal"
-        )
-    return tuple(doubts)
+        told.append(f"the flats were taken with the beam {own}, IEC 62494-1 asks for {CALIBRATION_BEAM}")
+    if own is not None and beam is not None and beam != own:
+        layer, beams = image.scintillator, shipped("beam")
+        if layer in shipped("scintillator") and beam in beams and own in beams:
+            panel = image.panel if image.panel in shipped("panel") else LIKELY_PANEL
+            ratio = _computed_ratio(str(layer), str(panel), beam, own)
+            told.append(
+                f"the image was taken with the beam {beam}: 1 uGy of it gives {ratio:.3f} of the signal of 1 uGy of "
+                f"{own}, computed for {layer} on {panel}, so the exposure index counts uGy of {beam}; in uGy of {own}, "
+                f"the calibration beam, as IEC 62494-1 has it, it is {100 * ratio:.3g} % of that"
+            )
+        else:
+            told.append(
+                f"the image was taken with the beam {beam}: its exposure index is that of the {own} kerma that gives "
+                "the same signal"
+            )
+    return ratio, tuple(told)
+
+
+@lru_cache(maxsize=16)
+def _computed_ratio(scintillator: str, panel: str, beam: str, own: str) -> float:
+    """Signal of 1 uGy of a beam over that of another one, on a layer and a panel that are shipped. [1]"""
+    from radiography.beam.spectrum import beam_spectrum
+    from radiography.study.layer_report import report_layer
+
+    layer, plate = load_scintillator(scintillator), load_panel(panel)
+    signal, of_own = (
+        report_layer(layer, plate, beam_spectrum(load_beam(name), 1.0), 1.0).electrons_per_uGy for name in (beam, own)
+    )
+    return signal / of_own
 
 
 def with_exposure_index(
@@ -156,7 +187,8 @@ def with_exposure_index(
     try:
         from radiography.analysis.exposure_index import exposure_index
 
-        found = exposure_index(linear_dn, known.dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
+        dn_per_uGy = known.dn_per_uGy * beam_ratio(known, description.conditions)[0]
+        found = exposure_index(linear_dn, dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
     except ValueError:  # dark, or saturated: then nobody knows it
         return description
     return replace(description, exposure_index=found.exposure_index, target_exposure_index=target)

@@ -19,7 +19,7 @@ from radiography.files.frames import RawLayout, open_frames, read_image
 from radiography.files.source import FrameSource
 from radiography.jobs.exposure_calibration import (
     ExposureCalibration,
-    beam_doubts,
+    beam_ratio,
     carried_by,
     exposure_calibration_of,
 )
@@ -56,6 +56,8 @@ class ExposureMeasurement:
         What to doubt, those of `found` too.
     picture : (H, W) float32
         The image that was measured. [DN]
+    beam_ratio : float
+        Signal of 1 uGy of the image's beam over that of the calibration beam. [1]
     """
 
     image: Path
@@ -63,6 +65,7 @@ class ExposureMeasurement:
     calibration: ExposureCalibration
     doubts: tuple[str, ...]
     picture: npt.NDArray[np.float32]
+    beam_ratio: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,7 @@ class _Linear:
     unusable: Mask | None
     saturated: Mask | None
     doubts: tuple[str, ...]
+    beam_ratio: float = 1.0
 
 
 def measure_exposure(
@@ -142,13 +146,14 @@ def measure_exposure(
             doubts += flagged.doubts
         try:
             found = exposure_index(
-                linear.numbers, linear.known.dn_per_uGy, offset_dn=linear.offset_dn, target=given.target,
-                unusable=unusable, saturated=saturated,
+                linear.numbers, linear.known.dn_per_uGy * linear.beam_ratio, offset_dn=linear.offset_dn,
+                target=given.target, unusable=unusable, saturated=saturated,
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         picture = np.asarray(linear.numbers, np.float32) - np.float32(linear.offset_dn)
-        measured.append(ExposureMeasurement(path, found, linear.known, (*doubts, *found.warnings), picture))
+        told = (*doubts, *found.warnings)
+        measured.append(ExposureMeasurement(path, found, linear.known, told, picture, linear.beam_ratio))
     _write(measured, written, drawn)
     return measured
 
@@ -160,7 +165,6 @@ def _linear(
     path, stage = source.path, source.stage
     refuse_not_linear(path, stage, "an exposure index")
     image = read_image(path, source.layout, frame, finite=False)
-    beam = source.conditions.beam_quality
     if known is not None and stage != "corrected":
         return _corrected(source, image.pixels, known, frame or 0)
     if given.dn_per_uGy is not None:
@@ -184,13 +188,15 @@ def _linear(
         own_or_none = exposure_calibration_of(known[1], known[0].name)
         if own_or_none is None:
             raise ValueError(_unknown(known[0]))
-        return _Linear(image.pixels, own_or_none, 0.0, None, None, beam_doubts(own_or_none, beam))
+        ratio, told = beam_ratio(own_or_none, source.conditions)
+        return _Linear(image.pixels, own_or_none, 0.0, None, None, told, ratio)
     carried = carried_by(source.metadata) if stage == "corrected" else None
     if carried is None:
         raise ValueError(
             f"{path} does not say what 1 uGy gives: give --calibration of flats with known air kerma, or --dn-per-uGy"
         )
-    return _Linear(image.pixels, carried, given.offset_dn or 0.0, None, None, beam_doubts(carried, beam))
+    ratio, told = beam_ratio(carried, source.conditions)
+    return _Linear(image.pixels, carried, given.offset_dn or 0.0, None, None, told, ratio)
 
 
 def _corrected(
@@ -209,8 +215,8 @@ def _corrected(
     if number and calibration.lag is not None:
         doubts.append(f"lag of the frames before frame {number} is not subtracted: `radiography reconstruct` does it")
     left_out, saturated = (np.asarray((frame.flags & np.uint16(bits)) != 0) for bits in (LEFT_OUT, SATURATED))
-    beam = source.conditions.beam_quality
-    return _Linear(frame.corrected_dn, own, 0.0, left_out, saturated, (*doubts, *beam_doubts(own, beam)))
+    ratio, told = beam_ratio(own, source.conditions)
+    return _Linear(frame.corrected_dn, own, 0.0, left_out, saturated, (*doubts, *told), ratio)
 
 
 def _unknown(path: Path) -> str:
@@ -240,6 +246,7 @@ def _one_to_json(measured: ExposureMeasurement) -> dict[str, Any]:
         "calibration_beam": measured.calibration.beam_quality,
         "calibration_kvp": measured.calibration.kvp,
         "calibration_source": measured.calibration.source,
+        "beam_ratio": measured.beam_ratio,
         "region": {"box": list(found.region.box), "shares": dict(found.region.shares)},
         "meaning": in_words(found),
         "warnings": list(measured.doubts),
