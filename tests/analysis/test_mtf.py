@@ -185,6 +185,13 @@ def test_a_flat_panel_without_edge_says_so() -> None:
         slanted_edge_mtf(np.random.default_rng(0).normal(100, 10, (300, 200)), PITCH_MM)
 
 
+def test_no_edge_among_flagged_pixels_says_how_many_are_flagged() -> None:
+    rng = np.random.default_rng(0)
+    flagged = rng.random((300, 200)) < 0.4
+    with pytest.raises(ValueError, match="and 40 % of the pixels do not count"):
+        slanted_edge_mtf(rng.normal(100, 10, (300, 200)), PITCH_MM, defects=flagged)
+
+
 @pytest.mark.parametrize(
     ("change", "options", "sentence"),
     [

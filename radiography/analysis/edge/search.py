@@ -30,6 +30,7 @@ STEP_RANGE = 0.08  # and this part of the image's range
 STRUCTURE_STEP = 0.05  # part of the edge's contrast that makes a step elsewhere a structure to stay clear of
 NOISY = 2.5  # times the usual spread inside a block makes a block one to stay clear of
 MOST_EDGES = 8  # of each orientation and polarity
+WORTH_SAYING = 0.05  # of the pixels that do not count, where no edge is found
 LONGEST_MM, WIDEST_MM = 100.0, 100.0  # along and across: IEC 62220-1-1:2015 takes 50 mm along and 100 mm across
 LEAST_CAP = 500.0  # pixels; a region is never cut below this because of its size
 LEAST_SIZE = 24  # pixels, of the sides of a region that is given
@@ -312,9 +313,11 @@ def why_no_edge(region: np.ndarray, usable: np.ndarray) -> str:
     if high == low:
         return f"no edge found: every usable pixel of the region is {low:g}"
     middle, half = np.percentile(region[usable], [50, 75])
+    lost = 1.0 - float(usable.mean())
+    flagged = f", and {100 * lost:.0f} % of the pixels do not count" if lost >= WORTH_SAYING else ""
     return (
         f"no edge found in {region.shape[0]} x {region.shape[1]} pixels: no straight step stands out (median "
-        f"{middle:.4g}, upper quartile {half:.4g}); give a roi that holds one slanted edge"
+        f"{middle:.4g}, upper quartile {half:.4g}{flagged}); give a roi that holds one slanted edge"
     )
 
 
