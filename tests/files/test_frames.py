@@ -102,6 +102,17 @@ def test_headerless_raw_is_read_exactly(tmp_path: Path, stack: np.ndarray, dtype
     assert np.array_equal(read_image(path, layout, frame=2).pixels, wanted[2])
 
 
+def test_masks_and_whole_numbers_of_numpy_are_read(tmp_path: Path, stack: np.ndarray) -> None:
+    for kind in (np.int64, np.uint64, np.bool_):
+        np.save(tmp_path / "frames.npy", stack.astype(kind))
+        assert np.array_equal(frames_of(tmp_path / "frames.npy"), stack.astype(kind))
+    np.save(tmp_path / "frames.npy", np.full((8, 8), 2**40))
+    with pytest.raises(
+        ValueError, match="holds numbers from 1099511627776 to 1099511627776; 32 bits hold -2147483648 to"
+    ):
+        frames_of(tmp_path / "frames.npy")
+
+
 @pytest.mark.parametrize("wanted", [np.s_[0], np.s_[:]])
 def test_npy_is_read_as_one_frame_or_as_a_stack(tmp_path: Path, stack: np.ndarray, wanted: object) -> None:
     np.save(tmp_path / "frames.npy", np.asfortranarray(stack[wanted]))  # type: ignore[call-overload]
@@ -157,8 +168,8 @@ def write_bad(path: Path, case: str) -> None:
             tifffile.imwrite(path, np.zeros((ROWS, COLS, 3), np.uint8), photometric="rgb")
         case "complex":
             tifffile.imwrite(path, frame.astype(np.complex64))
-        case "int64":
-            np.save(path.with_suffix(".npy"), frame.astype(np.int64))
+        case "complex":
+            np.save(path.with_suffix(".npy"), frame.astype(np.complex64))
             path.with_suffix(".npy").rename(path)
         case "objects":
             with path.open("wb") as file:
@@ -206,7 +217,7 @@ def write_bad(path: Path, case: str) -> None:
         ("text", "is in none of the formats that are read .* as headerless raw"),
         ("colour", "is a colour picture"),
         ("complex", "holds complex64 pixels; a frame is one of uint8"),
-        ("int64", "holds int64 pixels"),
+        ("complex", "holds complex64 pixels"),
         ("objects", "no readable .npy file"),
         ("line", r"has shape \(64,\); a frame is"),
         ("mixed pages", r"mixes pages: page 0 is \(48, 64\) uint16, page 1 is \(64, 48\)"),
