@@ -78,7 +78,7 @@ def side_by_side(
     try:
         numba.set_num_threads(threads - threads // 2)
         with in_turn(beside.lock) if beside.compiles else nullcontext():
-            made = {name: work(name, *arguments, report, tell) for name in names[::2]}
+            made = {name: work(name, *arguments, beside.watched(report), tell) for name in names[::2]}
             numba.set_num_threads(threads)
             made |= beside.results(report)
     finally:
@@ -125,11 +125,27 @@ class _Beside:
         there.close()  # so that the end of the process is the end of the pipe
         return cls(process, here, lock, bool(missing))
 
+    def watched(self, report: Report) -> Report:
+        """A report of this process that ends its work where the second one has failed: its own would be in vain."""
+
+        def report_and_look(what: str, done: float) -> None:
+            report(what, done)
+            if not self._listener.is_alive():
+                self._refuse_failure()
+
+        return report_and_look
+
     def results(self, report: Report) -> dict[str, Any]:
         """What it made, once it is done."""
         self._report = report
         while self._listener.is_alive():
             self._listener.join(_LOOK_EVERY_S)
+        self._refuse_failure()
+        assert self._made is not None
+        return self._made
+
+    def _refuse_failure(self) -> None:
+        """Raise what it raised, or that it is gone, where it ended without a result."""
         if self._failed is not None:
             raise self._failed
         if self._made is None:
@@ -138,7 +154,6 @@ class _Beside:
                 f"the second process ended without a result (exit code {self._process.exitcode}); where "
                 "memory ran out, NUMBA_NUM_THREADS=1 does the same work in one process"
             )
-        return self._made
 
     def end(self) -> None:
         """Stop it where it is still at work, unless it is about to write to numba's cache."""

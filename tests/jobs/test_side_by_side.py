@@ -26,6 +26,9 @@ def work(name: str, what: str, report: Any, tell: Any) -> dict[str, Any]:
         os._exit(7)
     if name == "endless" and second:
         time.sleep(600.0)
+    for _ in range(3000 if name == "patient" else 0):
+        report(what, 0.7)
+        time.sleep(0.1)
     if name == "warns":
         warnings.warn("two pixels are hot", stacklevel=1)
     tell(f"{name} is done")
@@ -69,6 +72,14 @@ def test_an_error_of_the_second_process_is_one_of_the_first() -> None:
 def test_a_second_process_that_is_killed_is_said() -> None:
     with pytest.raises(ChildProcessError, match=r"ended without a result \(exit code 7\)"):
         side_by_side(work, ("first", "killed"), ("on",), lambda *what: None, lambda sentence: None)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_first_process_ends_its_work_when_the_second_has_failed() -> None:
+    started = time.monotonic()
+    with pytest.raises(ChildProcessError, match="exit code 7"):
+        side_by_side(work, ("patient", "killed"), ("on",), lambda *what: None, lambda sentence: None)
+    assert time.monotonic() - started < 200.0  # of 300
 
 
 @pytest.mark.usefixtures("two_threads")
