@@ -31,8 +31,9 @@ from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
 from .jobs.measure_kind import measure_kind
 from .jobs.nps import measure_noise
+from .jobs.preparation import Wanted
 from .jobs.qc import report_quality
-from .jobs.reconstruct import Wanted, reconstruct_frames
+from .jobs.reconstruct import reconstruct_frames
 from .jobs.report import report_calibration, report_frames
 from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators

@@ -171,7 +171,7 @@ def reconstruct(
 ) -> None:
     """Correct raw frames of a panel. Images are float32 TIFF in DN, linear, with a PNG preview."""
     from radiography.cli.reconstruct import run_reconstruct, run_undo
-    from radiography.jobs.reconstruct import Wanted
+    from radiography.jobs.preparation import Wanted
 
     if undo:
         given = {

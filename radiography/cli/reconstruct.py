@@ -7,7 +7,8 @@ from pathlib import Path
 
 from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 from radiography.jobs.results import reconstruction_to_json, undone_to_json
 from radiography.jobs.undo import undo_frames
 

@@ -153,7 +153,8 @@ def _correction(folder: Path) -> None:
     from radiography.files.frames import write_tiff
     from radiography.jobs.calibrate import calibrate_panel
     from radiography.jobs.measure import measure_mtf
-    from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+    from radiography.jobs.preparation import Wanted
+    from radiography.jobs.reconstruct import reconstruct_frames
 
     rng = np.random.default_rng(1)
     rows, cols, frames = 240, 300, 4

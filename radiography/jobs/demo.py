@@ -27,7 +27,8 @@ from radiography.jobs.calibrate import describe
 from radiography.jobs.demo_report import SUMMARY, demo_page
 from radiography.jobs.inputs import Report, check_at_least, check_folder, no_report
 from radiography.jobs.json_text import write_json
-from radiography.jobs.reconstruct import Wanted, write_corrected
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import write_corrected
 from radiography.jobs.scintillator import PAPER_MTF_AT_2
 from radiography.jobs.side_by_side import side_by_side
 from radiography.jobs.simulate import frame_conditions, light_origin, raw_metadata, scene_rng

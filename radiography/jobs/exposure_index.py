@@ -27,7 +27,7 @@ from radiography.jobs.flag_planes import LEFT_OUT, read_flags
 from radiography.jobs.inputs import PICTURES, Files, all_or_none, check_writable, input_files, keep_apart, optional_path
 from radiography.jobs.json_text import write_json
 from radiography.jobs.judgement import refuse_not_linear
-from radiography.jobs.reconstruct import Wanted, prepare
+from radiography.jobs.preparation import Wanted, prepare
 
 MOST_DRAWN = 6  # images in one picture
 Mask = npt.NDArray[np.bool_]

@@ -96,7 +96,8 @@ def _calibrate(folder: Path, layer: str) -> None:
 
 
 def _correct(folder: Path, layer: str) -> None:
-    from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+    from radiography.jobs.preparation import Wanted
+    from radiography.jobs.reconstruct import reconstruct_frames
 
     wanted = Wanted(dicom=True, variance=layer == _COLUMNS)
     reconstruct_frames(str(folder / "edge.tif"), folder / "small.cal", folder / "corrected.tif", wanted=wanted)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from radiography.jobs.calibrate import calibrate_panel
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 from radiography.jobs.simulate import simulate_scene
 
 PANEL = """

@@ -18,7 +18,8 @@ from radiography.files.frames import iterate_frames, open_frames, read_image, wr
 from radiography.jobs.calibrate import calibrate_panel
 from radiography.jobs.export import dx_description, export_image
 from radiography.jobs.measure import measure_mtf
-from radiography.jobs.reconstruct import Wanted, inherited, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import inherited, reconstruct_frames
 from tests.dicom.dicom_frames import write_frames
 
 PATIENT = {

@@ -13,7 +13,8 @@ from calibration.calibration_set import load_calibration_set, save_calibration_s
 from radiography.files.frames import write_tiff
 from radiography.jobs.export import export_image
 from radiography.jobs.exposure_index import ExposureGiven, exposure_to_json, measure_exposure
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 from tests.dicom.dicom_frames import write_frames
 
 KERMA_UGY = 15.0  # of the flats of `line`

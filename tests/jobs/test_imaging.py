@@ -13,7 +13,8 @@ from radiography.jobs.calibrate import calibrate_panel
 from radiography.jobs.check import check_scene
 from radiography.jobs.demo import run_demo
 from radiography.jobs.export import export_image
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.undo import undo_frames
 

@@ -12,7 +12,8 @@ from calibration.calibration_set import load_calibration_set
 from calibration.flags import DEAD, UNCORRECTABLE
 from radiography.files.frames import read_image
 from radiography.jobs.calibrate import calibrate_panel, saturation_of
-from radiography.jobs.reconstruct import Wanted, reconstruct_frames
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 
 SHAPE = (60, 80)
 
