@@ -15,15 +15,19 @@ from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.parameters import (
     About,
+    Diconde,
     Earlier,
     Frame,
     JsonFile,
     Layout,
+    Magnification,
     Pitch,
     Plot,
     PublishedValues,
     Saturation,
     Scintillators,
+    SubjectTold,
+    Target,
 )
 from radiography.cli.report import report
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
@@ -164,6 +168,10 @@ def reconstruct(
         bool, typer.Option("--undo", help="Back from corrected images, written with --flags, to raw ones.")
     ] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also DICOM DX, for presentation and processing.")] = False,
+    subject: SubjectTold = None,
+    magnification: Magnification = None,
+    target: Target = None,
+    diconde: Diconde = False,
     about: About = None,
     pitch: Pitch = None,
     layout: Layout = None,
@@ -172,6 +180,7 @@ def reconstruct(
     """Correct raw frames of a panel. Images are float32 TIFF in DN, linear, with a PNG preview."""
     from radiography.cli.reconstruct import run_reconstruct, run_undo
     from radiography.jobs.preparation import Wanted
+    from radiography.jobs.subject import told_of_objects
 
     if undo:
         given = {
@@ -180,10 +189,17 @@ def reconstruct(
             "--variance": variance,
             "--dicom": dicom,
             "--saturation": saturation,
+            "--subject": subject,
+            "--magnification": magnification,
+            "--target": target,
+            "--diconde": diconde,
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
-    wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation)
+    told = told_of_objects(subject, magnification, target, diconde) if dicom else None
+    if not dicom and any((subject, magnification, target, diconde)):
+        raise ValueError("--subject, --magnification, --target and --diconde are for DICOM: give --dicom as well")
+    wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation_dn=saturation, told=told)
     run_reconstruct(
         raw,
         calibration,
@@ -313,11 +329,19 @@ def export(
         str | None,
         typer.Option("--compress", metavar="KIND", help="Lossless: jpeg-lossless, jpeg-ls, jpeg2000, htj2k or rle."),
     ] = None,
+    subject: SubjectTold = None,
+    magnification: Magnification = None,
+    target: Target = None,
+    diconde: Diconde = False,
+    anonymise: Annotated[
+        bool, typer.Option("--anonymise", help="Nothing by which a person is recognised: PS3.15 basic profile.")
+    ] = False,
     layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
     """DICOM Digital X-Ray image that viewers open."""
     from radiography.cli.export import run_export
+    from radiography.jobs.subject import told_of_objects
 
     run_export(
         image,
@@ -329,6 +353,7 @@ def export(
         identifier=identifier,
         layout=layout,
         compression=compress,
+        told=told_of_objects(subject, magnification, target, diconde, anonymise),
         json_file=json_file,
     )
 

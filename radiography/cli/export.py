@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radiography.cli.output import give_json, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.export import export_image
 from radiography.jobs.results import export_to_json
+
+if TYPE_CHECKING:
+    from radiography.dicom.subject import Told
 
 
 def run_export(
@@ -21,6 +25,7 @@ def run_export(
     identifier: str | None,
     layout: RawLayout | None,
     compression: str | None,
+    told: Told | None,
     json_file: Path | None,
 ) -> None:
     """Write one corrected image as DICOM DX and say so."""
@@ -34,6 +39,7 @@ def run_export(
         frame=frame,
         layout=layout,
         compression=compression,
+        told=told,
     )
     purpose = "processing" if made.for_processing else "presentation"
     for warning in made.warnings:

@@ -74,3 +74,13 @@ Scintillators = Annotated[
         metavar="NAME...", autocompletion=SCINTILLATORS, help="Scintillators: shipped names or .toml files."
     ),
 ]
+SubjectTold = Annotated[
+    str | None,
+    typer.Option("--subject", metavar="WHO", help="human, phantom, workpiece or a file: radiography init subject."),
+]
+Magnification = Annotated[
+    float | None,
+    typer.Option("--magnification", metavar="M", help="Of the object plane: lengths in viewers are those there."),
+]
+Target = Annotated[float | None, typer.Option("--target", metavar="EI", help="Target exposure index of IEC 62494-1.")]
+Diconde = Annotated[bool, typer.Option("--diconde", help="Also the component of the subject file, in group 0014.")]

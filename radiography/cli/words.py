@@ -65,6 +65,7 @@ class Template(enum.StrEnum):
     about = "about"
     pipeline = "pipeline"
     limits = "limits"
+    subject = "subject"
 
 
 def spell_out_file_lists(arguments: list[str]) -> list[str]:

@@ -36,6 +36,7 @@ IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
             "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")  # fmt: skip
 # Exposure, panel and beam: stand beside what the conditions of the frame say. No distance to the patient: with it
 # viewers rescale lengths on their own.
+FIELD_OF_VIEW = ("FieldOfViewOrigin", "FieldOfViewRotation", "FieldOfViewHorizontalFlip")  # all three or none
 EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "IrradiationEventUID", "KVP", "XRayTubeCurrent",
             "XRayTubeCurrentInuA", "ExposureTime", "ExposureTimeInuS", "Exposure", "ExposureInuAs",
             "ExposureControlMode", "ExposureControlModeDescription", "PhototimerSetting", "FocalSpots",
@@ -45,7 +46,9 @@ EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "Irradiat
             "DistanceSourceToDetector", "DetectorType", "DetectorConfiguration", "DetectorDescription",
             "DetectorMode", "DetectorID", "DetectorTemperature", "DetectorManufacturerName",
             "DetectorManufacturerModelName", "DateOfLastDetectorCalibration", "TimeOfLastDetectorCalibration",
-            "FieldOfViewShape", "FieldOfViewDimensions", "PositionerType", "PositionerPrimaryAngle",
+            "CollimatorShape", "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge",
+            "CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge",
+            "FieldOfViewShape", "FieldOfViewDimensions", *FIELD_OF_VIEW, "PositionerType", "PositionerPrimaryAngle",
             "PositionerSecondaryAngle", "GantryID", "ManufacturerModelName", "DeviceSerialNumber")  # fmt: skip
 # The object itself, and what is said in other words.
 OBJECT = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "NumberOfFrames",
@@ -121,7 +124,8 @@ def header_of(record: Mapping[str, Any], where: str) -> Dataset:
                     if dictionary_VR(keyword) == "SQ":
                         value = Sequence([item for item in map(_code_of, value) if len(item) >= 3][:1])
                     elif not _allowed(keyword, value):
-                        raise ValueError(f"{keyword} may not be {str(value)[:40]!r}")
+                        found = "what it is" if keyword in PRIVATE else repr(str(value)[:40])
+                        raise ValueError(f"{keyword} may not be {found}")
                     setattr(header, keyword, value)
     except _DAMAGE as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
@@ -173,7 +177,7 @@ def identity_module(carried: Dataset) -> Dataset:
             setattr(dataset, keyword, "")
     body_part = str(dataset.get("BodyPartExamined", ""))
     if "AnatomicRegionSequence" not in dataset:
-        dataset.AnatomicRegionSequence = [_region(body_part)] if body_part else []
+        dataset.AnatomicRegionSequence = [region_item(body_part)] if body_part else []
     if "ImageLaterality" not in dataset:
         side = str(carried.get("Laterality", ""))
         dataset.ImageLaterality = side if side in ("R", "L") else "U"
@@ -181,8 +185,7 @@ def identity_module(carried: Dataset) -> Dataset:
         dataset.PatientOrientation = ""
     view = str(dataset.get("ViewPosition", ""))
     if view and "ViewCodeSequence" not in dataset:
-        known = getattr(codes.cid4010, _VIEWS[view]) if view in _VIEWS else None
-        dataset.ViewCodeSequence = [_word_item(view) if known is None else _item(known)]
+        dataset.ViewCodeSequence = [view_item(view)]
     if "ViewCodeSequence" in dataset and not carried.get("PositionerType"):
         dataset.PositionerType = "NONE"
     return dataset
@@ -201,6 +204,9 @@ def exposure_module(carried: Dataset) -> Dataset:
     dataset : Dataset
     """
     dataset = _of(carried, EXPOSURE)
+    if any(keyword not in dataset for keyword in FIELD_OF_VIEW):
+        for keyword in FIELD_OF_VIEW:
+            dataset.pop(keyword, None)
     if ("DistanceSourceToDetector" in dataset or "ViewPosition" in carried) and "PositionerType" not in dataset:
         dataset.PositionerType = "NONE"
     return dataset
@@ -292,10 +298,15 @@ def _code_of(item: Dataset) -> Dataset:
     return code
 
 
-def _region(body_part: str) -> Dataset:
+def region_item(body_part: str) -> Dataset:
     """A body part's code in CID 4009, or its own word where none has this name."""
     name = next((name for name in codes.cid4009.dir() if name.upper() == body_part.replace(" ", "").upper()), None)
     return _word_item(body_part) if name is None else _item(getattr(codes.cid4009, name))
+
+
+def view_item(view: str) -> Dataset:
+    """Code in CID 4010 of a view position, or its own word where none is meant by it."""
+    return _item(getattr(codes.cid4010, _VIEWS[view])) if view in _VIEWS else _word_item(view)
 
 
 def _word_item(word: str) -> Dataset:

@@ -91,6 +91,14 @@ class DxDescription:
     lossy : tuple of LossyStep
         How its pixels were compressed with loss before they came here, step by step; what a DICOM frame says of that
         is `carried`.
+    event : str
+        What names the irradiation, such as the digest of its raw frame; that of the image where it is empty.
+    whole_panel : bool
+        The image is that of the whole panel as it is read, neither turned nor mirrored.
+    said : Dataset, optional
+        What a person tells, from `radiography.dicom.subject`; it goes before everything else.
+    anonymous : bool
+        Nothing by which a person is recognised is written: `radiography.dicom.anonymous`.
     """
 
     patient_name: str = ""
@@ -119,6 +127,10 @@ class DxDescription:
     carried: Dataset | None = None
     frame: int | None = None
     lossy: tuple[LossyStep, ...] = ()
+    event: str = ""
+    whole_panel: bool = False
+    said: Dataset | None = None
+    anonymous: bool = False
 
     def __post_init__(self) -> None:
         for name in _TEXTS:

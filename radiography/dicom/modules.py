@@ -360,6 +360,8 @@ def detector_module(description: DxDescription, pitch_mm: float) -> Dataset:
     dataset.ImagerPixelSpacing = [pitch, pitch]
     if conditions.serial and conditions.serial != conditions.device_serial:
         dataset.DetectorID = conditions.serial
+    if conditions.temperature_C is not None:
+        dataset.DetectorTemperature = format_number_as_ds(float(conditions.temperature_C))
     if conditions.scintillator:
         dataset.DetectorDescription = conditions.scintillator
     if description.exposure_index is not None:
@@ -368,6 +370,33 @@ def detector_module(description: DxDescription, pitch_mm: float) -> Dataset:
         dataset.PixelSpacing = _decimals((pitch_mm / description.magnification,) * 2)
         dataset.PixelSpacingCalibrationType = "GEOMETRY"
         dataset.PixelSpacingCalibrationDescription = description.magnification_source
+    return dataset
+
+
+def field_of_view_module(description: DxDescription, shape: tuple[int, int], pitch_mm: float) -> Dataset:
+    """Field of view (C.8.11.4): rows and columns that are stored; their place and turn only where they are known.
+
+    Parameters
+    ----------
+    description : DxDescription
+        Who, what, when and how; what the source says of its field of view stays.
+    shape : (int, int)
+        Rows and columns. [1]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+
+    Returns
+    -------
+    dataset : Dataset
+        Without dimensions below half a millimetre, which whole millimetres cannot say.
+    """
+    dataset, carried = Dataset(), description.carried
+    sides = [round(side * pitch_mm) for side in shape]
+    if min(sides) >= 1 and (carried is None or "FieldOfViewDimensions" not in carried):
+        dataset.FieldOfViewShape, dataset.FieldOfViewDimensions = "RECTANGLE", sides
+    if description.whole_panel:
+        dataset.FieldOfViewOrigin, dataset.FieldOfViewRotation = ["0", "0"], "0"
+        dataset.FieldOfViewHorizontalFlip = "NO"
     return dataset
 
 

@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 
 from calibration.whole_file import whole_file
 from radiography.dicom import modules
+from radiography.dicom.anonymous import anonymised
 from radiography.dicom.carried import exposure_module, identity_module, source_module
 from radiography.dicom.compress import SYNTAXES, check_compression, compress_pixels
 from radiography.dicom.description import DxDescription
@@ -186,7 +188,9 @@ def write_dx(
     study_uid = description.study_uid or str((carried or {}).get("StudyInstanceUID", "")) or own_study
     series_uid = _uid("series", study_uid, digest, role)
     stored = _digest(pixels)
-    instance_uid = _uid("instance", series_uid, stored, window, pitch_mm, description.magnification, instance_number)
+    told = () if description.said is None else (description.said.to_json(),)
+    made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told)
+    instance_uid = _uid("instance", series_uid, *made_of)
     if predecessor is not None and predecessor.study_uid != study_uid:
         raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
@@ -203,15 +207,19 @@ def write_dx(
             modules.anatomy_module(description),
             modules.pixel_modules(rows, cols, for_processing, window),
             modules.detector_module(description, pitch_mm),
+            modules.field_of_view_module(description, (rows, cols), pitch_mm),
             modules.positioning_module(description),
             modules.exposure_modules(description),
         ]
+        if description.conditions.air_kerma_uGy != 0.0:  # a dark frame is of no irradiation
+            parts[0].IrradiationEventUID = _uid("irradiation", description.event or digest)
         if scale is not None:
             parts.append(modules.scale_module(scale, stage))
         if carried is not None:
-            said = {element.tag for part in parts for element in part if element.value not in ("", None)}
+            known = {element.tag for part in parts for element in part if element.value not in ("", None)}
+            known -= {tag_for_keyword("IrradiationEventUID")}
             beside = exposure_module(carried)
-            parts.append(Dataset({element.tag: element for element in beside if element.tag not in said}))
+            parts.append(Dataset({element.tag: element for element in beside if element.tag not in known}))
             parts.append(identity_module(carried))
             parts[-1].StudyInstanceUID = study_uid
             parts.append(source_module(carried, derivation, description.frame))
@@ -220,9 +228,13 @@ def write_dx(
         dataset = Dataset()
         for part in parts:
             dataset.update(part)
-        told = fit_values(dataset)
+        if description.said is not None:
+            dataset.update(description.said)
+        if description.anonymous:
+            dataset = anonymised(dataset, f"radiography {version('radiography')}")
+        not_fitting = fit_values(dataset)
     _save(path, dataset, pixels, compression)
-    return replace(reference, told=told)
+    return replace(reference, told=not_fitting)
 
 
 def linear_counts(

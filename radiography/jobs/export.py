@@ -19,10 +19,12 @@ from radiography.jobs.exposure_calibration import with_exposure_index
 from radiography.jobs.flag_planes import LEFT_OUT
 from radiography.jobs.inputs import check_writable, keep_apart
 from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refuse_not_linear
+from radiography.jobs.subject import with_told
 
 if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription, LossyStep
     from radiography.dicom.modules import DxReference
+    from radiography.dicom.subject import Told
 
 
 PHANTOM = "PHANTOM"  # identifier of an image that is of no patient
@@ -72,6 +74,7 @@ def export_image(
     frame: int | None = None,
     layout: RawLayout | None = None,
     compression: str | None = None,
+    told: Told | None = None,
 ) -> ExportedImage:
     """One corrected image as DICOM DX.
 
@@ -91,6 +94,8 @@ def export_image(
         Of a headerless raw file.
     compression : str, optional
         Lossless: jpeg-lossless (SV1), jpeg-ls, jpeg2000, htj2k or rle; none without it.
+    told : Told, optional
+        What a person tells of subject, exposure and object plane, and whether the object shall be anonymous.
 
     Returns
     -------
@@ -102,6 +107,7 @@ def export_image(
         In one sentence, if the image cannot be read, is not linear, or has no pitch.
     """
     from radiography.dicom.compress import check_compression
+    from radiography.dicom.subject import NOTHING_TOLD
     from radiography.dicom.write import export_dx
 
     check_compression(compression)
@@ -115,7 +121,10 @@ def export_image(
     description = dx_description(
         picture.conditions, picture.metadata, name, identifier, frame=frame or 0, where=str(image)
     )
-    description = with_exposure_index(description, picture.pixels, picture.metadata)
+    told = told or NOTHING_TOLD
+    description = with_told(description, told, picture.metadata)
+    target = told.target_exposure_index
+    description = with_exposure_index(description, picture.pixels, picture.metadata, target=target)
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
         origin=origin_text(picture.metadata), stage=picture.stage, compression=compression,
@@ -132,7 +141,7 @@ def export_image(
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
             *_told(image, written),
-            *(_still_said(description, image) if name is not None or identifier is not None else ()),
+            *(_still_said(description, image) if (name or identifier) and not told.anonymous else ()),
         ),
     )
 
@@ -208,6 +217,8 @@ def dx_description(
         carried=carried,
         frame=frame,
         lossy=lossy,
+        event=_irradiation(metadata, frame),
+        whole_panel=simulated,
     )
     if carried is not None and name is not None:  # checked above as the description's own
         carried.PatientName = f"{name}^" if name and "^" not in name else name
@@ -216,6 +227,13 @@ def dx_description(
         for keyword in ("IssuerOfPatientID", "OtherPatientIDs"):  # of the identifier that was replaced
             carried.pop(keyword, None)
     return description
+
+
+def _irradiation(metadata: Mapping[str, Any], frame: int) -> str:
+    """Which raw frame an image is of, however it was corrected; empty where it does not say."""
+    raw = metadata.get("raw")
+    digest = raw.get("sha256") if isinstance(raw, dict) else None
+    return f"{digest} {frame}" if isinstance(digest, str) and digest else ""
 
 
 def lossy_steps(metadata: Mapping[str, Any]) -> tuple[LossyStep, ...]:
@@ -249,6 +267,8 @@ def write_dicom_pair(
     metadata: Mapping[str, Any],
     frame: int = 0,
     flags: npt.NDArray[np.uint16] | None = None,
+    *,
+    told: Told | None = None,
 ) -> tuple[list[Path], tuple[str, ...]]:
     """For Presentation and For Processing, linked; their paths, and what to be warned of.
 
@@ -268,17 +288,23 @@ def write_dicom_pair(
         Which of the frames of its source it is, from 0. [1]
     flags : (H, W) uint16, optional
         Bits of `calibration.flags`, for the exposure index.
+    told : Told, optional
+        What a person tells of subject, exposure and object plane.
 
     Returns
     -------
     paths, warnings : list of Path, tuple of str
     """
+    from radiography.dicom.subject import NOTHING_TOLD
     from radiography.dicom.write import export_dx
 
     processing, presentation = stem.with_name(f"{stem.name}_processing.dcm"), stem.with_name(f"{stem.name}.dcm")
     description = dx_description(conditions, metadata, frame=frame, where=stem.name)
     masks = (None, None) if flags is None else ((flags & np.uint16(LEFT_OUT)) != 0, (flags & np.uint16(SATURATED)) != 0)
-    description = with_exposure_index(description, corrected_dn, metadata, *masks)
+    told = told or NOTHING_TOLD
+    description = with_told(description, told, metadata)
+    target = told.target_exposure_index
+    description = with_exposure_index(description, corrected_dn, metadata, *masks, target=target)
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)

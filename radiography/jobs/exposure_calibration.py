@@ -162,6 +162,8 @@ def with_exposure_index(
     metadata: Mapping[str, Any],
     left_out: npt.NDArray[np.bool_] | None = None,
     saturated: npt.NDArray[np.bool_] | None = None,
+    *,
+    target: float | None = None,
 ) -> DxDescription:
     """A description with the exposure index where it is known: nothing is made up, and what a header says stays.
 
@@ -174,16 +176,25 @@ def with_exposure_index(
         Of the image.
     left_out, saturated : (H, W) bool, optional
         Pixels without a measurement, and those at the end of their range.
+    target : float, optional
+        Target exposure index that a person tells, in place of what a header says. [1]
 
     Returns
     -------
     description : DxDescription
     """
     known, carried = carried_by(metadata), description.carried
+    if target is not None:
+        own = None if carried is None else carried.get("ExposureIndex")
+        index = float(own) if own is not None and 0 < float(own) < np.inf else None
+        description = replace(description, exposure_index=index, target_exposure_index=target)
+        if carried is not None:
+            carried.pop("DeviationIndex", None)  # from the target that was replaced
     if known is None or (carried is not None and any(carried.get(keyword) for keyword in (SAID[0], SAID[2]))):
         return description
     said = None if carried is None else carried.get("TargetExposureIndex")
-    target = float(said) if said is not None and 0 < float(said) < np.inf else None
+    if target is None:
+        target = float(said) if said is not None and 0 < float(said) < np.inf else None
     try:
         from radiography.analysis.exposure_index import exposure_index
 

@@ -1,4 +1,4 @@
-"""What is settled before frames are corrected: that a calibration fits them, its plan, and their dark current.
+"""Preparation of a reconstruction: a calibration that fits the frames, its plan, and their dark current.
 
 A calibration that does not fit is refused; what is only doubtful is told.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from calibration.steps import Steps
 from radiography.files.frames import FrameSource, iterate_frames
 from radiography.jobs.saturation import saturation_of_frames
 
+if TYPE_CHECKING:
+    from radiography.dicom.subject import Told
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -39,6 +42,7 @@ class Wanted:
     frame_interval_s: float | None = None
     flatten: str | None = None
     saturation_dn: float | None = None
+    told: Told | None = None
 
 
 def prepare(
@@ -136,7 +140,19 @@ def _unusable(calibration: CalibrationSet) -> npt.NDArray[np.bool_]:
 
 
 def frame_interval_s(source: FrameSource, steps: Steps, wanted: Wanted) -> float | None:
-    """Time from frame to frame: that of the command line, of the pipeline or of the file; None where none knows. [s]"""
+    """Time from frame to frame: that of the command line, of the pipeline or of the file.
+
+    Parameters
+    ----------
+    source : FrameSource
+    steps : Steps
+    wanted : Wanted
+
+    Returns
+    -------
+    interval_s : float or None
+        None where none of them knows. [s]
+    """
     return wanted.frame_interval_s or steps.lag.frame_interval_s or source.conditions.frame_interval_s
 
 

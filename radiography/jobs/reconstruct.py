@@ -330,7 +330,9 @@ def write_corrected(
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number:04d}"
                 about = (source.conditions, metadata, number, frame.flags)
-                pair, told_of_it = write_dicom_pair(frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), *about)
+                pair, told_of_it = write_dicom_pair(
+                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), *about, told=wanted.told
+                )
                 dicom += pair
                 doubts += told_of_it
             progress(number + 1)

@@ -16,6 +16,7 @@ from calibration.quality.numbers import QUANTITIES
 from calibration.quality.trend import limits_from
 from calibration.steps import Steps
 from radiography.config import load_panel, load_scintillator, load_steps, read_toml
+from radiography.dicom.subject import Subject
 from radiography.jobs.about import load_about
 from radiography.jobs.init import KINDS, template, write_template
 from radiography.jobs.valid import validate_scene
@@ -67,7 +68,7 @@ def known_tables() -> list[tuple[str, str, Any]]:
     return every + [("scintillator", f"columnar {path}", of) for path, of in columnar.items()]
 
 
-ROOTS = {"scene": Scene, "scintillator": Scintillator, "panel": Panel, "pipeline": Steps}
+ROOTS = {"scene": Scene, "scintillator": Scintillator, "panel": Panel, "pipeline": Steps, "subject": Subject}
 
 
 @pytest.mark.parametrize(("kind", "table", "description"), known_tables())
@@ -140,7 +141,7 @@ def test_templates_run_as_they_stand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("beam", "a.toml", "no template 'beam'; known: scene, scintillator, panel, about, pipeline, limits"),
+        ("beam", "a.toml", "no template 'beam'; known: scene, scintillator, panel, about, pipeline, limits, subject"),
         ("scene", "a.txt", r"a template is a \.toml file"),
         ("scene", "there.toml", r"there\.toml exists and is left as it is"),
     ],
