@@ -36,6 +36,8 @@ IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
             "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")  # fmt: skip
 # Exposure, panel and beam: stand beside what the conditions of the frame say. No distance to the patient: with it
 # viewers rescale lengths on their own.
+COLLIMATOR = ("CollimatorShape", "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge",
+              "CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge")  # of a rectangle  # fmt: skip
 FIELD_OF_VIEW = ("FieldOfViewOrigin", "FieldOfViewRotation", "FieldOfViewHorizontalFlip")  # all three or none
 EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "IrradiationEventUID", "KVP", "XRayTubeCurrent",
             "XRayTubeCurrentInuA", "ExposureTime", "ExposureTimeInuS", "Exposure", "ExposureInuAs",
@@ -46,10 +48,9 @@ EXPOSURE = ("AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "Irradiat
             "DistanceSourceToDetector", "DetectorType", "DetectorConfiguration", "DetectorDescription",
             "DetectorMode", "DetectorID", "DetectorTemperature", "DetectorManufacturerName",
             "DetectorManufacturerModelName", "DateOfLastDetectorCalibration", "TimeOfLastDetectorCalibration",
-            "CollimatorShape", "CollimatorLeftVerticalEdge", "CollimatorRightVerticalEdge",
-            "CollimatorUpperHorizontalEdge", "CollimatorLowerHorizontalEdge",
-            "FieldOfViewShape", "FieldOfViewDimensions", *FIELD_OF_VIEW, "PositionerType", "PositionerPrimaryAngle",
-            "PositionerSecondaryAngle", "GantryID", "ManufacturerModelName", "DeviceSerialNumber")  # fmt: skip
+            *COLLIMATOR, "FieldOfViewShape", "FieldOfViewDimensions", *FIELD_OF_VIEW, "PositionerType",
+            "PositionerPrimaryAngle", "PositionerSecondaryAngle", "GantryID",
+            "ManufacturerModelName", "DeviceSerialNumber")  # fmt: skip
 # The object itself, and what is said in other words.
 OBJECT = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "NumberOfFrames",
           "Laterality", "EstimatedRadiographicMagnificationFactor")  # fmt: skip
@@ -206,6 +207,11 @@ def exposure_module(carried: Dataset) -> Dataset:
     dataset = _of(carried, EXPOSURE)
     if any(keyword not in dataset for keyword in FIELD_OF_VIEW):
         for keyword in FIELD_OF_VIEW:
+            dataset.pop(keyword, None)
+    elif float(dataset.FieldOfViewRotation).is_integer():
+        dataset.FieldOfViewRotation = str(int(dataset.FieldOfViewRotation))  # a term: 0.0 is none
+    if dataset.get("CollimatorShape") != "RECTANGULAR" or any(keyword not in dataset for keyword in COLLIMATOR):
+        for keyword in COLLIMATOR:  # the vertices of a polygon are not carried
             dataset.pop(keyword, None)
     if ("DistanceSourceToDetector" in dataset or "ViewPosition" in carried) and "PositionerType" not in dataset:
         dataset.PositionerType = "NONE"

@@ -228,6 +228,19 @@ def test_a_subject_file_that_is_wrong_is_named_in_a_sentence(tmp_path: Path, tex
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
+def test_what_a_source_says_of_its_field_of_view_is_carried_whole_or_not_at_all(tmp_path: Path) -> None:
+    header = Dataset()
+    header.PatientID, header.StudyID, header.StudyDate, header.PatientOrientation = "1", "1", "20200101", ["L", "F"]
+    header.StudyTime, header.CollimatorShape = "120000", "POLYGONAL"
+    header.FieldOfViewOrigin, header.FieldOfViewRotation, header.FieldOfViewHorizontalFlip = ["0", "0"], "0.0", "NO"
+    found = written(tmp_path / "one.dcm", Told(), {"dicom": carried_of(header)})
+    assert (found.FieldOfViewOrigin, found.FieldOfViewRotation) == ([0, 0], 0) and "CollimatorShape" not in found
+    assert complaints(tmp_path / "one.dcm") == []
+    del header.FieldOfViewHorizontalFlip
+    found = written(tmp_path / "two.dcm", Told(), {"dicom": carried_of(header)})
+    assert "FieldOfViewOrigin" not in found and "FieldOfViewRotation" not in found
+
+
 @pytest.mark.parametrize("factor", [1.0, 0.5, -1.0, 100.0, float("nan"), float("inf")])
 def test_a_magnification_that_cannot_be_is_refused(factor: float) -> None:
     with pytest.raises(ValueError, match="--magnification must be above 1 and below 100"):
