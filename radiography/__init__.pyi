@@ -40,6 +40,7 @@ from .jobs.scintillator import report_scintillators
 from .jobs.simulate import simulate_scene
 from .jobs.undo import undo_frames
 from .jobs.validate import Validation, validate_model
+from .jobs.view_server import view_pictures
 from .light.layer_light import LayerLight, layer_light
 from .light.scintillator import Scintillator
 from .panel.panel import Panel
@@ -184,6 +185,7 @@ __all__ = [
     "undo_correction",
     "undo_frames",
     "validate_model",
+    "view_pictures",
     "write_preview_png",
     "write_tiff",
 ]

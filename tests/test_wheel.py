@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("radiography", "calibration", "phantoms")
-SUFFIXES = {".py", ".pyi", ".typed", ".toml", ".html", ".css", ".js"}
+SUFFIXES = {".py", ".pyi", ".typed", ".toml", ".html", ".css", ".js", ".txt"}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def test_data_stubs_and_licences_are_in_the_wheel(contents: set[str]) -> None:
     wanted = {f"{package}/{name}" for package in PACKAGES for name in ("__init__.pyi", "py.typed")}
     wanted |= {"radiography/data/materials.toml", "radiography/data/scenes/edge.toml"}
     wanted |= {"calibration/defects/presets/e2597.toml", "calibration/quality/limits/qc_limits.toml"}
+    wanted |= {f"radiography/data/viewer/{name}" for name in ("page.html", "cornerstone.js", "NOTICES.txt")}
     assert wanted <= contents
     licences = {name.rpartition("/")[2] for name in contents if "/licenses/" in name}
     assert licences == {"LICENSE", "THIRD_PARTY.md"}

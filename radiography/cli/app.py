@@ -30,6 +30,7 @@ from radiography.cli.parameters import (
     Target,
 )
 from radiography.cli.report import report
+from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
 app = Commands(
@@ -310,6 +311,7 @@ app.command(
 )(exposure_index)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
+app.command(epilog="Example: radiography view results edge.tif")(view)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")

@@ -91,7 +91,7 @@ def warn(message: str) -> None:
 
 def print_result(text: str) -> None:
     """Print to standard output what the command was asked for, under --quiet as well."""
-    print(text, file=_output.results or sys.stdout)
+    print(text, file=_output.results or sys.stdout, flush=True)  # whoever waits for it may read a pipe
 
 
 def file_of(json_file: Path | None) -> Path | None:

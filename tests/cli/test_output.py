@@ -90,6 +90,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
         {"exposure_index", "target", "deviation_index", "kerma_uGy", "region"},
     ),
     "export": ("export {f}/edge.tif --out {t}/x.dcm", {"out", "for_processing", "pitch_mm"}),
+    "view": ("view {f}/edge.tif --no-browser --for 0", {"url", "pictures", "not_shown"}),
     "check": ("check {f}/flat.toml", {"pitch_mm", "kvp", "air_kerma_uGy", "memory_bytes", "time_per_frame_s"}),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
     "list": ("list panels", {"kind", "entries"}),

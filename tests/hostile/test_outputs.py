@@ -80,6 +80,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of export": ("export {folder}/raw.tif --out {folder}/new.dcm --json {out}", ".tif", ["raw.tif"]),
     "json_file of check": ("check {folder}/scene.toml --json {out}", ".toml", ["scene.toml"]),
     "json_file of list": ("list scenes --json {out}", ".json", []),
+    "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
     "json_file of validate": ("validate --out {folder}/validate --json {out}", ".json", []),
