@@ -38,10 +38,10 @@
       const cyan = "rgb(80, 225, 255)", white = "rgb(255, 255, 255)"; // no flag has these colours
       const { style } = kit.annotation.config;
       style.setDefaultToolStyles({
-        ...style.getDefaultToolStyles(), color: cyan, colorHighlighted: white, colorSelected: cyan, lineWidth: "2",
+        global: { ...style.getDefaultToolStyles().global, color: cyan, colorHighlighted: white, colorSelected: cyan, lineWidth: "2",
         textBoxColor: cyan, textBoxColorHighlighted: white, textBoxColorSelected: cyan, textBoxFontSize: "14px",
         textBoxFontFamily: "system-ui, sans-serif", textBoxBackground: "rgba(0, 0, 0, 0.65)", textBoxMargin: 4,
-        textBoxBorderRadius: 3,
+        textBoxBorderRadius: 3 },
       });
       this.engine = new kit.RenderingEngine(ENGINE);
       this.group = kit.ToolGroupManager.createToolGroup("tools");
