@@ -44,7 +44,9 @@ from .jobs.view_server import view_pictures
 from .light.layer_light import LayerLight, layer_light
 from .light.scintillator import Scintillator
 from .panel.panel import Panel
-from .presentation.processing import PresentedPicture, present
+from .presentation.chain import PresentedPicture, ProcessedPicture, present, process_picture
+from .presentation.presets import load_picture
+from .presentation.steps import PictureSteps
 from .scene import Scene, build_phantom
 from .study.frame_residual import ResidualStudy, study_residual
 from .study.layer_fit import LayerFit, Vary, fit_layer
@@ -103,7 +105,9 @@ __all__ = [
     "NpsResult",
     "Panel",
     "PanelState",
+    "PictureSteps",
     "PresentedPicture",
+    "ProcessedPicture",
     "Quality",
     "RawLayout",
     "RelevantRegion",
@@ -143,6 +147,7 @@ __all__ = [
     "load_calibration_set",
     "load_criteria",
     "load_panel",
+    "load_picture",
     "load_scene",
     "load_scintillator",
     "load_steps",
@@ -159,6 +164,7 @@ __all__ = [
     "plan_acquisition",
     "plan_correction",
     "present",
+    "process_picture",
     "quality_of",
     "read_dx",
     "read_image",

@@ -28,7 +28,13 @@ from radiography.scene import Scene
 
 _log = logging.getLogger("radiography")
 DATA_FOLDER = Path(__file__).parent / "data"
-_FOLDERS = {"panel": "panels", "scintillator": "scintillators", "beam": "beams", "scene": "scenes"}
+_FOLDERS = {
+    "panel": "panels",
+    "scintillator": "scintillators",
+    "beam": "beams",
+    "scene": "scenes",
+    "picture": "pictures",
+}
 _RANGES = {  # of a number, as another file gives it: it does not outlive the number
     "yield_per_keV": "yield_range_per_keV",
     "energy_per_electron_eV": "energy_per_electron_range_eV",
@@ -47,7 +53,7 @@ T = TypeVar("T")
 
 
 def shipped(kind: str) -> tuple[str, ...]:
-    """Names of the panels, scintillators, beams or scenes that ship with the package, sorted."""
+    """Names of the panels, scintillators, beams, scenes or pictures that ship with the package, sorted."""
     return tuple(sorted(path.stem for path in (DATA_FOLDER / _FOLDERS[kind]).glob("*.toml")))
 
 
@@ -72,7 +78,7 @@ def load_panel(name: str, beside: Path | None = None) -> Panel:
     OSError
         If the file cannot be read.
     """
-    return _load(Panel, "panel", name, beside)
+    return load_described(Panel, "panel", name, beside)
 
 
 def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
@@ -92,7 +98,7 @@ def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
     ValueError, OSError
         As for `load_panel`.
     """
-    return _load(Scintillator, "scintillator", name, beside)
+    return load_described(Scintillator, "scintillator", name, beside)
 
 
 def load_beam(name: str, beside: Path | None = None) -> Beam:
@@ -122,7 +128,7 @@ def load_beam(name: str, beside: Path | None = None) -> Beam:
 
 def load_scene(name: str | Path) -> Scene:
     """Scene by shipped name or by TOML file; errors as for `load_panel`."""
-    return _load(Scene, "scene", str(name), None)
+    return load_described(Scene, "scene", str(name), None)
 
 
 def load_steps(path: Path | None) -> Steps:
@@ -170,7 +176,30 @@ def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         raise ValueError(f"{where} holds tables that are nested too deeply") from error
 
 
-def _load(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
+def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
+    """A description by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass with declared limits.
+    folder_of : str
+        What it describes: "panel", "scintillator", "scene" or "picture".
+    name : str
+        A shipped name, or the path of a TOML file.
+    beside : Path or None
+        Folder that a relative path starts from; the working folder without it.
+
+    Returns
+    -------
+    description
+        An instance of ``kind``.
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
     path = _find(folder_of, name, beside)
     return build(kind, _with_base(folder_of, path, read_toml(path), ()), str(path))
 

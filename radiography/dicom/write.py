@@ -31,7 +31,8 @@ from radiography.dicom.compress import SYNTAXES, check_compression, compress_pix
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
-from radiography.presentation.processing import present
+from radiography.presentation.chain import present
+from radiography.presentation.steps import PictureSteps
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
 PROCESSING_MAXIMUM = 2**modules.PROCESSING_BITS - 1
@@ -55,6 +56,7 @@ def export_dx(
     origin: str = "",
     stage: str | None = "corrected",
     compression: str | None = None,
+    picture_steps: PictureSteps | None = None,
 ) -> DxReference:
     """The DICOM file of one linear image, either kind.
 
@@ -83,6 +85,8 @@ def export_dx(
         Of the numbers; None where it is not known.
     compression : str, optional
         Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
+    picture_steps : PictureSteps, optional
+        Of the picture for presentation; the default ones without it.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def export_dx(
     if not for_processing:
         pixels = np.asarray(corrected_dn)
         no_number = ~np.isfinite(pixels)
-        picture = present(np.where(no_number, 0, pixels) if no_number.any() else pixels)
+        picture = present(np.where(no_number, 0, pixels) if no_number.any() else pixels, picture_steps)
         window = (picture.window_center, picture.window_width)
         shown = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
         return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,

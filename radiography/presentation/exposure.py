@@ -1,0 +1,178 @@
+"""Attenuation of each pixel from a linear image, and what of the panel shows the object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiography.analysis.relevant_region import (
+    BLOCKS,
+    COLLIMATED,
+    DIRECT,
+    LEAST_BLOCK,
+    LEAST_BLOCKS,
+    METAL,
+    RELEVANT,
+    relevant_region,
+)
+from radiography.presentation.pyramid import Plane, block_means
+
+LOOKED_AT = 768  # blocks along the longer side in which region and open field are looked for   # chosen
+SMOOTHED_PIXELS = 7  # side of the square averaged before asking what is open field: noise falls to a seventh   # chosen
+OPEN_FIELD_PERCENTILE = 99.5  # of it, where no open field is told from an object   # chosen
+LEAST_DIRECT = 0.005  # of the field, of which the median is the open field   # chosen
+CHUNK_ROWS = 64  # whose intermediate planes stay in the cache   # chosen
+LEAST_METAL = 0.1  # of the object, from which metal is what was imaged   # chosen
+REGAINED = 1.5  # of the two blocks by which the region keeps away from a shadow   # chosen
+SHADOWED = 0.9  # of a side of the panel, which counts as lying in shadow then   # chosen
+
+
+@dataclass(frozen=True, eq=False)
+class FoundRegion:
+    """What each block of a picture shows.
+
+    Attributes
+    ----------
+    side : int
+        Of a block. [px]
+    kinds : (h, w) uint8 or None
+        Of `radiography.analysis.relevant_region`; None where nothing could be told.
+    open_field_dn : float
+        Exposure without object. [DN]
+    """
+
+    side: int
+    kinds: NDArray[np.uint8] | None
+    open_field_dn: float
+
+    @property
+    def shows_object(self) -> NDArray[np.bool_] | None:
+        """Blocks of the object, and of metal where that is a large part of it. (h, w)"""
+        if self.kinds is None:
+            return None
+        thing, metal = self.kinds == RELEVANT, self.kinds == METAL
+        shown = thing | metal if metal.sum() >= LEAST_METAL * (thing.sum() + metal.sum()) else thing
+        return np.asarray(shown)
+
+
+def find_region(pixels: NDArray[Any], open_field_dn: float | None = None) -> FoundRegion:
+    """Region and open field of a linear image.
+
+    Parameters
+    ----------
+    pixels : (H, W) float
+        [DN]
+    open_field_dn : float, optional
+        Exposure without object, where it is known. [DN]
+
+    Returns
+    -------
+    found : FoundRegion
+
+    Raises
+    ------
+    ValueError
+        If no pixel is exposed.
+    """
+    from scipy.ndimage import uniform_filter
+
+    side = -(-max(pixels.shape) // LOOKED_AT)
+    means = block_means(np.ascontiguousarray(pixels, np.float32), side)
+    try:
+        kinds = relevant_region(means).kinds
+    except ValueError:  # nothing is above the offset
+        kinds = None
+    if open_field_dn is None:
+        smooth = uniform_filter(means, max(1, SMOOTHED_PIXELS // side), mode="nearest")
+        inside = np.ones(means.shape, np.bool_) if kinds is None else kinds != COLLIMATED
+        direct = np.zeros(means.shape, np.bool_) if kinds is None else kinds == DIRECT
+        if direct.sum() >= LEAST_DIRECT * inside.sum():
+            open_field_dn = float(np.median(smooth[direct]))
+        else:
+            open_field_dn = float(np.percentile(smooth[inside], OPEN_FIELD_PERCENTILE))
+    if not (np.isfinite(open_field_dn) and open_field_dn > 0):
+        raise ValueError(f"the open field must be a positive exposure, got {open_field_dn} DN: is the frame dark?")
+    return FoundRegion(side, kinds, open_field_dn)
+
+
+def attenuate(pixels: NDArray[Any], open_field_dn: float, decades: float) -> Plane:
+    """Attenuation `ln(open field / pixel)`; what lies decades below the open field, or below zero, has that of the end.
+
+    Parameters
+    ----------
+    pixels : (H, W) float
+        Linear image. [DN]
+    open_field_dn : float
+        [DN]
+    decades : float
+        [1]
+
+    Returns
+    -------
+    attenuation : (H, W) float32
+        [1]
+    """
+    attenuation = np.empty(pixels.shape, np.float32)
+    least, inverse = np.float32(open_field_dn * 10.0**-decades), np.float32(1.0 / open_field_dn)
+    for top in range(0, len(pixels), CHUNK_ROWS):
+        part = attenuation[top : top + CHUNK_ROWS]
+        np.maximum(pixels[top : top + CHUNK_ROWS], least, out=part, casting="same_kind")
+        np.multiply(part, inverse, out=part)
+        np.log(part, out=part)
+        np.negative(part, out=part)
+    return attenuation
+
+
+def lit_columns(found: FoundRegion, shape: tuple[int, int], least_sides: int) -> NDArray[np.int64] | None:
+    """First and end column of each row that collimators left in the light; None where they shadow too few sides.
+
+    The field is convex, so that each row of it is one run of columns. The region keeps two of its blocks away from the
+    shadow; most of that is given back.
+
+    Parameters
+    ----------
+    found : FoundRegion
+    shape : (int, int)
+        Rows and columns of the picture. [1]
+    least_sides : int
+        Sides of the panel that lie in shadow. [1]
+
+    Returns
+    -------
+    columns : (H, 2) int64 or None
+        Half-open. [1]
+    """
+    from scipy.spatial import ConvexHull, QhullError
+
+    if found.kinds is None:
+        return None
+    lit = found.kinds != COLLIMATED
+    dark = found.kinds == COLLIMATED
+    sides = sum(bool(line.mean() >= SHADOWED) for line in (dark[0], dark[-1], dark[:, 0], dark[:, -1]))
+    if sides < least_sides or not lit.any():
+        return None
+    rows, cols = np.nonzero(lit)
+    corners = np.concatenate([np.stack([rows + a, cols + b], axis=1) for a in (0, 1) for b in (0, 1)]) * found.side
+    try:
+        lines = ConvexHull(corners.astype(float)).equations
+    except (QhullError, ValueError):
+        return None
+    size = found.kinds.shape
+    own = max(-(-max(size) // BLOCKS), min(LEAST_BLOCK, min(size) // LEAST_BLOCKS), 1)  # of relevant_region
+    regained = REGAINED * own * found.side
+    centre = np.arange(shape[0]) + 0.5
+    first, stop = np.zeros(shape[0]), np.full(shape[0], float(shape[1]))
+    for across, along, offset in lines:  # inside: across * row + along * col + offset <= regained
+        rest = regained - offset - across * centre
+        if abs(along) < 1e-12:
+            stop[rest < 0] = 0.0
+        elif along > 0:
+            stop = np.minimum(stop, rest / along)
+        else:
+            first = np.maximum(first, rest / along)
+    run = np.stack([np.round(first), np.round(stop)], axis=1).astype(np.int64)
+    run[:, 1] = np.maximum(run[:, 0], run[:, 1])
+    return run

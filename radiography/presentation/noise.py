@@ -1,0 +1,207 @@
+"""Noise of each band of a picture, by attenuation: measured in the picture itself, or from a known variance.
+
+Of attenuation u, quanta give a variance that grows as e^u, electronics one that grows as e^2u, and the panel's fixed
+pattern a constant one. The three are fitted to what is measured in classes of attenuation: the most frequent variance
+of small blocks, so that structure, which most blocks of a class do not hold, counts little. From the third band on
+noise is white, as the light's spread is shorter: each band has a quarter of the variance of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiography.presentation.pyramid import Plane, expanded
+
+MEASURED_BANDS = 3  # of which the noise is measured   # chosen
+STRIP_ROWS = 8  # side of a block, and rows that are looked at together   # chosen: 18 % error of a block's variance
+STRIPS = 64  # of a level, evenly spread   # chosen
+CLASSES = 16  # of equal population   # chosen
+LEAST_BLOCKS = 24  # of a class   # chosen
+OVER = 0.15  # weight of classes above the fit: structure raises a variance, nothing lowers it   # chosen
+TABLE = 1024  # entries of a table by attenuation   # chosen: steps of 1 % of the variance at most
+FLAT_BLOCK = 16  # side of a block in which flat noise is compared   # chosen
+FLAT_SHARE = 0.3  # of the blocks that are looked at: those with least variance for their class   # chosen
+LEAST_VARIANCE = 1e-14  # rounding of float32   # chosen
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseTables:
+    """Variance of the noise of each band by attenuation.
+
+    Attributes
+    ----------
+    first, per_unit : float
+        Attenuation of the first entry, and entries per unit of it. [1]
+    variances : tuple of (N,) float32
+        One for each band. [1]
+    source : str
+        "measured in the picture" or "from the variance given".
+    """
+
+    first: float
+    per_unit: float
+    variances: tuple[Plane, ...]
+    source: str
+
+    def at(self, attenuation: float) -> tuple[float, ...]:
+        """Variance of the noise of each band there. [1]"""
+        place = int(np.clip((attenuation - self.first) * self.per_unit, 0, len(self.variances[0]) - 1))
+        return tuple(float(table[place]) for table in self.variances)
+
+
+def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plane | None = None) -> NoiseTables:
+    """Noise of all bands of a picture.
+
+    Parameters
+    ----------
+    levels : sequence of (H, W) float32
+        Attenuation and its coarser levels. [1]
+    span : (float, float)
+        Attenuation from and to. [1]
+    known : (H, W) float32, optional
+        Variance of the attenuation of each pixel. How it is shared among the bands is then measured only. [1]
+
+    Returns
+    -------
+    tables : NoiseTables
+    """
+    first, last = span
+    at = np.linspace(first, last, TABLE)
+    given = None if known is None else _fit(*_classes_of(*_known_blocks(levels[0], known)))
+    variances: list[Plane] = []
+    for k in range(len(levels) - 1):
+        if k < MEASURED_BANDS or not variances:
+            attenuation, variance = _band_blocks(levels[k], levels[k + 1])
+            centres, found = _classes_of(attenuation, variance)
+            if not centres.size:
+                table = variances[-1] / 4 if variances else np.zeros(TABLE, np.float32)
+            elif given is None:
+                table = _model(_fit(centres, found), at)
+            else:  # structure only raises the share of a class
+                table = _model(given, at) * float(np.percentile(found / _model(given, centres), 25.0))
+        else:
+            table = variances[-1] / 4
+        variances.append(np.asarray(np.maximum(table, LEAST_VARIANCE), np.float32))
+    source = "measured in the picture" if known is None else "from the variance given"
+    return NoiseTables(first, (TABLE - 1) / (last - first), tuple(variances), source)
+
+
+def flat_noise_gain(before: Plane, after: Plane, where: NDArray[np.bool_] | None = None) -> float | None:
+    """How many times the noise of flat parts is larger in one picture than in another; None where none is found.
+
+    Parameters
+    ----------
+    before, after : (H, W) float32
+        The same picture, without and with what was done to it. [1]
+    where : (H, W) bool, optional
+        Pixels that count.
+
+    Returns
+    -------
+    gain : float or None
+        Of standard deviations within blocks of 16 x 16 pixels. [1]
+    """
+    first, second = _blocks(before, FLAT_BLOCK), _blocks(after, FLAT_BLOCK)
+    if where is not None:
+        inside = _blocks(where, FLAT_BLOCK).all(axis=(1, 2))
+        first, second = first[inside], second[inside]
+    if not len(first):
+        return None
+    level, own = first.mean(axis=(1, 2)), first.var(axis=(1, 2))
+    expected = _model(_fit(*_classes_of(level, own)), level) if len(first) >= LEAST_BLOCKS else np.median(own)
+    relative = own / np.maximum(expected, LEAST_VARIANCE)
+    flat = relative <= np.quantile(relative, FLAT_SHARE)
+    total = float(own[flat].sum())
+    return float(np.sqrt(second[flat].var(axis=(1, 2)).sum() / total)) if total > LEAST_VARIANCE * flat.sum() else None
+
+
+def _strips(rows: int) -> list[int]:
+    """First rows of the strips of a level that are looked at."""
+    every = np.arange(0, rows - STRIP_ROWS + 1, STRIP_ROWS)
+    return [int(r) for r in every[np.linspace(0, len(every) - 1, min(STRIPS, len(every))).astype(int)]] if rows else []
+
+
+def _band_blocks(level: Plane, coarser: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean attenuation, and mean square of the band, of blocks of 8 x 8 pixels."""
+    means, squares = [], []
+    for top in _strips(level.shape[0]):
+        smooth = expanded(coarser, (level.shape[0], level.shape[1]), top, top + STRIP_ROWS)
+        detail = level[top : top + STRIP_ROWS] - smooth
+        means.append(_across(smooth))
+        squares.append(_across(detail * detail))
+    if not means:
+        return np.empty(0), np.empty(0)
+    return np.concatenate(means), np.concatenate(squares)
+
+
+def _known_blocks(level: Plane, known: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    tops = _strips(level.shape[0])
+    if not tops:
+        return np.empty(0), np.empty(0)
+    return tuple(  # type: ignore[return-value]
+        np.concatenate([_across(plane[top : top + STRIP_ROWS]) for top in tops]) for plane in (level, known)
+    )
+
+
+def _across(strip: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Means of the square blocks of a strip, the remainder left out."""
+    count = strip.shape[1] // STRIP_ROWS
+    cut = strip[:, : count * STRIP_ROWS].reshape(STRIP_ROWS, count, STRIP_ROWS)
+    return np.asarray(cut.mean(axis=(0, 2), dtype=np.float64))
+
+
+def _blocks(picture: NDArray[np.generic], side: int) -> NDArray[np.generic]:
+    """An even scatter of square blocks, (N, side, side)."""
+    rows, cols = picture.shape[0] // side, picture.shape[1] // side
+    step = max(1, -(-rows * cols // 4096))
+    chosen = np.arange(0, rows * cols, step + (1 if step > 1 and cols % step == 0 else 0))
+    parts = [
+        picture[r * side : (r + 1) * side, c * side : (c + 1) * side] for r, c in (divmod(k, cols) for k in chosen)
+    ]
+    return np.stack(parts) if parts else np.empty((0, side, side), picture.dtype)
+
+
+def _classes_of(
+    attenuation: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median attenuation and most frequent variance of classes of equal population."""
+    count = max(1, min(CLASSES, attenuation.size // LEAST_BLOCKS))
+    centres, found = [], []
+    for members in np.array_split(np.argsort(attenuation, kind="stable"), count):
+        own = np.log(np.maximum(variance[members], LEAST_VARIANCE))
+        if own.size:
+            centres.append(float(np.median(attenuation[members])))
+            found.append(float(np.exp(_mode(own))))
+    return np.asarray(centres), np.asarray(found)
+
+
+def _mode(values: NDArray[np.float64]) -> float:
+    """Middle of the shortest interval that holds a third of the values."""
+    ordered = np.sort(values)
+    held = max(1, -(-len(ordered) // 3))
+    first = int(np.argmin(ordered[held - 1 :] - ordered[: len(ordered) - held + 1]))
+    return float(np.median(ordered[first : first + held]))
+
+
+def _model(terms: NDArray[np.float64], attenuation: NDArray[np.floating]) -> NDArray[np.float64]:
+    grown = np.exp(np.asarray(attenuation, np.float64))
+    return np.asarray(terms[0] + terms[1] * grown + terms[2] * grown * grown)
+
+
+def _fit(centres: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The three terms, none negative, of least relative error; what lies above the fit counts less."""
+    from scipy.optimize import nnls
+
+    if not centres.size:
+        return np.zeros(3)
+    grown = np.exp(centres)
+    design = np.stack([np.ones_like(grown), grown, grown * grown], axis=1) / found[:, None]
+    weight, terms = np.ones(len(found)), np.zeros(3)
+    for _ in range(8):
+        terms = nnls(design * weight[:, None], weight)[0]
+        weight = np.where(design @ terms < 1.0, np.sqrt(OVER), 1.0)
+    return np.asarray(terms)

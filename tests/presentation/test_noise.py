@@ -1,0 +1,55 @@
+"""Noise of the bands: measured among structure, and from a known variance."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from radiography.presentation.chain import process_picture
+from radiography.presentation.exposure import attenuate
+from radiography.presentation.noise import noise_tables
+from radiography.presentation.presets import load_picture
+from radiography.presentation.pyramid import expanded, gaussian_levels
+from tests.presentation.pictures import board, exposed
+
+SPAN = (-0.2, 8.0)
+
+
+def bands_of(pixels: np.ndarray) -> list[np.ndarray]:
+    levels = gaussian_levels(attenuate(pixels, 2.0 * 4000.0, 3.5), 8, 4)
+    return [fine - expanded(coarse, fine.shape) for fine, coarse in pairwise(levels)]
+
+
+@pytest.mark.parametrize("level", [0.1, 0.7, 2.0])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_noise_of_every_band_is_that_of_flats(level: float, seed: int) -> None:
+    """A picture of plates and structure tells it within 15 % of the standard deviation that flats have there."""
+    truth = [float(band.std()) for band in bands_of(exposed(np.full((400, 500), level), seed=seed + 10))]
+    attenuation = np.repeat(np.linspace(0.05, 2.4, 10), 160)[None, :].repeat(800, axis=0)
+    attenuation[::200] += 0.4  # wires, which most blocks of every band do not hold
+    attenuation[120:300, 100:400] += board(300, 420, seed)[60:240, 60:360]
+    levels = gaussian_levels(attenuate(exposed(attenuation, seed=seed), 8000.0, 3.5), 8, 4)
+    found = np.sqrt(noise_tables(levels, SPAN).at(level))
+    assert found[:3] == pytest.approx(truth[:3], rel=0.15)
+    assert found[3] == pytest.approx(truth[3], rel=0.25)  # from the band before
+
+
+def test_twice_the_exposure_halves_the_variance() -> None:
+    tables = [
+        noise_tables(gaussian_levels(attenuate(exposed(board(), quanta), 2.0 * quanta, 3.5), 8, 3), SPAN)
+        for quanta in (2000.0, 4000.0)
+    ]
+    assert tables[0].at(0.6)[0] == pytest.approx(2.0 * tables[1].at(0.6)[0], rel=0.15)
+
+
+def test_a_known_variance_takes_the_place_of_the_measured_one() -> None:
+    pixels = exposed(board(), 2000.0)
+    steps = load_picture("default")
+    known = process_picture(pixels, steps, variance_dn2=2.0 * np.maximum(pixels, 1.0))
+    measured = process_picture(pixels, steps)
+    assert known.noise is not None and measured.noise is not None
+    assert (known.noise.source, measured.noise.source) == ("from the variance given", "measured in the picture")
+    assert known.noise.at(0.6)[0] == pytest.approx(measured.noise.at(0.6)[0], rel=0.2)
+    assert known.noise_gain == pytest.approx(measured.noise_gain, abs=0.05)
