@@ -1,0 +1,175 @@
+"""Voxel volumes: boxes side by side, each a mixture of few basis materials, placed in the world like solids.
+
+A voxel holds a code; a table tells the partial density of every basis material behind each code. So a CT of 512^3
+voxels stays two bytes a voxel, and a path through it is a sum of areal masses, one for each basis material.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import PlacedSolid, Sphere, Vector, check_positive, place
+
+FloatArray = npt.NDArray[np.float64]
+CodeArray = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels as boxes: world = ``rotation`` (3, 3) @ local + ``position_mm``, local origin at the volume's centre.
+
+    Attributes
+    ----------
+    codes : (Z, Y, X) uint16
+        Row of the table behind each voxel; the last axis runs along local x.
+    partial_g_per_cm3 : (C, B) float64
+        Partial density of each basis material behind each code. [g/cm3]
+    materials : tuple of str
+        Names of the B basis materials.
+    spacing_mm : (float, float, float)
+        Along local x, y, z. [mm]
+    position_mm : (float, float, float)
+        Where the centre comes to lie. [mm]
+    rotation : (3, 3) float64
+        Local to world, without mirror.
+    """
+
+    codes: CodeArray
+    partial_g_per_cm3: FloatArray
+    materials: tuple[str, ...]
+    spacing_mm: Vector
+    position_mm: Vector
+    rotation: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.codes.ndim != 3 or self.codes.dtype != np.uint16 or 0 in self.codes.shape:
+            raise ValueError(f"codes of a volume must be (Z, Y, X) uint16, got {self.codes.shape} {self.codes.dtype}")
+        table = self.partial_g_per_cm3
+        if table.ndim != 2 or table.shape[1] != len(self.materials):
+            raise ValueError(
+                f"partial_g_per_cm3 of a volume must be (C, {len(self.materials)}), one column for each material, "
+                f"got {table.shape}"
+            )
+        if not (np.isfinite(table).all() and (table >= 0).all()):
+            raise ValueError("partial_g_per_cm3 of a volume must be zero or positive and finite")
+        if (highest := int(self.codes.max())) >= len(table):
+            raise ValueError(f"codes of a volume must be below {len(table)}, the rows of its table, got {highest}")
+        check_positive(**{f"spacing_mm[{axis}]": step for axis, step in zip("xyz", self.spacing_mm, strict=True)})
+        if not np.isfinite(self.position_mm).all():
+            raise ValueError(f"position_mm of a volume must be finite, got {self.position_mm}")
+        square = self.rotation @ self.rotation.T
+        if not np.allclose(square, np.eye(3), atol=1e-6) or np.linalg.det(self.rotation) < 0:
+            raise ValueError("rotation of a volume must turn it without stretching or mirroring it")
+
+    @property
+    def size_mm(self) -> Vector:
+        """Full extent along local x, y, z. [mm]"""
+        z, y, x = self.codes.shape
+        return (x * self.spacing_mm[0], y * self.spacing_mm[1], z * self.spacing_mm[2])
+
+
+class VoxelGrid(NamedTuple):
+    """What a compiled kernel needs of a volume: voxel = ``to_voxel`` (3, 4) @ (x, y, z, 1), x first.
+
+    Voxel i spans i to i + 1; `first` and `stop` (3,) bound the occupied voxels along x, y, z.
+    """
+
+    codes: CodeArray
+    partial_g_per_cm3: FloatArray
+    to_voxel: FloatArray
+    first: npt.NDArray[np.int64]
+    stop: npt.NDArray[np.int64]
+
+
+def place_volume(
+    codes: CodeArray,
+    partial_g_per_cm3: FloatArray,
+    materials: tuple[str, ...],
+    spacing_mm: Vector,
+    position_mm: Vector = (0.0, 0.0, 0.0),
+    rotation_deg: Vector = (0.0, 0.0, 0.0),
+) -> Volume:
+    """A volume turned about the fixed axes x, then y, then z [deg], then moved [mm].
+
+    Parameters
+    ----------
+    codes : (Z, Y, X) uint16
+        Row of the table behind each voxel.
+    partial_g_per_cm3 : (C, B) float64
+        Partial density of each basis material behind each code. [g/cm3]
+    materials : tuple of str
+        Names of the basis materials.
+    spacing_mm : (float, float, float)
+        Along local x, y, z. [mm]
+    position_mm : (float, float, float)
+        Where the centre comes to lie. [mm]
+    rotation_deg : (float, float, float)
+        About the fixed axes x, then y, then z. [deg]
+
+    Returns
+    -------
+    volume : Volume
+    """
+    placed: PlacedSolid = place(Sphere(1.0), materials[0], position_mm, rotation_deg)
+    return Volume(codes, partial_g_per_cm3, materials, spacing_mm, placed.position_mm, placed.rotation)
+
+
+def voxel_grid(volume: Volume) -> VoxelGrid:
+    """Arrays of a volume for compiled kernels, bounded to the voxels that hold mass.
+
+    Parameters
+    ----------
+    volume : Volume
+        Its codes are not copied.
+
+    Returns
+    -------
+    grid : VoxelGrid
+        With `first` equal to `stop` where no voxel holds mass.
+    """
+    shape = np.array(volume.codes.shape[::-1], dtype=np.float64)
+    linear = volume.rotation.T / np.asarray(volume.spacing_mm)[:, None]
+    offset = 0.5 * shape - linear @ np.asarray(volume.position_mm)
+    holds = volume.partial_g_per_cm3.any(axis=1)
+    first, stop = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    by_slice = np.array([holds[plane].any() for plane in volume.codes])
+    if by_slice.any():
+        front = np.zeros(volume.codes.shape[1:], np.bool_)
+        for plane in volume.codes[by_slice]:
+            front |= holds[plane]
+        for axis, filled in enumerate((front.any(axis=0), front.any(axis=1), by_slice)):
+            places = np.flatnonzero(filled)
+            first[axis], stop[axis] = places[0], places[-1] + 1
+    return VoxelGrid(
+        np.ascontiguousarray(volume.codes),
+        np.ascontiguousarray(volume.partial_g_per_cm3),
+        np.column_stack([linear, offset]),
+        first,
+        stop,
+    )
+
+
+def partial_densities_at(volume: Volume, points_mm: FloatArray) -> FloatArray:
+    """Partial densities of the basis materials at points of the world.
+
+    Parameters
+    ----------
+    volume : Volume
+        With its table.
+    points_mm : (N, 3) float64
+        x, y, z. [mm]
+
+    Returns
+    -------
+    partial : (N, B) float64
+        Zero outside of the volume. [g/cm3]
+    """
+    grid = voxel_grid(volume)
+    voxel = np.floor(points_mm @ grid.to_voxel[:, :3].T + grid.to_voxel[:, 3])
+    inside = ((voxel >= 0) & (voxel < volume.codes.shape[::-1])).all(axis=1)
+    x, y, z = np.where(inside[:, None], voxel, 0).astype(np.int64).T
+    return np.asarray(np.where(inside[:, None], volume.partial_g_per_cm3[volume.codes[z, y, x]], 0.0))

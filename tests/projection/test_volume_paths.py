@@ -1,0 +1,79 @@
+"""Areal masses through voxels: closed forms, an independent sum over faces, threads."""
+
+import numba
+import numpy as np
+import pytest
+
+from phantoms.volume import partial_densities_at, place_volume, voxel_grid
+from radiography.projection.volume_paths import areal_masses, code_at
+
+SOURCE = np.array([3.0, -5.0, 500.0])
+
+
+def _volume(seed: int, shape=(7, 9, 11), **place):
+    rng = np.random.default_rng(seed)
+    table = np.vstack([np.zeros(3), rng.random((4, 3))])
+    codes = rng.integers(0, 5, shape).astype(np.uint16)
+    where = {"position_mm": (1.0, -2.0, 60.0), "rotation_deg": (10.0, 20.0, 30.0), **place}
+    return place_volume(codes, table, ("air", "water", "bone"), (1.1, 0.9, 1.7), **where)
+
+
+def _by_faces(volume, source_mm, point_mm):
+    """Sorted crossings with every face plane, then one look-up in the middle of each piece."""
+    grid = voxel_grid(volume)
+    start = grid.to_voxel[:, :3] @ source_mm + grid.to_voxel[:, 3]
+    along = grid.to_voxel[:, :3] @ (point_mm - source_mm)
+    t = [0.0, 1.0]
+    for axis, count in enumerate(volume.codes.shape[::-1]):
+        if along[axis] != 0:
+            t.extend((np.arange(count + 1) - start[axis]) / along[axis])
+    t = np.sort(np.clip(t, 0.0, 1.0))
+    middle = source_mm + (0.5 * (t[1:] + t[:-1]))[:, None] * (point_mm - source_mm)
+    lengths_cm = 0.1 * np.diff(t) * np.linalg.norm(point_mm - source_mm)
+    return lengths_cm @ partial_densities_at(volume, middle)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_masses_equal_the_sum_over_all_faces(seed: int) -> None:
+    volume = _volume(seed)
+    x_mm, y_mm = np.linspace(-9.0, 11.0, 13), np.linspace(-12.0, 9.0, 11)
+    found = areal_masses(volume, SOURCE, x_mm, y_mm)
+    expected = [[_by_faces(volume, SOURCE, np.array([x, y, 0.0])) for x in x_mm] for y in y_mm]
+    assert found.max() > 0.1
+    assert np.allclose(found, np.moveaxis(np.array(expected), -1, 0), rtol=1e-6, atol=1e-7)
+
+
+def test_straight_ray_through_a_slab_is_density_times_thickness() -> None:
+    codes = np.ones((10, 5, 5), np.uint16)
+    slab = place_volume(codes, np.array([[0.0], [1.2]]), ("water",), (2.0, 2.0, 2.0), (0.0, 0.0, 50.0))
+    masses = areal_masses(slab, np.array([0.0, 0.0, 1000.0]), np.array([0.0, 50.0]), np.array([0.0]))
+    assert masses[0, 0, 0] == pytest.approx(1.2 * 2.0, rel=1e-6)
+    assert masses[0, 0, 1] == 0.0
+
+
+def test_ray_along_the_faces_of_voxels_is_counted_once() -> None:
+    codes = np.ones((6, 4, 4), np.uint16)
+    slab = place_volume(codes, np.array([[0.0], [1.0]]), ("water",), (1.0, 1.0, 1.0), (0.0, 0.0, 50.0))
+    for x, y in [(0.0, 0.0), (1.0, 0.0), (0.0, -1.0), (1.0, 1.0)]:
+        mass = areal_masses(slab, np.array([x, y, 1000.0]), np.array([x]), np.array([y]))
+        assert mass[0, 0, 0] == pytest.approx(0.6, rel=1e-6)
+
+
+def test_same_bytes_for_one_thread_and_all() -> None:
+    volume, x_mm, y_mm = _volume(4), np.linspace(-9.0, 9.0, 40), np.linspace(-9.0, 9.0, 30)
+    many, threads = areal_masses(volume, SOURCE, x_mm, y_mm), numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        assert areal_masses(volume, SOURCE, x_mm, y_mm).tobytes() == many.tobytes()
+    finally:
+        numba.set_num_threads(threads)
+
+
+def test_code_in_a_kernel_is_the_code_at_a_point() -> None:
+    volume = _volume(5)
+    points = np.random.default_rng(6).uniform((-8, -8, 50), (8, 8, 70), (200, 3))
+    grid = voxel_grid(volume)
+    codes = np.array([code_at(grid, *point) for point in points])
+    table = np.vstack([volume.partial_g_per_cm3, np.zeros(3)])  # -1 is outside
+    assert (codes >= 0).any()
+    assert np.array_equal(table[codes], partial_densities_at(volume, points))
