@@ -134,7 +134,7 @@ def voxel_grid(volume: Volume) -> VoxelGrid:
     shape = np.array(volume.codes.shape[::-1], dtype=np.float64)
     linear = volume.rotation.T / np.asarray(volume.spacing_mm)[:, None]
     offset = 0.5 * shape - linear @ np.asarray(volume.position_mm)
-    holds = volume.partial_g_per_cm3.any(axis=1)
+    holds: npt.NDArray[np.bool_] = np.asarray(volume.partial_g_per_cm3.any(axis=1))
     first, stop = np.zeros(3, np.int64), np.zeros(3, np.int64)
     by_slice = np.array([holds[plane].any() for plane in volume.codes])
     if by_slice.any():
@@ -170,6 +170,6 @@ def partial_densities_at(volume: Volume, points_mm: FloatArray) -> FloatArray:
     """
     grid = voxel_grid(volume)
     voxel = np.floor(points_mm @ grid.to_voxel[:, :3].T + grid.to_voxel[:, 3])
-    inside = ((voxel >= 0) & (voxel < volume.codes.shape[::-1])).all(axis=1)
+    inside: npt.NDArray[np.bool_] = np.asarray(((voxel >= 0) & (voxel < volume.codes.shape[::-1])).all(axis=1))
     x, y, z = np.where(inside[:, None], voxel, 0).astype(np.int64).T
     return np.asarray(np.where(inside[:, None], volume.partial_g_per_cm3[volume.codes[z, y, x]], 0.0))

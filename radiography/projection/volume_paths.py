@@ -20,11 +20,25 @@ from numba import njit, prange
 from phantoms.volume import Volume, VoxelGrid, voxel_grid
 
 FloatArray = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.float32]
 
 
 @njit(cache=True, error_model="numpy")
 def code_at(grid: VoxelGrid, x_mm: float, y_mm: float, z_mm: float) -> int:
-    """Code of the voxel at a point of the world; -1 outside of the occupied box. Made for kernels."""
+    """Code of the voxel at a point of the world, to be called from kernels.
+
+    Parameters
+    ----------
+    grid : VoxelGrid
+        From `voxel_grid`.
+    x_mm, y_mm, z_mm : float
+        World coordinates. [mm]
+
+    Returns
+    -------
+    code : int
+        Row of the volume's table; -1 outside of the box of the voxels that hold mass.
+    """
     to_voxel, first, stop = grid.to_voxel, grid.first, grid.stop
     column = math.floor(to_voxel[0, 0] * x_mm + to_voxel[0, 1] * y_mm + to_voxel[0, 2] * z_mm + to_voxel[0, 3])
     row = math.floor(to_voxel[1, 0] * x_mm + to_voxel[1, 1] * y_mm + to_voxel[1, 2] * z_mm + to_voxel[1, 3])
@@ -34,7 +48,7 @@ def code_at(grid: VoxelGrid, x_mm: float, y_mm: float, z_mm: float) -> int:
     return int(grid.codes[int(plane), int(row), int(column)])
 
 
-def areal_masses(volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray) -> FloatArray:
+def areal_masses(volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray) -> Picture:
     """Areal mass of each basis material between the source and the points of a panel at z = 0.
 
     Parameters
@@ -55,6 +69,78 @@ def areal_masses(volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: 
     masses = np.zeros((len(volume.materials), len(y_mm), len(x_mm)), np.float32)
     _trace_rows(voxel_grid(volume), np.asarray(source_mm, np.float64), x_mm, y_mm, masses)
     return masses
+
+
+def interpolated_masses(
+    volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, rays_per_voxel: float = 2.0
+) -> Picture:
+    """Areal masses as `areal_masses` has them, from fewer rays where voxels cover several pixels.
+
+    Rays are traced at a part of the smallest voxel as its shadow falls on the panel; between them the areal masses,
+    not the intensities, follow straight lines.
+
+    Parameters
+    ----------
+    volume : Volume
+        Voxels as boxes of constant density.
+    source_mm : (3,) float64
+        x, y, z. [mm]
+    x_mm, y_mm : (W,), (H,) float64
+        Evenly spaced places of columns and rows on the panel. [mm]
+    rays_per_voxel : float
+        Rays along the shadow of a voxel's shortest side. [1]
+
+    Returns
+    -------
+    masses : (B, H, W) float32
+        [g/cm2]
+
+    Raises
+    ------
+    ValueError
+        If rays_per_voxel is not positive.
+    """
+    if not rays_per_voxel > 0:
+        raise ValueError(f"rays_per_voxel must be positive, got {rays_per_voxel}")
+    nearest_mm = volume.position_mm[2] - 0.5 * math.hypot(*volume.size_mm)
+    magnification = source_mm[2] / (source_mm[2] - max(nearest_mm, 0.0))
+    step_mm = magnification * min(volume.spacing_mm) / rays_per_voxel
+    x_ray, y_ray = _ray_places(x_mm, step_mm), _ray_places(y_mm, step_mm)
+    traced = areal_masses(volume, source_mm, x_ray, y_ray)
+    if len(x_ray) == len(x_mm) and len(y_ray) == len(y_mm):
+        return traced
+    masses = np.empty((len(traced), len(y_mm), len(x_mm)), np.float32)
+    _interpolate_rows(traced, _between(x_mm, x_ray), _between(y_mm, y_ray), masses)
+    return masses
+
+
+def _ray_places(pixel_mm: FloatArray, step_mm: float) -> FloatArray:
+    """Places from the first pixel to the last, at most a step apart, or the pixels themselves where they are fewer."""
+    count = math.ceil(abs(pixel_mm[-1] - pixel_mm[0]) / step_mm) + 1
+    return pixel_mm if count >= len(pixel_mm) else np.linspace(pixel_mm[0], pixel_mm[-1], count)
+
+
+def _between(pixel_mm: FloatArray, ray_mm: FloatArray) -> FloatArray:
+    """Place of each pixel among the rays. [1]"""
+    if len(ray_mm) == 1:
+        return np.zeros(len(pixel_mm))
+    return np.asarray((pixel_mm - ray_mm[0]) * ((len(ray_mm) - 1) / (ray_mm[-1] - ray_mm[0])))
+
+
+@njit(parallel=True, cache=True, error_model="numpy")
+def _interpolate_rows(traced: Picture, x_place: FloatArray, y_place: FloatArray, masses: Picture) -> None:
+    """Write every element of `masses` (B, H, W) from `traced` (B, h, w), bilinear; a row has one thread."""
+    height, width = traced.shape[1:]
+    for row in prange(len(y_place)):
+        above = min(max(int(y_place[row]), 0), max(height - 2, 0))
+        below, down = min(above + 1, height - 1), y_place[row] - above
+        for material in range(len(traced)):
+            for col in range(len(x_place)):
+                left = min(max(int(x_place[col]), 0), max(width - 2, 0))
+                right, across = min(left + 1, width - 1), x_place[col] - left
+                top = traced[material, above, left] * (1.0 - across) + traced[material, above, right] * across
+                low = traced[material, below, left] * (1.0 - across) + traced[material, below, right] * across
+                masses[material, row, col] = top * (1.0 - down) + low * down
 
 
 @njit(cache=True, error_model="numpy")
@@ -118,9 +204,7 @@ def _trace_ray(grid: VoxelGrid, start: FloatArray, along: FloatArray, work: Floa
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
-def _trace_rows(
-    grid: VoxelGrid, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, masses: npt.NDArray[np.float32]
-) -> None:
+def _trace_rows(grid: VoxelGrid, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, masses: Picture) -> None:
     """Write every element of `masses` (B, H, W); a row has one thread."""
     to_voxel = grid.to_voxel
     for row in prange(len(y_mm)):

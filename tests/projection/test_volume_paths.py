@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from phantoms.volume import partial_densities_at, place_volume, voxel_grid
-from radiography.projection.volume_paths import areal_masses, code_at
+from radiography.projection.volume_paths import areal_masses, code_at, interpolated_masses
 
 SOURCE = np.array([3.0, -5.0, 500.0])
 
@@ -77,3 +77,19 @@ def test_code_in_a_kernel_is_the_code_at_a_point() -> None:
     table = np.vstack([volume.partial_g_per_cm3, np.zeros(3)])  # -1 is outside
     assert (codes >= 0).any()
     assert np.array_equal(table[codes], partial_densities_at(volume, points))
+
+
+def test_fewer_rays_agree_inside_a_smooth_body() -> None:
+    z, y, x = np.indices((40, 60, 50)).astype(float)
+    body = ((x - 24.5) / 22) ** 2 + ((y - 29.5) / 27) ** 2 + ((z - 19.5) / 17) ** 2 < 1
+    ball = place_volume(body.astype(np.uint16), np.array([[0.0], [1.0]]), ("water",), (2.0, 2.0, 2.0), (0, 0, 100))
+    places, source = np.linspace(-20.0, 20.0, 400), np.array([0.0, 0.0, 1000.0])
+    every, fewer = areal_masses(ball, source, places, places), interpolated_masses(ball, source, places, places)
+    assert every.min() > 5
+    assert np.sqrt(np.mean((fewer / every - 1.0) ** 2)) < 0.01
+
+
+def test_many_rays_per_voxel_are_all_rays() -> None:
+    volume, places = _volume(7), np.linspace(-5.0, 5.0, 20)
+    every = areal_masses(volume, SOURCE, places, places)
+    assert np.array_equal(interpolated_masses(volume, SOURCE, places, places, 100.0), every)
