@@ -10,6 +10,7 @@ import typer
 from radiography.cli.benchmark import benchmark
 from radiography.cli.exposure_index import exposure_index
 from radiography.cli.image_quality import mtf
+from radiography.cli.import_scenario import import_command
 from radiography.cli.measure_options import measure
 from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
@@ -312,6 +313,7 @@ app.command(
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 app.command(epilog="Example: radiography view results edge.tif")(view)
+app.command("import", epilog="Example: radiography import scenario.json --out imported")(import_command)
 
 
 @app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")

@@ -1,0 +1,128 @@
+"""Import of a scene of another program: what is taken, approximated and refused, and the files that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radiography.files.frames import write_tiff
+from radiography.jobs.inputs import Report, all_or_none, no_report
+from radiography.scenarios.ctsimu import read_ctsimu
+from radiography.scenarios.gvxr import read_gvxr
+from radiography.scenarios.imported import ImportedScene, read_json
+from radiography.scenarios.ledger import Ledger
+
+
+@dataclass(frozen=True, eq=False)
+class ScenarioImport:
+    """A foreign scene, key by key.
+
+    Attributes
+    ----------
+    source, format : Path, str
+        The file, and which program's it is.
+    taken, approximated, refused : mapping of str to str
+        Keys of the file, each with all that is below it, and what became of them.
+    scene : ImportedScene
+        What was understood.
+    files : tuple of Path
+        What was written, the scene first.
+    """
+
+    source: Path
+    format: str
+    taken: Mapping[str, str]
+    approximated: Mapping[str, str]
+    refused: Mapping[str, str]
+    scene: ImportedScene
+    files: tuple[Path, ...]
+
+
+def import_scenario(
+    scenario: str | Path,
+    *,
+    projection: int = 0,
+    out: str | Path | None = None,
+    picture: bool = False,
+    seed: int = 1,
+    report: Report = no_report,
+) -> ScenarioImport:
+    """A scene of CTSimU (1.x) or gVXR (1.0) as one of ours.
+
+    Parameters
+    ----------
+    scenario : str or Path
+        JSON file; meshes and spectra lie beside or below it.
+    projection : int
+        Projection of a scan, from 0. [1]
+    out : str or Path, optional
+        Folder for scene.toml, its panel, beam and meshes.
+    picture : bool
+        Also projection.tif and flat.tif: the scene as the scenario's own ideal detector sees it.
+    seed : int
+        Of that picture's noise. [1]
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    found : ScenarioImport
+
+    Raises
+    ------
+    ValueError, OSError
+        In one sentence, if no scene can result or a file cannot be read or written.
+    """
+    scenario = Path(scenario)
+    if picture and out is None:
+        raise ValueError("--picture needs --out, the folder to write to")
+    data = read_json(scenario)
+    ledger = Ledger(data)
+    if "Detector" in data and "Source" in data:
+        program, read = "gVXR", read_gvxr
+    elif "geometry" in data and "detector" in data:
+        program, read = "CTSimU", read_ctsimu
+    else:
+        raise ValueError(
+            f"{scenario} must be a CTSimU scenario (geometry, detector) or a gVXR scene (Detector, Source)"
+        )
+    scene = read(ledger, scenario.parent, projection)
+    ledger.close()
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        files = _write(scene, Path(out), scenario, picture, seed, report)
+    return ScenarioImport(scenario, program, ledger.taken, ledger.approximated, ledger.refused, scene, files)
+
+
+def _write(
+    scene: ImportedScene, out: Path, scenario: Path, picture: bool, seed: int, report: Report
+) -> tuple[Path, ...]:
+    from radiography.scenarios.write import scene_files
+
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file, --out is a folder")
+    contents = scene_files(scene)
+    names = ["scene.toml", *sorted(name for name in contents if name != "scene.toml")]
+    inputs = {path.resolve() for path in (scenario, *(sample.file for sample in scene.samples))}
+    for name in (*names, "projection.tif", "flat.tif"):
+        if (out / name).resolve() in inputs:
+            raise ValueError(f"{out / name} would overwrite what the scenario is read from; choose another folder")
+    pictures = None
+    if picture:
+        from radiography.scenarios.ideal_detector import ideal_pictures
+
+        report("projecting", 0.0)
+        pictures = ideal_pictures(scene, seed)
+    targets = [out / name for name in names]
+    if pictures is not None:
+        targets += [out / "projection.tif", out / "flat.tif"]
+    out.mkdir(parents=True, exist_ok=True)
+    with all_or_none(*targets) as parts:
+        for name in names:
+            parts[out / name].write_bytes(contents[name])
+        if pictures is not None:
+            about = {"scenario": scenario.name, "seed": seed}
+            write_tiff(parts[out / "projection.tif"], pictures.projection, scene.detector.pitch_mm, about)
+            write_tiff(parts[out / "flat.tif"], pictures.flat, scene.detector.pitch_mm, about)
+    return tuple(targets)

@@ -1,0 +1,102 @@
+"""The detector of a CTSimU scenario: pixels, grey values, noise and unsharpness of an ideal detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from radiography.scenarios.imported import ForeignDetector
+from radiography.scenarios.ledger import Ledger
+
+_NOT_DONE = {
+    "gray_value.intensity_characteristics_file": "grey values are linear in the energy that arrives",
+    "gray_value.efficiency_characteristics_file": "the detector takes all energy that arrives",
+    "noise.noise_characteristics_file": "noise follows from the SNR at imax",
+    "unsharpness.mtf": "unsharpness is a Gaussian, from the basic spatial resolution",
+    "scintillator.thickness": "the layer is one of ours",
+}
+
+
+def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
+    """The detector of a scenario; the ledger learns what became of its keys.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        With the scenario.
+    folder : Path
+        Of the scenario.
+
+    Returns
+    -------
+    detector : ForeignDetector
+
+    Raises
+    ------
+    ValueError
+        If no panel can result.
+    """
+    rows, cols = (ledger.needed(f"detector.{key}") for key in ("rows", "columns"))
+    pitch = [ledger.needed(f"detector.pixel_pitch.{axis}") for axis in "uv"]
+    if not (min(rows, cols) >= 8 and max(rows, cols) <= 16384 and rows == int(rows) and cols == int(cols)):
+        raise ValueError(f"a panel has 8 to 16384 rows and columns, got {rows:g} x {cols:g}")
+    if abs(pitch[0] - pitch[1]) > 1e-6 * pitch[0] or pitch[0] <= 0:
+        raise ValueError(f"detector.pixel_pitch must be positive and the same along u, v, got {pitch[0]}, {pitch[1]}")
+    for key in ("rows", "columns", "pixel_pitch"):
+        ledger.take(f"detector.{key}", "pixels of the panel")
+    for key in ("model", "manufacturer"):
+        ledger.take(f"detector.{key}", "gives no number")
+    for key, instead in _NOT_DONE.items():
+        if ledger.value(f"detector.{key}") not in (None, 0, 0.0):
+            ledger.refuse(f"detector.{key}", instead)
+        else:
+            ledger.take(f"detector.{key}", "none")
+    ledger.approximate(
+        "detector.type", "the picture is that of an ideal detector; the scene has a panel of ours, 500 um of CsI:Tl"
+    )
+    ledger.approximate("detector.scintillator.material_id", "the scene's layer is 500 um of CsI:Tl")
+    if ledger.number("detector.image_lag", 0.0):
+        ledger.refuse("detector.image_lag", "lag of one number is not done, the panel has none")
+    else:
+        ledger.take("detector.image_lag", "none: the panel has no lag")
+    ledger.approximate("detector.gain", "the panel's own conversion")
+    ledger.take("detector.dead_time", "time between frames")
+    ledger.take("detector.integration_time", "time that the pixels integrate")
+    bits = int(ledger.number("detector.bit_depth", 16.0) or 16)
+    if 8 <= bits <= 16:
+        ledger.take("detector.bit_depth", "bits of the panel")
+    else:
+        ledger.approximate("detector.bit_depth", f"{bits} bits are taken as the nearest of 8 to 16")
+        bits = min(max(bits, 8), 16)
+    grey = _grey(ledger)
+    snr = ledger.number("detector.noise.snr_at_imax")
+    resolution = ledger.number("detector.unsharpness.basic_spatial_resolution")
+    for path, value in (("noise.snr_at_imax", snr), ("unsharpness.basic_spatial_resolution", resolution)):
+        if value is not None:
+            ledger.approximate(f"detector.{path}", "in the picture; the scene has noise and light spread of its layer")
+        if value is not None and not value > 0:
+            raise ValueError(f"detector.{path} must be positive, got {value:g}")
+    if ledger.value("detector.bad_pixel_map.file") is not None:
+        ledger.refuse("detector.bad_pixel_map", "the panel has no defects")
+    else:
+        ledger.take("detector.bad_pixel_map", "no defects")
+    for key in ("window", "filters"):
+        for side in ("front", "rear"):
+            path = f"detector.{key}.{side}"
+            if ledger.count(path):
+                ledger.refuse(path, "nothing but the panel's own cover lies before or behind its layer")
+            else:
+                ledger.take(path, "none")
+    time_s = ledger.number("detector.integration_time", 0.5) or 0.5
+    return ForeignDetector(int(rows), int(cols), pitch[0], time_s, bits, grey, snr, resolution)
+
+
+def _grey(ledger: Ledger) -> tuple[float, float]:
+    """Grey value without beam, and at the brightest place of the open beam."""
+    for key in ("factor", "offset"):
+        if ledger.value(f"detector.gray_value.{key}") is not None:
+            ledger.refuse(f"detector.gray_value.{key}", "grey values run from imin to imax, the brightest of the beam")
+    lowest = ledger.number("detector.gray_value.imin", 0.0) or 0.0
+    highest = ledger.number("detector.gray_value.imax")
+    for key in ("imin", "imax"):
+        ledger.approximate(f"detector.gray_value.{key}", "in the picture; the scene has the panel's own conversion")
+    return lowest, 60000.0 if highest is None else highest

@@ -1,0 +1,56 @@
+"""The official evaluation of a CTSimU 2-D test, in a process of its own: NAME SUBTEST FOLDER, results as JSON.
+
+FOLDER holds projection.tif and, where the test corrects by a flat, flat.tif.
+"""
+
+import importlib
+import json
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+
+import numpy as np  # noqa: E402
+import tifffile  # noqa: E402
+from ctsimu.image import Image  # noqa: E402
+from ctsimu.processing.pipeline import Pipeline  # noqa: E402
+
+name, subtest, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+module = importlib.import_module(f"ctsimu.evaluation.test{name}")
+test = getattr(module, f"Test{name}")(resultFileDirectory=str(folder / "judged"))
+test.pipe = Pipeline()
+if subtest != "-":
+    test.addSubtest(subtest)
+pixels = tifffile.imread(folder / "projection.tif").astype(np.float64)
+if name in ("2D_FB_1", "2D_WE_1", "2D_WE_2", "2D_DW_1", "2D_HS_1"):
+    pixels = pixels / tifffile.imread(folder / "flat.tif") * 60000.0
+image = Image()
+image.shape(pixels.shape[1], pixels.shape[0], 0, image.getInternalDataType())
+image.px = pixels
+test.run(image)
+test.followUp()
+found = {}
+if name == "2D_FB_1":
+    result = test.results[0]
+    found = {"snr": result.snr, "nominal": result.SNRmax, "mean": result.mean}
+elif name == "2D_FB_2":
+    found = {"rms": test.rmsGVDiff, "largest": test.maxDiff}
+elif name == "2D_WE_1":
+    result = test.results[0]
+    found = {"mtf20": result.MTF20freq_measured, "ideal": result.MTF20freq_ideal, "sigma": result.sigma_relDev()}
+elif name == "2D_WE_2":
+    found = {"matched": test.matchRatio, "rms": test.partlyCovered_rmsd}
+elif name == "2D_DW_1":
+    found = {"srb_mm": test.results[0].SRb_interpolated}
+elif name == "2D_HS_1":
+    shift = test.meanTranslationVector
+    found = {
+        "found": bool(test.success),
+        "shift_px": [shift.x(), shift.y()] if shift is not None else None,
+        "rotation": test.inPlaneRotation,
+        "scale": test.scaleFactor,
+    }
+print(
+    "JUDGED " + json.dumps({key: value if not hasattr(value, "item") else value.item() for key, value in found.items()})
+)
