@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +75,7 @@ def _volume(corners: FloatArray) -> float:
 
 
 def foil_stl(path: Path, holes: list[FloatArray], size_mm: float, thickness_mm: float) -> None:
-    """A foil in its own r, s plane with holes, each a polygon (N, 2) of close points. [mm]"""
+    """A foil in its own s, t plane with holes, each a polygon (N, 2) of close points. [mm]"""
     from scipy.spatial import Delaunay
 
     grid = np.linspace(-size_mm / 2, size_mm / 2, 41)
@@ -111,7 +112,28 @@ def foil_stl(path: Path, holes: list[FloatArray], size_mm: float, thickness_mm: 
             np.stack([bottom[border[:, 0]], top[border[:, 1]], top[border[:, 0]]], axis=1),
         ]
     )
-    write_stl(path, np.concatenate([top[triangles], bottom[triangles][:, ::-1], walls]))
+    every = np.concatenate([top[triangles], bottom[triangles][:, ::-1], walls])
+    write_stl(path, every[:, :, [2, 0, 1]])  # the foil's normal is r
+
+
+def holes_stl(path: Path, frames: dict[str, Any]) -> None:
+    """Foil of 2D-HS-1 in its r, s, t: its ten holes lie where the rays to the nominal circles of the detector pass it.
+
+    Frames are those of the official toolbox, so that places of ours are judged by it.
+    """
+    detector, sample = ({key: np.array(each) for key, each in frames[name].items()} for name in ("detector", "sample"))
+    source = np.array(frames["source"]["center"])
+    turn = 2.0 * np.pi * np.arange(180) / 180
+    holes = []
+    small = [(y, z, 66 * 0.15) for y in (-205, 0, 205) for z in (-205, 0, 205)]
+    for y, z, radius in [(-160, -140, 133 * 0.15), *small]:
+        across, down = -y + radius * np.cos(turn), -z + radius * np.sin(turn)
+        points = detector["center"] + across[:, None] * detector["u"] + down[:, None] * detector["v"]
+        rays = points - source
+        reach = ((sample["center"] - source) @ sample["u"]) / (rays @ sample["u"])
+        places = source + reach[:, None] * rays - sample["center"]
+        holes.append(places @ np.array([sample["v"], sample["w"]]).T)
+    foil_stl(path, holes, 40.0, 0.02)
 
 
 def spectrum_tsv(path: Path, kvp: float) -> None:

@@ -1,0 +1,303 @@
+"""Scenes of other programs: every key is in a list, places are those of the official toolbox, what is made runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from phantoms.mesh_file import load_mesh
+from radiography.cli import run
+from radiography.config import load_scene
+from radiography.jobs.import_scenario import import_scenario
+from radiography.parts import SceneParts, load_parts
+from radiography.scenarios.ideal_detector import gaussian_sigma_mm
+from radiography.scenarios.ledger import leaves
+from tests.scenarios.scenario_files import prism, write_stl
+
+BOX = prism(np.array([[0.0, -1, -1], [0, 1, -1], [0, 1, 1], [0, -1, 1]]), np.array([-1.0, 0, 0]), np.array([1.0, 0, 0]))
+
+
+def _vector(names: str, *values: float, unit: str | None = None) -> dict[str, Any]:
+    return {name: {"value": value, "unit": unit} for name, value in zip(names, values, strict=True)}
+
+
+def _frame(*centre: float) -> dict[str, Any]:
+    return {
+        "center": _vector("xyz", *centre, unit="mm"),
+        "vector_u": _vector("xyz", 0, -1, 0),
+        "vector_w": _vector("xyz", 1, 0, 0),
+    }
+
+
+def _scenario() -> dict[str, Any]:
+    """A box of iron on a stage, a tilted detector."""
+    stage = {
+        "center": _vector("xyz", 0.5, 0, 0, unit="m"),
+        "vector_u": _vector("xyz", 1, 0, 0),
+        "vector_w": _vector("xyz", 0, 0, 1),
+    }
+    turn = {"type": "rotation", "axis": "w", "amount": {"value": 0.1, "unit": "rad"}}
+    tilt = {"type": "rotation", "axis": _vector("uvw", 0, 1, 0), "amount": {"value": 5, "unit": "deg"}}
+    shift = {"type": "translation", "axis": "z", "amount": {"value": 3000, "unit": "um"}}
+    position = {
+        "center": _vector("uvw", 1, 2, 3, unit="mm"),
+        "vector_r": _vector("uvw", 1, 0, 0),
+        "vector_t": _vector("uvw", 0, 0, 1),
+        "deviations": [turn],
+    }
+    return {
+        "file": {"name": "box", "file_format_version": {"major": 1, "minor": 2}},
+        "geometry": {
+            "detector": {**_frame(1000, 0, 0), "deviations": [tilt, shift]},
+            "source": {**_frame(0, 0, 0), "type": "cone"},
+            "stage": stage,
+        },
+        "detector": {
+            "type": "ideal",
+            "columns": {"value": 64, "unit": "px"},
+            "rows": {"value": 48, "unit": "px"},
+            "pixel_pitch": _vector("uv", 0.5, 0.5, unit="mm"),
+            "gray_value": {"imax": {"value": 50000}},
+            "integration_time": {"value": 1.0, "unit": "s", "drifts": [{"value": [0, 0.1]}], "uncertainty": None},
+        },
+        "source": {
+            "voltage": {"value": 100, "unit": "kV"},
+            "current": {"value": 100, "unit": "uA"},
+            "target": {"material_id": "W", "angle": {"emission": {"value": 20, "unit": "deg"}}},
+            "window": [{"material_id": "Al", "thickness": {"value": 2, "unit": "mm"}}],
+            "colour": "green",
+        },
+        "samples": [
+            {
+                "name": "box",
+                "file": {"value": "box.stl"},
+                "unit": "mm",
+                "material_id": "steel",
+                "scaling_factor": _vector("rst", 2, 1, 1),
+                "position": position,
+            }
+        ],
+        "acquisition": {
+            "start_angle": {"value": 0, "unit": "deg"},
+            "stop_angle": {"value": 360, "unit": "deg"},
+            "direction": "CCW",
+            "number_of_projections": 8,
+            "scattering": True,
+        },
+        "materials": [
+            {
+                "id": "steel",
+                "density": {"value": 7.9, "unit": "g/cm^3"},
+                "composition": [
+                    {"formula": {"value": "Fe"}, "mass_fraction": {"value": 0.9}},
+                    {"formula": {"value": "Cr"}, "mass_fraction": {"value": 0.1}},
+                ],
+            },
+            {
+                "id": "Al",
+                "density": {"value": 2.7, "unit": "g/cm^3"},
+                "composition": [{"formula": {"value": "Al"}, "mass_fraction": {"value": 1}}],
+            },
+        ],
+        "simulation": None,
+    }
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """Folder with the scenario and its mesh."""
+    write_stl(tmp_path / "box.stl", BOX)
+    path = tmp_path / "box.json"
+    path.write_text(json.dumps(_scenario()), encoding="utf-8")
+    return path
+
+
+def _unlisted(data: Any, found: Any) -> list[str]:
+    """Keys of a file that no list holds, neither by their own name nor by one above."""
+    entries = {*found.taken, *found.approximated, *found.refused}
+    missing = []
+    for path, value in leaves(data):
+        if path.endswith((".drifts", ".uncertainty")) and not value:
+            continue
+        parts = path.split(".")
+        if not any(".".join(parts[:count]) in entries for count in range(1, len(parts) + 1)):
+            missing.append(path)
+    return missing
+
+
+def test_every_key_is_in_a_list_and_what_is_not_done_is_refused_by_name(scenario: Path) -> None:
+    found = import_scenario(scenario, projection=1)
+    assert _unlisted(_scenario(), found) == []
+    assert {"source.colour", "detector.integration_time.drifts", "acquisition.scattering"} <= set(found.refused)
+    assert "acquisition.number_of_projections" in found.approximated
+
+
+def _parts(folder: Path) -> SceneParts:
+    """What the written scene names, judged as `check` does before it computes anything."""
+    return load_parts(load_scene(str(folder / "scene.toml")), folder)
+
+
+@pytest.mark.long
+def test_the_written_scene_is_checked_and_runs(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = scenario.parent / "out"
+    words = ["import", str(scenario), "--out", str(out), "--projection", "2", "--picture", "--json", "-"]
+    assert run(words) == 0
+    text = capsys.readouterr().out
+    result = json.loads(text)
+    assert set(result) >= {"taken", "approximated", "refused", "files"}
+    assert run(["check", str(out / "scene.toml")]) == 0
+    assert run(["simulate", str(out / "scene.toml"), "--out", str(scenario.parent / "frame.tif")]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif"
+    }  # fmt: skip
+
+
+def test_the_written_scene_is_valid(scenario: Path) -> None:
+    found = import_scenario(scenario, out=scenario.parent / "out", picture=True)
+    assert {path.name for path in found.files} == {
+        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif"
+    }  # fmt: skip
+    parts = _parts(scenario.parent / "out")
+    assert parts.phantom is not None and len(parts.phantom.solids) == 1
+    assert (parts.panel.pixels.rows, parts.panel.pixels.cols) == (48, 64)
+
+
+def test_the_three_lists_are_printed(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["import", str(scenario)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line in ("taken:", "approximated:", "refused:")] == [
+        "taken:", "approximated:", "refused:"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("scan.py", "import catsim", "XCIST"),
+        ("scene.json", "{}", "CTSimU scenario"),
+        ("scene.json", "[1]", "table of keys"),
+        ("scene.json", "{", "no JSON"),
+    ],
+)
+def test_what_is_no_scene_ends_with_2(
+    name: str, text: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert run(["import", str(tmp_path / name)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_mesh_outside_the_folder_is_refused_and_the_rest_goes_on(scenario: Path) -> None:
+    data = _scenario()
+    data["samples"][0]["file"]["value"] = "../box.stl"
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    found = import_scenario(scenario, out=scenario.parent / "out")
+    assert "leads out of the scenario's folder" in found.refused["samples.0"]
+    assert _parts(scenario.parent / "out").phantom is None
+
+
+def test_a_box_stands_where_its_frames_say(scenario: Path) -> None:
+    import_scenario(scenario, out=scenario.parent / "out")
+    corners = load_mesh(scenario.parent / "out" / "00_box.stl").vertices_mm
+    # By hand: the detector's plane is tilted by 5 degrees about its v and shifted by 3 mm along z of the world.
+    tilt, turn = np.deg2rad(5.0), 0.1
+    v = np.array([0.0, 0.0, -1.0])
+    w = np.array([np.cos(tilt), 0.0, 0.0]) + np.sin(tilt) * np.cross(v, [1.0, 0, 0])
+    u = np.cross(v, w)
+    foot = (np.array([1000.0, 0, 3.0]) @ w) * w
+    box = np.array([[2.0 * r, s, t] for r in (-1, 1) for s in (-1, 1) for t in (-1, 1)])
+    about = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    world = box @ about.T + [501.0, 2.0, 3.0]
+    wanted = (world - foot) @ np.array([u, v, -w]).T
+    assert _sorted(corners) == pytest.approx(_sorted(wanted), abs=1e-4)
+
+
+def _sorted(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points[np.lexsort(np.round(points, 3).T)]
+
+
+@pytest.mark.parametrize(("resolution", "pitch"), [(0.075, 0.05), (0.15, 0.05), (0.2, 0.1)])
+def test_two_wires_of_the_basic_resolution_dip_by_a_fifth(resolution: float, pitch: float) -> None:
+    sigma = gaussian_sigma_mm(resolution, pitch)
+    # Independent of the transform there: points on chords, blurred one by one.
+    x = np.linspace(-0.5, 0.5, 2001) * resolution
+    shadow = np.sqrt(np.maximum(0.0, 0.25 * resolution**2 - x**2))
+    aperture = np.linspace(-0.5, 0.5, 201) * pitch
+
+    def depth(at: float) -> float:
+        places = at + aperture[:, None] - np.concatenate([x - resolution, x + resolution])[None]
+        return float((np.exp(-0.5 * (places / sigma) ** 2) * np.tile(shadow, 2)[None]).mean())
+
+    deepest = max(depth(at) for at in np.linspace(0.5, 1.3, 81) * resolution)
+    assert 1.0 - depth(0.0) / deepest == pytest.approx(0.2, abs=0.005)
+
+
+def test_a_pixel_that_is_as_wide_needs_no_gaussian() -> None:
+    assert gaussian_sigma_mm(0.05, 0.2) == 0.0
+
+
+def _gvxr() -> dict[str, Any]:
+    return {
+        "File format version": [1, 0, 0],
+        "Window size": [500, 500],
+        "Detector": {
+            "Position": [0.0, 200.0, 0.0, "mm"],
+            "UpVector": [0.0, 0.0, -1.0],
+            "RightVector": [-1.0, 0.0, 0.0],
+            "NumberOfPixels": [64, 48],
+            "Spacing": [500, 500, "um"],
+            "Scintilator": {"Material": "CsI"},
+        },
+        "Source": {
+            "Position": [0.0, -80.0, 0.0, "cm"],
+            "Shape": "POINTSOURCE",
+            "Beam": {"Peak kilo voltage": 85, "Tube angle": 12.0, "mAs": 1.0, "filter": [["Al", 3, "mm"]]},
+        },
+        "Samples": [
+            "MoveToCentre",
+            {"Label": "box", "Path": "box.stl", "Unit": "mm", "Material": ["Compound", "H2O"], "Density": 1.0},
+            {"Label": "bone", "Path": "box.stl", "Unit": "mm", "Material": ["HU", 1000], "Density": 1.0},
+        ],
+    }
+
+
+def test_gvxr_is_read_and_its_misspelt_keys_are_named(scenario: Path) -> None:
+    path = scenario.parent / "gvxr.json"
+    path.write_text(json.dumps(_gvxr()), encoding="utf-8")
+    found = import_scenario(path, out=scenario.parent / "out")
+    assert _unlisted(_gvxr(), found) == []
+    assert {"Detector.Scintilator.Material", "Samples.2"} <= set(found.refused)
+    parts = _parts(scenario.parent / "out")
+    assert parts.phantom is not None and len(parts.phantom.solids) == 1
+    assert parts.geometry.source_to_detector_mm == pytest.approx(1000.0)
+
+
+ctsimu = pytest.mark.skipif(importlib.util.find_spec("ctsimu") is None, reason="the package ctsimu is not installed")
+
+
+def official() -> Path:
+    """Folder of the official scenarios."""
+    found = importlib.util.find_spec("ctsimu")
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent / "evaluation" / "scenarios"
+
+
+@ctsimu
+def test_every_official_scenario_is_imported_with_complete_lists(tmp_path: Path) -> None:
+    files = sorted(official().glob("*.json"))
+    assert len(files) == 9
+    for file in files:
+        path = Path(shutil.copy(file, tmp_path))
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for sample in data["samples"]:
+            write_stl(tmp_path / sample["file"]["value"], BOX)
+        found = import_scenario(path)
+        assert _unlisted(data, found) == [], file.name
+        assert not found.refused, file.name
