@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiography.files.frames import write_tiff
-from radiography.jobs.inputs import Report, all_or_none, no_report
+from radiography.jobs.inputs import Report, all_or_none, check_folder, no_report
 from radiography.scenarios.ctsimu import read_ctsimu
 from radiography.scenarios.gvxr import read_gvxr
 from radiography.scenarios.imported import ImportedScene, read_json
@@ -77,6 +77,8 @@ def import_scenario(
     scenario = Path(scenario)
     if picture and out is None:
         raise ValueError("--picture needs --out, the folder to write to")
+    if out is not None:
+        check_folder(Path(out))
     data = read_json(scenario)
     ledger = Ledger(data)
     if "Detector" in data and "Source" in data:
@@ -100,8 +102,6 @@ def _write(
 ) -> tuple[Path, ...]:
     from radiography.scenarios.write import scene_files
 
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file, --out is a folder")
     contents = scene_files(scene)
     names = ["scene.toml", *sorted(name for name in contents if name != "scene.toml")]
     inputs = {path.resolve() for path in (scenario, *(sample.file for sample in scene.samples))}
@@ -117,7 +117,7 @@ def _write(
     targets = [out / name for name in names]
     if pictures is not None:
         targets += [out / "projection.tif", out / "flat.tif"]
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(exist_ok=True)
     with all_or_none(*targets) as parts:
         for name in names:
             parts[out / name].write_bytes(contents[name])

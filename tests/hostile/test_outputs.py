@@ -23,7 +23,7 @@ READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
     "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report", "flags of measure",
     "flags of exposure-index",
-    "results of report", "mtf of measure",
+    "results of report", "mtf of measure", "scenario of import",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
 DQE = "dqe --edge {folder}/raw.tif --flats {folder}/flat.tif --kerma 2.5 --beam RQA5"
@@ -100,6 +100,7 @@ focal_spot_pitch_mm = 0.1
 """
 FOLDERS = {
     "out of demo": "demo --out {out}",
+    "out of import": "import scene.json --out {out}",
     "out of validate": "validate --out {out}",
     "out of benchmark": "benchmark CsPbBr3_75um --size 256 --out {out}",
 }

@@ -1,0 +1,85 @@
+"""The official CTSimU 2-D tests from their own scenario files, judged by the package ctsimu."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from radiography.jobs.import_scenario import import_scenario
+from tests.scenarios.scenario_files import duplex_stl, edge_stl, holes_stl, spectrum_tsv
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ctsimu") is None, reason="the package ctsimu is not installed"
+)
+HERE = Path(__file__).parent
+
+
+def _said(word: str, script: str, *arguments: str) -> dict[str, Any]:
+    """What a script of this folder says after a word."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, check=False, timeout=1800
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
+    assert lines, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(lines[-1][len(word) :])
+    return found
+
+
+def _judged(folder: Path, pattern: str, name: str, subtest: str = "-") -> dict[str, Any]:
+    found = importlib.util.find_spec("ctsimu")
+    assert found is not None and found.origin is not None
+    source = next((Path(found.origin).parent / "evaluation" / "scenarios").glob(pattern))
+    scenario = Path(shutil.copy(source, folder))
+    data = json.loads(scenario.read_text(encoding="utf-8"))
+    for sample in data["samples"]:
+        mesh = folder / sample["file"]["value"]
+        if name == "2D_HS_1":
+            frames = _said("FRAMES ", "official_frames.py", str(source))
+            holes_stl(mesh, {**frames, "sample": frames["samples"][0]})
+        else:
+            (duplex_stl if name == "2D_DW_1" else edge_stl)(mesh)
+    spectrum = data["source"]["spectrum"]["file"]["value"]
+    if spectrum:
+        spectrum_tsv(folder / spectrum, data["source"]["voltage"]["value"])
+    import_scenario(scenario, out=folder / "out", picture=True)
+    return _said("JUDGED ", "judge.py", name, subtest, str(folder / "out"))
+
+
+def test_field_falls_as_the_official_one(tmp_path: Path) -> None:
+    assert _judged(tmp_path, "2D-FB-2*", "2D_FB_2")["rms"] <= 6.0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("pattern", "snr"), [("2D-FB-1_Detektor1*", 100), ("2D-FB-1_Detektor2*", 250)])
+def test_noise_is_that_of_the_scenario(pattern: str, snr: int, tmp_path: Path) -> None:
+    found = _judged(tmp_path, pattern, "2D_FB_1", f"SNR{snr}")
+    assert found["snr"] == pytest.approx(snr, rel=0.005)
+    assert found["mean"] == pytest.approx(60000.0, abs=3.0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("pattern", "resolution_um"), [("2D-DW-1_Detektor1*", 75), ("2D-DW-1_Detektor2*", 150)])
+def test_duplex_wires_show_the_basic_resolution(pattern: str, resolution_um: int, tmp_path: Path) -> None:
+    found = _judged(tmp_path, pattern, "2D_DW_1", f"SR{resolution_um}")
+    assert 1000.0 * found["srb_mm"] == pytest.approx(resolution_um, abs=5.0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("spot", [1, 2])
+def test_focal_spot_blurs_as_the_official_one(spot: int, tmp_path: Path) -> None:
+    found = _judged(tmp_path, f"2D-WE-1_Spot{spot}*", "2D_WE_1", f"spot{spot}")
+    assert found["mtf20"] == pytest.approx(found["ideal"], rel=0.02)
+
+
+@pytest.mark.long
+def test_holes_lie_where_the_official_frames_put_them(tmp_path: Path) -> None:
+    found = _judged(tmp_path, "2D-HS-1*", "2D_HS_1")
+    assert abs(float(found["Mean scale"])) < 1e-4
+    assert abs(float(found["Mean rot"].split()[0])) < 1e-4
