@@ -87,7 +87,9 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
             else:
                 ledger.take(path, "none")
     time_s = ledger.number("detector.integration_time", 0.5) or 0.5
-    return ForeignDetector(int(rows), int(cols), pitch[0], time_s, bits, grey, snr, resolution)
+    return ForeignDetector(
+        int(rows), int(cols), pitch[0], time_s, bits, grey=grey, snr=snr, basic_resolution_mm=resolution
+    )
 
 
 def _grey(ledger: Ledger) -> tuple[float, float]:

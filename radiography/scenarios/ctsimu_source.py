@@ -66,7 +66,17 @@ def read_source(ledger: Ledger, folder: Path, materials: Mapping[str, ForeignMat
     window = _layers(ledger, "source.window", materials)
     filters = _layers(ledger, "source.filters", materials)
     shape, spot = _spot(ledger)
-    return ForeignTube(kvp, anode, angle, window + filters, filters, single, file, shape, spot)
+    return ForeignTube(
+        kvp,
+        anode,
+        angle,
+        window + filters,
+        filters,
+        single_keV=single,
+        spectrum_file=file,
+        spot_shape=shape,
+        spot_mm=spot,
+    )
 
 
 def _anode(ledger: Ledger, materials: Mapping[str, ForeignMaterial], kvp: float) -> str:

@@ -134,7 +134,9 @@ def tube_spectrum(tube: ForeignTube, air_path_mm: float) -> tuple[FloatArray, Fl
     if tube.single_keV is not None:
         return np.array([tube.single_keV]), np.ones(1)
     if tube.spectrum_file is None:
-        beam = Beam("imported", tube.kvp, tube.filters, "scenario", tube.anode, tube.anode_angle_deg, None, air_path_mm)
+        beam = Beam(
+            "imported", tube.kvp, tube.filters, "scenario", tube.anode, tube.anode_angle_deg, air_path_mm=air_path_mm
+        )
         spectrum = beam_spectrum(beam, 1.0)
         return spectrum.energy_keV, spectrum.fluence_per_mm2
     try:
