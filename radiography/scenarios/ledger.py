@@ -1,4 +1,4 @@
-"""What becomes of every key of a foreign file: taken, approximated or refused. Nothing is dropped in silence."""
+"""Lists of what becomes of every key of a foreign file: taken, approximated or refused, nothing in silence."""
 
 from __future__ import annotations
 
