@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.float32]
 DIP = 0.2  # ASTM E2002 and E2698: the wire pair that is just resolved dips by 20 %
 _SAMPLES = 4  # per pixel and axis   # chosen: a step edge then errs by less than 1e-3 of its height
-_RAYS = 8  # per sample and axis, where a surface crosses it   # chosen: 32 a pixel, 1 % rms at a slanted edge
+_RAYS = 8  # per sample and axis, where a surface crosses it   # chosen
 
 
 @dataclass(frozen=True, eq=False)
