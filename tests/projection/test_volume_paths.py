@@ -93,3 +93,26 @@ def test_many_rays_per_voxel_are_all_rays() -> None:
     volume, places = _volume(7), np.linspace(-5.0, 5.0, 20)
     every = areal_masses(volume, SOURCE, places, places)
     assert np.array_equal(interpolated_masses(volume, SOURCE, places, places, 100.0), every)
+
+
+def test_voxelised_ball_agrees_with_the_ball() -> None:
+    radius_mm, spacing_mm, parts, centre = 60.0, 1.0, 4, np.array([0.0, 0.0, 100.0])
+    fine = (np.arange(124 * parts) + 0.5) * (spacing_mm / parts) - 62.0
+    share = np.empty((124, 124, 124), np.uint16)
+    for plane in range(124):
+        z = fine[plane * parts : (plane + 1) * parts, None, None]
+        filled = z**2 + fine[:, None] ** 2 + fine**2 < radius_mm**2
+        share[plane] = filled.reshape(parts, 124, parts, 124, parts).sum(axis=(0, 2, 4))
+    table = np.arange(parts**3 + 1)[:, None] / parts**3
+    ball = place_volume(share, table, ("water",), (spacing_mm,) * 3, tuple(centre))
+    source, places = np.array([0.0, 0.0, 1000.0]), np.linspace(-50.0, 50.0, 101)
+    x, y = np.meshgrid(places, places)
+    along = np.stack([x - source[0], y - source[1], np.full_like(x, -source[2])], axis=-1)
+    along /= np.linalg.norm(along, axis=-1, keepdims=True)
+    to_ball = centre - source
+    off = to_ball - (along @ to_ball)[..., None] * along
+    expected = 0.2 * np.sqrt(np.maximum(radius_mm**2 - (off**2).sum(axis=-1), 0.0))
+    inside = expected > 0.1 * expected.max()
+    error = (areal_masses(ball, source, places, places)[0] - expected)[inside] / expected[inside].mean()
+    assert np.sqrt(np.mean(error**2)) < 0.01
+    assert abs(error.mean()) < 0.001
