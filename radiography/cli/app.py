@@ -22,6 +22,7 @@ from radiography.cli.parameters import (
     JsonFile,
     Layout,
     Magnification,
+    Picture,
     Pitch,
     Plot,
     PublishedValues,
@@ -174,6 +175,7 @@ def reconstruct(
     magnification: Magnification = None,
     target: Target = None,
     diconde: Diconde = False,
+    picture: Picture = None,
     about: About = None,
     pitch: Pitch = None,
     layout: Layout = None,
@@ -198,9 +200,10 @@ def reconstruct(
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
-    told = told_of_objects(subject, magnification, target, diconde) if dicom else None
-    if not dicom and any((subject, magnification, target, diconde)):
-        raise ValueError("--subject, --magnification, --target and --diconde are for DICOM: give --dicom as well")
+    told = told_of_objects(subject, magnification, target, diconde, picture=picture) if dicom else None
+    if not dicom and any((subject, magnification, target, diconde, picture)):
+        said = "--subject, --magnification, --target, --diconde and --picture"
+        raise ValueError(f"{said} are for DICOM: give --dicom as well")
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation_dn=saturation, told=told)
     run_reconstruct(
         raw,
@@ -340,6 +343,7 @@ def export(
     anonymise: Annotated[
         bool, typer.Option("--anonymise", help="Nothing by which a person is recognised: PS3.15 basic profile.")
     ] = False,
+    picture: Picture = None,
     layout: Layout = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -357,7 +361,7 @@ def export(
         identifier=identifier,
         layout=layout,
         compression=compress,
-        told=told_of_objects(subject, magnification, target, diconde, anonymise),
+        told=told_of_objects(subject, magnification, target, diconde, anonymise, picture),
         json_file=json_file,
     )
 

@@ -47,6 +47,8 @@ def run_export(
     source = f" ({made.pitch_source})" if made.pitch_source else ""
     packed = f", compressed without loss ({made.compression})" if made.compression else ""
     print(f"{made.out}: DICOM DX for {purpose}, {made.pitch_mm:g} mm pixels{source}{packed}")
+    if made.picture:
+        print(f"  {made.picture}")
     if made.scale:
         print(f"  {made.scale}")
     give_json(json_file, export_to_json(made))

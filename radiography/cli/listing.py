@@ -9,6 +9,7 @@ from typing import Any
 from radiography.cli.output import give_json
 from radiography.config import load_beam, load_panel, load_scene, load_scintillator, shipped
 from radiography.light.scintillator import Scintillator
+from radiography.presentation.presets import load_picture
 from radiography.scene import PHANTOMS, phantom_builder
 
 
@@ -54,6 +55,8 @@ def _entries(kind: str) -> list[dict[str, Any]]:
             }
             for b in (load_beam(name) for name in shipped("beam"))
         ]
+    if kind == "pictures":
+        return [{"name": name, "about": load_picture(name).description} for name in shipped("picture")]
     if kind == "scenes":
         return [{"name": name, "about": load_scene(name).description} for name in shipped("scene")]
     return [{"name": name, "about": _phantom_line(name)} for name in PHANTOMS]

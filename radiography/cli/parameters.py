@@ -82,5 +82,9 @@ Magnification = Annotated[
     float | None,
     typer.Option("--magnification", metavar="M", help="Of the object plane: lengths in viewers are those there."),
 ]
+Picture = Annotated[
+    str | None,
+    typer.Option("--picture", metavar="NAME", help="How the picture is made: radiography list pictures, or a file."),
+]
 Target = Annotated[float | None, typer.Option("--target", metavar="EI", help="Target exposure index of IEC 62494-1.")]
 Diconde = Annotated[bool, typer.Option("--diconde", help="Also the component of the subject file, in group 0014.")]

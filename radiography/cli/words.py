@@ -33,6 +33,7 @@ class Kind(enum.StrEnum):
     beams = "beams"
     phantoms = "phantoms"
     scenes = "scenes"
+    pictures = "pictures"
 
 
 class Edition(enum.StrEnum):
@@ -66,6 +67,7 @@ class Template(enum.StrEnum):
     pipeline = "pipeline"
     limits = "limits"
     subject = "subject"
+    picture = "picture"
 
 
 def spell_out_file_lists(arguments: list[str]) -> list[str]:

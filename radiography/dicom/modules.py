@@ -67,6 +67,8 @@ class DxReference:
         Of a For Processing image.
     told : str
         What does not fit its attribute, with its full value, as one sentence; empty where everything fits.
+    picture : str
+        How a picture for presentation was made, in a line.
     """
 
     sop_class_uid: str
@@ -75,6 +77,7 @@ class DxReference:
     study_uid: str
     scale: StoredScale | None = None
     told: str = ""
+    picture: str = ""
 
 
 def patient_modules(description: DxDescription) -> Dataset:

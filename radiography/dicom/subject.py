@@ -20,6 +20,7 @@ from pydicom.valuerep import format_number_as_ds
 from calibration.limits import STRICT, NotNegative, Positive
 from radiography.dicom.carried import region_item, view_item
 from radiography.dicom.description import ORIENTATION_AXES, SHORT_TEXT_LENGTH, TEXT_LENGTH
+from radiography.presentation.steps import PictureSteps
 
 LARGEST_MAGNIFICATION = 100.0  # an object at 1/100 of the distance, which no tube housing allows   # chosen
 _COMPONENT_TEXT_LENGTH = 1024  # short text: DICOM PS3.5 table 6.2-1, ST
@@ -272,6 +273,8 @@ class Told:
         The component of the subject as well.
     anonymous : bool
         Nothing by which a person is recognised.
+    picture : PictureSteps or None
+        How the picture for presentation is made; the default without it.
     """
 
     subject: Subject | None = None
@@ -279,6 +282,7 @@ class Told:
     target_exposure_index: float | None = None
     diconde: bool = False
     anonymous: bool = False
+    picture: PictureSteps | None = None
 
     def __post_init__(self) -> None:
         factor, target = self.magnification, self.target_exposure_index

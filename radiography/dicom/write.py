@@ -106,9 +106,10 @@ def export_dx(
         picture = present(np.where(no_number, 0, pixels) if no_number.any() else pixels, picture_steps)
         window = (picture.window_center, picture.window_width)
         shown = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
-        return write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
-                        predecessor=predecessor, comment=picture.description + shown + ending,
-                        derivation=origin or picture.description, compression=compression)  # fmt: skip
+        written = write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
+                           predecessor=predecessor, comment=picture.description + shown + ending,
+                           derivation=origin or picture.description, compression=compression)  # fmt: skip
+        return replace(written, picture=picture.description)
     stored, scale = linear_counts(corrected_dn, counts_per_dn, pedestal)
     back = f"{stage or 'linear'} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}"
     comment = f"{back}, linear in exposure; {scale}{ending}"

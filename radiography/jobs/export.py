@@ -52,6 +52,8 @@ class ExportedImage:
         Lossless, of its pixels.
     warnings : tuple of str
         What is unknown that DICOM asks for, and what should not be believed.
+    picture : str
+        How a picture for presentation was made, with its noise gain.
     """
 
     out: Path
@@ -61,6 +63,7 @@ class ExportedImage:
     scale: str = ""
     compression: str | None = None
     warnings: tuple[str, ...] = ()
+    picture: str = ""
 
 
 def export_image(
@@ -95,7 +98,7 @@ def export_image(
     compression : str, optional
         Lossless: jpeg-lossless (SV1), jpeg-ls, jpeg2000, htj2k or rle; none without it.
     told : Told, optional
-        What a person tells of subject, exposure and object plane, and whether the object shall be anonymous.
+        What a person tells of subject, exposure, object plane and picture, and whether the object shall be anonymous.
 
     Returns
     -------
@@ -128,6 +131,7 @@ def export_image(
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
         origin=origin_text(picture.metadata), stage=picture.stage, compression=compression,
+        picture_steps=told.picture,
     )  # fmt: skip
     return ExportedImage(
         out,
@@ -143,6 +147,7 @@ def export_image(
             *_told(image, written),
             *(_still_said(description, image) if (name or identifier) and not told.anonymous else ()),
         ),
+        written.picture,
     )
 
 
@@ -307,7 +312,8 @@ def write_dicom_pair(
     description = with_exposure_index(description, corrected_dn, metadata, *masks, target=target)
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
-    picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin)
+    picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin,
+                        picture_steps=told.picture)  # fmt: skip
     raw = metadata.get("raw")
     name = str(raw.get("name", stem.name)) if isinstance(raw, dict) else stem.name
     return [presentation, processing], _told(name, reference, picture)

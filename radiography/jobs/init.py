@@ -8,7 +8,7 @@ from calibration.whole_file import whole_file
 from radiography.config import DATA_FOLDER
 
 TEMPLATES = DATA_FOLDER / "templates"
-KINDS = ("scene", "scintillator", "panel", "about", "pipeline", "limits", "subject")
+KINDS = ("scene", "scintillator", "panel", "about", "pipeline", "limits", "subject", "picture")
 
 
 def template(kind: str) -> str:

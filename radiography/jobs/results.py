@@ -116,6 +116,7 @@ def export_to_json(made: ExportedImage) -> dict[str, Any]:
         "pitch_source": made.pitch_source,
         "scale": made.scale,
         "compression": made.compression,
+        "picture": made.picture,
         "warnings": list(made.warnings),
     }
 

@@ -54,6 +54,7 @@ def told_of_objects(
     target: float | None = None,
     diconde: bool = False,
     anonymous: bool = False,
+    picture: str | Path | None = None,
 ) -> Told:
     """What the command line says about DICOM objects, checked.
 
@@ -66,6 +67,8 @@ def told_of_objects(
     target : float, optional
         Target exposure index. [1]
     diconde, anonymous : bool
+    picture : str or Path, optional
+        Shipped name or TOML file of the steps of a picture for presentation.
 
     Returns
     -------
@@ -78,7 +81,16 @@ def told_of_objects(
     """
     from radiography.dicom.subject import Told
 
-    return Told(load_subject(subject), magnification, target, diconde, anonymous)
+    steps = None
+    if picture is not None:
+        from radiography.presentation.presets import load_picture
+
+        steps = load_picture(picture)
+        if not steps.logarithm.on:
+            raise ValueError(
+                f"the picture '{steps.name}' has no logarithm: its numbers are linear, and not for display"
+            )
+    return Told(load_subject(subject), magnification, target, diconde, anonymous, steps)
 
 
 def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any]) -> DxDescription:

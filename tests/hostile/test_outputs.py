@@ -80,6 +80,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of export": ("export {folder}/raw.tif --out {folder}/new.dcm --json {out}", ".tif", ["raw.tif"]),
     "json_file of check": ("check {folder}/scene.toml --json {out}", ".toml", ["scene.toml"]),
     "json_file of list": ("list scenes --json {out}", ".json", []),
+    "json_file of import": ("import {folder}/scenario.json --json {out}", ".json", ["scenario.json"]),
     "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
@@ -97,6 +98,13 @@ source_to_detector_mm = 1000.0
 focal_spot_shape = "image"
 focal_spot_image = "spot.tif"
 focal_spot_pitch_mm = 0.1
+"""
+SCENARIO = """
+{"File format version": [1, 0, 0],
+ "Detector": {"Position": [0, 200, 0, "mm"], "UpVector": [0, 0, -1], "RightVector": [-1, 0, 0],
+              "NumberOfPixels": [64, 48], "Spacing": [500, 500, "um"]},
+ "Source": {"Position": [0, -800, 0, "mm"], "Shape": "POINTSOURCE", "Beam": {"Peak kilo voltage": 85}},
+ "Samples": []}
 """
 FOLDERS = {
     "out of demo": "demo --out {out}",
@@ -124,6 +132,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(["defects", str(place / "good.cal"), "--table", str(place / "map.csv")]) == 0
     write_tiff(place / "spot.tif", np.ones((3, 3), np.float32), None, {})
     (place / "scene.toml").write_text(SCENE)
+    (place / "scenario.json").write_text(SCENARIO)
     (place / "layer.toml").write_text('based_on = "CsPbBr3_75um"\nname = "layer"\ndescription = "l"\n')
     (place / "mtf.csv").write_text("0.5,0.9,0.01\n1,0.8,0.01\n2,0.6,0.01\n3,0.4,0.01\n")
     return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import typing
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from radiography.jobs.valid import validate_scene
 from radiography.light.optics import ColumnarLayer
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
+from radiography.presentation.presets import load_picture
+from radiography.presentation.steps import PictureSteps
 from radiography.scene import Scene
 
 HEAD = re.compile(r"(# )?\[\[?([^\[\]]+)\]\]?( columnar)?(\s+#.*)?$")
@@ -68,7 +70,8 @@ def known_tables() -> list[tuple[str, str, Any]]:
     return every + [("scintillator", f"columnar {path}", of) for path, of in columnar.items()]
 
 
-ROOTS = {"scene": Scene, "scintillator": Scintillator, "panel": Panel, "pipeline": Steps, "subject": Subject}
+ROOTS = {"scene": Scene, "scintillator": Scintillator, "panel": Panel, "pipeline": Steps, "subject": Subject,
+         "picture": PictureSteps}  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "table", "description"), known_tables())
@@ -134,6 +137,7 @@ def test_templates_run_as_they_stand(tmp_path: Path) -> None:
     assert parts.panel == load_panel("panel.toml", tmp_path)
     assert parts.scintillator == load_scintillator("scintillator.toml", tmp_path)
     assert load_steps(tmp_path / "pipeline.toml") == load_steps(None)
+    assert replace(load_picture(tmp_path / "picture.toml"), name="default", description="") == PictureSteps("default")
     assert load_about(tmp_path / "about.toml")["dark*.tif"].air_kerma_uGy == 0.0
     assert limits_from(read_toml(tmp_path / "limits.toml"))["flat_snr"].minimum == 50.0
 
