@@ -26,6 +26,8 @@ OPEN_FIELD_PERCENTILE = 99.5  # of it, where no open field is told from an objec
 LEAST_DIRECT = 0.005  # of the field, of which the median is the open field   # chosen
 CHUNK_ROWS = 64  # whose intermediate planes stay in the cache   # chosen
 LEAST_METAL = 0.1  # of the object, from which metal is what was imaged   # chosen
+SMALL = (5e-4, 0.1)  # of the field: an object too small to be told from a flat by the region   # chosen
+SEEN = 0.9  # of the open field, below which blocks are such an object   # chosen: beyond heel effect and noise
 REGAINED = 1.5  # of the two blocks by which the region keeps away from a shadow   # chosen
 SHADOWED = 0.9  # of a side of the panel, which counts as lying in shadow then   # chosen
 
@@ -42,17 +44,20 @@ class FoundRegion:
         Of `radiography.analysis.relevant_region`; None where nothing could be told.
     open_field_dn : float
         Exposure without object. [DN]
+    small : (h, w) bool or None
+        Blocks of an object that is too small for `kinds` to tell it from a flat; None where there is none.
     """
 
     side: int
     kinds: NDArray[np.uint8] | None
     open_field_dn: float
+    small: NDArray[np.bool_] | None = None
 
     @property
     def shows_object(self) -> NDArray[np.bool_] | None:
         """Blocks of the object, and of metal where that is a large part of it. (h, w)"""
-        if self.kinds is None:
-            return None
+        if self.kinds is None or self.small is not None:
+            return self.small
         thing, metal = self.kinds == RELEVANT, self.kinds == METAL
         shown = thing | metal if metal.sum() >= LEAST_METAL * (thing.sum() + metal.sum()) else thing
         return np.asarray(shown)
@@ -85,8 +90,8 @@ def find_region(pixels: NDArray[Any], open_field_dn: float | None = None) -> Fou
         kinds = relevant_region(means).kinds
     except ValueError:  # nothing is above the offset
         kinds = None
+    smooth = uniform_filter(means, max(1, SMOOTHED_PIXELS // side), mode="nearest")
     if open_field_dn is None:
-        smooth = uniform_filter(means, max(1, SMOOTHED_PIXELS // side), mode="nearest")
         inside = np.ones(means.shape, np.bool_) if kinds is None else kinds != COLLIMATED
         direct = np.zeros(means.shape, np.bool_) if kinds is None else kinds == DIRECT
         if direct.sum() >= LEAST_DIRECT * inside.sum():
@@ -95,7 +100,16 @@ def find_region(pixels: NDArray[Any], open_field_dn: float | None = None) -> Fou
             open_field_dn = float(np.percentile(smooth[inside], OPEN_FIELD_PERCENTILE))
     if not (np.isfinite(open_field_dn) and open_field_dn > 0):
         raise ValueError(f"the open field must be a positive exposure, got {open_field_dn} DN: is the frame dark?")
-    return FoundRegion(side, kinds, open_field_dn)
+    return FoundRegion(side, kinds, open_field_dn, _small_object(smooth, kinds, open_field_dn))
+
+
+def _small_object(smooth: Plane, kinds: NDArray[np.uint8] | None, open_field_dn: float) -> NDArray[np.bool_] | None:
+    """Blocks well below the open field where the region found no open field, if they are a small part of it."""
+    if kinds is None or (kinds == DIRECT).any():
+        return None
+    inside = kinds != COLLIMATED
+    dark = inside & (smooth < SEEN * open_field_dn)
+    return dark if SMALL[0] * inside.sum() <= dark.sum() <= SMALL[1] * inside.sum() else None
 
 
 def attenuate(pixels: NDArray[Any], open_field_dn: float, decades: float) -> Plane:

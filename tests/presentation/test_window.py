@@ -33,6 +33,19 @@ def test_a_threefold_absorber_on_15_per_cent_of_the_object_is_shown(preset: str,
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("side", [26, 60, 84])
+def test_an_object_on_a_small_part_of_the_panel_is_shown(preset: str, side: int) -> None:
+    """0.3 to 3 % of the panel: too little to be told from a flat by the relevant region."""
+    attenuation = np.zeros((480, 480))
+    attenuation[100 : 100 + side, 200 : 200 + side // 2] = 0.4
+    attenuation[100 : 100 + side, 200 + side // 2 : 200 + side] = 0.9
+    shown = grey(present(exposed(attenuation, 20000.0), preset))
+    thin, thick = shown[104 : 96 + side, 204 : 196 + side // 2], shown[104 : 96 + side, 204 + side // 2 : 196 + side]
+    assert shown[:90].mean() < thin.mean() - 0.05
+    assert thin.mean() < 0.75 and thin.mean() + 0.15 < thick.mean() < 1.05
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> None:
     """By 15 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal."""
     thing = board()[60:240, 60:300]
