@@ -37,6 +37,7 @@ from .jobs.reconstruct import reconstruct_frames
 from .jobs.report import report_calibration, report_frames
 from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
+from .jobs.send import Account, SendWanted, SentFile, Server, send_files
 from .jobs.simulate import simulate_scene
 from .jobs.undo import undo_frames
 from .jobs.validate import Validation, validate_model
@@ -76,6 +77,7 @@ undo_correction = calibration.undo_correction
 
 __all__ = [
     "FLAG_NAMES",
+    "Account",
     "Acquisition",
     "Asked",
     "Beam",
@@ -114,6 +116,9 @@ __all__ = [
     "ResidualStudy",
     "Scene",
     "Scintillator",
+    "SendWanted",
+    "SentFile",
+    "Server",
     "Spectrum",
     "Steps",
     "Validation",
@@ -183,6 +188,7 @@ __all__ = [
     "run_demo",
     "save_calibration_set",
     "scene_folder",
+    "send_files",
     "shipped",
     "simulate_scene",
     "slanted_edge_mtf",

@@ -32,6 +32,7 @@ from radiography.cli.parameters import (
     Target,
 )
 from radiography.cli.report import report
+from radiography.cli.send import send
 from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
@@ -39,7 +40,8 @@ app = Commands(
     name="radiography",
     help="Flat-panel digital radiography: simulate, calibrate, correct, measure, export.",
     epilog="`radiography COMMAND --help` says what a command takes, with an example. Frames, rows and columns are "
-    "counted from 0; ranges such as 0:16 leave out their end. Exit code 0: done, 1: a limit is broken, 2: wrong input.",
+    "counted from 0; ranges such as 0:16 leave out their end. Exit code 0: done, 1: a limit is broken "
+    "or not all was sent, 2: wrong input.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -364,6 +366,9 @@ def export(
         told=told_of_objects(subject, magnification, target, diconde, anonymise, picture),
         json_file=json_file,
     )
+
+
+app.command(epilog="Example: radiography send edge.dcm --to pacs.example:104 --aec ARCHIVE --verify")(send)
 
 
 @app.command(epilog="Example: radiography check edge")

@@ -22,8 +22,9 @@ ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
     "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report", "flags of measure",
-    "flags of exposure-index",
-    "results of report", "mtf of measure", "scenario of import",
+    "scenario of import",
+    "flags of exposure-index", "token_file of send", "tls_ca of send", "tls_cert of send", "tls_key of send",
+    "results of report", "mtf of measure",
 }  # fmt: skip
 FRAMES = "--dark {folder}/dark.tif --flat {folder}/flat.tif"
 DQE = "dqe --edge {folder}/raw.tif --flats {folder}/flat.tif --kerma 2.5 --beam RQA5"
@@ -62,6 +63,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "out of report": ("report {folder}/good.cal --out {out}", ".html", []),
     "json_file of benchmark": ("benchmark CsPbBr3_75um --size 256 --out {folder}/b --json {out}", ".json", []),
     "json_file of info": ("info {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
+    "json_file of send": ("send {folder}/new.dcm --to 127.0.0.1:1 --aec A --retries 0 --json {out}", ".json", []),
     "out of init": ("init scene --out {out}", ".toml", []),
     "json_file of init": ("init scene --out {folder}/new.toml --json {out}", ".json", []),
     "out of export": ("export {folder}/raw.tif --out {out}", ".dcm", ["raw.tif"]),

@@ -1,0 +1,563 @@
+"""Objects sent to servers on loopback: what arrives, what is tried again, and what a wrong peer gets us to say."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from radiography.cli import run
+from radiography.dicom.outcome import outcome_of_status
+from radiography.dicom.read import read_dx
+from radiography.jobs.send import SendWanted, Server, account_to_json, send_files
+from tests.dicom import archive
+
+pytestmark = [  # of what pynetdicom does after a failed connection
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+pytest.importorskip("pynetdicom")
+pytest.importorskip("dicomweb_client")
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+FAST = {"back_off_s": 0.02}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, a linked image for processing, and what lies about in a folder."""
+    place = tmp_path_factory.mktemp("send")
+    archive.write_object(place / "a.dcm", 1)
+    archive.write_object(place / "b.dcm", 2)
+    archive.write_object(place / "p.dcm", 3, for_processing=True)
+    (place / "notes.txt").write_text("no DICOM")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RADIOGRAPHY_TOKEN", raising=False)
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+
+
+def to(port: int, **settings: Any) -> Server:
+    return Server(to=f"127.0.0.1:{port}", called="ARCHIVE", timeout_s=settings.pop("timeout_s", 5.0), **settings)
+
+
+def uid(path: Path) -> str:
+    return str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
+
+
+def statuses(account: Any) -> list[str]:
+    return [each.status for each in account.files]
+
+
+def test_pictures_arrive_bit_for_bit_and_images_for_processing_stay(folder: Path) -> None:
+    heard: list[float] = []
+    with archive.dicom_server() as (port, stored):
+        account = send_files(folder, to(port), SendWanted(verify=True), report=lambda what, done: heard.append(done))
+        assert statuses(account) == ["stored", "stored", "left out", "left out"]
+        assert [each.read_back for each in account.files[:2]] == ["found", "found"]
+        assert account.all_arrived and not account.doubts
+        for name in ("a.dcm", "b.dcm"):
+            assert stored[uid(folder / name)].PixelData == pydicom.dcmread(folder / name).PixelData
+        assert heard[-1] == 1.0 and heard == sorted(heard[:3]) + heard[3:]
+        account = send_files(folder, to(port), SendWanted(for_processing=True))
+        assert account.counts["stored"] == 3 and uid(folder / "p.dcm") in stored
+
+
+def test_a_file_named_twice_and_an_object_in_two_files_go_once(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "a.dcm", tmp_path / "copy.dcm")
+    (tmp_path / "link.dcm").symlink_to(folder / "a.dcm")
+    taken: list[str] = []
+    with archive.dicom_server(lambda event: taken.append("x") or 0) as (port, _):
+        names = [folder / "a.dcm", folder / "a.dcm", tmp_path / "link.dcm", tmp_path / "copy.dcm"]
+        account = send_files(names, to(port))
+    assert len(taken) == 1 and statuses(account) == ["stored", "left out"]
+    assert "is the same object as" in account.files[1].reason
+
+
+@pytest.mark.parametrize("max_pdu", [0, 4096, 2**20])
+def test_a_server_says_how_much_it_takes_at_a_time(folder: Path, max_pdu: int) -> None:
+    with archive.dicom_server(max_pdu=max_pdu) as (port, stored):
+        assert send_files(folder / "a.dcm", to(port)).all_arrived
+        assert stored[uid(folder / "a.dcm")].PixelData == pydicom.dcmread(folder / "a.dcm").PixelData
+
+
+def test_a_server_of_implicit_vr_alone_gets_the_same_object(folder: Path) -> None:
+    with archive.dicom_server(syntaxes=("1.2.840.10008.1.2",)) as (port, stored):
+        assert send_files(folder / "a.dcm", to(port)).all_arrived
+    found, ours = stored[uid(folder / "a.dcm")], pydicom.dcmread(folder / "a.dcm")
+    assert found.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
+    assert found.PixelData == ours.PixelData and found.PatientID == ours.PatientID
+    assert {element.tag for element in found} == {element.tag for element in ours}
+
+
+@pytest.mark.parametrize("compression", ["jpeg-lossless", "jpeg-ls", "jpeg2000", "htj2k", "rle"])
+def test_a_compressed_object_goes_as_it_is_or_decompressed_if_asked(compression: str, tmp_path: Path) -> None:
+    path = archive.write_object(tmp_path / "c.dcm", 5, compression=compression)
+    with archive.dicom_server() as (port, stored):
+        assert send_files(path, to(port), SendWanted(decompress=True)).all_arrived
+        assert stored[uid(path)].file_meta.TransferSyntaxUID == pydicom.dcmread(path).file_meta.TransferSyntaxUID
+    with archive.dicom_server(syntaxes=("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")) as (port, stored):
+        account = send_files([path, archive.write_object(tmp_path / "d.dcm", 6)], to(port))
+        assert statuses(account) == ["refused", "stored"] and account.files[0].attempts == 1
+        assert "--decompress" in account.files[0].reason
+        assert send_files(path, to(port), SendWanted(decompress=True)).all_arrived
+        pixels = np.frombuffer(stored[uid(path)].PixelData, "<u2").reshape(48, 64)
+        assert np.array_equal(pixels, read_dx(path).pixels[0])
+
+
+def test_out_of_resources_is_tried_again_and_what_is_refused_is_not(folder: Path) -> None:
+    answers = iter([0xA700, 0xA702, 0])
+    with archive.dicom_server(lambda event: next(answers)) as (port, stored):
+        account = send_files(folder / "a.dcm", to(port), SendWanted(**FAST))
+        assert (account.files[0].status, account.files[0].attempts, len(stored)) == ("stored", 3, 1)
+    for status, words in ((0xA900, "does not match"), (0xC123, "cannot understand"), (0x0124, "not authorised")):
+        taken: list[int] = []
+        with archive.dicom_server(lambda event, s=status, t=taken: t.append(s) or s) as (port, _):
+            account = send_files([folder / "a.dcm", folder / "b.dcm"], to(port), SendWanted(**FAST))
+        assert statuses(account) == ["refused", "refused"] and len(taken) == 2
+        assert words in account.files[0].reason and account.files[0].code == status
+        assert not account.all_arrived
+
+
+def test_after_the_last_retry_the_others_are_not_tried(folder: Path) -> None:
+    taken: list[int] = []
+    with archive.dicom_server(lambda event: taken.append(1) or 0xA700) as (port, _):
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], to(port), SendWanted(retries=2, **FAST))
+    assert statuses(account) == ["refused", "not sent"] and len(taken) == account.files[0].attempts == 3
+
+
+def test_a_warning_is_told_and_counts_as_arrived(folder: Path) -> None:
+    with archive.dicom_server(lambda event: 0xB007) as (port, _):
+        account = send_files(folder / "a.dcm", to(port))
+    assert statuses(account) == ["warning"] and account.all_arrived
+
+
+def test_a_peer_that_breaks_off_is_tried_again(folder: Path) -> None:
+    taken: list[int] = []
+
+    def break_off_once(event: Any) -> int:
+        taken.append(1)
+        if len(taken) == 1:
+            event.assoc.abort()
+        return 0
+
+    with archive.dicom_server(break_off_once) as (port, _):
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], to(port), SendWanted(**FAST))
+    assert statuses(account) == ["stored", "stored"] and account.files[0].attempts == 2
+
+
+def test_a_rejected_association_is_not_tried_again(folder: Path) -> None:
+    with archive.dicom_server(title="OTHER") as (port, _):
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], to(port), SendWanted(**FAST))
+    assert statuses(account) == ["refused", "not sent"] and account.files[0].attempts == 1
+    assert "--aec" in account.files[0].reason
+
+
+def test_a_server_that_answers_no_questions_gives_a_doubt(folder: Path) -> None:
+    with archive.dicom_server(find=False) as (port, _):
+        account = send_files(folder / "a.dcm", to(port), SendWanted(verify=True))
+    assert account.all_arrived and account.files[0].read_back is None and "not read back" in account.doubts[0]
+
+
+def _silent(taken: socket.socket) -> None:
+    taken.settimeout(3.0)
+    while taken.recv(2**16):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("talk", "words"),
+    [
+        (lambda taken: taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "as a DICOM server"),
+        (lambda taken: taken.sendall(bytes(range(1, 200))), "as a DICOM server"),
+        (lambda taken: taken.sendall(b"\x02\x00\x00\x00\x00\x04abcd"), "no kind of object"),
+        (lambda taken: None, "as a DICOM server"),
+        (_silent, "as a DICOM server"),
+    ],
+    ids=["web", "noise", "short", "closes", "silent"],
+)
+def test_a_peer_that_is_no_dicom_server_is_one_sentence(folder: Path, talk: Any, words: str) -> None:
+    with archive.raw_server(talk) as port:
+        account = send_files(folder / "a.dcm", to(port, timeout_s=0.5), SendWanted(retries=0))
+    assert statuses(account)[0] in ("failed", "refused") and words in account.files[0].reason
+
+
+def test_a_peer_that_does_not_answer_in_time(folder: Path) -> None:
+    with archive.dicom_server(lambda event: time.sleep(1.2) or 0) as (port, _):
+        account = send_files(folder / "a.dcm", to(port, timeout_s=0.4), SendWanted(retries=0))
+    assert (statuses(account) == ["failed"] and "not answer in time" in account.files[0].reason) or (
+        "broke off" in account.files[0].reason
+    )
+
+
+def test_nothing_listens(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    started = time.monotonic()
+    account = send_files(folder / "a.dcm", to(port), SendWanted(retries=2, **FAST))
+    assert account.files[0].reason == "nothing listens there" and account.files[0].attempts == 3
+    assert time.monotonic() - started < 5
+
+
+@needs_openssl
+def test_tls_verifies_the_server_and_shows_our_certificate(folder: Path, tmp_path: Path) -> None:
+    certificate, key = archive.make_certificate(tmp_path)
+    own = {"ca_file": certificate, "certificate": certificate, "key": key}
+    once = SendWanted(retries=0)
+    with archive.dicom_server(tls=archive.serving(certificate, key, certificate)) as (port, stored):
+        assert send_files(folder / "a.dcm", to(port, tls=True, **own), once).all_arrived and len(stored) == 1
+        account = send_files(folder / "a.dcm", to(port, tls=True), once)
+        assert "not trusted" in account.files[0].reason and account.files[0].attempts == 1
+        assert not send_files(folder / "a.dcm", to(port, timeout_s=1.0), once).all_arrived
+        assert not send_files(
+            folder / "a.dcm", to(port, tls=True, ca_file=certificate, timeout_s=1.0), once
+        ).all_arrived
+    with archive.dicom_server() as (port, _):
+        account = send_files(folder / "a.dcm", to(port, tls=True, timeout_s=1.0, **own), once)
+        assert not account.all_arrived
+
+
+def test_a_file_that_is_gone_or_changed_since_the_check_is_told(folder: Path, tmp_path: Path) -> None:
+    for change in ("gone", "changed"):
+        first, second = archive.write_object(tmp_path / "1.dcm", 11), archive.write_object(tmp_path / "2.dcm", 12)
+        third = archive.write_object(tmp_path / "3.dcm", 13)
+
+        def act(event: Any, change: str = change, second: Path = second) -> int:
+            if second.exists():
+                second.unlink() if change == "gone" else second.write_bytes(b"other")
+            return 0
+
+        with archive.dicom_server(act) as (port, _):
+            account = send_files([first, second, third], to(port), SendWanted(**FAST))
+        assert statuses(account) == ["stored", "failed", "stored"] and change in account.files[1].reason
+
+
+def test_no_message_names_a_patient(folder: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with archive.dicom_server(lambda event: 0xC000) as (port, _):
+        line = ["send", str(folder / "a.dcm"), "--to", f"127.0.0.1:{port}", "--aec", "ARCHIVE", "--verbose"]
+        assert run([*line, "--json", str(tmp_path / "x.json")]) == 1
+    said = "".join(capfd.readouterr()) + (tmp_path / "x.json").read_text()
+    assert "Doe" not in said and "SECRET" not in said and "cannot understand" in said
+
+
+def test_the_command_line_gives_the_account(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with archive.dicom_server() as (port, _):
+        line = ["send", str(folder), "--to", f"localhost:{port}", "--aec", "ARCHIVE", "--verify"]
+        assert run(line) == 0
+        said = capsys.readouterr().out
+        assert said.count(": stored; read back: found") == 2 and "2 of 2 files arrived by C-STORE" in said
+        assert run([*line, "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["stored"], found["left_out"], found["all_arrived"]) == (2, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--aec A", "exactly one of --to"),
+        ("--to h:104 --stow http://h --aec A", "exactly one of --to"),
+        ("--to h --aec A", "HOST:PORT"),
+        ("--to user:pw@h:104 --aec A", "HOST:PORT"),
+        ("--to 127.0.0.1:0 --aec A", "1 to 65535, got 0"),
+        ("--to 127.0.0.1:70000 --aec A", "1 to 65535, got 70000"),
+        ("--to no-such-host.invalid:104 --aec A", "is not known"),
+        ("--to 127.0.0.1:104", "--aec is needed"),
+        ("--to 127.0.0.1:104 --aec SEVENTEEN_LETTERS", "1 to 16 plain characters"),
+        ("--to 127.0.0.1:104 --aec A --aet B\\C", "1 to 16 plain characters"),
+        ("--to 127.0.0.1:104 --aec A --tls-ca notes.txt", "give --tls as well"),
+        ("--to 127.0.0.1:104 --aec A --tls --tls-ca notes.txt", "holds no certificates"),
+        ("--to 127.0.0.1:104 --aec A --tls --tls-cert notes.txt", "no pair of PEM files"),
+        ("--to 127.0.0.1:104 --aec A --tls --tls-key notes.txt", "give --tls-cert"),
+        ("--to 127.0.0.1:104 --aec A --tls --tls-ca none.pem", "is no file"),
+        ("--to 127.0.0.1:104 --aec A --retries 99", "0 to 20, got 99"),
+        ("--to 127.0.0.1:104 --aec A --timeout 0", "above 0"),
+        ("--to 127.0.0.1:104 --aec A --timeout nan", "above 0"),
+        ("--to 127.0.0.1:104 --aec A --token-file notes.txt", "is for --stow"),
+        ("--stow ftp://h/x", "needs an address"),
+        ("--stow https://me:secretword@h/x", "a user or a password"),
+        ("--stow https://h/x?token=secretword", "without ? and #"),
+        ("--stow https://h:99999/x", "no address"),
+        ("--stow https://h/x --aec A", "--aec is for --to"),
+        ("--stow http://127.0.0.1/x --tls-ca notes.txt", "needs https"),
+        ("--stow https://h/x --token-file none", "is no file"),
+        ("--stow https://h/x --token-file two.txt", "one line"),
+        ("--stow https://h/x --token-file empty.txt", "one line"),
+        ("--stow http://h/x --token-file token.txt", "not sent over http"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("notes", "no key"), ("two", "secretword\r\nX: y"), ("empty", "\n"), ("token", "secretword\n")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    assert run(["send", str(folder / "a.dcm"), *words.split()]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1 and said in printed.err
+    assert "secretword" not in printed.err and "pw" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "kind", ["text", "cut", "empty", "no meta", "directory", "two objects", "only processing", "none"]
+)
+def test_a_file_that_cannot_be_sent_is_refused_before_anything_is(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    whole = (folder / "a.dcm").read_bytes()
+    path = tmp_path / "x.dcm"
+    path.write_bytes({"text": b"hello" * 99, "cut": whole[:-99], "empty": b"", "no meta": whole[132:]}.get(kind, whole))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if kind == "directory":
+            data = pydicom.dcmread(path)
+            data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+            data.save_as(path)
+        if kind == "two objects":
+            data = pydicom.dcmread(path)
+            data.SOPInstanceUID = "2.25.7"
+            pydicom.dcmwrite(path, data)
+            path.write_bytes(path.read_bytes().replace(b"2.25.7\0", b"2.25.8\0", 1))
+    if kind == "only processing":
+        path = folder / "p.dcm"
+    if kind == "none":
+        path = tmp_path / "none.dcm"
+    with archive.dicom_server() as (port, stored):
+        line = ["send", str(folder / "b.dcm")] if kind != "only processing" else ["send"]
+        assert run([*line, str(path), "--to", f"127.0.0.1:{port}", "--aec", "ARCHIVE"]) == 2
+        assert not stored
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1 and str(path) in printed.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_an_interrupt_gives_the_account(folder: Path, tmp_path: Path) -> None:
+    waiting = threading.Event()
+
+    def slow_second(event: Any) -> int:
+        if not waiting.is_set() and len(stored) == 1:
+            waiting.set()
+            time.sleep(1.0)
+        return 0
+
+    with archive.dicom_server(slow_second) as (port, stored):
+        code = "import sys; from radiography.cli import main; sys.exit(main())"
+        line = ["send", str(folder / "a.dcm"), str(folder / "b.dcm"), "--to", f"127.0.0.1:{port}", "--aec", "ARCHIVE"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "interrupted" in err and "Traceback" not in err
+    assert f"{folder / 'a.dcm'}: stored" in out and f"{folder / 'b.dcm'}: failed: interrupted on its way" in out
+    assert "1 of 2 files arrived" in out
+
+
+def test_a_missing_library_is_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for library, words in (
+        ("pynetdicom", "--to 127.0.0.1:104 --aec A"),
+        ("dicomweb_client", "--stow http://localhost/x"),
+    ):
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, library, None)
+            assert run(["send", str(folder / "a.dcm"), *words.split()]) == 2
+        assert 'pip install "radiography[network]"' in capsys.readouterr().err
+
+
+def test_statuses_in_words() -> None:
+    assert outcome_of_status(0).status == "stored"
+    assert {outcome_of_status(code).status for code in (0xB000, 0xB006, 0xB007, 0xB123)} == {"warning"}
+    assert all(outcome_of_status(code).again for code in (0xA700, 0xA7FF))
+    for code in (0xA900, 0xC000, 0x0122, 0x0110, 0x1234, 0xFFFF):
+        assert outcome_of_status(code).status == "refused" and not outcome_of_status(code).again
+
+
+# DICOMweb
+
+
+def web(port: int, **settings: Any) -> Server:
+    return Server(stow=f"http://127.0.0.1:{port}/dicom-web", timeout_s=settings.pop("timeout_s", 5.0), **settings)
+
+
+def test_stow_sends_the_file_as_it_is_with_its_token(folder: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc.def\n")
+    token.chmod(0o600)
+    bodies: list[bytes] = []
+
+    def answer(number: int, request: Any, body: bytes) -> archive.Answer:
+        bodies.append(body)
+        return 200, {"Content-Type": "application/dicom+json"}, archive.stow_answer(uid(folder / "a.dcm"))
+
+    with archive.web_server(answer) as (port, heard):
+        account = send_files(folder / "a.dcm", web(port, token_file=token))
+    assert account.all_arrived and not account.doubts
+    (method, path, headers), body = heard[0], bodies[0]
+    assert (method, path) == ("POST", "/dicom-web/studies") and headers["Authorization"] == "Bearer abc.def"
+    head, _, rest = body.partition(b"\r\n\r\n")
+    boundary = head.partition(b"\r\n")[0]
+    assert rest == (folder / "a.dcm").read_bytes() + b"\r\n" + boundary + b"--\r\n"
+    assert int(headers["Content-Length"]) == len(body)
+
+
+def test_a_token_that_others_can_read_is_warned_of(folder: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc")
+    token.chmod(0o644)
+    ours = archive.stow_answer(uid(folder / "a.dcm"))
+    with archive.web_server(lambda number, request, body: (200, {}, ours)) as (port, heard):
+        account = send_files(folder / "a.dcm", web(port, token_file=token))
+    assert "can be read by others" in account.doubts[0] and "abc" not in account.doubts[0]
+    assert heard[0][2]["Authorization"] == "Bearer abc"
+
+
+def test_a_token_of_the_environment_and_none_of_netrc(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    ours = archive.stow_answer(uid(folder / "a.dcm"))
+    with archive.web_server(lambda number, request, body: (200, {}, ours)) as (port, heard):
+        assert send_files(folder / "a.dcm", web(port)).all_arrived
+        monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
+        assert send_files(folder / "a.dcm", web(port)).all_arrived
+    assert "Authorization" not in heard[0][2] and heard[1][2]["Authorization"] == "Bearer xyz"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "warning", "expected", "words"),
+    [
+        (200, 0xC000, None, "refused", "cannot understand"),
+        (409, 0x0122, None, "refused", "not supported"),
+        (409, 0xA900, None, "refused", "does not match"),
+        (202, None, 0xB006, "warning", "dropped"),
+        (200, None, None, "stored", ""),
+    ],
+)
+def test_failed_objects_are_counted(
+    folder: Path, status: int, failure: int | None, warning: int | None, expected: str, words: str
+) -> None:
+    ours = archive.stow_answer(uid(folder / "a.dcm"), failure, warning)
+    with archive.web_server(lambda number, request, body: (status, {}, ours)) as (port, heard):
+        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
+    assert statuses(account) == [expected] and words in account.files[0].reason and len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(400, "request wrong"), (401, "token"), (403, "allow"), (404, "no DICOMweb"), (413, "too large"), (500, "failed")],
+)
+def test_a_refusal_is_not_tried_again(folder: Path, status: int, words: str) -> None:
+    with archive.web_server(lambda number, request, body: (status, {}, b"Doe^Jane")) as (port, heard):
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], web(port), SendWanted(**FAST))
+    assert words in account.files[0].reason and "Doe" not in str(account_to_json(account))
+    assert len(heard) == (1 if status in (401, 403, 404) else 2)
+
+
+def test_a_busy_server_says_when_to_come_again(folder: Path) -> None:
+    def busy(number: int, request: Any, body: bytes) -> archive.Answer:
+        if number == 1:
+            return 503, {"Retry-After": "0.3"}, b""
+        if number == 2:
+            return 429, {}, b""
+        return 200, {}, archive.stow_answer(uid(folder / "a.dcm"))
+
+    with archive.web_server(busy) as (port, heard):
+        started = time.monotonic()
+        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
+        assert account.all_arrived and len(heard) == account.files[0].attempts == 3
+        assert time.monotonic() - started > 0.3
+    with archive.web_server(lambda number, request, body: (503, {"Retry-After": "7200"}, b"")) as (port, heard):
+        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
+    assert len(heard) == 1 and "asks for 7200 s" in account.files[0].reason
+
+
+def test_a_connection_that_is_reset_is_tried_again(folder: Path) -> None:
+    def reset(number: int, request: Any, body: bytes) -> archive.Answer:
+        if number == 1:
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            request.connection.shutdown(socket.SHUT_RDWR)
+        return 200, {}, archive.stow_answer(uid(folder / "a.dcm"))
+
+    with archive.web_server(reset) as (port, _):
+        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
+    assert account.all_arrived and account.files[0].attempts == 2
+
+
+def test_a_redirect_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
+    with archive.web_server(lambda number, request, body: (200, {}, b"")) as (other, heard):
+        for status in (301, 302, 307, 308):
+            place = {"Location": f"http://localhost:{other}/studies"}
+            with archive.web_server(lambda number, request, body, s=status, p=place: (s, p, b"")) as (port, _):
+                account = send_files(folder / "a.dcm", web(port), SendWanted(verify=True, **FAST))
+            assert statuses(account) == ["refused"] and "not followed" in account.files[0].reason
+        assert not heard
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"not json", b'{"00081199": 3}', b"[" * 5000, b"x" * 2**23])
+def test_an_answer_that_names_no_object_is_said(folder: Path, body: bytes) -> None:
+    with archive.web_server(lambda number, request, sent: (200, {}, body)) as (port, _):
+        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
+    assert account.files[0].status in ("warning", "failed") and account.files[0].reason
+
+
+@pytest.mark.parametrize(
+    "talk", [lambda taken: taken.sendall(b"\x02\0\0\0\xff\xff\r\n\r\n"), _silent], ids=["noise", "silent"]
+)
+def test_a_peer_that_is_no_web_server_is_one_sentence(folder: Path, talk: Any) -> None:
+    with archive.raw_server(talk) as port:
+        account = send_files(folder / "a.dcm", web(port, timeout_s=0.5), SendWanted(retries=0))
+    assert statuses(account) == ["failed"] and account.files[0].reason
+
+
+@needs_openssl
+def test_https_verifies_the_server(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
+    certificate, key = archive.make_certificate(tmp_path)
+    ours = archive.stow_answer(uid(folder / "a.dcm"))
+    with archive.web_server(lambda *_: (200, {}, ours), archive.serving(certificate, key)) as (port, heard):
+        account = send_files(folder / "a.dcm", Server(stow=f"https://localhost:{port}/x", timeout_s=5.0))
+        assert "not trusted" in account.files[0].reason and not heard
+        trusting = Server(stow=f"https://localhost:{port}/x", timeout_s=5.0, ca_file=certificate)
+        assert send_files(folder / "a.dcm", trusting).all_arrived
+
+
+@pytest.fixture(autouse=True)
+def threads_end() -> Iterator[None]:
+    """No association outlives its command."""
+    yield
+    ends = time.monotonic() + 5
+    while (left := _ours()) and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert not left
+
+
+def _ours() -> list[str]:
+    """Threads of associations that we asked for."""
+    return [each.name for each in threading.enumerate() if "Requestor" in each.name or "DUL" in each.name]
