@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.benchmark import benchmark
+from radiography.cli.export_options import export
 from radiography.cli.exposure_index import exposure_index
 from radiography.cli.image_quality import mtf
 from radiography.cli.import_scenario import import_command
@@ -18,7 +19,6 @@ from radiography.cli.parameters import (
     About,
     Diconde,
     Earlier,
-    Frame,
     JsonFile,
     Layout,
     Magnification,
@@ -316,56 +316,10 @@ app.command(
     "exposure-index", epilog="Example: radiography exposure-index edge.tif --calibration panel.cal --plot region.png"
 )(exposure_index)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
+app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")(export)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 app.command(epilog="Example: radiography view results edge.tif")(view)
 app.command("import", epilog="Example: radiography import scenario.json --out imported")(import_command)
-
-
-@app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")
-def export(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Linear corrected image.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.dcm", help="DICOM file to write.")],
-    for_processing: Annotated[
-        bool, typer.Option("--for-processing", help="Linear pixels (For Processing) instead of For Presentation.")
-    ] = False,
-    pitch: Pitch = None,
-    name: Annotated[str | None, typer.Option("--name", help="Patient or part name; as the image says.")] = None,
-    identifier: Annotated[
-        str | None, typer.Option("--id", help="Patient or part identifier; as the image says, or PHANTOM.")
-    ] = None,
-    frame: Frame = None,
-    compress: Annotated[
-        str | None,
-        typer.Option("--compress", metavar="KIND", help="Lossless: jpeg-lossless, jpeg-ls, jpeg2000, htj2k or rle."),
-    ] = None,
-    subject: SubjectTold = None,
-    magnification: Magnification = None,
-    target: Target = None,
-    diconde: Diconde = False,
-    anonymise: Annotated[
-        bool, typer.Option("--anonymise", help="Nothing by which a person is recognised: PS3.15 basic profile.")
-    ] = False,
-    picture: Picture = None,
-    layout: Layout = None,
-    json_file: JsonFile = None,
-) -> None:
-    """DICOM Digital X-Ray image that viewers open."""
-    from radiography.cli.export import run_export
-    from radiography.jobs.subject import told_of_objects
-
-    run_export(
-        image,
-        out,
-        frame=frame,
-        for_processing=for_processing,
-        pitch_mm=pitch,
-        name=name,
-        identifier=identifier,
-        layout=layout,
-        compression=compress,
-        told=told_of_objects(subject, magnification, target, diconde, anonymise, picture),
-        json_file=json_file,
-    )
 
 
 app.command(epilog="Example: radiography send edge.dcm --to pacs.example:104 --aec ARCHIVE --verify")(send)

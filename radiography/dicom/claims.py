@@ -11,6 +11,7 @@ from pydicom.uid import ExplicitVRBigEndian
 
 from calibration.conditions import Conditions, conditions_from
 from radiography.dicom.description import ANODES
+from radiography.dicom.frame_times import frame_interval
 from radiography.dicom.linear import saturation
 from radiography.dicom.spacing import detector_pitch
 from radiography.dicom.texts import full_serial
@@ -73,6 +74,7 @@ def stated_conditions(header: Dataset) -> Conditions:
         "device_serial": _text(header, "DeviceSerialNumber"),
         "panel": _text(header, "ManufacturerModelName"),
         "binning": int(binning[0]) if binning[0] and binning[0] == binning[1] and binning[0] >= 1 else None,
+        "frame_interval_s": frame_interval(header)[0],
         "temperature_C": temperature_C if temperature_C is not None and temperature_C <= 100.0 else None,
         "kvp": _number(header, "KVP"),
         "anode": SYMBOLS.get(_text(header, "AnodeTargetMaterial")),

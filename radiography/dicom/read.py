@@ -37,10 +37,12 @@ from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
 from radiography.dicom.codestream import loss_method, loss_of
 from radiography.dicom.encapsulated import decode_frame, encapsulated_frames, first_codestream
+from radiography.dicom.frame_times import frame_interval
 from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
 from radiography.dicom.spacing import detector_pitch
 
 LARGEST_STACK_BYTES = 4 * 2**30  # that `read_dx` takes into memory at once   # chosen
+USUAL_HEADER_BYTES = 2**17  # tried first   # chosen: real headers are below 64 kB
 LARGEST_HEADER_BYTES = 16 * 2**20  # everything before the pixels; ours are 3 kB   # chosen
 NATIVE_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 PIXEL_DATA = b"\xe0\x7f\x10\x00"  # tag (7FE0,0010), little endian
@@ -151,23 +153,20 @@ def open_dicom(path: str | Path) -> DicomFrames:
     path = Path(path)
     length = path.stat().st_size
     with path.open("rb") as file:
-        head = BytesIO(file.read(LARGEST_HEADER_BYTES))  # a claimed length cannot ask for more than there is
+        head = BytesIO(file.read(USUAL_HEADER_BYTES))
+        try:
+            with _one_sentence(path, ""):
+                header, offset, pixel_bytes = _header(head, length)
+            whole = pixel_bytes >= 0 or length <= USUAL_HEADER_BYTES
+        except (ValueError, MemoryError):
+            whole = False
+        if not whole:
+            file.seek(0)
+            head = BytesIO(file.read(LARGEST_HEADER_BYTES))  # a claimed length cannot ask for more than there is
     with _one_sentence(path, "is no readable DICOM file"):
-        marked = head.getvalue()[128:132] == b"DICM"
-        bare = None if marked else bare_syntax(head.getvalue())
-        if not marked and bare is None:
-            raise ValueError("it lacks the mark DICM at byte 128, and does not begin with DICOM's first elements")
-        head.seek(132 if marked else 0)
-        meta = Dataset() if bare not in (None, EXPLICIT) else _read_meta(head)
-        syntax = meta.get("TransferSyntaxUID") or (UID(bare) if bare else None)
-        if syntax is None:
-            raise ValueError("it does not name its transfer syntax")
-        if syntax == DeflatedExplicitVRLittleEndian:
-            raise ValueError("it is deflated as a whole and may unpack to any size; convert it with dcmconv first")
-        head.seek(0)
-        header = pydicom.dcmread(head, stop_before_pixels=True, force=not marked)
-        header.file_meta.TransferSyntaxUID = syntax
-        offset, pixel_bytes = _find_pixels(header, head, length)
+        if not whole:
+            header, offset, pixel_bytes = _header(head, length)
+        syntax = header.file_meta.TransferSyntaxUID
         count, rows, cols, dtype = frame_claim(header)
         if pixel_bytes >= 0:
             if syntax not in NATIVE_SYNTAXES:
@@ -199,7 +198,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
             metadata=plain_metadata(header),
             stage=stage_of(header),
             pitch_source=pitch.source,
-            warnings=tuple(f"{path}: {doubt}" for doubt in doubts_of(header, loss)),
+            warnings=tuple(f"{path}: {doubt}" for doubt in (*doubts_of(header, loss), *frame_interval(header)[1])),
             pitch_warnings=tuple(f"{path}: {doubt}" for doubt in pitch.warnings),
             carried=carried_of(header),
             header=header,
@@ -266,6 +265,26 @@ def linear_frame(source: DicomFrames, stored: NDArray[Any]) -> NDArray[Any]:
         return stored
     with _one_sentence(source.path, "has a damaged modality table or scale"):
         return linear_numbers(source.header, stored)
+
+
+def _header(head: BytesIO, length: int) -> tuple[Dataset, int, int]:
+    """The attributes before the pixels, where the value of the pixels begins, and its length, -1 for fragments."""
+    begin = head.getvalue()
+    marked = begin[128:132] == b"DICM"
+    bare = None if marked else bare_syntax(begin)
+    if not marked and bare is None:
+        raise ValueError("it lacks the mark DICM at byte 128, and does not begin with DICOM's first elements")
+    head.seek(132 if marked else 0)
+    meta = Dataset() if bare not in (None, EXPLICIT) else _read_meta(head)
+    syntax = meta.get("TransferSyntaxUID") or (UID(bare) if bare else None)
+    if syntax is None:
+        raise ValueError("it does not name its transfer syntax")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        raise ValueError("it is deflated as a whole and may unpack to any size; convert it with dcmconv first")
+    head.seek(0)
+    header = pydicom.dcmread(head, stop_before_pixels=True, force=not marked)
+    header.file_meta.TransferSyntaxUID = syntax
+    return header, *_find_pixels(header, head, length)
 
 
 def _read_meta(head: BytesIO) -> Dataset:

@@ -189,13 +189,13 @@ def write_dx(
     role = "processing" if for_processing else "presentation"
     digest = frame_digest or _digest(pixels)
     carried = description.carried
-    own_study = _uid("study", digest, description.patient_id, description.study_id)
+    own_study = uid_of("study", digest, description.patient_id, description.study_id)
     study_uid = description.study_uid or str((carried or {}).get("StudyInstanceUID", "")) or own_study
-    series_uid = _uid("series", study_uid, digest, role)
+    series_uid = uid_of("series", study_uid, digest, role)
     stored = _digest(pixels)
     told = () if description.said is None else (description.said.to_json(),)
     made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told)
-    instance_uid = _uid("instance", series_uid, *made_of)
+    instance_uid = uid_of("instance", series_uid, *made_of)
     if predecessor is not None and predecessor.study_uid != study_uid:
         raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
@@ -217,7 +217,7 @@ def write_dx(
             modules.exposure_modules(description),
         ]
         if description.conditions.air_kerma_uGy != 0.0:  # a dark frame is of no irradiation
-            parts[0].IrradiationEventUID = _uid("irradiation", description.event or digest)
+            parts[0].IrradiationEventUID = uid_of("irradiation", description.event or digest)
         if scale is not None:
             parts.append(modules.scale_module(scale, stage))
         if carried is not None:
@@ -281,7 +281,8 @@ def linear_counts(
     lowest, highest = (float(limit(pixels, where=finite, initial=pixels[finite][0])) for limit in (np.min, np.max))
     least_kept = lowest
     if counts_per_dn is None:
-        counts_per_dn, least_kept = _counts_that_fit(pixels, lowest, highest, bool(padded))
+        whole = bool(np.all(pixels == np.rint(pixels), where=finite))
+        counts_per_dn, least_kept = counts_that_fit(pixels, lowest, highest, bool(padded), whole)
     if not (np.isfinite(counts_per_dn) and counts_per_dn > 0):
         raise ValueError(f"counts_per_dn must be a positive number, got {counts_per_dn}")
     first = modules.PADDING + 1 if padded else 0
@@ -302,20 +303,32 @@ def linear_counts(
     return stored, StoredScale(float(counts_per_dn), pedestal, low, high, padded)
 
 
-def _counts_that_fit(pixels: NDArray[Any], lowest: float, highest: float, padded: bool) -> tuple[float, float]:
+def counts_that_fit(
+    pixels: NDArray[Any], lowest: float, highest: float, padded: bool, whole: bool
+) -> tuple[float, float]:
     """Counts per DN and the least value kept.
 
     1 for what are counts already, else the largest power of two that keeps the whole range. A range far from zero
     counts from zero, so that a pedestal never has to be negative. Where a few outliers would make the steps so coarse
     that the image drowns in them, twice the range of all but them is kept, and they are clipped.
+
+    Parameters
+    ----------
+    pixels : (H, W) float
+        The image, or rows of several that stand for all of them. [DN]
+    lowest, highest : float
+        Of all pixels that hold a number. [DN]
+    padded, whole : bool
+        Whether some hold none, and whether all others hold whole numbers.
+
+    Returns
+    -------
+    counts_per_dn, least_kept : float
+        [1/DN, DN]
     """
     room = PROCESSING_MAXIMUM - 1 - padded  # one count for rounding at either end
     span = max(highest, 0.0) - min(lowest, 0.0)
-    whole = (
-        lowest >= padded
-        and highest <= PROCESSING_MAXIMUM
-        and bool(np.all(pixels == np.rint(pixels), where=np.isfinite(pixels)))
-    )
+    whole = whole and lowest >= padded and highest <= PROCESSING_MAXIMUM
     if whole or span == 0:
         return 1.0, lowest
     counts_per_dn = float(2.0 ** np.floor(np.log2(room / span)))
@@ -381,7 +394,7 @@ def _digest(pixels: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _uid(*parts: object) -> str:
+def uid_of(*parts: object) -> str:
     """UID 2.25.<UUID as integer> that is the same for the same parts: DICOM PS3.5 B.2."""
     digest = hashlib.sha256(repr(parts).encode()).digest()
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"

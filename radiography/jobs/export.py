@@ -144,14 +144,14 @@ def export_image(
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
-            *_told(image, written),
+            *not_fitting(image, written),
             *(_still_said(description, image) if (name or identifier) and not told.anonymous else ()),
         ),
         written.picture,
     )
 
 
-def _told(image: Path | str, *written: DxReference) -> tuple[str, ...]:
+def not_fitting(image: Path | str, *written: DxReference) -> tuple[str, ...]:
     """What of an image does not fit its attributes in the files written, a sentence each."""
     return tuple(dict.fromkeys(f"{image} in DICOM: {reference.told}" for reference in written if reference.told))
 
@@ -316,7 +316,7 @@ def write_dicom_pair(
                         picture_steps=told.picture)  # fmt: skip
     raw = metadata.get("raw")
     name = str(raw.get("name", stem.name)) if isinstance(raw, dict) else stem.name
-    return [presentation, processing], _told(name, reference, picture)
+    return [presentation, processing], not_fitting(name, reference, picture)
 
 
 def date_of(said: str | None) -> datetime | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from radiography.jobs.check import SceneCheck
     from radiography.jobs.defects import DefectReport
     from radiography.jobs.export import ExportedImage
+    from radiography.jobs.export_cine import ExportedCine
     from radiography.jobs.reconstruct import CorrectedFile, Reconstruction
     from radiography.jobs.simulate import Simulation
     from radiography.jobs.undo import RawFile
@@ -117,6 +118,19 @@ def export_to_json(made: ExportedImage) -> dict[str, Any]:
         "scale": made.scale,
         "compression": made.compression,
         "picture": made.picture,
+        "warnings": list(made.warnings),
+    }
+
+
+def cine_to_json(made: ExportedCine) -> dict[str, Any]:
+    """The DICOM sequence that was written: frames, times, pitch, and how its values are stored."""
+    return {
+        "out": made.out,
+        "for_processing": made.for_processing,
+        "frames": made.frames,
+        "frame_time_ms": made.frame_time_ms,
+        "pitch_mm": made.pitch_mm,
+        "scale": made.scale,
         "warnings": list(made.warnings),
     }
 
