@@ -82,7 +82,7 @@ def carried_of(header: Dataset) -> dict[str, Any]:
     kept = Dataset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are left out
-        for keyword in CARRIED:
+        for keyword in [keyword for keyword in CARRIED if tag_for_keyword(keyword) in header]:
             value = header.get(keyword)
             if dictionary_VR(keyword) == "SQ":
                 items = [_code_of(item) for item in value or []]

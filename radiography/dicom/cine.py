@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +29,14 @@ from radiography.dicom.carried import exposure_module, identity_module, source_m
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
-from radiography.dicom.write import IMPLEMENTATION_UID, LARGEST_SIDE, PROCESSING_MAXIMUM, uid_of
+from radiography.dicom.write import (
+    IMPLEMENTATION_UID,
+    LARGEST_SIDE,
+    PROCESSING_MAXIMUM,
+    pixel_element_head,
+    software,
+    uid_of,
+)
 from radiography.presentation.sequence import SEQUENCE_BITS, SEQUENCE_MAXIMUM
 
 RF_UID = "1.2.840.10008.5.1.4.1.1.12.2"  # DICOM PS3.4 B.5: X-Ray Radiofluoroscopic Image Storage
@@ -178,7 +184,7 @@ def write_pixels(file: BinaryIO, frames: Iterable[NDArray[np.uint16]], pixels: C
     ValueError, TypeError
         If a frame does not fit, or there are more or fewer of them.
     """
-    file.write(b"\xe0\x7f\x10\x00OW\0\0" + pixels.pixel_bytes.to_bytes(4, "little"))
+    file.write(pixel_element_head(pixels.pixel_bytes))
     most = SEQUENCE_MAXIMUM if pixels.scale is None else PROCESSING_MAXIMUM
     number = 0
     for frame in frames:
@@ -228,7 +234,7 @@ def cine_header(
             modules.patient_modules(description),
             modules.study_module(description, study_uid),
             modules.series_modules(description, series_uid, for_processing),
-            modules.equipment_module(description, f"radiography {version('radiography')}"),
+            modules.equipment_module(description, software()),
             modules.image_module(description, for_processing, 1, comment),
             modules.anatomy_module(description),
             modules.pixel_modules(pixels.rows, pixels.cols, for_processing, pixels.window),
@@ -256,7 +262,7 @@ def cine_header(
         if description.said is not None:
             dataset.update(description.said)
         if description.anonymous:
-            dataset = anonymised(dataset, f"radiography {version('radiography')}")
+            dataset = anonymised(dataset, software())
         _as_radiofluoroscopy(dataset, pixels)
         not_fitting = fit_values(dataset)
     meta = FileMetaDataset()

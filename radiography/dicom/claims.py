@@ -132,7 +132,7 @@ def _zone(header: Dataset) -> timezone | None:
 def plain_metadata(header: Dataset) -> dict[str, str]:
     """What else the header says about the exposure, as text under DICOM's keywords."""
     found = {"TransferSyntaxUID": str(header.file_meta.TransferSyntaxUID)}
-    for keyword in METADATA:
+    for keyword in [keyword for keyword in METADATA if keyword in header]:
         value = header.get(keyword)
         if value not in (None, ""):
             found[keyword] = str(value)[:LONGEST_METADATA]

