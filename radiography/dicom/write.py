@@ -416,7 +416,7 @@ def _digest(pixels: NDArray[Any]) -> str:
     """SHA-256 of the digests of shape, type and stretches of the pixels, which the processor's cores share."""
     ordered = np.ascontiguousarray(pixels)
     name = f"{ordered.shape} {ordered.dtype.newbyteorder('<').str} ".encode()
-    content = memoryview(ordered.astype(ordered.dtype.newbyteorder("<"), copy=False)).cast("B")
+    content = ordered.astype(ordered.dtype.newbyteorder("<"), copy=False).data.cast("B")
     stretches = [content[place : place + DIGEST_BYTES] for place in range(0, len(content), DIGEST_BYTES)]
     if len(stretches) == 1:
         parts = [hashlib.sha256(stretches[0]).digest()]
