@@ -1,4 +1,4 @@
-"""Compressed DICOM frames: fragments found, claims checked, one frame decoded.
+"""Compressed DICOM frames: claims checked, one frame decoded.
 
 A compressed picture says its size twice, in the header and in its own code stream. A small file can claim a huge
 picture in either, and a decoder believes its code stream: so the two are compared before a decoder sees it.
@@ -6,62 +6,22 @@ picture in either, and a decoder believes its code stream: so the two are compar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from os import SEEK_CUR
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import RLELossless
 
-from radiography.dicom.codestream import LONGEST_HEAD, codestream_claim, decode_codestream
+from radiography.dicom.codestream import codestream_claim, decode_codestream
 
 LARGEST_RATIO = 1000  # of a large frame's decoded to its packed bytes; noise keeps detector frames below 20   # chosen
 LARGE_FRAME_BYTES = 32 * 2**20  # smaller frames may be blank and pack better   # chosen
 LARGEST_RLE_RATIO = 2.0  # of packed to decoded bytes: a lone pixel takes two, DICOM PS3.5 G.3.1
 RLE_HEADER_BYTES = 64  # DICOM PS3.5 G.5
 JPEG_FAMILY = "1.2.840.10008.1.2.4."  # JPEG, JPEG-LS, JPEG 2000 and HTJ2K: DICOM PS3.5 A.4
-
-
-def first_codestream(file: BinaryIO) -> bytes:
-    """The beginning of the first frame's code stream, at most `LONGEST_HEAD` bytes, whatever a damaged file claims.
-
-    Parameters
-    ----------
-    file : file-like
-        At the first item of the fragments, the table of offsets: DICOM PS3.5 A.4.
-
-    Returns
-    -------
-    codestream : bytes
-    """
-    table = file.read(8)
-    file.seek(int.from_bytes(table[4:], "little"), SEEK_CUR)
-    item = file.read(8)
-    return file.read(min(int.from_bytes(item[4:], "little"), LONGEST_HEAD))
-
-
-def encapsulated_frames(buffer: Any, offset: int, count: int) -> Iterator[bytes]:
-    """Yield the code stream of each frame; `buffer` is a mapped file whose fragments begin at `offset`.
-
-    Parameters
-    ----------
-    buffer : mmap.mmap
-        The mapped file.
-    offset : int
-        Where its fragments begin. [1]
-    count : int
-        Frames. [1]
-
-    Yields
-    ------
-    codestream : bytes
-    """
-    buffer.seek(offset)
-    yield from generate_frames(buffer, number_of_frames=count)
 
 
 def decode_frame(codestream: bytes, header: Dataset) -> NDArray[Any]:

@@ -36,8 +36,9 @@ from calibration.own_words import check_frames_wanted, refused
 from radiography.dicom.bare import EXPLICIT, bare_syntax
 from radiography.dicom.carried import carried_of
 from radiography.dicom.claims import frame_claim, plain_metadata, stated_conditions
-from radiography.dicom.codestream import loss_method, loss_of
-from radiography.dicom.encapsulated import decode_frame, encapsulated_frames, first_codestream
+from radiography.dicom.codestream import LONGEST_HEAD, loss_method, loss_of
+from radiography.dicom.encapsulated import decode_frame
+from radiography.dicom.fragments import Fragments, frame_fragments, joined
 from radiography.dicom.frame_times import frame_interval
 from radiography.dicom.linear import doubts_of, linear_numbers, stage_of, stored_are_linear
 from radiography.dicom.spacing import detector_pitch
@@ -75,6 +76,8 @@ class DicomFrames:
         What it says that should not be believed, a sentence each; the second about spacings, where no pitch is known.
     pixel_offset, pixel_bytes : int
         Where the pixel value begins, and its length; -1 where it is compressed. [1]
+    fragments : list of Fragments
+        Where the code streams of compressed frames lie, frame by frame.
     """
 
     path: Path
@@ -91,6 +94,7 @@ class DicomFrames:
     header: Dataset = field(repr=False)
     pixel_offset: int
     pixel_bytes: int
+    fragments: list[Fragments] = field(repr=False)
 
     @cached_property
     def carried(self) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
         try:
             with _one_sentence(path, ""):
                 header, offset, pixel_bytes = _header(head, length)
-            whole = pixel_bytes >= 0 or length <= USUAL_HEADER_BYTES
+            whole = True
         except (ValueError, MemoryError):
             whole = False
         if not whole:
@@ -191,7 +195,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
         elif syntax in NATIVE_SYNTAXES:
             raise ValueError(f"its pixels are packed in fragments, which {syntax.name} does not allow")
         pitch = detector_pitch(header)
-        packed = first_codestream(head) if pixel_bytes < 0 else b""
+        fragments, packed = _fragments(path, offset, count, header) if pixel_bytes < 0 else ([], b"")
         loss = loss_of(packed) if packed else None
         if loss is not None:
             header.LossyImageCompression = "01"  # for ever, also in what is derived of it: DICOM PS3.3 C.7.6.1.1.5
@@ -215,6 +219,7 @@ def open_dicom(path: str | Path) -> DicomFrames:
             header=header,
             pixel_offset=offset,
             pixel_bytes=pixel_bytes,
+            fragments=fragments,
         )
 
 
@@ -239,17 +244,10 @@ def iterate_dicom(source: DicomFrames, frames: range | None = None) -> Iterator[
         yield from _native_frames(source, frames)
         return
     with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        packed = encapsulated_frames(mapped, source.pixel_offset, source.count)
-        for k in range(source.count):
+        for k in frames:
             with _one_sentence(source.path, f"cannot be decoded at frame {k}"):
-                codestream = next(packed, None)
-                if codestream is None:
-                    raise ValueError(f"it holds only {k} of {source.count} frames")
-                decoded = decode_frame(codestream, source.header) if k in frames else None
-            if decoded is not None:
-                yield decoded.astype(source.dtype, copy=False)
-            if len(frames) == 0 or k >= frames[-1]:
-                return
+                decoded = decode_frame(joined(mapped, source.fragments[k]), source.header)
+            yield decoded.astype(source.dtype, copy=False)
 
 
 def linear_frame(source: DicomFrames, stored: NDArray[Any]) -> NDArray[Any]:
@@ -296,6 +294,13 @@ def _header(head: BytesIO, length: int) -> tuple[Dataset, int, int]:
     header = pydicom.dcmread(head, stop_before_pixels=True, force=not marked)
     header.file_meta.TransferSyntaxUID = syntax
     return header, *_find_pixels(header, head, length)
+
+
+def _fragments(path: Path, offset: int, count: int, header: Dataset) -> tuple[list[Fragments], bytes]:
+    """Where the code stream of each frame lies, and the beginning of the first one."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        found = frame_fragments(mapped, offset, count, header)
+        return found, joined(mapped, found[0])[:LONGEST_HEAD]
 
 
 def _read_meta(head: BytesIO) -> Dataset:
