@@ -1,4 +1,4 @@
-"""What a server made of an object, in words of ours: a server's own text may name a patient."""
+"""Outcomes of sending, in words of ours: a server's own text may name a patient."""
 
 from __future__ import annotations
 

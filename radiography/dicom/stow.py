@@ -428,6 +428,8 @@ def _pixels_there(client: Any, item: Sendable) -> str:
         except Exception:  # of the library, the connection or the answer: the object itself was found
             return "found"
         ours = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<")).tobytes()
-        if given[: len(ours)] != ours or len(given) - len(ours) > 1:
+        if len(given) not in (len(ours), len(ours) + len(ours) % 2):
+            return "found"  # still compressed, by a server that cannot undo it
+        if given[: len(ours)] != ours:
             return "other pixels"
     return "same pixels"
