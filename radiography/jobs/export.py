@@ -139,15 +139,15 @@ def export_image(
         pitch,
         "--pitch" if pitch_mm is not None else picture.pitch_source or "",
         str(written.scale or ""),
-        compression,
-        (
+        compression=compression,
+        warnings=(
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
             *not_fitting(image, written),
             *(_still_said(description, image) if (name or identifier) and not told.anonymous else ()),
         ),
-        written.picture,
+        picture=written.picture,
     )
 
 
