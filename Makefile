@@ -16,8 +16,14 @@ demo: install
 test: install
 	$(BIN)/python -m pytest $(WORKERS) -m "not long"
 
-long: install
+# OHIF, a web viewer (MIT, 50 MB), for one of the long tests, which is skipped where there is no npm.
+long: install tests/viewer/ohif
 	$(BIN)/python -m pytest -m long
+
+tests/viewer/ohif:
+	@command -v npm >/dev/null || { echo "make: no npm, so the test of OHIF is skipped"; exit 0; }; \
+	mkdir -p $@.part && cd $@.part && npm pack --silent @ohif/app@3.13.2 >/dev/null && tar -xzf ohif-app-3.13.2.tgz && \
+	rm ohif-app-3.13.2.tgz && cd .. && mv ohif.part ohif
 
 quick: install
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not long"
