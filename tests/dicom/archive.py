@@ -43,11 +43,13 @@ def dicom_server(
     tls: ssl.SSLContext | None = None,
     title: str | None = None,
     max_pdu: int = 16382,
+    extra: tuple[Any, ...] = (),
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """A server of pynetdicom: its port, and the objects that it stored, by UID."""
     from pydicom.uid import ImplicitVRLittleEndian
     from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
     from pynetdicom.presentation import AllStoragePresentationContexts
+    from pynetdicom.transport import ThreadedAssociationServer as Threaded
 
     stored: dict[str, Any] = {}
 
@@ -74,12 +76,18 @@ def dicom_server(
     if find:
         entity.add_supported_context("1.2.840.10008.5.1.4.1.2.2.1", ImplicitVRLittleEndian)
     handlers: list[Any] = [(evt.EVT_C_STORE, on_store), (evt.EVT_C_FIND, on_find)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
-    assert server is not None
+    server = entity.make_server(
+        ("127.0.0.1", 0), evt_handlers=[*handlers, *extra], ssl_context=tls, server_class=Threaded
+    )
+    entity._servers.append(server)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
     try:
         yield server.socket.getsockname()[1], stored
     finally:
         server.shutdown()
+        thread.join(5)
+        server.server_close()
 
 
 @contextlib.contextmanager

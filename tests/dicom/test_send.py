@@ -207,6 +207,27 @@ def test_a_peer_that_does_not_answer_in_time(folder: Path) -> None:
     )
 
 
+def test_a_peer_that_stops_reading_is_left(folder: Path, tmp_path: Path) -> None:
+    from pynetdicom import evt
+
+    data = pydicom.dcmread(folder / "a.dcm")
+    data.NumberOfFrames, data.SOPInstanceUID = 4096, "2.25.99"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    data.PixelData = data.PixelData * 4096  # 25 MB: more than what lies in the buffers of a connection
+    data.save_as(tmp_path / "long.dcm")
+    over = threading.Event()
+
+    def stop_reading(event: Any) -> None:
+        if event.data[0] == 4:  # P-DATA
+            over.wait(10)
+
+    with archive.dicom_server(extra=((evt.EVT_DATA_RECV, stop_reading),)) as (port, _):
+        started = time.monotonic()
+        account = send_files(tmp_path / "long.dcm", to(port, timeout_s=1.0), SendWanted(retries=0))
+        over.set()
+    assert statuses(account) == ["failed"] and time.monotonic() - started < 8
+
+
 def test_nothing_listens(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
