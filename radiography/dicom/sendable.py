@@ -5,7 +5,10 @@ Nothing of a patient is kept: of a file its path, its size, what kind of object 
 
 from __future__ import annotations
 
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -202,6 +205,33 @@ def write_in_syntax(sendable: Sendable, syntax: str, place: Path) -> None:
         for frame in iterate_dicom(source):
             file.write(_little_endian(frame).tobytes())
         file.write(b"\0" * (needed % 2))
+
+
+@contextmanager
+def in_syntax(sendable: Sendable, syntax: str) -> Iterator[Path]:
+    """An object in another transfer syntax, in a temporary file that is gone afterwards; see `write_in_syntax`.
+
+    Parameters
+    ----------
+    sendable : Sendable
+    syntax : str
+        Explicit or implicit VR little endian.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded, or the temporary folder has no room for it.
+    """
+    with ExitStack() as stack:
+        try:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "object.dcm"
+            write_in_syntax(sendable, syntax, place)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ValueError(
+                f"{sendable.path} cannot be written uncompressed to the temporary folder: {why}"
+            ) from error
+        yield place
 
 
 def sendable_meta(sendable: Sendable, syntax: str) -> Dataset:

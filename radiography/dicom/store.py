@@ -6,19 +6,17 @@ import contextlib
 import queue
 import socket
 import ssl
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiography.dicom.outcome import Outcome, network_library, outcome_of_status
-from radiography.dicom.sendable import Sendable, check_unchanged, write_in_syntax
+from radiography.dicom.sendable import Sendable, check_unchanged, in_syntax
 
 Sent = Callable[[int], None]  # called with the bytes that went out since the last call
 MOST_CONTEXTS = 126  # of one association: DICOM PS3.8 allows 128; one is for C-ECHO
@@ -172,9 +170,8 @@ class StorePeer:
         with contextlib.ExitStack() as stack:
             path = item.path
             if syntax != item.syntax:
-                path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "object.dcm"
                 try:
-                    write_in_syntax(item, syntax, path)
+                    path = stack.enter_context(in_syntax(item, syntax))
                 except ValueError as error:
                     return Outcome("failed", str(error))
             self._busy = True

@@ -7,7 +7,6 @@ import email.utils
 import ipaddress
 import json
 import ssl
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from radiography.dicom.outcome import WARNINGS, Outcome, network_library, outcome_of_status
 from radiography.dicom.read import iterate_dicom, open_dicom
-from radiography.dicom.sendable import Sendable, check_unchanged, write_in_syntax
+from radiography.dicom.sendable import Sendable, check_unchanged, in_syntax
 
 Sent = Callable[[int], None]  # called with the bytes that went out since the last call
 LARGEST_ANSWER_BYTES = 2**22  # of what a server says about one object   # chosen
@@ -160,8 +159,7 @@ class WebPeer:
             with contextlib.ExitStack() as stack:
                 path = item.path
                 if self._decompress and item.compressed and item.pixels:
-                    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "object.dcm"
-                    write_in_syntax(item, str(ExplicitVRLittleEndian), path)
+                    path = stack.enter_context(in_syntax(item, str(ExplicitVRLittleEndian)))
                 body = stack.enter_context(_Multipart(path, sent))
                 return self._post(item, body)
         except ValueError as error:

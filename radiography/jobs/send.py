@@ -133,7 +133,7 @@ class Account:
     service : str
         "C-STORE" or "STOW-RS".
     files : tuple of SentFile
-        In the order they were given.
+        Those that were to be sent, in the order they were given, then those left out.
     seconds : float
         That sending took. [s]
     interrupted : bool

@@ -202,9 +202,8 @@ def test_a_peer_that_is_no_dicom_server_is_one_sentence(folder: Path, talk: Any,
 def test_a_peer_that_does_not_answer_in_time(folder: Path) -> None:
     with archive.dicom_server(lambda event: time.sleep(1.2) or 0) as (port, _):
         account = send_files(folder / "a.dcm", to(port, timeout_s=0.4), SendWanted(retries=0))
-    assert (statuses(account) == ["failed"] and "not answer in time" in account.files[0].reason) or (
-        "broke off" in account.files[0].reason
-    )
+    assert statuses(account) == ["failed"]
+    assert account.files[0].reason in ("the server did not answer in time", "the server broke off")
 
 
 def test_a_peer_that_stops_reading_is_left(folder: Path, tmp_path: Path) -> None:
@@ -268,6 +267,17 @@ def test_a_file_that_is_gone_or_changed_since_the_check_is_told(folder: Path, tm
         with archive.dicom_server(act) as (port, _):
             account = send_files([first, second, third], to(port), SendWanted(**FAST))
         assert statuses(account) == ["stored", "failed", "stored"] and change in account.files[1].reason
+
+
+def test_no_room_to_decompress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = archive.write_object(tmp_path / "c.dcm", 5, compression="rle")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with archive.dicom_server(syntaxes=("1.2.840.10008.1.2.1",)) as (port, _):
+        account = send_files(path, to(port), SendWanted(decompress=True))
+    assert statuses(account) == ["failed"] and "temporary folder" in account.files[0].reason
+    with archive.web_server(lambda number, request, body: (200, {}, b"")) as (port, heard):
+        account = send_files(path, web(port), SendWanted(decompress=True))
+    assert statuses(account) == ["failed"] and "temporary folder" in account.files[0].reason and not heard
 
 
 def test_no_message_names_a_patient(folder: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
