@@ -49,8 +49,9 @@ def test_a_machine_without_a_browser_is_told_the_address(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is interrupted otherwise there")
 def test_ctrl_c_ends_it(folder: Path) -> None:
-    command = [sys.executable, "-c", "from radiography.cli import main; main()", "view", str(folder / "edge.tif"),
-               "--no-browser"]  # fmt: skip
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell ignores it
+    command = [sys.executable, "-c", heard + "from radiography.cli import main; main()", "view",
+               str(folder / "edge.tif"), "--no-browser"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         assert "Ctrl-C ends it" in process.stdout.readline()

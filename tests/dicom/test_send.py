@@ -393,7 +393,8 @@ def test_an_interrupt_gives_the_account(folder: Path, tmp_path: Path) -> None:
         return 0
 
     with archive.dicom_server(slow_second) as (port, stored):
-        code = "import sys; from radiography.cli import main; sys.exit(main())"
+        heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where it is ignored
+        code = heard + "import sys; from radiography.cli import main; sys.exit(main())"
         line = ["send", str(folder / "a.dcm"), str(folder / "b.dcm"), "--to", f"127.0.0.1:{port}", "--aec", "ARCHIVE"]
         process = subprocess.Popen(
             [sys.executable, "-c", code, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
