@@ -337,7 +337,8 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(times: int, folder: Path, t
         assert process.stderr is not None
         said = process.stderr.read()
     lines = [line for line in said.splitlines() if " s so far" not in line and " % in " not in line]
-    assert lines == ["radiography: interrupted, nothing was left half-written"] and process.returncode == 130
+    told = "radiography: interrupted, nothing was left half-written"
+    assert lines == [told] and process.returncode == 130, (process.returncode, said)
     assert not list(tmp_path.iterdir())
 
 
