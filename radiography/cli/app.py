@@ -199,6 +199,7 @@ def reconstruct(
             "--magnification": magnification,
             "--target": target,
             "--diconde": diconde,
+            "--picture": picture,
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
