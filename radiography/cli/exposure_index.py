@@ -35,19 +35,20 @@ def exposure_index(
 ) -> None:
     """Exposure index of images by IEC 62494-1. The region behind the object is found, its median kerma is told."""
     from radiography.analysis.exposure_index import in_words
-    from radiography.cli.output import file_of, give_json, warn
+    from radiography.cli.output import file_of, give_json, progress, warn
     from radiography.jobs.exposure_index import ExposureGiven, exposure_to_json, measure_exposure
 
-    measured = measure_exposure(
-        files,
-        calibration=calibration,
-        given=ExposureGiven(dn_per_uGy, offset_dn, target),
-        frame=frame,
-        flags=flags,
-        json_file=file_of(json_file),
-        plot=plot,
-        layout=layout,
-    )
+    with progress():  # the response to another beam takes seconds to compute
+        measured = measure_exposure(
+            files,
+            calibration=calibration,
+            given=ExposureGiven(dn_per_uGy, offset_dn, target),
+            frame=frame,
+            flags=flags,
+            json_file=file_of(json_file),
+            plot=plot,
+            layout=layout,
+        )
     for each in measured:
         found, known = each.found, each.calibration
         for doubt in each.doubts:

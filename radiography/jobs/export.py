@@ -127,7 +127,7 @@ def export_image(
     told = told or NOTHING_TOLD
     description = with_told(description, told, picture.metadata)
     target = told.target_exposure_index
-    description = with_exposure_index(description, picture.pixels, picture.metadata, target=target)
+    description, of_index = with_exposure_index(description, picture.pixels, picture.metadata, target=target)
     written = export_dx(
         picture.pixels.astype(np.float32), pitch, out, description, for_processing,
         origin=origin_text(picture.metadata), stage=picture.stage, compression=compression,
@@ -144,6 +144,7 @@ def export_image(
             *(doubt for doubt in picture.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, picture.pitch_mm)], pitch_mm),
             *left_empty(description, str(image)),
+            *of_index,
             *not_fitting(image, written),
             *(_still_said(description, image) if (name or identifier) and not told.anonymous else ()),
         ),
@@ -309,14 +310,14 @@ def write_dicom_pair(
     told = told or NOTHING_TOLD
     description = with_told(description, told, metadata)
     target = told.target_exposure_index
-    description = with_exposure_index(description, corrected_dn, metadata, *masks, target=target)
+    description, of_index = with_exposure_index(description, corrected_dn, metadata, *masks, target=target)
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin,
                         picture_steps=told.picture)  # fmt: skip
     raw = metadata.get("raw")
     name = str(raw.get("name", stem.name)) if isinstance(raw, dict) else stem.name
-    return [presentation, processing], not_fitting(name, reference, picture)
+    return [presentation, processing], (*of_index, *not_fitting(name, reference, picture))
 
 
 def date_of(said: str | None) -> datetime | None:

@@ -104,8 +104,26 @@ def carried_by(metadata: Mapping[str, Any]) -> ExposureCalibration | None:
     )
 
 
+def calibration_doubts(known: ExposureCalibration) -> tuple[str, ...]:
+    """A sentence where the calibration beam is not that of the standard.
+
+    Parameters
+    ----------
+    known : ExposureCalibration
+
+    Returns
+    -------
+    doubts : tuple of str
+    """
+    from radiography.analysis.exposure_index import CALIBRATION_BEAM
+
+    if known.beam_quality in (None, CALIBRATION_BEAM):
+        return ()
+    return (f"the flats were taken with the beam {known.beam_quality}, IEC 62494-1 asks for {CALIBRATION_BEAM}",)
+
+
 def beam_ratio(known: ExposureCalibration, image: Conditions) -> tuple[float, tuple[str, ...]]:
-    """Signal of 1 uGy of the image's beam over that of the calibration beam, and sentences on what beams they are.
+    """Signal of 1 uGy of the image's beam over that of the calibration beam, and a sentence where these are two.
 
     Computed from the layer where the image names it and both beams, and all are shipped; 1 otherwise.
 
@@ -120,27 +138,20 @@ def beam_ratio(known: ExposureCalibration, image: Conditions) -> tuple[float, tu
     ratio, told : float, tuple of str
         [1]
     """
-    from radiography.analysis.exposure_index import CALIBRATION_BEAM
-
-    own, beam, ratio, told = known.beam_quality, image.beam_quality, 1.0, []
-    if own is not None and own != CALIBRATION_BEAM:
-        told.append(f"the flats were taken with the beam {own}, IEC 62494-1 asks for {CALIBRATION_BEAM}")
-    if own is not None and beam is not None and beam != own:
-        layer, beams = image.scintillator, shipped("beam")
-        if layer in shipped("scintillator") and beam in beams and own in beams:
-            panel = image.panel if image.panel in shipped("panel") else LIKELY_PANEL
-            ratio = _computed_ratio(str(layer), str(panel), beam, own)
-            told.append(
-                f"the image was taken with the beam {beam}: 1 uGy of it gives {ratio:.3f} of the signal of 1 uGy of "
-                f"{own}, computed for {layer} on {panel}, so the exposure index counts uGy of {beam}; in uGy of {own}, "
-                f"the calibration beam, as IEC 62494-1 has it, it is {100 * ratio:.3g} % of that"
-            )
-        else:
-            told.append(
-                f"the image was taken with the beam {beam}: its exposure index is that of the {own} kerma that gives "
-                "the same signal"
-            )
-    return ratio, tuple(told)
+    own, beam = known.beam_quality, image.beam_quality
+    if own is None or beam is None or beam == own:
+        return 1.0, ()
+    layer, beams = image.scintillator, shipped("beam")
+    if not (layer in shipped("scintillator") and beam in beams and own in beams):
+        same = f"its exposure index is that of the {own} kerma that gives the same signal"
+        return 1.0, (f"the image was taken with the beam {beam}: {same}",)
+    panel = image.panel if image.panel in shipped("panel") else LIKELY_PANEL
+    ratio = _computed_ratio(str(layer), str(panel), beam, own)
+    return ratio, (
+        f"the image was taken with the beam {beam}: 1 uGy of it gives {ratio:.3f} of the signal of 1 uGy of "
+        f"{own}, computed for {layer} on {panel}, so the exposure index counts uGy of {beam}; in uGy of {own}, "
+        f"the calibration beam, as IEC 62494-1 has it, it is {100 * ratio:.3g} % of that",
+    )
 
 
 @lru_cache(maxsize=16)
@@ -164,7 +175,7 @@ def with_exposure_index(
     saturated: npt.NDArray[np.bool_] | None = None,
     *,
     target: float | None = None,
-) -> DxDescription:
+) -> tuple[DxDescription, tuple[str, ...]]:
     """A description with the exposure index where it is known: nothing is made up, and what a header says stays.
 
     Parameters
@@ -181,7 +192,8 @@ def with_exposure_index(
 
     Returns
     -------
-    description : DxDescription
+    description, told : DxDescription, tuple of str
+        With a sentence where the index is of another beam than that of the calibration.
     """
     known, carried = carried_by(metadata), description.carried
     if target is not None:
@@ -191,15 +203,16 @@ def with_exposure_index(
         if carried is not None:
             carried.pop("DeviationIndex", None)  # from the target that was replaced
     if known is None or (carried is not None and any(carried.get(keyword) for keyword in (SAID[0], SAID[2]))):
-        return description
+        return description, ()
     said = None if carried is None else carried.get("TargetExposureIndex")
     if target is None:
         target = float(said) if said is not None and 0 < float(said) < np.inf else None
     try:
         from radiography.analysis.exposure_index import exposure_index
 
-        dn_per_uGy = known.dn_per_uGy * beam_ratio(known, description.conditions)[0]
+        ratio, told = beam_ratio(known, description.conditions)
+        dn_per_uGy = known.dn_per_uGy * ratio
         found = exposure_index(linear_dn, dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
     except ValueError:  # dark, or saturated: then nobody knows it
-        return description
-    return replace(description, exposure_index=found.exposure_index, target_exposure_index=target)
+        return description, ()
+    return replace(description, exposure_index=found.exposure_index, target_exposure_index=target), told

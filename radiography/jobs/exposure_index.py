@@ -20,6 +20,7 @@ from radiography.files.source import FrameSource
 from radiography.jobs.exposure_calibration import (
     ExposureCalibration,
     beam_ratio,
+    calibration_doubts,
     carried_by,
     exposure_calibration_of,
 )
@@ -189,14 +190,15 @@ def _linear(
         if own_or_none is None:
             raise ValueError(_unknown(known[0]))
         ratio, told = beam_ratio(own_or_none, source.conditions)
-        return _Linear(image.pixels, own_or_none, 0.0, None, None, told, ratio)
+        return _Linear(image.pixels, own_or_none, 0.0, None, None, (*calibration_doubts(own_or_none), *told), ratio)
     carried = carried_by(source.metadata) if stage == "corrected" else None
     if carried is None:
         raise ValueError(
             f"{path} does not say what 1 uGy gives: give --calibration of flats with known air kerma, or --dn-per-uGy"
         )
     ratio, told = beam_ratio(carried, source.conditions)
-    return _Linear(image.pixels, carried, given.offset_dn or 0.0, None, None, told, ratio)
+    doubts = (*calibration_doubts(carried), *told)
+    return _Linear(image.pixels, carried, given.offset_dn or 0.0, None, None, doubts, ratio)
 
 
 def _corrected(
@@ -216,7 +218,7 @@ def _corrected(
         doubts.append(f"lag of the frames before frame {number} is not subtracted: `radiography reconstruct` does it")
     left_out, saturated = (np.asarray((frame.flags & np.uint16(bits)) != 0) for bits in (LEFT_OUT, SATURATED))
     ratio, told = beam_ratio(own, source.conditions)
-    return _Linear(frame.corrected_dn, own, 0.0, left_out, saturated, (*doubts, *told), ratio)
+    return _Linear(frame.corrected_dn, own, 0.0, left_out, saturated, (*doubts, *calibration_doubts(own), *told), ratio)
 
 
 def _unknown(path: Path) -> str:

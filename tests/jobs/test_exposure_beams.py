@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from calibration.conditions import Conditions
 from radiography.jobs.calibrate import calibrate_panel
+from radiography.jobs.export import export_image
 from radiography.jobs.exposure_calibration import ExposureCalibration, beam_ratio
 from radiography.jobs.exposure_index import exposure_to_json, measure_exposure
+from radiography.jobs.preparation import Wanted
+from radiography.jobs.reconstruct import reconstruct_frames
 from radiography.jobs.simulate import simulate_scene
 from tests.jobs.conftest import PANEL, SCENE
 
@@ -41,7 +45,13 @@ def test_another_beam_is_converted_and_told(tmp_path: Path) -> None:
     assert found.found.exposure_index == pytest.approx(1500.0, rel=0.02)  # 11 % too few DN for RQA5
     assert found.beam_ratio == pytest.approx(0.887, abs=0.01)
     assert exposure_to_json([found])["beam_ratio"] == found.beam_ratio
-    assert any("in uGy of RQA5, the calibration beam, as IEC 62494-1 has it" in each for each in found.doubts)
+    sentence = "in uGy of RQA5, the calibration beam, as IEC 62494-1 has it"
+    assert any(sentence in each for each in found.doubts)
+    raw, out = tmp_path / "CsPbBr3_75um_RQA3_15.tif", tmp_path / "corrected.tif"
+    made = reconstruct_frames(raw, known, out, wanted=Wanted(dicom=True))
+    assert any(sentence in each for each in made.warnings)  # its objects hold the index
+    assert float(pydicom.dcmread(tmp_path / "corrected.dcm").ExposureIndex) == pytest.approx(1500.0, rel=0.02)
+    assert any(sentence in each for each in export_image(out, tmp_path / "again.dcm").warnings)
 
 
 @pytest.mark.long
