@@ -85,7 +85,7 @@
       const pane = { id, element, viewport: this.engine.getViewport(id), picture: null, frame: 0, shown: null };
       this.panes.push(pane);
       element.addEventListener(kit.Enums.Events.CAMERA_MODIFIED, () => this.follow(pane));
-      element.addEventListener(kit.Enums.Events.VOI_MODIFIED, () => pane.shown && this.tell("window", pane));
+      element.addEventListener(kit.Enums.Events.VOI_MODIFIED, () => this.isShown(pane) && this.tell("window", pane));
       element.addEventListener(kit.Enums.Events.IMAGE_RENDERED, () => this.tell("rendered", pane));
       element.addEventListener("contextmenu", (event) => event.preventDefault());
       element.addEventListener("pointermove", (event) => this.probe(pane, event));
@@ -110,6 +110,11 @@
 
     static image(picture, frame) {
       return `${SCHEME}:${picture.number}/${frame}`;
+    }
+
+    // Whether the viewer has the pane's own picture; while it takes the next one, the window that it tells is of that.
+    isShown(pane) {
+      return pane.shown && pane.viewport.getCurrentImageId() === Panes.image(pane.picture, pane.frame);
     }
 
     // Pixels of a frame, from the viewer's cache or fetched.
