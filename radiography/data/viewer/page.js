@@ -96,10 +96,14 @@
     }
   }
 
+  // The plane of flags over a picture; a plane of flags is its own, as its numbers in grey would hide single pixels.
+  function flagsOf(picture) {
+    return picture.is_flags ? picture : pictures[picture.flags];
+  }
+
   async function showFlags(pane) {
-    const { picture } = pane, overlay = overlays.get(pane);
-    if (picture.flags === null || picture.flags === undefined) return overlay.set(null);
-    const plane = pictures[picture.flags];
+    const { picture } = pane, overlay = overlays.get(pane), plane = flagsOf(picture);
+    if (!plane) return overlay.set(null);
     const frame = picture.flag_frame ?? pane.frame;
     const { values } = await panes.load_flags(plane, frame);
     if (pane.picture !== picture) return;
@@ -177,7 +181,7 @@
     const overlay = overlays.get(active);
     $("flags").hidden = !overlay.values;
     if (!overlay.values) return;
-    $("flags-of").textContent = pictures[active.picture.flags]?.name ?? "";
+    $("flags-of").textContent = flagsOf(active.picture)?.name ?? "";
     $("legend").replaceChildren(...said.flags.filter(({ name }) => overlay.counts.has(name)).map(({ name, colour }) => {
       const box = make("input", { type: "checkbox", checked: !overlay.hidden.has(name) });
       box.addEventListener("change", () => {
@@ -210,7 +214,7 @@
       if (Number.isFinite(value)) parts.push(`${Math.round(100 * (invert ? 1 - level : level))} % grey`);
     }
     const overlay = overlays.get(pane);
-    if (overlay.values) parts.push(flagNames(overlay.values[at.row * pane.shown.cols + at.col]));
+    if (overlay.values && !picture.is_flags) parts.push(flagNames(overlay.values[at.row * pane.shown.cols + at.col]));
     $("probe").textContent = parts.filter(Boolean).join("   ");
   }
 
@@ -231,9 +235,8 @@
   // Measurements.
 
   function pictureOf(each) {
-    const pane = panes.panes.find((one) => one === active && one.shown) ?? active;
     const found = /:(\d+)\/(\d+)$/.exec(each.metadata.referencedImageId ?? "");
-    return found ? { picture: pictures[Number(found[1])], frame: Number(found[2]) } : { picture: pane.picture, frame: pane.frame };
+    return found ? { picture: pictures[Number(found[1])], frame: Number(found[2]) } : active;
   }
 
   function lengthWords(each) {
@@ -278,6 +281,7 @@
         : [`mean ${plots.short(now.found.mean)}`, `SD ${plots.short(now.found.sd_about_plane)}`];
       panes.redraw();
       tellMeasured();
+      bringToSight(each);
     }, PAUSE_MS);
     each.data.words = ["measuring"];
     results.set(each.annotationUID, now);
@@ -286,6 +290,14 @@
   function measured(each) {
     if (each && each.metadata.toolName !== "Length") measure(each);
     tellMeasured();
+    if (each) bringToSight(each);
+  }
+
+  // Scroll the side, where it scrolls by itself, until the card of a measurement is seen whole, or from its top.
+  function bringToSight(each) {
+    const seen = $("measured").children[panes.measurements().indexOf(each)]?.getBoundingClientRect();
+    const side = document.querySelector("aside"), frame = side.getBoundingClientRect();
+    if (seen) side.scrollTop += Math.min(Math.max(seen.bottom + 8 - frame.bottom, 0), seen.top - frame.top);
   }
 
   function tellMeasured() {
@@ -456,9 +468,7 @@
     ArrowLeft: () => panes.panBy(active, 60, 0), ArrowRight: () => panes.panBy(active, -60, 0),
     ArrowUp: () => panes.panBy(active, 0, 60), ArrowDown: () => panes.panBy(active, 0, -60),
     Delete: () => panes.measurements().length && panes.drop(panes.measurements().at(-1)),
-    Tab2: () => {},
   };
-  delete KEYS.Tab2;
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input:not([type=checkbox]):not([type=range]), textarea, select");
     if (event.ctrlKey || event.metaKey || event.altKey || typing) return;
@@ -508,6 +518,7 @@
   });
   panes.on("probe", tellProbe);
   panes.on("measured", measured);
+  new ResizeObserver(() => active?.shown && tellWindow()).observe($("histogram"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     tellWindow();
     tellMeasured();

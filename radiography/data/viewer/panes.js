@@ -103,7 +103,9 @@
     resize() {
       cancelAnimationFrame(this.waiting);
       this.waiting = requestAnimationFrame(() => {
+        const whole = this.panes.filter((pane) => this.isWhole(pane));
         this.engine.resize(true, true);
+        for (const pane of whole) this.fit(pane);
         for (const pane of this.panes) if (pane.shown) pane.viewport.render();
       });
     }
@@ -158,7 +160,7 @@
         picture.invert ??= picture.inverted;
         this.apply(pane);
         if (camera) pane.viewport.setCamera(camera);
-        else pane.viewport.resetCamera();
+        else this.fit(pane);
       } finally {
         this.linking = false;
       }
@@ -243,9 +245,20 @@
     reset() {
       for (const pane of this.panes) {
         if (!pane.shown) continue;
-        pane.viewport.resetCamera();
+        this.fit(pane);
         pane.viewport.render();
       }
+    }
+
+    // The whole picture in its pane.
+    fit(pane) {
+      pane.viewport.resetCamera();
+      pane.whole = JSON.stringify(this.camera(pane));
+    }
+
+    // Whether nobody has moved the camera since then.
+    isWhole(pane) {
+      return pane.shown && pane.whole === JSON.stringify(this.camera(pane));
     }
 
     // Screen pixels for one pixel of the picture.

@@ -43,8 +43,7 @@
     pen.strokeStyle = colour("--accent");
     pen.lineWidth = 1.5 * ratio;
     pen.beginPath();
-    pen.moveTo(Math.max(left, -width), window_.invert ? 0 : plot);
-    pen.lineTo(Math.max(left, 0) === left ? left : left, window_.invert ? 0 : plot);
+    pen.moveTo(left, window_.invert ? 0 : plot);
     pen.lineTo(right, window_.invert ? plot : 0);
     pen.stroke();
     pen.globalAlpha = 0.12;
