@@ -82,10 +82,10 @@
       const id = `pane${this.panes.length}`;
       this.engine.enableElement({ viewportId: id, type: kit.Enums.ViewportType.STACK, element });
       this.group.addViewport(id, ENGINE);
-      const pane = { id, element, viewport: this.engine.getViewport(id), picture: null, frame: 0, shown: null };
+      const pane = { id, element, viewport: this.engine.getViewport(id), picture: null, frame: 0, shown: null, taking: 0 };
       this.panes.push(pane);
       element.addEventListener(kit.Enums.Events.CAMERA_MODIFIED, () => this.follow(pane));
-      element.addEventListener(kit.Enums.Events.VOI_MODIFIED, () => this.isShown(pane) && this.tell("window", pane));
+      element.addEventListener(kit.Enums.Events.VOI_MODIFIED, () => pane.shown && !pane.taking && this.tell("window", pane));
       element.addEventListener(kit.Enums.Events.IMAGE_RENDERED, () => this.tell("rendered", pane));
       element.addEventListener("contextmenu", (event) => event.preventDefault());
       element.addEventListener("pointermove", (event) => this.probe(pane, event));
@@ -112,11 +112,6 @@
 
     static image(picture, frame) {
       return `${SCHEME}:${picture.number}/${frame}`;
-    }
-
-    // Whether the viewer has the pane's own picture; while it takes the next one, the window that it tells is of that.
-    isShown(pane) {
-      return pane.shown && pane.viewport.getCurrentImageId() === Panes.image(pane.picture, pane.frame);
     }
 
     // Pixels of a frame, from the viewer's cache or fetched.
@@ -152,8 +147,9 @@
       const sameShape = before && before.rows === picture.rows && before.cols === picture.cols;
       const camera = sameShape ? this.camera(pane) : this.cameraOfOther(pane, picture);
       this.linking = true;
+      pane.taking++; // until it has the picture, the viewer tells a window that nobody chose, and takes none
       try {
-        await pane.viewport.setStack([Panes.image(picture, frame)], 0);
+        await pane.viewport.setStack([Panes.image(picture, frame)], 0).finally(() => pane.taking--);
         if (ticket !== pane.ticket) return;
         Object.assign(pane, { picture, frame, shown: picture, found });
         picture.voi ??= picture.window ? { lower: picture.window[0], upper: picture.window[1] } : Panes.auto(found);
@@ -192,6 +188,7 @@
     setWindow(pane, lower, upper) {
       if (!(upper > lower) || !Number.isFinite(upper - lower)) return;
       pane.picture.voi = { lower, upper };
+      if (pane.taking) return;
       pane.viewport.setProperties({ voiRange: { lower, upper } });
       pane.viewport.render();
     }
@@ -199,7 +196,7 @@
     invert(pane) {
       pane.picture.invert = !pane.picture.invert;
       for (const each of this.panes) {
-        if (each.picture !== pane.picture) continue;
+        if (each.picture !== pane.picture || each.taking) continue;
         each.viewport.setProperties({ invert: pane.picture.invert });
         each.viewport.render();
       }
