@@ -27,10 +27,11 @@ from tests.viewer.browser import find_browser
 PATIENCE_S = 60
 FIRST_FREE = 20  # file numbers from here are nobody's; the browser listens on 3 and speaks on 4
 OPTIONS = (
-    "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-    "--force-device-scale-factor=1", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe",
+    "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist", "--force-device-scale-factor=1", "--disable-dev-shm-usage", "--no-first-run",
+    "--remote-debugging-pipe",
 )  # fmt: skip
-_BEGIN = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+_BEGIN = "import os, sys; [os.dup2(int(sys.argv[k]), k + 2) for k in (1, 2)]; os.execv(sys.argv[3], sys.argv[3:])"
 
 
 class Browser:
@@ -40,7 +41,8 @@ class Browser:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         (listens, tells), (hears, speaks) = os.pipe(), os.pipe()
         theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, FIRST_FREE) for end in (listens, speaks)]
-        command = [str(find_browser()), *OPTIONS, f"--window-size={wide},{tall}", f"--user-data-dir={self._folder.name}"]
+        places = [f"--window-size={wide},{tall}", f"--user-data-dir={self._folder.name}"]
+        command = [str(find_browser()), *OPTIONS, *places]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BEGIN, *map(str, theirs), *command, "about:blank"],
             pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -101,9 +101,7 @@ def expected(folder: Path, number: int, frame: int = 0, of_frame: int = 0) -> np
     return 255 * (1 - level if told["inverted"] else level)
 
 
-def test_each_picture_has_the_grey_of_its_window_also_when_one_comes_back_to_it(
-    browser: Browser, folder: Path
-) -> None:
+def test_each_picture_has_the_grey_of_its_window_also_when_one_comes_back_to_it(browser: Browser, folder: Path) -> None:
     kinds = [each["name"] for each in shelf_to_json(open_pictures(folder))["pictures"]]
     assert kinds == ["raw.tif", "part.tif", "one.dcm", "reversed.dcm", "part_flags.tif"]
     for number in (0, 1, 2, 3, 0, 2, 1):
