@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,10 @@ def region_mtf(shelf: Shelf, number: int, frame: int, region: Region, use_flags:
     except ValueError:
         half = None
     r0, r1, c0, c1 = region
-    words = ["radiography mtf", picture.source.path.name, f"--roi {r0}:{r1},{c0}:{c1}"]
-    words += [f"--frame {frame}"] if several else []
-    words += [f"--flags {flags.name}"] if flags is not None else []
-    words += [f"--pitch {pitch:g}"] if pitch is not None else []
+    words = ["radiography", "mtf", _without_folder(name, picture), "--roi", f"{r0}:{r1},{c0}:{c1}"]
+    words += ["--frame", str(frame)] if several else []
+    words += ["--flags", flags.name] if flags is not None else []
+    words += ["--pitch", f"{pitch:g}"] if pitch is not None else []
     return {
         "frequency": [round(float(value), 6) for value in curve.frequency_per_mm[::step]],
         "value": [round(float(value), 6) for value in curve.value[::step]],
@@ -99,7 +100,7 @@ def region_mtf(shelf: Shelf, number: int, frame: int, region: Region, use_flags:
         "contrast": curve.contrast_dn,
         "contrast_to_noise": curve.contrast_to_noise,
         "warnings": [_without_folder(text, picture) for text in (*measured.doubts, *curve.warnings)],
-        "command": " ".join(words),
+        "command": shlex.join(words),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_an_mtf_region_gives_what_the_command_gives(folder: Path) -> None:
     assert str(folder) not in json.dumps(found)
     with pytest.raises(ValueError, match="picture for presentation"):
         region_mtf(shelf, 1, 0, REGION)
+
+
+def test_the_command_of_a_region_names_the_data_set_and_quotes_what_a_shell_would_split(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    place = tmp_path / "one edge.h5"
+    with h5py.File(place, "w") as written:
+        written["entry/data"] = edge(np.random.default_rng(2))
+    shelf = open_pictures(f"{place}::/entry/data")
+    words = shlex.split(region_mtf(shelf, 0, 0, REGION)["command"])
+    dataset = shelf.pictures[0].source.dataset
+    assert words == [
+        "radiography", "mtf", f"one edge.h5::{dataset}", "--roi", "20:180,40:120", "--pitch", "1",
+    ]  # fmt: skip
 
 
 def test_noise_of_a_region_is_that_of_the_pixels_that_count(tmp_path: Path) -> None:
