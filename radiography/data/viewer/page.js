@@ -524,7 +524,7 @@
     tellMeasured();
   });
   try {
-    await panes.start(new URLSearchParams(location.search).has("cpu"));
+    await panes.start();
     activate(addPane());
     setFlags(true);
     await panes.show(active, pictures[0], 0);

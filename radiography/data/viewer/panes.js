@@ -27,9 +27,8 @@
       for (const listener of this.listeners[event] ?? []) listener(...words);
     }
 
-    async start(useCpu) {
+    async start() {
       const { kit } = this;
-      if (useCpu) kit.setUseCPURendering(true);
       await kit.init();
       await kit.initTools();
       kit.cache.setMaxCacheSize(CACHE_BYTES);
