@@ -31,6 +31,7 @@ PLANES = {
     "variance_calibration": "variance of the calibration",
 }  # fmt: skip
 _FLAG_PLANES = ("flags", "defect map")
+_GROWING = ("raw", "corrected")  # brighter with exposure, side by side, whatever polarity a header gives them
 _OF_FRAME = re.compile(r"(.+?)(?:_(\d{4}))?(?:_processing)?")  # names of DICOM files that `reconstruct --dicom` writes
 WINDOW_PERCENT = (0.5, 99.5)
 WINDOW_SAMPLES = 500_000  # pixels that set a window   # chosen: 10 ms
@@ -293,7 +294,7 @@ def _to_json(number: int, picture: Shown) -> dict[str, Any]:
         "detector_mm": picture.detector_mm,
         "frame_time_ms": _frame_time(source),
         "window": window if window and window[1] > window[0] else None,
-        "inverted": metadata.get("PhotometricInterpretation") == "MONOCHROME1" and source.stage == "for presentation",
+        "inverted": metadata.get("PhotometricInterpretation") == "MONOCHROME1" and source.stage not in _GROWING,
         "linear": picture.is_linear,
         "is_flags": picture.is_flags,
         "flags": picture.flags,

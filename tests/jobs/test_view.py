@@ -99,6 +99,34 @@ def test_the_window_of_a_dicom_file_is_that_of_its_header(folder: Path) -> None:
     assert (lower + upper) / 2 == float(header.WindowCenter) - 0.5 and upper - lower == float(header.WindowWidth) - 1
 
 
+def test_a_picture_that_is_not_linear_has_the_polarity_of_its_header(folder: Path, tmp_path: Path) -> None:
+    import pydicom
+
+    header = pydicom.dcmread(folder / "edge.dcm")
+    header.PhotometricInterpretation, header.PresentationLUTShape = "MONOCHROME1", "INVERSE"
+    header.save_as(tmp_path / "presentation.dcm")
+    del header.PresentationIntentType
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = pydicom.uid.ComputedRadiographyImageStorage
+    header.save_as(tmp_path / "cr.dcm")
+    del header.PixelIntensityRelationship
+    header.save_as(tmp_path / "unknown.dcm")
+    told = {each["name"]: (each["kind"], each["inverted"]) for each in _told(tmp_path)}
+    assert told["presentation.dcm"] == ("presentation", True) and told["cr.dcm"] == ("logarithmic", True)
+    assert told["unknown.dcm"] == ("image", True)
+    about = DxDescription(acquired=datetime(2024, 3, 1))
+    export_dx(edge(np.random.default_rng(1)), PITCH_MM, tmp_path / "linear.dcm", about, for_processing=True)
+    header = pydicom.dcmread(tmp_path / "linear.dcm")
+    header.PhotometricInterpretation = "MONOCHROME1"
+    header.save_as(tmp_path / "linear.dcm")
+    (linear,) = _told(tmp_path / "linear.dcm")
+    assert linear["kind"] == "corrected" and not linear["inverted"]  # beside its raw frame and its TIFF
+    assert not any(each["inverted"] for each in _told(folder))
+
+
+def _told(place: Path) -> list[dict[str, Any]]:
+    return list(shelf_to_json(open_pictures(place))["pictures"])
+
+
 def test_pixels_keep_their_numbers(folder: Path, tmp_path: Path) -> None:
     shelf = open_pictures([folder, folder.parent / "edge_raw.tif"])
     second, about = frame_pixels(shelf.pictures[0], 1)
