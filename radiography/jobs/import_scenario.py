@@ -104,7 +104,8 @@ def _write(
 
     contents = scene_files(scene)
     names = ["scene.toml", *sorted(name for name in contents if name != "scene.toml")]
-    inputs = {path.resolve() for path in (scenario, *(sample.file for sample in scene.samples))}
+    read = [scenario, scene.tube.spectrum_file, *(sample.file for sample in scene.samples)]
+    inputs = {path.resolve() for path in read if path is not None}
     for name in (*names, "projection.tif", "flat.tif"):
         if (out / name).resolve() in inputs:
             raise ValueError(f"{out / name} would overwrite what the scenario is read from; choose another folder")

@@ -49,7 +49,7 @@ def read_ctsimu(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
     ledger.take("file", "name and description are in the scene, the rest says who wrote the scenario")
     angle_deg = _stage_angle_deg(ledger, projection)
     for part in ("detector", "source", "stage"):
-        ledger.take(f"geometry.{part}", "place and axes, deviations in their order")
+        ledger.take_what_was_read(f"geometry.{part}", "place and axes, deviations in their order")
     detector, source = _part(ledger, "geometry.detector"), _part(ledger, "geometry.source")
     stage = _part(ledger, "geometry.stage", angle_deg)
     shape = ledger.text("geometry.source.type")
@@ -61,8 +61,10 @@ def read_ctsimu(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
     view = panel_view(source.centre_mm, detector)
     materials = _materials(ledger)
     medium = ledger.text("environment.material_id")
-    vacuum = medium is None or medium not in materials or materials[medium].density_g_per_cm3 == 0
-    if vacuum or medium in ("Air", "air"):
+    vacuum = medium not in materials or materials[medium].density_g_per_cm3 == 0
+    if medium is not None and medium not in materials:
+        ledger.approximate("environment.material_id", f"'{medium}' is not among the materials and is taken as vacuum")
+    elif vacuum or medium in ("Air", "air"):
         ledger.take("environment.material_id", "vacuum" if vacuum else "air, along the whole path")
     else:
         ledger.approximate("environment.material_id", f"'{medium}' is taken as air")
@@ -104,9 +106,10 @@ def _stage_angle_deg(ledger: Ledger, projection: int) -> float:
 
 
 def _acquisition(ledger: Ledger) -> None:
-    ledger.take("acquisition.scan_mode", "one exposure, the stage at rest")
     if ledger.text("acquisition.scan_mode") == "continuous":
         ledger.approximate("acquisition.scan_mode", "the stage rests during the exposure")
+    else:
+        ledger.take("acquisition.scan_mode", "one exposure, the stage at rest")
     if ledger.value("acquisition.scan_speed") is not None:
         ledger.refuse("acquisition.scan_speed", "the stage rests during the exposure")
     if ledger.value("acquisition.scattering"):
@@ -158,6 +161,7 @@ def _deviated(ledger: Ledger, path: str, frame: Frame, stage: Frame | None) -> F
     """The frame after its deviations; with a stage, the frame's reference is the stage and not the world."""
     for number in range(ledger.count(f"{path}.deviations")):
         place = f"{path}.deviations.{number}"
+        ledger.take(f"{place}.known_to_reconstruction", "says nothing of the projection")
         kind, amount = ledger.text(f"{place}.type"), ledger.number(f"{place}.amount", 0.0) or 0.0
         axis = _direction(ledger, f"{place}.axis", frame, stage)
         if kind == "translation":
@@ -212,11 +216,13 @@ def _materials(ledger: Ledger) -> dict[str, ForeignMaterial]:
         parts = {}
         for part in range(ledger.count(f"{place}.composition")):
             formula = ledger.text(f"{place}.composition.{part}.formula")
+            share = ledger.number(f"{place}.composition.{part}.mass_fraction", 1.0) or 0.0
             if formula:
-                parts[formula] = ledger.number(f"{place}.composition.{part}.mass_fraction", 1.0) or 0.0
+                parts[formula] = share
         if name is None:
             raise ValueError(f"{place} has no id")
-        ledger.take(place, "density and mass fractions")
+        ledger.take_what_was_read(place, "density and mass fractions")
+        ledger.take(f"{place}.name", "gives no number")
         found[name] = ForeignMaterial(density if parts else 0.0, {key: part for key, part in parts.items() if part > 0})
     return found
 
@@ -247,7 +253,7 @@ def _samples(ledger: Ledger, folder: Path, stage: Frame, materials: dict[str, Fo
         except ValueError as error:
             ledger.refuse(place, str(error))
             continue
-        ledger.take(place, "the mesh at its place, deviations in their order")
+        ledger.take_what_was_read(place, "the mesh at its place, deviations in their order")
         found.append(
             Sample(
                 ledger.text(f"{place}.name") or file.stem, file, material, scale[:, None] * frame.axes, frame.centre_mm

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.scenarios.imported import ForeignDetector
+from radiography.scenarios.imported import IMAX, INTEGRATION_S, ForeignDetector
 from radiography.scenarios.ledger import Ledger
+from radiography.scenarios.limits import check_pixels
 
 _NOT_DONE = {
     "gray_value.intensity_characteristics_file": "grey values are linear in the energy that arrives",
@@ -35,14 +36,13 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
     ValueError
         If no panel can result.
     """
-    rows, cols = (ledger.needed(f"detector.{key}") for key in ("rows", "columns"))
-    pitch = [ledger.needed(f"detector.pixel_pitch.{axis}") for axis in "uv"]
-    if not (min(rows, cols) >= 8 and max(rows, cols) <= 16384 and rows == int(rows) and cols == int(cols)):
-        raise ValueError(f"a panel has 8 to 16384 rows and columns, got {rows:g} x {cols:g}")
-    if abs(pitch[0] - pitch[1]) > 1e-6 * pitch[0] or pitch[0] <= 0:
-        raise ValueError(f"detector.pixel_pitch must be positive and the same along u, v, got {pitch[0]}, {pitch[1]}")
+    pixels = check_pixels(
+        [ledger.needed(f"detector.{key}") for key in ("rows", "columns")],
+        [ledger.needed(f"detector.pixel_pitch.{axis}") for axis in "uv"],
+        ("detector.rows and columns", "detector.pixel_pitch"),
+    )
     for key in ("rows", "columns", "pixel_pitch"):
-        ledger.take(f"detector.{key}", "pixels of the panel")
+        ledger.take_what_was_read(f"detector.{key}", "pixels of the panel")
     for key in ("model", "manufacturer"):
         ledger.take(f"detector.{key}", "gives no number")
     for key, instead in _NOT_DONE.items():
@@ -59,7 +59,7 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
     else:
         ledger.take("detector.image_lag", "none: the panel has no lag")
     ledger.approximate("detector.gain", "the panel's own conversion")
-    ledger.take("detector.dead_time", "time between frames")
+    ledger.approximate("detector.dead_time", "frames follow each other at an interval of the scene's own")
     ledger.take("detector.integration_time", "time that the pixels integrate")
     bits = int(ledger.number("detector.bit_depth", 16.0) or 16)
     if 8 <= bits <= 16:
@@ -86,10 +86,10 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
                 ledger.refuse(path, "nothing but the panel's own cover lies before or behind its layer")
             else:
                 ledger.take(path, "none")
-    time_s = ledger.number("detector.integration_time", 0.5) or 0.5
-    return ForeignDetector(
-        int(rows), int(cols), pitch[0], time_s, bits, grey=grey, snr=snr, basic_resolution_mm=resolution
-    )
+    time_s = ledger.number("detector.integration_time", INTEGRATION_S)
+    if time_s is None or not time_s > 0:
+        raise ValueError(f"detector.integration_time must be positive, got {time_s} s")
+    return ForeignDetector(*pixels, time_s, bits, grey=grey, snr=snr, basic_resolution_mm=resolution)
 
 
 def _grey(ledger: Ledger) -> tuple[float, float]:
@@ -101,4 +101,4 @@ def _grey(ledger: Ledger) -> tuple[float, float]:
     highest = ledger.number("detector.gray_value.imax")
     for key in ("imin", "imax"):
         ledger.approximate(f"detector.gray_value.{key}", "in the picture; the scene has the panel's own conversion")
-    return lowest, 60000.0 if highest is None else highest
+    return lowest, IMAX if highest is None else highest

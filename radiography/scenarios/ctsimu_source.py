@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from radiography.beam.tube import MAX_KVP, MIN_KVP
+from radiography.beam.tube import MAX_KVP
 from radiography.scenarios.imported import ForeignMaterial, ForeignTube, file_beside
 from radiography.scenarios.ledger import Ledger
+from radiography.scenarios.limits import anode_angle_deg, check_voltage
 
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
@@ -34,19 +35,14 @@ def read_source(ledger: Ledger, folder: Path, materials: Mapping[str, ForeignMat
     ValueError
         If no beam can result.
     """
-    kvp = ledger.needed("source.voltage")
+    kvp = check_voltage("source.voltage", ledger.needed("source.voltage"))
     ledger.take("source.voltage", "voltage of the tube")
     ledger.take("source.model", "gives no number")
     ledger.take("source.manufacturer", "gives no number")
     ledger.approximate("source.current", "the exposure is an air kerma at the panel, chosen below saturation")
     anode = _anode(ledger, materials, kvp)
-    angle = ledger.number("source.target.angle.emission", 12.0) or 12.0
+    angle_deg = anode_angle_deg(ledger, "source.target.angle.emission")
     ledger.approximate("source.target.angle.incidence", "the tube's model knows only the angle of emission")
-    if 1.0 <= angle <= 45.0:
-        ledger.take("source.target.angle.emission", "angle of the anode")
-    else:
-        ledger.approximate("source.target.angle.emission", f"{angle:g} degrees are taken as the nearest of 1 to 45")
-        angle = min(max(angle, 1.0), 45.0)
     if ledger.text("source.target.type") == "transmission":
         ledger.approximate("source.target.type", "the spectrum is that of a reflection target")
     else:
@@ -60,6 +56,8 @@ def read_source(ledger: Ledger, folder: Path, materials: Mapping[str, ForeignMat
             "source.spectrum.monochromatic",
             f"the picture has one line of {kvp:g} keV, the scene a tube of {kvp:g} kV",
         )
+        if ledger.text("source.spectrum.file") is not None:
+            ledger.refuse("source.spectrum.file", "a single line has no spectrum")
     else:
         ledger.take("source.spectrum.monochromatic", "a tube's spectrum")
         file = _spectrum_file(ledger, folder)
@@ -69,7 +67,7 @@ def read_source(ledger: Ledger, folder: Path, materials: Mapping[str, ForeignMat
     return ForeignTube(
         kvp,
         anode,
-        angle,
+        angle_deg,
         window + filters,
         filters,
         single_keV=single,
@@ -83,8 +81,6 @@ def _anode(ledger: Ledger, materials: Mapping[str, ForeignMaterial], kvp: float)
     name = ledger.text("source.target.material_id") or "W"
     parts = materials[name].mass_fractions if name in materials else {name: 1.0}
     anode = next(iter(parts)) if len(parts) == 1 else name
-    if not MIN_KVP <= kvp <= MAX_KVP["W"]:
-        raise ValueError(f"source.voltage must be {MIN_KVP:g} to {MAX_KVP['W']:g} kV, got {kvp:g}")
     if anode in MAX_KVP and kvp <= MAX_KVP[anode]:
         ledger.take("source.target.material_id", f"target of {anode}")
         return anode
@@ -122,28 +118,35 @@ def _layers(ledger: Ledger, path: str, materials: Mapping[str, ForeignMaterial])
             continue
         formula = next(iter(material.mass_fractions))
         layers.append((f"{formula}@{material.density_g_per_cm3:g}", thickness_mm))
-        ledger.take(place, f"filter of {thickness_mm:g} mm {formula}")
+        ledger.take_what_was_read(place, f"filter of {thickness_mm:g} mm {formula}")
     return tuple(layers)
 
 
 def _spot(ledger: Ledger) -> tuple[str, tuple[float, float]]:
     """Shape, width along u and height along v. [mm]"""
     size, sigma = (
-        [ledger.number(f"source.spot.{kind}.{axis}", 0.0) or 0.0 for axis in "uvw"] for kind in ("size", "sigma")
+        [ledger.number(f"source.spot.{kind}.{axis}", 0.0) or 0.0 for axis in "uv"] for kind in ("size", "sigma")
     )
     if ledger.value("source.spot.intensity_map.file") is not None:
         ledger.refuse("source.spot.intensity_map", "an intensity map is not read; the spot has its size and sigma")
     else:
         ledger.take("source.spot.intensity_map", "none")
-    if size[2] or sigma[2]:
-        ledger.refuse("source.spot.size.w", "the spot is flat, it has no depth along the beam")
-    for axis in "uvw":
-        if axis != "w" or not (size[2] or sigma[2]):
-            ledger.take(f"source.spot.size.{axis}", "size of the spot")
-        ledger.take(f"source.spot.sigma.{axis}", "full width at half maximum of the spot")
-    if sigma[0] > 0 and sigma[1] > 0:
-        if size[0] or size[1]:
-            ledger.approximate("source.spot.size", "the Gaussian is not cut off at the size of the spot")
+    gaussian = sigma[0] > 0 and sigma[1] > 0
+    for kind, used, what in (
+        ("size", not gaussian and size[0] > 0 and size[1] > 0, "sides of the spot"),
+        ("sigma", gaussian, "full width at half maximum of the spot"),
+    ):
+        for axis in "uv":
+            path = f"source.spot.{kind}.{axis}"
+            if used or not ledger.number(path):
+                ledger.take(path, what if used else "none")
+            elif gaussian:
+                ledger.approximate(path, "the Gaussian is not cut off at the size of the spot")
+            else:
+                ledger.refuse(path, "a spot has two sides, or two sigmas")
+        if ledger.number(f"source.spot.{kind}.w"):
+            ledger.refuse(f"source.spot.{kind}.w", "the spot is flat, it has no depth along the beam")
+    if gaussian:
         return "gaussian", (sigma[0] * _FWHM, sigma[1] * _FWHM)
     if size[0] > 0 and size[1] > 0:
         return "rectangle", (size[0], size[1])

@@ -40,7 +40,7 @@ class Frame:
 
     def moved(self, axis: FloatArray, distance_mm: float) -> Frame:
         """The frame after a shift along an axis of the reference. [mm]"""
-        return Frame(self.centre_mm + distance_mm * axis / np.linalg.norm(axis), self.axes)
+        return Frame(self.centre_mm + distance_mm * _unit(axis), self.axes)
 
 
 def frame_of(centre_mm: FloatArray, first: FloatArray, last: FloatArray) -> Frame:
@@ -63,15 +63,20 @@ def frame_of(centre_mm: FloatArray, first: FloatArray, last: FloatArray) -> Fram
     ValueError
         If the axes are no vectors, or not perpendicular.
     """
-    lengths = np.linalg.norm(first), np.linalg.norm(last)
-    if not min(lengths) > 0:
-        raise ValueError("an axis has no length")
-    u, w = first / lengths[0], last / lengths[1]
+    u, w = _unit(first), _unit(last)
     if abs(u @ w) > 1e-3:
         raise ValueError(f"first and last axis must be perpendicular, got {np.degrees(np.arccos(u @ w)):.3f} degrees")
     v = np.cross(w, u)
     v /= np.linalg.norm(v)
     return Frame(np.asarray(centre_mm, np.float64), np.array([np.cross(v, w), v, w]))
+
+
+def _unit(axis: FloatArray) -> FloatArray:
+    """The axis with length 1."""
+    length = np.linalg.norm(axis)
+    if not length > 0:
+        raise ValueError("an axis has no length")
+    return np.asarray(axis / length)
 
 
 def rotation(axis: FloatArray, angle_deg: float) -> FloatArray:
@@ -93,10 +98,7 @@ def rotation(axis: FloatArray, angle_deg: float) -> FloatArray:
     ValueError
         If the axis has no length.
     """
-    length = np.linalg.norm(axis)
-    if not length > 0:
-        raise ValueError("the axis of a rotation has no length")
-    x, y, z = axis / length
+    x, y, z = _unit(axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     angle = np.deg2rad(angle_deg)
     return np.asarray(np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.tube import MAX_KVP, MIN_KVP
 from radiography.scenarios.frames import frame_of, panel_view
 from radiography.scenarios.imported import (
     ForeignDetector,
@@ -21,10 +20,12 @@ from radiography.scenarios.imported import (
     Sample,
     file_beside,
 )
-from radiography.scenarios.ledger import UNITS, Ledger
+from radiography.scenarios.ledger import Ledger, is_number
+from radiography.scenarios.limits import anode_angle_deg, check_pixels, check_voltage
 
 FloatArray = npt.NDArray[np.float64]
 _MOVES = ("MoveToCentre", "MoveToCenter")
+_IN_KEV = {"eV": 1e-3, "keV": 1.0, "MeV": 1e3}
 _IN_MM = {"um": 1e-3, "micrometer": 1e-3, "mm": 1.0, "millimeter": 1.0, "cm": 10.0, "centimeter": 10.0, "m": 1e3}
 
 
@@ -67,12 +68,9 @@ def read_gvxr(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
         raise ValueError(f"Detector: {error}") from error
     for key in ("Source.Position", "Detector.Position", "Detector.UpVector", "Detector.RightVector"):
         ledger.take(key, "place and axes; rows run against UpVector")
-    size = _numbers(ledger, "Detector.NumberOfPixels", 2)
-    spacing = _lengths_mm(ledger, "Detector.Spacing", 2)
-    if abs(spacing[0] - spacing[1]) > 1e-6 * spacing[0] or spacing[0] <= 0:
-        raise ValueError(f"Detector.Spacing must be positive and the same along both, got {spacing.tolist()} mm")
-    if not (size.min() >= 8 and size.max() <= 16384 and (size == np.rint(size)).all()):
-        raise ValueError(f"Detector.NumberOfPixels must be 8 to 16384, got {size.tolist()}")
+    columns, lines = _numbers(ledger, "Detector.NumberOfPixels", 2)
+    spacing_mm = _lengths_mm(ledger, "Detector.Spacing", 2)
+    pixels = check_pixels((lines, columns), spacing_mm.tolist(), ("Detector.NumberOfPixels", "Detector.Spacing"))
     ledger.take("Detector.NumberOfPixels", "columns and rows of the panel")
     ledger.take("Detector.Spacing", "pitch of the panel")
     if ledger.at("Detector.Scintillator") is not None:
@@ -86,7 +84,7 @@ def read_gvxr(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
         description="",
         view=view,
         tube=_tube(ledger),
-        detector=ForeignDetector(int(size[1]), int(size[0]), float(spacing[0])),
+        detector=ForeignDetector(*pixels),
         samples=samples,
         materials=materials,
         vacuum=True,
@@ -95,25 +93,24 @@ def read_gvxr(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
 
 def _numbers(ledger: Ledger, path: str, count: int) -> FloatArray:
     found = ledger.at(path)
-    if not isinstance(found, list) or len(found) < count or not all(_is_number(entry) for entry in found[:count]):
+    if not isinstance(found, list) or len(found) < count or not all(is_number(entry) for entry in found[:count]):
         raise ValueError(f"{path} must be a list of {count} numbers, got {found!r}")
     return np.array(found[:count], dtype=np.float64)
 
 
 def _lengths_mm(ledger: Ledger, path: str, count: int) -> FloatArray:
     numbers, found = _numbers(ledger, path, count), ledger.at(path)
-    unit = found[count] if len(found) > count else "mm"
-    if unit not in _IN_MM:
+    return numbers * _to_mm(path, found[count] if len(found) > count else "mm")
+
+
+def _to_mm(path: str, unit: Any) -> float:
+    if not isinstance(unit, str) or unit not in _IN_MM:
         raise ValueError(f"{path} must have one of the units {', '.join(_IN_MM)}, got {unit!r}")
-    return numbers * _IN_MM[unit]
+    return _IN_MM[unit]
 
 
 def _place_mm(ledger: Ledger, path: str) -> FloatArray:
     return _lengths_mm(ledger, path, 3)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def _tube(ledger: Ledger) -> ForeignTube:
@@ -126,29 +123,24 @@ def _tube(ledger: Ledger) -> ForeignTube:
     beam = ledger.at("Source.Beam")
     if isinstance(beam, list):
         energies = [
-            (float(line["Energy"]) * UNITS.get(str(line.get("Unit", "keV")), 1.0), float(line.get("PhotonCount", 1.0)))
+            float(line["Energy"]) * _IN_KEV[str(line.get("Unit", "keV"))]
             for line in beam
-            if isinstance(line, dict) and _is_number(line.get("Energy")) and _is_number(line.get("PhotonCount", 1.0))
+            if isinstance(line, dict) and is_number(line.get("Energy")) and str(line.get("Unit", "keV")) in _IN_KEV
         ]
         if not energies or len(energies) != len(beam):
-            raise ValueError(f"Source.Beam must be a tube or lines with Energy, Unit and PhotonCount, got {beam!r}")
-        kvp = max(energy for energy, _ in energies)
-        if not MIN_KVP <= kvp <= MAX_KVP["W"]:
-            raise ValueError(f"Source.Beam must reach {MIN_KVP:g} to {MAX_KVP['W']:g} keV, got {kvp:g}")
+            raise ValueError(f"Source.Beam must be a tube, or lines with Energy and Unit (eV, keV, MeV), got {beam!r}")
+        kvp = check_voltage("Source.Beam", max(energies))
         ledger.approximate("Source.Beam", f"{len(energies)} lines are taken as a tungsten tube of {kvp:g} kV")
         return ForeignTube(kvp, single_keV=kvp if len(energies) == 1 else None)
     voltage = next((key for key in ("Peak kilo voltage", "kvp") if ledger.at(f"Source.Beam.{key}") is not None), None)
     if voltage is None:
         raise ValueError("Source.Beam names neither 'Peak kilo voltage' nor lines, and no scene can result without")
-    kvp = ledger.needed(f"Source.Beam.{voltage}")
-    if not MIN_KVP <= kvp <= MAX_KVP["W"]:
-        raise ValueError(f"Source.Beam.{voltage} must be {MIN_KVP:g} to {MAX_KVP['W']:g} kV, got {kvp:g}")
+    kvp = check_voltage(f"Source.Beam.{voltage}", ledger.needed(f"Source.Beam.{voltage}"))
     ledger.take(f"Source.Beam.{voltage}", "voltage of the tube")
-    angle = ledger.number("Source.Beam.Tube angle", 12.0) or 12.0
-    ledger.take("Source.Beam.Tube angle", "angle of the anode, between 1 and 45 degrees")
+    angle_deg = anode_angle_deg(ledger, "Source.Beam.Tube angle")
     if ledger.at("Source.Beam.mAs") is not None:
         ledger.approximate("Source.Beam.mAs", "the exposure is an air kerma at the panel, chosen below saturation")
-    return ForeignTube(kvp, "W", min(max(angle, 1.0), 45.0), _filters(ledger))
+    return ForeignTube(kvp, "W", angle_deg, _filters(ledger))
 
 
 def _filters(ledger: Ledger) -> tuple[tuple[str, float], ...]:
@@ -157,25 +149,23 @@ def _filters(ledger: Ledger) -> tuple[tuple[str, float], ...]:
         return ()
     path, found = f"Source.Beam.{key}", ledger.at(f"Source.Beam.{key}")
     layers = found if isinstance(found, list) and found and isinstance(found[0], list) else [found]
-    if any(not isinstance(layer, list) or len(layer) < 2 or not _is_number(layer[1]) for layer in layers):
+    if any(not isinstance(layer, list) or len(layer) < 2 or not is_number(layer[1]) for layer in layers):
         ledger.refuse(path, "a filter is read as [element, thickness, unit]")
         return ()
-    units = [layer[2] if len(layer) > 2 else "mm" for layer in layers]
-    if any(unit not in _IN_MM for unit in units):
-        ledger.refuse(path, f"the unit of a filter must be one of {', '.join(_IN_MM)}")
-        return ()
+    lengths_mm = [float(layer[1]) * _to_mm(path, layer[2] if len(layer) > 2 else "mm") for layer in layers]
     ledger.take(path, "filters of elements")
-    return tuple((str(layer[0]), float(layer[1]) * _IN_MM[unit]) for layer, unit in zip(layers, units, strict=True))
+    return tuple((str(layer[0]), length_mm) for layer, length_mm in zip(layers, lengths_mm, strict=True))
 
 
 def _samples(ledger: Ledger, folder: Path) -> tuple[tuple[Sample, ...], dict[str, ForeignMaterial]]:
     samples, materials = [], {}
-    moved = any(entry in _MOVES for entry in ledger.at("Samples") or [])
+    moved = False
     for number in range(ledger.count("Samples")):
         place = f"Samples.{number}"
         entry = ledger.at(place)
         if entry in _MOVES:
             ledger.take(place, "the box of all samples is centred at the origin")
+            moved = True
             continue
         if not isinstance(entry, dict):
             ledger.refuse(place, "a sample is a table")
@@ -183,21 +173,19 @@ def _samples(ledger: Ledger, folder: Path) -> tuple[tuple[Sample, ...], dict[str
         if not (material := _material(entry)):
             ledger.refuse(place, f"its material {entry.get('Material')!r} has no formula with a density")
             continue
-        unit = str(entry.get("Unit", "mm"))
+        to_mm = _to_mm(f"{place}.Unit", entry.get("Unit", "mm"))
         try:
             file = file_beside(folder, str(entry.get("Path") or ""))
         except ValueError as error:
             ledger.refuse(place, str(error))
             continue
-        if unit not in _IN_MM:
-            raise ValueError(f"{place}.Unit must be one of {', '.join(_IN_MM)}, got '{unit}'")
         name = str(entry.get("Label") or file.stem)
         for key, what in (("Label", "name"), ("Path", "the mesh"), ("Unit", "unit of the mesh")):
             ledger.take(f"{place}.{key}", what)
         for key in ("Material", "Density"):
             ledger.take(f"{place}.{key}", "material and density")
         materials[f"{name}_{number}"] = material
-        samples.append(Sample(name, file, f"{name}_{number}", _IN_MM[unit] * np.eye(3), np.zeros(3)))
+        samples.append(Sample(name, file, f"{name}_{number}", to_mm * np.eye(3), np.zeros(3)))
     for key in _MOVES:
         if ledger.at(key):
             ledger.take(key, "the box of all samples is centred at the origin")
@@ -230,9 +218,9 @@ def _material(entry: dict[str, Any]) -> ForeignMaterial | None:
     elif kind == "mixture":
         flat = what[0] if isinstance(what[0], list) else what
         for name, part in zip(flat[::2], flat[1::2], strict=False):
-            if not _is_number(part):
+            if not is_number(part):
                 return None
-            parts[xraylib.AtomicNumberToSymbol(int(name)) if _is_number(name) else str(name)] = float(part)
+            parts[xraylib.AtomicNumberToSymbol(int(name)) if is_number(name) else str(name)] = float(part)
     if kind == "element" and density is None:
         try:
             density = float(xraylib.ElementDensity(xraylib.SymbolToAtomicNumber(what[0])))
@@ -240,6 +228,6 @@ def _material(entry: dict[str, Any]) -> ForeignMaterial | None:
             return None
     if isinstance(density, list) and density:
         density = density[0]
-    if not parts or not isinstance(density, int | float) or not density > 0:
+    if not parts or not is_number(density) or not density > 0:
         return None
     return ForeignMaterial(float(density), parts)

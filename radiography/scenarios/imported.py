@@ -14,6 +14,9 @@ from radiography.scenarios.frames import PanelView
 
 FloatArray = npt.NDArray[np.float64]
 LARGEST_JSON_BYTES = 16 * 1024 * 1024
+INTEGRATION_S = 0.5  # assumed where a scenario says none
+ANODE_ANGLE_DEG = 12.0  # assumed where a scenario says none
+IMAX = 60000.0  # of the CTSimU tests; assumed where a scenario says none
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ForeignTube:
 
     kvp: float
     anode: str = "W"
-    anode_angle_deg: float = 12.0
+    anode_angle_deg: float = ANODE_ANGLE_DEG
     filters: tuple[tuple[str, float], ...] = ()
     later_filters: tuple[tuple[str, float], ...] = ()
     single_keV: float | None = None
@@ -61,9 +64,9 @@ class ForeignDetector:
     rows: int
     cols: int
     pitch_mm: float
-    integration_time_s: float = 0.5
+    integration_time_s: float = INTEGRATION_S
     bits: int = 16
-    grey: tuple[float, float] = (0.0, 60000.0)
+    grey: tuple[float, float] = (0.0, IMAX)
     snr: float | None = None
     basic_resolution_mm: float | None = None
 
@@ -111,12 +114,18 @@ def read_json(path: Path) -> Mapping[str, object]:
     if path.stat().st_size > LARGEST_JSON_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size} bytes, at most {LARGEST_JSON_BYTES} are read")
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        data = json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_whole)
+        json.dumps(data, ensure_ascii=False).encode()  # halves of surrogates, which no file of ours can hold
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path} must hold a table of keys, got {type(data).__name__}")
     return data
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; one that no float holds is infinite, and refused as such."""
+    return int(digits) if len(digits) <= 300 else float(digits)
 
 
 def file_beside(folder: Path, name: str) -> Path:

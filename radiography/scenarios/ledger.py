@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 UNITS = {  # of lengths in mm, angles in degrees, times in seconds, voltages in kV
     "nm": 1e-6, "um": 1e-3, "µm": 1e-3, "mm": 1.0, "cm": 10.0, "dm": 100.0, "m": 1000.0,
@@ -15,6 +15,22 @@ UNITS = {  # of lengths in mm, angles in degrees, times in seconds, voltages in 
     "kg/m^3": 1e-3, "g/cm^3": 1.0,
     "px": 1.0, "1": 1.0, "": 1.0,
 }  # fmt: skip
+LARGEST = 1e15  # in any unit of a file: far beyond what a scene holds, and squares of it are still numbers
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value of a file is a number that a scene can hold.
+
+    Parameters
+    ----------
+    value : object
+        As the file has it.
+
+    Returns
+    -------
+    holds : bool
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
 
 
 @dataclass
@@ -26,16 +42,23 @@ class Ledger:
     data : mapping
         The file.
     taken, approximated, refused : dict of str to str
-        Key, with all that is below it, and what became of it.
+        Key, with all that is below it, and what became of it. The last word on a key counts.
+    read : set of str
+        Paths that were asked for.
+    in_part : set of str
+        Keys below which only what was read is in the scene.
     """
 
     data: Mapping[str, Any]
     taken: dict[str, str] = field(default_factory=dict)
     approximated: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    in_part: set[str] = field(default_factory=set)
 
     def at(self, path: str) -> Any:
         """What stands at a path such as ``source.window.0.thickness``; None where nothing does."""
+        self.read.add(path)
         found: Any = self.data
         for part in path.split("."):
             if isinstance(found, Mapping):
@@ -57,16 +80,16 @@ class Ledger:
         Raises
         ------
         ValueError
-            If it is no finite number, or its unit is unknown.
+            If it is no such number, or its unit is unknown.
         """
         value = self.value(path)
         if value is None:
             return otherwise
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{path} must be a finite number, got {value!r}")
+        if not is_number(value):
+            raise ValueError(f"{path} must be a number within 1e15, got {value!r}")
         found = self.at(path)
         unit = (found.get("unit") if isinstance(found, Mapping) else None) or ""
-        if unit not in UNITS:
+        if not isinstance(unit, str) or unit not in UNITS:
             raise ValueError(f"{path} has the unit '{unit}', known are: {', '.join(filter(None, UNITS))}")
         return float(value) * UNITS[unit]
 
@@ -114,16 +137,26 @@ class Ledger:
     def take(self, path: str, what: str) -> None:
         """The key and all below it is in the scene."""
         if self.at(path) is not None:
-            self.taken[path] = what
+            self._put(self.taken, path, what)
+
+    def take_what_was_read(self, path: str, what: str) -> None:
+        """Of the key and all below it, what is asked for before `close` is in the scene."""
+        self.take(path, what)
+        self.in_part.add(path)
 
     def approximate(self, path: str, how: str) -> None:
         """The key is in the scene, but not exactly."""
         if self.at(path) is not None:
-            self.approximated[path] = how
+            self._put(self.approximated, path, how)
 
     def refuse(self, path: str, why: str) -> None:
         """The key is not in the scene."""
-        self.refused[path] = why
+        self._put(self.refused, path, why)
+
+    def _put(self, wanted: dict[str, str], path: str, what: str) -> None:
+        for each in (self.taken, self.approximated, self.refused):
+            each.pop(path, None)
+        wanted[path] = what
 
     def close(self) -> None:
         """Put every key that is in no list yet into one: what gives nothing is taken, what is unknown refused."""
@@ -142,9 +175,11 @@ class Ledger:
                 self.refuse(path, "this key is not known here, nothing of it is in the scene")
 
     def has(self, path: str) -> bool:
-        """Whether the key, or one above it, is in one of the lists."""
+        """Whether the key, or one above it that stands for it, is in one of the lists."""
         parts = path.split(".")
         above = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+        if path not in self.read:
+            above -= self.in_part
         return any(above & set(part) for part in (self.taken, self.approximated, self.refused))
 
 

@@ -16,6 +16,9 @@ from radiography.scenarios.imported import ForeignMaterial, ImportedScene
 
 FloatArray = npt.NDArray[np.float64]
 
+_KERMA_UGY = 5.0  # chosen: far below the saturation of the panel
+_INTERVAL_S = 5.0  # assumed: shortest interval of frames, longer where their integration asks for it
+
 # The panel has no lag, defects or spread of its pixels: what a foreign scene does not say is not invented.
 _PANEL = """# Panel of an imported scene: the pixels of the scenario, the rest that of the shipped panel named here.
 based_on = "fully_coated"
@@ -45,10 +48,12 @@ def own_materials(scene: ImportedScene) -> dict[str, Material]:
     Raises
     ------
     ValueError
-        If a formula is not known.
+        If a formula is not known, or two names differ only in signs.
     """
-    found = {}
+    found: dict[str, Material] = {}
     for name in sorted({sample.material for sample in scene.samples}):
+        if _word(name) in found:
+            raise ValueError(f"two materials of samples would be named '{_word(name)}' in the scene, '{name}' is one")
         found[_word(name)] = _own(_word(name), scene.materials[name])
     return found
 
@@ -154,7 +159,8 @@ def _scene_lines(scene: ImportedScene) -> list[str]:
         "",
         "[beam]",
         'name = "beam.toml"',
-        "air_kerma_uGy = 5.0                 # the scenario has a tube current; this is far below saturation",
+        "# the scenario has a tube current; this is far below saturation",
+        f"air_kerma_uGy = {_KERMA_UGY!r}",
         "",
         "[geometry]",
         f"source_to_detector_mm = {view.source_to_detector_mm!r}",
@@ -165,7 +171,12 @@ def _scene_lines(scene: ImportedScene) -> list[str]:
         lines += [f"focal_spot_mm = {width_mm!r}", f"focal_spot_shape = {_quoted(tube.spot_shape)}"]
         lines += [f"focal_spot_height_mm = {height_mm!r}"]
     time_s = detector.integration_time_s
-    lines += ["", "[timing]", f"integration_time_s = {time_s!r}", f"frame_interval_s = {max(5.0, 2.0 * time_s)!r}"]
+    lines += [
+        "",
+        "[timing]",
+        f"integration_time_s = {time_s!r}",
+        f"frame_interval_s = {max(_INTERVAL_S, 2.0 * time_s)!r}",
+    ]
     return lines
 
 

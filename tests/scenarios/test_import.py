@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def _scenario() -> dict[str, Any]:
         "deviations": [turn],
     }
     return {
-        "file": {"name": "box", "file_format_version": {"major": 1, "minor": 2}},
+        "file": {"name": "box", "file_type": "CTSimU Scenario", "file_format_version": {"major": 1, "minor": 2}},
         "geometry": {
             "detector": {**_frame(1000, 0, 0), "deviations": [tilt, shift]},
             "source": {**_frame(0, 0, 0), "type": "cone"},
@@ -89,6 +91,7 @@ def _scenario() -> dict[str, Any]:
             "stop_angle": {"value": 360, "unit": "deg"},
             "direction": "CCW",
             "number_of_projections": 8,
+            "include_final_angle": False,
             "scattering": True,
         },
         "materials": [
@@ -137,6 +140,59 @@ def test_every_key_is_in_a_list_and_what_is_not_done_is_refused_by_name(scenario
     assert _unlisted(_scenario(), found) == []
     assert {"source.colour", "detector.integration_time.drifts", "acquisition.scattering"} <= set(found.refused)
     assert "acquisition.number_of_projections" in found.approximated
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["geometry.detector", "geometry.detector.deviations.0", "samples.0", "samples.0.position", "materials.0",
+     "materials.0.composition.0", "source.window.0", "source.target", "detector.pixel_pitch", "acquisition"],
+)  # fmt: skip
+def test_a_key_that_is_not_known_is_refused_at_every_depth(place: str, scenario: Path) -> None:
+    data = _scenario()
+    table: Any = data
+    for part in place.split("."):
+        table = table[int(part) if part.isdigit() else part]
+    table["colour"] = "green"
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    assert f"{place}.colour" in import_scenario(scenario).refused
+
+
+def test_a_key_is_in_one_list(scenario: Path) -> None:
+    data = _scenario()
+    data["acquisition"]["scan_mode"] = "continuous"
+    data["source"]["spot"] = {"size": _vector("uvw", 0.1, 0.2, 0.3, unit="mm"), "sigma": _vector("uvw", 0.1, 0.0, 0.0)}
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    found = import_scenario(scenario)
+    assert "acquisition.scan_mode" in found.approximated
+    assert {"source.spot.size.w", "source.spot.sigma.u"} <= set(found.refused)
+    assert len(found.taken | found.approximated | found.refused) == sum(
+        map(len, (found.taken, found.approximated, found.refused))
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("source.voltage", {"value": 700, "unit": "kV"}, "source.voltage must be 10 to 500 kV, got 700"),
+        ("source.voltage", {"value": 10**400, "unit": "kV"}, "source.voltage must be a number within 1e15, got inf"),
+        ("source.voltage", {"value": 100, "unit": ["kV"]}, "known are: nm"),
+        ("detector.rows", {"value": 4}, "a panel has 8 to 16384 rows and columns, got 4 x 64"),
+        ("detector.pixel_pitch.u", {"value": 1, "unit": "m"}, "must be positive and the same"),
+        ("detector.integration_time", {"value": 0, "unit": "s"}, "integration_time must be positive, got 0"),
+        ("geometry.detector.deviations.1.axis", {"x": 0}, "an axis has no length"),
+        ("file.name", "\ud800", "no JSON"),
+    ],
+)
+def test_what_no_scene_can_hold_is_one_sentence(path: str, value: Any, sentence: str, scenario: Path) -> None:
+    data = _scenario()
+    *above, last = path.split(".")
+    table: Any = data
+    for part in above:
+        table = table[int(part) if part.isdigit() else part]
+    table[last] = value
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(ValueError, match=sentence):
+        import_scenario(scenario)
 
 
 def _parts(folder: Path) -> SceneParts:
@@ -287,6 +343,34 @@ def official() -> Path:
     found = importlib.util.find_spec("ctsimu")
     assert found is not None and found.origin is not None
     return Path(found.origin).parent / "evaluation" / "scenarios"
+
+
+@ctsimu
+@pytest.mark.parametrize(("projection", "direction"), [(0, "CCW"), (3, "CCW"), (3, "CW")])
+def test_places_are_those_of_the_official_toolbox(projection: int, direction: str, scenario: Path) -> None:
+    data = _scenario()
+    data["acquisition"]["direction"] = direction
+    lean = {"type": "rotation", "axis": "u", "amount": {"value": 7, "unit": "deg"}}
+    data["geometry"]["stage"]["deviations"] = [lean, {**lean, "axis": "y", "pivot": _vector("xyz", 9, 8, 7, unit="mm")}]
+    data["samples"][0]["position"]["deviations"] += [{**lean, "axis": "r", "pivot": _vector("uvw", 3, 2, 1, unit="mm")}]
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("official_frames.py")), str(scenario), str(projection)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FRAMES ")]
+    official = json.loads(line.removeprefix("FRAMES "))
+    scene = import_scenario(scenario, projection=projection).scene
+    detector = {key: np.array(each) for key, each in official["detector"].items()}
+    assert scene.view.axes[:2] == pytest.approx(np.array([detector["u"], detector["v"]]), abs=1e-9)
+    centre_mm = scene.view.places_mm(detector["center"])
+    assert centre_mm == pytest.approx([*scene.view.panel_shift_mm[::-1], 0.0], abs=1e-6)
+    sample, ours = official["samples"][0], scene.samples[0]
+    assert ours.shift_mm == pytest.approx(np.array(sample["center"]), abs=1e-6)
+    axes = np.array([sample[key] for key in "uvw"])
+    assert ours.matrix == pytest.approx(np.diag([2.0, 1.0, 1.0]) @ axes, abs=1e-9)
 
 
 @ctsimu
