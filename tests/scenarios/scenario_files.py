@@ -99,7 +99,8 @@ def foil_stl(path: Path, holes: list[FloatArray], size_mm: float, thickness_mm: 
         keep &= (np.count_nonzero(crossed & (centres[:, 0, None] < at), axis=1) % 2) == 0
     triangles = triangles[keep]
     first = points[triangles]
-    turned = np.cross(first[:, 1] - first[:, 0], first[:, 2] - first[:, 0]) < 0
+    along, across = first[:, 1] - first[:, 0], first[:, 2] - first[:, 0]
+    turned = along[:, 0] * across[:, 1] < along[:, 1] * across[:, 0]
     triangles[turned] = triangles[turned][:, ::-1]
     top = np.column_stack([points, np.full(len(points), thickness_mm / 2)])
     bottom = np.column_stack([points, np.full(len(points), -thickness_mm / 2)])
