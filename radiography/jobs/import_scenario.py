@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from radiography.files.frames import write_tiff
-from radiography.jobs.inputs import Report, all_or_none, check_folder, no_report
+from radiography.jobs.inputs import Report, all_or_none, check_at_least, check_folder, no_report
+from radiography.jobs.valid import validate_scene
 from radiography.scenarios.ctsimu import read_ctsimu
 from radiography.scenarios.gvxr import read_gvxr
 from radiography.scenarios.imported import ImportedScene, read_json
@@ -77,6 +80,7 @@ def import_scenario(
     scenario = Path(scenario)
     if picture and out is None:
         raise ValueError("--picture needs --out, the folder to write to")
+    check_at_least("seed", seed, 0)
     if out is not None:
         check_folder(Path(out))
     data = read_json(scenario)
@@ -109,6 +113,7 @@ def _write(
     for name in (*names, "projection.tif", "flat.tif"):
         if (out / name).resolve() in inputs:
             raise ValueError(f"{out / name} would overwrite what the scenario is read from; choose another folder")
+    _check(contents)
     pictures = None
     if picture:
         from radiography.scenarios.ideal_detector import ideal_pictures
@@ -127,3 +132,14 @@ def _write(
             write_tiff(parts[out / "projection.tif"], pictures.projection, scene.detector.pitch_mm, about)
             write_tiff(parts[out / "flat.tif"], pictures.flat, scene.detector.pitch_mm, about)
     return tuple(targets)
+
+
+def _check(contents: Mapping[str, bytes]) -> None:
+    """Refuse what `check` would refuse, before anything is written or computed."""
+    with TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / name).write_bytes(content)
+        try:
+            validate_scene(Path(folder) / "scene.toml")
+        except ValueError as error:
+            raise ValueError(f"no scene can result: {str(error).replace(f'{folder}{os.sep}', '')}") from error

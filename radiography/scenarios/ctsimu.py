@@ -217,13 +217,15 @@ def _materials(ledger: Ledger) -> dict[str, ForeignMaterial]:
         for part in range(ledger.count(f"{place}.composition")):
             formula = ledger.text(f"{place}.composition.{part}.formula")
             share = ledger.number(f"{place}.composition.{part}.mass_fraction", 1.0) or 0.0
-            if formula:
+            if share < 0:
+                raise ValueError(f"{place}.composition.{part}.mass_fraction must be zero or positive, got {share:g}")
+            if formula and share > 0:
                 parts[formula] = share
         if name is None:
             raise ValueError(f"{place} has no id")
         ledger.take_what_was_read(place, "density and mass fractions")
         ledger.take(f"{place}.name", "gives no number")
-        found[name] = ForeignMaterial(density if parts else 0.0, {key: part for key, part in parts.items() if part > 0})
+        found[name] = ForeignMaterial(density if parts else 0.0, parts)
     return found
 
 

@@ -181,6 +181,9 @@ def test_a_key_is_in_one_list(scenario: Path) -> None:
         ("detector.integration_time", {"value": 0, "unit": "s"}, "integration_time must be positive, got 0"),
         ("geometry.detector.deviations.1.axis", {"x": 0}, "an axis has no length"),
         ("file.name", "\ud800", "no JSON"),
+        ("materials.0.composition.1.mass_fraction", {"value": -0.1}, "must be zero or positive, got -0.1"),
+        ("source.window.0.thickness", {"value": -1, "unit": "mm"}, "no scene can result: beam.toml: Al@2.7 filter"),
+        ("geometry.stage.center.x", {"value": 2, "unit": "m"}, "no scene can result: solid 0 .* must lie between"),
     ],
 )
 def test_what_no_scene_can_hold_is_one_sentence(path: str, value: Any, sentence: str, scenario: Path) -> None:
@@ -192,7 +195,8 @@ def test_what_no_scene_can_hold_is_one_sentence(path: str, value: Any, sentence:
     table[last] = value
     scenario.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(ValueError, match=sentence):
-        import_scenario(scenario)
+        import_scenario(scenario, out=scenario.parent / "out")
+    assert not (scenario.parent / "out").exists()
 
 
 def _parts(folder: Path) -> SceneParts:
