@@ -26,6 +26,7 @@ from .jobs.dqe import DqeInput, measure_dqe
 from .jobs.export import export_image
 from .jobs.exposure_index import ExposureGiven, measure_exposure
 from .jobs.fit import fit_scintillator
+from .jobs.import_scenario import ScenarioImport, import_scenario
 from .jobs.kind_types import Asked
 from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
@@ -114,6 +115,7 @@ __all__ = [
     "RawLayout",
     "RelevantRegion",
     "ResidualStudy",
+    "ScenarioImport",
     "Scene",
     "Scintillator",
     "SendWanted",
@@ -145,6 +147,7 @@ __all__ = [
     "fit_response",
     "fit_scintillator",
     "iec_fluence",
+    "import_scenario",
     "iterate_frames",
     "layer_light",
     "learn_panel",

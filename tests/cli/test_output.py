@@ -55,6 +55,14 @@ reference = "table"
 source = "NIST SRD 126, table 3"
 """
 
+SCENARIO = """
+{"File format version": [1, 0, 0],
+ "Detector": {"Position": [0, 200, 0, "mm"], "UpVector": [0, 0, -1], "RightVector": [-1, 0, 0],
+              "NumberOfPixels": [64, 48], "Spacing": [500, 500, "um"]},
+ "Source": {"Position": [0, -800, 0, "mm"], "Shape": "POINTSOURCE", "Beam": {"Peak kilo voltage": 85}},
+ "Samples": []}
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -62,6 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("output")
     (made / "small.toml").write_text(PANEL, encoding="utf-8")
     (made / "row.toml").write_text(ROW, encoding="utf-8")
+    (made / "scenario.json").write_text(SCENARIO, encoding="utf-8")
     for name, kerma in (("dark", 0.0), ("flat", 15.0)):
         (made / f"{name}.toml").write_text(SCENE.format(name=name, kerma=kerma), encoding="utf-8")
         assert run(["simulate", str(made / f"{name}.toml"), "--out", str(made / f"{name}.tif"), "--frames", "4"]) == 0
@@ -92,6 +101,10 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "export": ("export {f}/edge.tif --out {t}/x.dcm", {"out", "for_processing", "pitch_mm"}),
     "view": ("view {f}/edge.tif --no-browser --for 0", {"url", "pictures", "not_shown"}),
     "check": ("check {f}/flat.toml", {"pitch_mm", "kvp", "air_kerma_uGy", "memory_bytes", "time_per_frame_s"}),
+    "import": (
+        "import {f}/scenario.json --out {t}/imported",
+        {"scenario", "format", "projection", "taken", "approximated", "refused", "files"},
+    ),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
     "list": ("list panels", {"kind", "entries"}),
     "init": ("init scene", {"kind", "template"}),
