@@ -174,8 +174,19 @@ class Phantom:
     solids: tuple[PlacedSolid, ...]
 
 
-def _rotation(rotation_deg: Vector) -> FloatArray:
-    """Matrix (3, 3) that turns about the fixed axes x, then y, then z."""
+def rotation_matrix(rotation_deg: Vector) -> FloatArray:
+    """Matrix that turns about the fixed axes x, then y, then z.
+
+    Parameters
+    ----------
+    rotation_deg : (float, float, float)
+        About x, y, z. [deg]
+
+    Returns
+    -------
+    rotation : (3, 3) float64
+        Local to world.
+    """
     (cx, cy, cz), (sx, sy, sz) = (function(np.radians(rotation_deg)) for function in (np.cos, np.sin))
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, cx, -sx], [0.0, sx, cx]])
     about_y = np.array([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
@@ -210,7 +221,7 @@ def place(
     """
     if not np.isfinite(position_mm).all() or not np.isfinite(rotation_deg).all():
         raise ValueError(f"position_mm and rotation_deg must be finite, got {position_mm} and {rotation_deg}")
-    return PlacedSolid(shape, material, position_mm, _rotation(rotation_deg))
+    return PlacedSolid(shape, material, position_mm, rotation_matrix(rotation_deg))
 
 
 def move_phantom(
@@ -231,7 +242,7 @@ def move_phantom(
     -------
     phantom : Phantom
     """
-    turn = _rotation(rotation_deg)
+    turn = rotation_matrix(rotation_deg)
     shift = np.asarray(position_mm, dtype=np.float64)
     moved = []
     for solid in phantom.solids:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phantoms.solids import PlacedSolid, Sphere, Vector, check_positive, place
+from phantoms.solids import Vector, check_positive, rotation_matrix
 
 FloatArray = npt.NDArray[np.float64]
 CodeArray = npt.NDArray[np.uint16]
@@ -114,8 +114,7 @@ def place_volume(
     -------
     volume : Volume
     """
-    placed: PlacedSolid = place(Sphere(1.0), materials[0], position_mm, rotation_deg)
-    return Volume(codes, partial_g_per_cm3, materials, spacing_mm, placed.position_mm, placed.rotation)
+    return Volume(codes, partial_g_per_cm3, materials, spacing_mm, position_mm, rotation_matrix(rotation_deg))
 
 
 def voxel_grid(volume: Volume) -> VoxelGrid:
@@ -151,25 +150,3 @@ def voxel_grid(volume: Volume) -> VoxelGrid:
         first,
         stop,
     )
-
-
-def partial_densities_at(volume: Volume, points_mm: FloatArray) -> FloatArray:
-    """Partial densities of the basis materials at points of the world.
-
-    Parameters
-    ----------
-    volume : Volume
-        With its table.
-    points_mm : (N, 3) float64
-        x, y, z. [mm]
-
-    Returns
-    -------
-    partial : (N, B) float64
-        Zero outside of the volume. [g/cm3]
-    """
-    grid = voxel_grid(volume)
-    voxel = np.floor(points_mm @ grid.to_voxel[:, :3].T + grid.to_voxel[:, 3])
-    inside: npt.NDArray[np.bool_] = np.asarray(((voxel >= 0) & (voxel < volume.codes.shape[::-1])).all(axis=1))
-    x, y, z = np.where(inside[:, None], voxel, 0).astype(np.int64).T
-    return np.asarray(np.where(inside[:, None], volume.partial_g_per_cm3[volume.codes[z, y, x]], 0.0))

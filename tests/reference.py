@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -219,3 +219,15 @@ def digitised(
     """Whole numbers that the ADC gives for given normal deviates."""
     value = electrons / electrons_per_dn + offset_dn + line_dn[:, None] + noise_dn * deviates
     return np.clip(np.rint(value), 0, 2**bits - 1).astype(np.int64)
+
+
+def partial_densities_at(volume: Any, points_mm: FloatArray) -> FloatArray:
+    """Partial densities (N, B) [g/cm3] of a voxel volume at points (N, 3) of the world: zero outside of it."""
+    local_mm = (points_mm - np.asarray(volume.position_mm)) @ volume.rotation
+    shape = volume.codes.shape[::-1]
+    voxel = np.floor(local_mm / np.asarray(volume.spacing_mm) + 0.5 * np.asarray(shape)).astype(np.int64)
+    found = np.zeros((len(points_mm), len(volume.materials)))
+    for number, (x, y, z) in enumerate(voxel):
+        if 0 <= x < shape[0] and 0 <= y < shape[1] and 0 <= z < shape[2]:
+            found[number] = volume.partial_g_per_cm3[volume.codes[z, y, x]]
+    return found

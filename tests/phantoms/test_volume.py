@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from phantoms.volume import partial_densities_at, place_volume, voxel_grid
+from phantoms.volume import place_volume, voxel_grid
+from tests.reference import partial_densities_at
 
 TABLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.3, 1.2]])
 

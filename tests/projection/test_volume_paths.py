@@ -1,11 +1,11 @@
 """Areal masses through voxels: closed forms, an independent sum over faces, threads."""
 
-import numba
 import numpy as np
 import pytest
 
-from phantoms.volume import partial_densities_at, place_volume, voxel_grid
+from phantoms.volume import place_volume, voxel_grid
 from radiography.projection.volume_paths import areal_masses, code_at, interpolated_masses
+from tests.reference import on_threads, partial_densities_at
 
 SOURCE = np.array([3.0, -5.0, 500.0])
 
@@ -59,14 +59,10 @@ def test_ray_along_the_faces_of_voxels_is_counted_once() -> None:
         assert mass[0, 0, 0] == pytest.approx(0.6, rel=1e-6)
 
 
-def test_same_bytes_for_one_thread_and_all() -> None:
+def test_same_bytes_for_one_thread_and_two() -> None:
     volume, x_mm, y_mm = _volume(4), np.linspace(-9.0, 9.0, 40), np.linspace(-9.0, 9.0, 30)
-    many, threads = areal_masses(volume, SOURCE, x_mm, y_mm), numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        assert areal_masses(volume, SOURCE, x_mm, y_mm).tobytes() == many.tobytes()
-    finally:
-        numba.set_num_threads(threads)
+    one, two = (on_threads(count, lambda: areal_masses(volume, SOURCE, x_mm, y_mm)) for count in (1, 2))
+    assert one.tobytes() == two.tobytes()
 
 
 def test_code_in_a_kernel_is_the_code_at_a_point() -> None:
