@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from phantoms.hounsfield import BASIS, codes_from_hu, density_from_hu, schneider_table
+from radiography.beam.attenuation import material
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,10 @@ def test_table_keeps_the_mass_and_mixes_two_at_most() -> None:
 def test_one_material_alone_at_its_anchor(hu: int, name: str) -> None:
     row = schneider_table()[hu + 1024]
     assert row[BASIS.index(name)] == row.sum()
+
+
+def test_basis_materials_ship() -> None:
+    assert [material(name).name for name in BASIS] == list(BASIS)
 
 
 def test_padding_is_air_and_metal_is_clipped() -> None:

@@ -82,7 +82,9 @@ def test_fewer_rays_agree_inside_a_smooth_body() -> None:
     places, source = np.linspace(-20.0, 20.0, 400), np.array([0.0, 0.0, 1000.0])
     every, fewer = areal_masses(ball, source, places, places), interpolated_masses(ball, source, places, places)
     assert every.min() > 5
+    # rays on both sides of a step of the rim differ by a voxel, 1 in 35; lines between them keep the mean
     assert np.sqrt(np.mean((fewer / every - 1.0) ** 2)) < 0.01
+    assert abs((fewer / every - 1.0).mean()) < 0.001
 
 
 def test_many_rays_per_voxel_are_all_rays() -> None:
@@ -110,5 +112,6 @@ def test_voxelised_ball_agrees_with_the_ball() -> None:
     expected = 0.2 * np.sqrt(np.maximum(radius_mm**2 - (off**2).sum(axis=-1), 0.0))
     inside = expected > 0.1 * expected.max()
     error = (areal_masses(ball, source, places, places)[0] - expected)[inside] / expected[inside].mean()
+    # shares of 64 parts a voxel and steps of whole voxels along a ray: 0.4 % and -0.02 % here
     assert np.sqrt(np.mean(error**2)) < 0.01
     assert abs(error.mean()) < 0.001
