@@ -152,7 +152,11 @@ def _filters(ledger: Ledger) -> tuple[tuple[str, float], ...]:
     if any(not isinstance(layer, list) or len(layer) < 2 or not is_number(layer[1]) for layer in layers):
         ledger.refuse(path, "a filter is read as [element, thickness, unit]")
         return ()
-    lengths_mm = [float(layer[1]) * _to_mm(path, layer[2] if len(layer) > 2 else "mm") for layer in layers]
+    try:
+        lengths_mm = [float(layer[1]) * _to_mm(path, layer[2] if len(layer) > 2 else "mm") for layer in layers]
+    except ValueError as error:
+        ledger.refuse(path, str(error))
+        return ()
     ledger.take(path, "filters of elements")
     return tuple((str(layer[0]), length_mm) for layer, length_mm in zip(layers, lengths_mm, strict=True))
 
