@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import signal
@@ -13,7 +12,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +22,17 @@ import pytest
 from radiography.cli import run
 from radiography.dicom.outcome import outcome_of_status
 from radiography.dicom.read import read_dx
-from radiography.jobs.send import SendWanted, Server, account_to_json, send_files
+from radiography.jobs.send import SendWanted, send_files
 from tests.dicom import archive
+from tests.dicom.sending import FAST, needs_openssl, silent, statuses, to, uid, web
 
-pytestmark = [  # of what pynetdicom does after a failed connection
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+pytestmark = [
+    pytest.mark.usefixtures("no_token", "threads_end"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),  # of pynetdicom, after a
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # connection that failed
 ]
 pytest.importorskip("pynetdicom")
 pytest.importorskip("dicomweb_client")
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-FAST = {"back_off_s": 0.02}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures, a linked image for processing, and what lies about in a folder."""
-    place = tmp_path_factory.mktemp("send")
-    archive.write_object(place / "a.dcm", 1)
-    archive.write_object(place / "b.dcm", 2)
-    archive.write_object(place / "p.dcm", 3, for_processing=True)
-    (place / "notes.txt").write_text("no DICOM")
-    return place
-
-
-@pytest.fixture(autouse=True)
-def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RADIOGRAPHY_TOKEN", raising=False)
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
-
-
-def to(port: int, **settings: Any) -> Server:
-    return Server(to=f"127.0.0.1:{port}", called="ARCHIVE", timeout_s=settings.pop("timeout_s", 5.0), **settings)
-
-
-def uid(path: Path) -> str:
-    return str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
-
-
-def statuses(account: Any) -> list[str]:
-    return [each.status for each in account.files]
 
 
 def test_pictures_arrive_bit_for_bit_and_images_for_processing_stay(folder: Path) -> None:
@@ -176,12 +145,6 @@ def test_a_server_that_answers_no_questions_gives_a_doubt(folder: Path) -> None:
     assert account.all_arrived and account.files[0].read_back is None and "not read back" in account.doubts[0]
 
 
-def _silent(taken: socket.socket) -> None:
-    taken.settimeout(3.0)
-    while taken.recv(2**16):
-        pass
-
-
 @pytest.mark.parametrize(
     ("talk", "words"),
     [
@@ -189,7 +152,7 @@ def _silent(taken: socket.socket) -> None:
         (lambda taken: taken.sendall(bytes(range(1, 200))), "as a DICOM server"),
         (lambda taken: taken.sendall(b"\x02\x00\x00\x00\x00\x04abcd"), "no kind of object"),
         (lambda taken: None, "as a DICOM server"),
-        (_silent, "as a DICOM server"),
+        (silent, "as a DICOM server"),
     ],
     ids=["web", "noise", "short", "closes", "silent"],
 )
@@ -426,170 +389,3 @@ def test_statuses_in_words() -> None:
     assert all(outcome_of_status(code).again for code in (0xA700, 0xA7FF))
     for code in (0xA900, 0xC000, 0x0122, 0x0110, 0x1234, 0xFFFF):
         assert outcome_of_status(code).status == "refused" and not outcome_of_status(code).again
-
-
-# DICOMweb
-
-
-def web(port: int, **settings: Any) -> Server:
-    return Server(stow=f"http://127.0.0.1:{port}/dicom-web", timeout_s=settings.pop("timeout_s", 5.0), **settings)
-
-
-def test_stow_sends_the_file_as_it_is_with_its_token(folder: Path, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("abc.def\n")
-    token.chmod(0o600)
-    bodies: list[bytes] = []
-
-    def answer(number: int, request: Any, body: bytes) -> archive.Answer:
-        bodies.append(body)
-        return 200, {"Content-Type": "application/dicom+json"}, archive.stow_answer(uid(folder / "a.dcm"))
-
-    with archive.web_server(answer) as (port, heard):
-        account = send_files(folder / "a.dcm", web(port, token_file=token))
-    assert account.all_arrived and not account.doubts
-    (method, path, headers), body = heard[0], bodies[0]
-    assert (method, path) == ("POST", "/dicom-web/studies") and headers["Authorization"] == "Bearer abc.def"
-    head, _, rest = body.partition(b"\r\n\r\n")
-    boundary = head.partition(b"\r\n")[0]
-    assert rest == (folder / "a.dcm").read_bytes() + b"\r\n" + boundary + b"--\r\n"
-    assert int(headers["Content-Length"]) == len(body)
-
-
-def test_a_token_that_others_can_read_is_warned_of(folder: Path, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("abc")
-    token.chmod(0o644)
-    ours = archive.stow_answer(uid(folder / "a.dcm"))
-    with archive.web_server(lambda number, request, body: (200, {}, ours)) as (port, heard):
-        account = send_files(folder / "a.dcm", web(port, token_file=token))
-    assert "can be read by others" in account.doubts[0] and "abc" not in account.doubts[0]
-    assert heard[0][2]["Authorization"] == "Bearer abc"
-
-
-def test_a_token_of_the_environment_and_none_of_netrc(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    ours = archive.stow_answer(uid(folder / "a.dcm"))
-    with archive.web_server(lambda number, request, body: (200, {}, ours)) as (port, heard):
-        assert send_files(folder / "a.dcm", web(port)).all_arrived
-        monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
-        assert send_files(folder / "a.dcm", web(port)).all_arrived
-    assert "Authorization" not in heard[0][2] and heard[1][2]["Authorization"] == "Bearer xyz"
-
-
-@pytest.mark.parametrize(
-    ("status", "failure", "warning", "expected", "words"),
-    [
-        (200, 0xC000, None, "refused", "cannot understand"),
-        (409, 0x0122, None, "refused", "not supported"),
-        (409, 0xA900, None, "refused", "does not match"),
-        (202, None, 0xB006, "warning", "dropped"),
-        (200, None, None, "stored", ""),
-    ],
-)
-def test_failed_objects_are_counted(
-    folder: Path, status: int, failure: int | None, warning: int | None, expected: str, words: str
-) -> None:
-    ours = archive.stow_answer(uid(folder / "a.dcm"), failure, warning)
-    with archive.web_server(lambda number, request, body: (status, {}, ours)) as (port, heard):
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-    assert statuses(account) == [expected] and words in account.files[0].reason and len(heard) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [(400, "request wrong"), (401, "token"), (403, "allow"), (404, "no DICOMweb"), (413, "too large"), (500, "failed")],
-)
-def test_a_refusal_is_not_tried_again(folder: Path, status: int, words: str) -> None:
-    with archive.web_server(lambda number, request, body: (status, {}, b"Doe^Jane")) as (port, heard):
-        account = send_files([folder / "a.dcm", folder / "b.dcm"], web(port), SendWanted(**FAST))
-    assert words in account.files[0].reason and "Doe" not in str(account_to_json(account))
-    assert len(heard) == (1 if status in (401, 403, 404) else 2)
-
-
-def test_a_busy_server_says_when_to_come_again(folder: Path) -> None:
-    def busy(number: int, request: Any, body: bytes) -> archive.Answer:
-        if number == 1:
-            return 503, {"Retry-After": "0.3"}, b""
-        if number == 2:
-            return 429, {}, b""
-        return 200, {}, archive.stow_answer(uid(folder / "a.dcm"))
-
-    with archive.web_server(busy) as (port, heard):
-        started = time.monotonic()
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-        assert account.all_arrived and len(heard) == account.files[0].attempts == 3
-        assert time.monotonic() - started > 0.3
-    with archive.web_server(lambda number, request, body: (503, {"Retry-After": "7200"}, b"")) as (port, heard):
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-    assert len(heard) == 1 and "asks for 7200 s" in account.files[0].reason
-
-
-def test_a_connection_that_is_reset_is_tried_again(folder: Path) -> None:
-    def reset(number: int, request: Any, body: bytes) -> archive.Answer:
-        if number == 1:
-            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            request.connection.shutdown(socket.SHUT_RDWR)
-        return 200, {}, archive.stow_answer(uid(folder / "a.dcm"))
-
-    with archive.web_server(reset) as (port, _):
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-    assert account.all_arrived and account.files[0].attempts == 2
-
-
-def test_a_redirect_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
-    with archive.web_server(lambda number, request, body: (200, {}, b"")) as (other, heard):
-        for status in (301, 302, 307, 308):
-            place = {"Location": f"http://localhost:{other}/studies"}
-            with archive.web_server(lambda number, request, body, s=status, p=place: (s, p, b"")) as (port, _):
-                account = send_files(folder / "a.dcm", web(port), SendWanted(verify=True, **FAST))
-            assert statuses(account) == ["refused"] and "not followed" in account.files[0].reason
-        assert not heard
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"not json", b'{"00081199": 3}', b"[" * 5000, b"x" * 2**23])
-def test_an_answer_that_names_no_object_is_said(folder: Path, body: bytes) -> None:
-    with archive.web_server(lambda number, request, sent: (200, {}, body)) as (port, _):
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-    assert account.files[0].status in ("warning", "failed") and account.files[0].reason
-
-
-@pytest.mark.parametrize(
-    "talk", [lambda taken: taken.sendall(b"\x02\0\0\0\xff\xff\r\n\r\n"), _silent], ids=["noise", "silent"]
-)
-def test_a_peer_that_is_no_web_server_is_one_sentence(folder: Path, talk: Any) -> None:
-    with archive.raw_server(talk) as port:
-        account = send_files(folder / "a.dcm", web(port, timeout_s=0.5), SendWanted(retries=0))
-    assert statuses(account) == ["failed"] and account.files[0].reason
-
-
-@needs_openssl
-def test_https_verifies_the_server(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RADIOGRAPHY_TOKEN", "xyz")
-    certificate, key = archive.make_certificate(tmp_path)
-    ours = archive.stow_answer(uid(folder / "a.dcm"))
-    with archive.web_server(lambda *_: (200, {}, ours), archive.serving(certificate, key)) as (port, heard):
-        account = send_files(folder / "a.dcm", Server(stow=f"https://localhost:{port}/x", timeout_s=5.0))
-        assert "not trusted" in account.files[0].reason and not heard
-        trusting = Server(stow=f"https://localhost:{port}/x", timeout_s=5.0, ca_file=certificate)
-        assert send_files(folder / "a.dcm", trusting).all_arrived
-
-
-@pytest.fixture(autouse=True)
-def threads_end() -> Iterator[None]:
-    """No association outlives its command."""
-    yield
-    ends = time.monotonic() + 5
-    while (left := _ours()) and time.monotonic() < ends:
-        time.sleep(0.01)
-    assert not left
-
-
-def _ours() -> list[str]:
-    """Threads of associations that we asked for."""
-    return [each.name for each in threading.enumerate() if "Requestor" in each.name or "DUL" in each.name]
