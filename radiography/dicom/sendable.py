@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,6 +23,7 @@ from pydicom.uid import UID, ImplicitVRLittleEndian
 from calibration.own_words import refused
 from radiography.dicom.read import LARGEST_HEADER_BYTES, NATIVE_SYNTAXES, iterate_dicom, open_dicom
 
+Sent = Callable[[int], None]  # called with the bytes that went out since the last call
 MARK = b"DICM"
 MARK_AT = 128
 FOR_PROCESSING = "FOR PROCESSING"

@@ -16,9 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiography.dicom.outcome import Outcome, network_library, outcome_of_status
-from radiography.dicom.sendable import Sendable, check_unchanged, in_syntax
+from radiography.dicom.sendable import Sendable, Sent, in_syntax
 
-Sent = Callable[[int], None]  # called with the bytes that went out since the last call
 MOST_CONTEXTS = 126  # of one association: DICOM PS3.8 allows 128; one is for C-ECHO
 LARGEST_PART = 2**18  # bytes of one message, where a server takes more   # chosen
 SMALLEST_PART = 256  # bytes; a server that takes less would make a picture last for hours   # chosen
@@ -86,11 +85,12 @@ class StorePeer:
         Returns
         -------
         outcome : Outcome
+
+        Raises
+        ------
+        ValueError
+            If the file itself is in the way.
         """
-        try:
-            check_unchanged(item)
-        except ValueError as error:
-            return Outcome("failed", str(error))
         self._sent = sent
         if not self._established() or not self._wanted(item) <= self._proposed:
             self.close()
@@ -170,10 +170,7 @@ class StorePeer:
         with contextlib.ExitStack() as stack:
             path = item.path
             if syntax != item.syntax:
-                try:
-                    path = stack.enter_context(in_syntax(item, syntax))
-                except ValueError as error:
-                    return Outcome("failed", str(error))
+                path = stack.enter_context(in_syntax(item, syntax))
             self._busy = True
             try:
                 with _from_file(self._net):
@@ -181,7 +178,7 @@ class StorePeer:
             except (OSError, RuntimeError, ValueError) as error:
                 self.close()
                 if isinstance(error, FileNotFoundError | PermissionError):
-                    return Outcome("failed", f"{item.path} cannot be read any more")
+                    raise ValueError(f"{item.path} cannot be read any more") from error
                 return Outcome("failed", "the connection broke off", again=True)
         if "Status" not in status:
             why = "the server broke off" if self._assoc.is_aborted else "the server did not answer in time"

@@ -9,7 +9,7 @@ import json
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from radiography.dicom.outcome import WARNINGS, Outcome, network_library, outcome_of_status
 from radiography.dicom.read import iterate_dicom, open_dicom
-from radiography.dicom.sendable import Sendable, check_unchanged, in_syntax
+from radiography.dicom.sendable import Sendable, Sent, in_syntax
 
-Sent = Callable[[int], None]  # called with the bytes that went out since the last call
 LARGEST_ANSWER_BYTES = 2**22  # of what a server says about one object   # chosen
 LONGEST_WAIT_S = 60.0  # that a server may ask for   # chosen
 AGAIN = (408, 425, 429, 502, 503, 504)  # what passes by itself: RFC 9110, 8470 and 6585
@@ -153,17 +152,18 @@ class WebPeer:
         Returns
         -------
         outcome : Outcome
+
+        Raises
+        ------
+        ValueError
+            If the file itself is in the way.
         """
-        try:
-            check_unchanged(item)
-            with contextlib.ExitStack() as stack:
-                path = item.path
-                if self._decompress and item.compressed and item.pixels:
-                    path = stack.enter_context(in_syntax(item, str(ExplicitVRLittleEndian)))
-                body = stack.enter_context(_Multipart(path, sent))
-                return self._post(item, body)
-        except ValueError as error:
-            return Outcome("failed", str(error))
+        with contextlib.ExitStack() as stack:
+            path = item.path
+            if self._decompress and item.compressed and item.pixels:
+                path = stack.enter_context(in_syntax(item, str(ExplicitVRLittleEndian)))
+            body = stack.enter_context(_Multipart(path, sent))
+            return self._post(item, body)
 
     def close(self) -> None:
         """Close the connection."""

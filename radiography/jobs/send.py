@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radiography.dicom.outcome import Outcome
-from radiography.dicom.sendable import Sendable, check_sendable, is_marked
+from radiography.dicom.sendable import Sendable, Sent, check_sendable, check_unchanged, is_marked
 from radiography.dicom.store import StorePeer, StoreServer, find_objects
 from radiography.dicom.stow import WebPeer, WebServer, check_url, find_on_web
 from radiography.jobs.inputs import Files, Report, input_files, named, no_report
@@ -164,8 +164,8 @@ class Account:
 class Peer(Protocol):
     """A server that takes objects one by one."""
 
-    def store(self, item: Sendable, sent: Any) -> Outcome:
-        """Send one object once."""
+    def store(self, item: Sendable, sent: Sent) -> Outcome:
+        """Send one object once; ValueError if the file itself is in the way."""
         ...
 
     def close(self) -> None:
@@ -424,7 +424,11 @@ def _send_one(
         attempt += 1
         under_way[:] = [attempt]
         progress.begin(item.size)
-        outcome = peer.store(item, progress.sent)
+        try:
+            check_unchanged(item)
+            outcome = peer.store(item, progress.sent)
+        except ValueError as error:
+            outcome = Outcome("failed", str(error))
         if not outcome.again or attempt > wanted.retries:
             break
         wait = min(wanted.back_off_s * 2 ** (attempt - 1), LONGEST_BACK_OFF_S)
