@@ -30,9 +30,7 @@ def send(
     retries: Annotated[int, typer.Option("--retries", help="Attempts after the first, with waits that double.")] = 3,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="How long nothing may happen [s].")] = 30.0,
     tls: Annotated[bool, typer.Option("--tls", help="With --to: encrypted, the certificate verified.")] = False,
-    tls_ca: Annotated[
-        Path | None, typer.Option("--tls-ca", help="Certificates to trust (PEM) instead of the system's.")
-    ] = None,
+    tls_ca: Annotated[Path | None, typer.Option("--tls-ca", help="Certificates to trust (PEM), and no others.")] = None,
     tls_cert: Annotated[Path | None, typer.Option("--tls-cert", help="Our certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="Its key (PEM), where it is another file.")] = None,
     json_file: JsonFile = None,
@@ -53,7 +51,7 @@ def send(
         key=tls_key,
         timeout_s=timeout,
     )
-    wanted = SendWanted(for_processing, decompress, verify, retries)
+    wanted = SendWanted(for_processing=for_processing, decompress=decompress, verify=verify, retries=retries)
     with progress() as report:
         account = send_files(files, server, wanted, report=report)
     for doubt in account.doubts:

@@ -408,6 +408,8 @@ def find_objects(server: StoreServer, objects: Sequence[Sendable]) -> tuple[list
             if last != 0:
                 return [], "its answer to C-FIND is an error"
             found.append(count > 0)
+    except RuntimeError:
+        return [], "the connection broke off"
     finally:
         if assoc.is_established:
             assoc.release()

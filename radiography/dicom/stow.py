@@ -55,7 +55,7 @@ class WebServer:
     token : str
         Bearer token; empty for none. Shown nowhere.
     ca_file : Path or None
-        Certificates to trust, instead of those of the system.
+        Certificates to trust, and no others; without it those of requests or of REQUESTS_CA_BUNDLE.
     certificate, key : Path or None
         Our own certificate and its key.
     """
@@ -256,8 +256,13 @@ def open_session(server: WebServer) -> Any:
     session = requests.Session()
     session.trust_env = not is_loopback(urlsplit(server.url).hostname)  # a proxy is not this machine
     session.get_redirect_target = lambda answer: None  # nothing is followed
-    if server.ca_file is not None:
-        session.verify = str(server.ca_file)
+    if server.ca_file is not None:  # at each request: else REQUESTS_CA_BUNDLE of the environment would go before it
+        merge, ca_file = session.merge_environment_settings, str(server.ca_file)
+
+        def settings(url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+            return merge(url, proxies, stream, ca_file, cert)
+
+        session.merge_environment_settings = settings
     if server.certificate is not None:
         session.cert = str(server.certificate) if server.key is None else (str(server.certificate), str(server.key))
 
@@ -275,7 +280,9 @@ def _outcome(item: Sendable, status: int, headers: Any, text: bytes) -> Outcome:
     if status in AGAIN:
         after = _retry_after(headers.get("Retry-After"))
         if after is not None and after > LONGEST_WAIT_S:
-            return Outcome("failed", f"the server is busy (HTTP {status}) and asks for {after:.0f} s", status)
+            return Outcome(
+                "failed", f"the server is busy (HTTP {status}) and asks for {after:.0f} s", status, everything=True
+            )
         return Outcome("failed", f"the server is busy (HTTP {status})", status, again=True, after_s=after)
     if 300 <= status < 400:
         host = urlsplit(str(headers.get("Location", ""))).hostname

@@ -42,7 +42,7 @@ class Server:
     tls : bool
         Whether a DICOM server is spoken to by TLS.
     ca_file, certificate, key : str, Path or None
-        Certificates to trust instead of the system's; ours and its key.
+        Certificates to trust, and no others; ours and its key.
     timeout_s : float
         How long nothing may happen. [s]
     """
@@ -243,8 +243,13 @@ def send_files(
     sent, interrupted = _send_all(peer, chosen.going, wanted, report)
     seconds = time.monotonic() - started
     if wanted.verify and not interrupted:
-        sent, doubt = _read_back(target, chosen.going, sent)
-        doubts += [doubt] if doubt else []
+        try:
+            sent, doubt = _read_back(target, chosen.going, sent)
+        except KeyboardInterrupt:
+            doubt, interrupted = "interrupted", True
+        except (ValueError, OSError) as error:
+            doubt = str(error)
+        doubts += [f"what arrived was not read back: {doubt}"] if doubt else []
     service = "C-STORE" if isinstance(target, StoreServer) else "STOW-RS"
     return Account(target.name, service, (*sent, *chosen.left_out), seconds, interrupted, tuple(doubts))
 
@@ -443,7 +448,7 @@ def _send_one(
 def _read_back(
     target: StoreServer | WebServer, going: Sequence[Sendable], sent: Sequence[SentFile]
 ) -> tuple[list[SentFile], str]:
-    """What the server says it has of what it stored, and a doubt where it says nothing."""
+    """What the server says it has of what it stored, and why where it says nothing."""
     stored = [(k, item) for k, item in enumerate(going) if sent[k].status in ("stored", "warning")]
     read = list(sent)
     if not stored:
@@ -455,7 +460,7 @@ def _read_back(
     else:
         found, why = find_on_web(target, items)
     if not found:
-        return read, f"what arrived was not read back: {why}"
+        return read, why
     for (k, _), said in zip(stored, found, strict=True):
         read[k] = replace(read[k], read_back=said)
     return read, ""

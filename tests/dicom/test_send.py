@@ -145,6 +145,30 @@ def test_a_server_that_answers_no_questions_gives_a_doubt(folder: Path) -> None:
     assert account.all_arrived and account.files[0].read_back is None and "not read back" in account.doubts[0]
 
 
+def test_a_server_that_leaves_while_it_is_asked_gives_a_doubt(folder: Path) -> None:
+    from pynetdicom import evt
+
+    def leave(event: Any) -> None:
+        if type(event.message).__name__ == "C_FIND_RSP" and event.message.command_set.Status == 0:
+            event.assoc.abort()
+
+    with archive.dicom_server(extra=((evt.EVT_DIMSE_SENT, leave),)) as (port, _):
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], to(port), SendWanted(verify=True))
+    assert statuses(account) == ["stored", "stored"] and "not read back" in account.doubts[0]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, ValueError("the host is not known"), OSError("is gone")])
+def test_the_account_outlives_the_questions(folder: Path, monkeypatch: pytest.MonkeyPatch, trouble: Any) -> None:
+    def ask(*_: Any) -> Any:
+        raise trouble
+
+    monkeypatch.setattr("radiography.jobs.send.find_objects", ask)
+    with archive.dicom_server() as (port, _):
+        account = send_files(folder / "a.dcm", to(port), SendWanted(verify=True))
+    assert statuses(account) == ["stored"] and account.files[0].read_back is None
+    assert "not read back" in account.doubts[0] and account.interrupted == (trouble is KeyboardInterrupt)
+
+
 @pytest.mark.parametrize(
     ("talk", "words"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from radiography.dicom.stow import WebServer, open_session
 from radiography.jobs.send import SendWanted, Server, account_to_json, send_files
 from tests.dicom import archive
 from tests.dicom.sending import FAST, needs_openssl, silent, statuses, uid, web
@@ -107,8 +108,8 @@ def test_a_busy_server_says_when_to_come_again(folder: Path) -> None:
         assert account.all_arrived and len(heard) == account.files[0].attempts == 3
         assert time.monotonic() - started > 0.3
     with archive.web_server(lambda number, request, body: (503, {"Retry-After": "7200"}, b"")) as (port, heard):
-        account = send_files(folder / "a.dcm", web(port), SendWanted(**FAST))
-    assert len(heard) == 1 and "asks for 7200 s" in account.files[0].reason
+        account = send_files([folder / "a.dcm", folder / "b.dcm"], web(port), SendWanted(**FAST))
+    assert len(heard) == 1 and "asks for 7200 s" in account.files[0].reason and statuses(account)[1] == "not sent"
 
 
 def test_a_connection_that_is_reset_is_tried_again(folder: Path) -> None:
@@ -148,6 +149,13 @@ def test_a_peer_that_is_no_web_server_is_one_sentence(folder: Path, talk: Any) -
     with archive.raw_server(talk) as port:
         account = send_files(folder / "a.dcm", web(port, timeout_s=0.5), SendWanted(retries=0))
     assert statuses(account) == ["failed"] and account.files[0].reason
+
+
+def test_certificates_that_are_given_go_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/other.pem")
+    session = open_session(WebServer("https://pacs.example/x", 5.0, ca_file=tmp_path / "ours.pem"))
+    found = session.merge_environment_settings("https://pacs.example/x", {}, None, None, None)
+    assert found["verify"] == str(tmp_path / "ours.pem")
 
 
 @needs_openssl
