@@ -17,26 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
 from calibration.whole_file import whole_file
-from radiography.dicom import modules
-from radiography.dicom.anonymous import anonymised
-from radiography.dicom.carried import exposure_module, identity_module, source_module
+from radiography.dicom.counts import PROCESSING_MAXIMUM
 from radiography.dicom.description import DxDescription
+from radiography.dicom.joined import add_file_meta, join_modules, pixel_element_head, study_uid_of, told_text, uid_of
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
-from radiography.dicom.write import (
-    IMPLEMENTATION_UID,
-    LARGEST_SIDE,
-    PROCESSING_MAXIMUM,
-    pixel_element_head,
-    software,
-    uid_of,
-)
+from radiography.dicom.write import LARGEST_SIDE
 from radiography.presentation.sequence import SEQUENCE_BITS, SEQUENCE_MAXIMUM
 
 RF_UID = "1.2.840.10008.5.1.4.1.1.12.2"  # DICOM PS3.4 B.5: X-Ray Radiofluoroscopic Image Storage
@@ -222,55 +214,18 @@ def cine_header(
     -------
     dataset, reference : Dataset, DxReference
     """
-    carried, for_processing = description.carried, pixels.scale is not None
-    own_study = uid_of("study", pixels.digest, description.patient_id, description.study_id)
-    study_uid = description.study_uid or str((carried or {}).get("StudyInstanceUID", "")) or own_study
-    series_uid = uid_of("series", study_uid, pixels.digest, "cine", for_processing)
-    told = () if description.said is None else (description.said.to_json(),)
-    instance_uid = uid_of("instance", series_uid, pixels, description.magnification, *told)
+    study_uid = study_uid_of(description, pixels.digest)
+    series_uid = uid_of("series", study_uid, pixels.digest, "cine", pixels.scale is not None)
+    instance_uid = uid_of("instance", series_uid, pixels, description.magnification, *told_text(description))
+    reference = DxReference(RF_UID, instance_uid, series_uid, study_uid, pixels.scale)
     with disable_value_validation():  # what does not fit is found and told at the end
-        parts = [
-            modules.common_module(RF_UID, instance_uid),
-            modules.patient_modules(description),
-            modules.study_module(description, study_uid),
-            modules.series_modules(description, series_uid, for_processing),
-            modules.equipment_module(description, software()),
-            modules.image_module(description, for_processing, 1, comment),
-            modules.anatomy_module(description),
-            modules.pixel_modules(pixels.rows, pixels.cols, for_processing, pixels.window),
-            modules.detector_module(description, pixels.pitch_mm),
-            modules.field_of_view_module(description, (pixels.rows, pixels.cols), pixels.pitch_mm),
-            modules.positioning_module(description),
-            modules.exposure_modules(description),
-            _sequence_modules(pixels),
-        ]
-        if description.conditions.air_kerma_uGy != 0.0:  # dark frames are of no irradiation
-            parts[0].IrradiationEventUID = uid_of("irradiation", description.event or pixels.digest)
-        if pixels.scale is not None:
-            parts.append(modules.scale_module(pixels.scale, stage))
-        if carried is not None:
-            known = {element.tag for part in parts for element in part if element.value not in ("", None)}
-            known -= {tag_for_keyword("IrradiationEventUID")}
-            beside = exposure_module(carried)
-            parts.append(Dataset({element.tag: element for element in beside if element.tag not in known}))
-            parts.append(identity_module(carried))
-            parts[-1].StudyInstanceUID = study_uid
-            parts.append(source_module(carried, derivation))
-        dataset = Dataset()
-        for part in parts:
-            dataset.update(part)
-        if description.said is not None:
-            dataset.update(description.said)
-        if description.anonymous:
-            dataset = anonymised(dataset, software())
+        dataset = join_modules(
+            reference, description, (pixels.rows, pixels.cols), pixels.pitch_mm, window=pixels.window,
+            digest=pixels.digest, comment=comment, derivation=derivation, stage=stage, number=1, frame=None,
+        )  # fmt: skip
         _as_radiofluoroscopy(dataset, pixels)
         not_fitting = fit_values(dataset)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID, meta.ImplementationVersionName = IMPLEMENTATION_UID, "RADIOGRAPHY"
-    dataset.file_meta, dataset.preamble = meta, bytes(128)
-    reference = DxReference(RF_UID, instance_uid, series_uid, study_uid, pixels.scale)
+    add_file_meta(dataset, ExplicitVRLittleEndian)
     return dataset, replace(reference, told=not_fitting)
 
 
@@ -291,22 +246,17 @@ class FramesDigest:
         return self._digest.hexdigest()
 
 
-def _sequence_modules(pixels: CinePixels) -> Dataset:
-    """Cine (C.7.6.5) and Multi-frame (C.7.6.6)."""
-    dataset = Dataset()
+def _as_radiofluoroscopy(dataset: Dataset, pixels: CinePixels) -> None:
+    """What differs between RF and DX, in place: Cine (C.7.6.5), Multi-frame (C.7.6.6), X-Ray Image (C.8.7.1) and
+    X-Ray Acquisition (C.8.7.2)."""
+    for keyword in NOT_IN_RF:
+        dataset.pop(keyword, None)
     dataset.FrameTime = format_number_as_ds(float(pixels.frame_time_ms))
     dataset.FrameIncrementPointer = tag_for_keyword("FrameTime")
     dataset.NumberOfFrames = pixels.count
     rate = round(1000.0 / pixels.frame_time_ms)
     if rate >= 1:  # whole numbers only: some viewers look here, and not at the frame time
         dataset.RecommendedDisplayFrameRate = dataset.CineRate = rate
-    return dataset
-
-
-def _as_radiofluoroscopy(dataset: Dataset, pixels: CinePixels) -> None:
-    """What differs between RF and DX, in place: X-Ray Image (C.8.7.1) and X-Ray Acquisition (C.8.7.2)."""
-    for keyword in NOT_IN_RF:
-        dataset.pop(keyword, None)
     dataset.Modality = "RF"
     dataset.ImageType = [*list(dataset.ImageType)[:2], "SINGLE PLANE"]
     if not dataset.get("AnatomicRegionSequence"):

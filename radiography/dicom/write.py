@@ -10,41 +10,32 @@ from __future__ import annotations
 
 import hashlib
 import os
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 
 from calibration.whole_file import whole_file
 from radiography.dicom import modules
-from radiography.dicom.anonymous import anonymised
-from radiography.dicom.carried import exposure_module, identity_module, source_module
 from radiography.dicom.compress import SYNTAXES, check_compression, compress_pixels
+from radiography.dicom.counts import linear_counts
 from radiography.dicom.description import DxDescription
+from radiography.dicom.joined import add_file_meta, join_modules, pixel_element_head, study_uid_of, told_text, uid_of
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
 from radiography.presentation.chain import present
 from radiography.presentation.steps import PictureSteps
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
-PROCESSING_MAXIMUM = 2**modules.PROCESSING_BITS - 1
-LEAST_NOISE_COUNTS = 3.0  # rounding, 0.29 counts rms, adds 1 % to the variance of such noise   # chosen
-_USUAL_PERCENT = (0.1, 99.9)  # of the pixels; outliers lie beyond twice these values   # chosen
-_LEAST_GAIN = 16.0  # in steps, for which outliers are clipped: they leave under 12 of 16 bits to the rest   # chosen
 DIGEST_BYTES = 2**20  # stretch of an image that one core digests   # chosen
 LARGEST_SIDE = 65535  # Rows and Columns are 16-bit: DICOM PS3.3 C.7.6.3
-IMPLEMENTATION_UID = "2.25.50952867020306765175694280703454222581"  # of this writer, drawn once
 
 
 def export_dx(
@@ -193,158 +184,23 @@ def write_dx(
     role = "processing" if for_processing else "presentation"
     stored = _digest(pixels)
     digest = frame_digest or stored
-    carried = description.carried
-    own_study = uid_of("study", digest, description.patient_id, description.study_id)
-    study_uid = description.study_uid or str((carried or {}).get("StudyInstanceUID", "")) or own_study
+    study_uid = study_uid_of(description, digest)
     series_uid = uid_of("series", study_uid, digest, role)
-    told = () if description.said is None else (description.said.to_json(),)
-    made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told)
+    made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told_text(description))
     instance_uid = uid_of("instance", series_uid, *made_of)
     if predecessor is not None and predecessor.study_uid != study_uid:
         raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
     reference = DxReference(class_uid, instance_uid, series_uid, study_uid, scale)
-    rows, cols = pixels.shape
     with disable_value_validation():  # what does not fit is found and told at the end
-        parts = [
-            modules.common_module(class_uid, instance_uid),
-            modules.patient_modules(description),
-            modules.study_module(description, study_uid),
-            modules.series_modules(description, series_uid, for_processing),
-            modules.equipment_module(description, software()),
-            modules.image_module(description, for_processing, instance_number, comment),
-            modules.anatomy_module(description),
-            modules.pixel_modules(rows, cols, for_processing, window),
-            modules.detector_module(description, pitch_mm),
-            modules.field_of_view_module(description, (rows, cols), pitch_mm),
-            modules.positioning_module(description),
-            modules.exposure_modules(description),
-        ]
-        if description.conditions.air_kerma_uGy != 0.0:  # a dark frame is of no irradiation
-            parts[0].IrradiationEventUID = uid_of("irradiation", description.event or digest)
-        if scale is not None:
-            parts.append(modules.scale_module(scale, stage))
-        if carried is not None:
-            known = {element.tag for part in parts for element in part if element.value not in ("", None)}
-            known -= {tag_for_keyword("IrradiationEventUID")}
-            beside = exposure_module(carried)
-            parts.append(Dataset({element.tag: element for element in beside if element.tag not in known}))
-            parts.append(identity_module(carried))
-            parts[-1].StudyInstanceUID = study_uid
-            parts.append(source_module(carried, derivation, description.frame))
-        if predecessor is not None:
-            parts.append(modules.predecessor_module(predecessor, comment))
-        dataset = Dataset()
-        for part in parts:
-            dataset.update(part)
-        if description.said is not None:
-            dataset.update(description.said)
-        if description.anonymous:
-            dataset = anonymised(dataset, software())
+        dataset = join_modules(
+            reference, description, pixels.shape, pitch_mm, window=window, digest=digest, comment=comment,
+            derivation=derivation, stage=stage, number=instance_number, frame=description.frame,
+            predecessor=predecessor,
+        )  # fmt: skip
         not_fitting = fit_values(dataset)
     _save(path, dataset, pixels, compression)
     return replace(reference, told=not_fitting)
-
-
-def linear_counts(
-    corrected_dn: NDArray[np.floating[Any]], counts_per_dn: float | None = None, pedestal: int | None = None
-) -> tuple[NDArray[np.uint16], StoredScale]:
-    """Stored counts of a linear image: `round(corrected_dn * counts_per_dn) + pedestal`, within 0 ... 65535.
-
-    Noise of an unexposed region reaches below zero, and a gain lifts bright pixels above 65535. Without a scale the
-    largest power of two that keeps the whole range is taken, and the smallest pedestal; with one, or where outliers
-    would take all the steps, what lies outside is stored at the limit and counted.
-
-    Parameters
-    ----------
-    corrected_dn : (H, W) float
-        Linear, corrected image; what is not finite has no number. [DN]
-    counts_per_dn : float, optional
-        Stored counts per DN. [1/DN]
-    pedestal : int, optional
-        Count that stands for 0 DN. [1]
-
-    Returns
-    -------
-    stored : (H, W) uint16
-        `PADDING` where there is no number, and nowhere else. [1]
-    scale : StoredScale
-
-    Raises
-    ------
-    ValueError
-        If no pixel holds a number, or the steps of the stored counts would swallow the image.
-    """
-    pixels = np.asarray(corrected_dn)
-    if pixels.ndim != 2 or pixels.size == 0:
-        raise ValueError(f"corrected_dn must be (rows, columns), got shape {pixels.shape}")
-    finite = np.isfinite(pixels)
-    padded = int(pixels.size - np.count_nonzero(finite))
-    if padded == pixels.size:
-        raise ValueError("corrected_dn holds no number at all: every pixel is NaN or infinite")
-    lowest, highest = (float(limit(pixels, where=finite, initial=pixels[finite][0])) for limit in (np.min, np.max))
-    least_kept = lowest
-    if counts_per_dn is None:
-        whole = bool(np.all(pixels == np.rint(pixels), where=finite))
-        counts_per_dn, least_kept = counts_that_fit(pixels, lowest, highest, bool(padded), whole)
-    if not (np.isfinite(counts_per_dn) and counts_per_dn > 0):
-        raise ValueError(f"counts_per_dn must be a positive number, got {counts_per_dn}")
-    first = modules.PADDING + 1 if padded else 0
-    if pedestal is None:
-        pedestal = max(first - int(np.rint(least_kept * counts_per_dn)), 0)
-    if not 0 <= pedestal < PROCESSING_MAXIMUM:
-        raise ValueError(f"pedestal must be between 0 and {PROCESSING_MAXIMUM - 1}, got {pedestal}")
-    spread = float(np.std(pixels, dtype=np.float64, where=finite)) * counts_per_dn
-    if 0 < spread < 0.5:  # one step of rounding is 0.29 counts rms
-        raise ValueError(f"the image varies by only {spread:.3g} stored counts rms; counts_per_dn must be larger")
-    scaled = np.rint(np.where(finite, pixels, lowest).astype(np.float64) * counts_per_dn) + pedestal
-    low, high = (
-        int(np.count_nonzero(finite & (scaled < first))),
-        int(np.count_nonzero(finite & (scaled > PROCESSING_MAXIMUM))),
-    )
-    stored = np.clip(scaled, first, PROCESSING_MAXIMUM).astype(np.uint16)
-    stored[~finite] = modules.PADDING
-    return stored, StoredScale(float(counts_per_dn), pedestal, low, high, padded)
-
-
-def counts_that_fit(
-    pixels: NDArray[Any], lowest: float, highest: float, padded: bool, whole: bool
-) -> tuple[float, float]:
-    """Counts per DN and the least value kept.
-
-    1 for what are counts already, else the largest power of two that keeps the whole range. A range far from zero
-    counts from zero, so that a pedestal never has to be negative. Where a few outliers would make the steps so coarse
-    that the image drowns in them, twice the range of all but them is kept, and they are clipped.
-
-    Parameters
-    ----------
-    pixels : (H, W) float
-        The image, or rows of several that stand for all of them. [DN]
-    lowest, highest : float
-        Of all pixels that hold a number. [DN]
-    padded, whole : bool
-        Whether some hold none, and whether all others hold whole numbers.
-
-    Returns
-    -------
-    counts_per_dn, least_kept : float
-        [1/DN, DN]
-    """
-    room = PROCESSING_MAXIMUM - 1 - padded  # one count for rounding at either end
-    span = max(highest, 0.0) - min(lowest, 0.0)
-    whole = whole and lowest >= padded and highest <= PROCESSING_MAXIMUM
-    if whole or span == 0:
-        return 1.0, lowest
-    counts_per_dn = float(2.0 ** np.floor(np.log2(room / span)))
-    with np.errstate(all="ignore"):
-        step = np.abs(np.diff(pixels, axis=1))
-    noise_dn = float(np.median(step[np.isfinite(step)])) if np.isfinite(step).any() else 0.0  # 0.95 standard deviations
-    bottom, top = np.percentile(pixels[np.isfinite(pixels)], _USUAL_PERCENT)
-    usual = 2.0 * min(float(bottom), 0.0), 2.0 * max(float(top), 0.0)
-    finer = float(2.0 ** np.floor(np.log2(room / (usual[1] - usual[0])))) if usual[1] > usual[0] else 0.0
-    if noise_dn * counts_per_dn >= LEAST_NOISE_COUNTS or finer < _LEAST_GAIN * counts_per_dn:
-        return counts_per_dn, lowest
-    return finer, max(lowest, usual[0])
 
 
 def _check_pixels(pixels: NDArray[np.uint16], for_processing: bool) -> None:
@@ -372,44 +228,15 @@ def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple
 
 def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compression: str | None) -> None:
     """Write one file with a preamble of zeros."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = SYNTAXES[compression] if compression else ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_UID
-    meta.ImplementationVersionName = "RADIOGRAPHY"
     if compression:
         dataset.add_new("PixelData", "OB", compress_pixels(pixels, int(dataset.BitsStored), compression))
         dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta = meta
-    dataset.preamble = bytes(128)
+    add_file_meta(dataset, SYNTAXES[compression] if compression else ExplicitVRLittleEndian)
     with whole_file(path) as temporary, temporary.open("wb") as file:
         dcmwrite(file, dataset, enforce_file_format=True)
         if not compression:  # no copy of the pixels on their way: pydicom makes two
             file.write(pixel_element_head(pixels.nbytes))
             file.write(np.ascontiguousarray(pixels, "<u2").data)
-
-
-@cache
-def software() -> str:
-    """Name and version of this program."""
-    return f"radiography {version('radiography')}"
-
-
-def pixel_element_head(length: int) -> bytes:
-    """Tag, type and length of native Pixel Data, explicit little endian: DICOM PS3.5 7.1.2.
-
-    Parameters
-    ----------
-    length : int
-        Of the value, even. [byte]
-
-    Returns
-    -------
-    head : bytes
-        The value follows.
-    """
-    return b"\xe0\x7f\x10\x00OW\0\0" + length.to_bytes(4, "little")
 
 
 def _digest(pixels: NDArray[Any]) -> str:
@@ -424,9 +251,3 @@ def _digest(pixels: NDArray[Any]) -> str:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = list(pool.map(lambda stretch: hashlib.sha256(stretch).digest(), stretches))
     return hashlib.sha256(b"".join([name, *parts])).hexdigest()
-
-
-def uid_of(*parts: object) -> str:
-    """UID 2.25.<UUID as integer> that is the same for the same parts: DICOM PS3.5 B.2."""
-    digest = hashlib.sha256(repr(parts).encode()).digest()
-    return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"

@@ -105,6 +105,7 @@ def export_cine(
         In one sentence, if the frames cannot be read, are not linear, or have no pitch or frame time.
     """
     from radiography.dicom.cine import CinePixels, write_cine
+    from radiography.dicom.counts import stored_counts
     from radiography.dicom.subject import NOTHING_TOLD
     from radiography.presentation.sequence import display_counts
 
@@ -140,7 +141,7 @@ def export_cine(
     def stored() -> Iterator[npt.NDArray[np.uint16]]:
         for number, frame in enumerate(iterate_frames(source, chosen, finite=False)):
             if scale is not None:
-                counts, low, high = _stored_counts(frame, scale)
+                counts, low, high = stored_counts(frame, scale)
                 clipped[0], clipped[1] = clipped[0] + low, clipped[1] + high
                 yield counts
             elif curve is not None:
@@ -199,26 +200,6 @@ def _time_contradicted(source: FrameSource, given_ms: float | None) -> tuple[str
     return (f"{source.path} says {1e3 * said:g} ms from frame to frame, --frame-time {given_ms:g} ms is taken",)
 
 
-def _stored_counts(frame: npt.NDArray[Any], scale: StoredScale) -> tuple[npt.NDArray[np.uint16], int, int]:
-    """Stored counts, and how many pixels lie below and above their range."""
-    from radiography.dicom.modules import PADDING, PROCESSING_BITS
-
-    most = 2**PROCESSING_BITS - 1
-    if frame.dtype == np.uint16 and (scale.counts_per_dn, scale.pedestal, scale.padded) == (1.0, 0, 0):
-        return frame, 0, 0
-    exact = frame.dtype in (np.float32, np.uint16, np.int16, np.uint8, np.int8)  # scaled by a power of two
-    scaled = np.multiply(frame, scale.counts_per_dn, dtype=np.float32 if exact else np.float64)
-    np.rint(scaled, out=scaled)
-    scaled += scale.pedestal
-    first = PADDING + 1 if scale.padded else PADDING
-    low, high = (int(np.count_nonzero(outside)) for outside in (scaled < first, scaled > most))
-    without = ~np.isfinite(scaled) if scale.padded else None
-    np.clip(scaled, first, most, out=scaled)
-    if without is not None:
-        scaled[without] = PADDING
-    return scaled.astype(np.uint16), low, high
-
-
 class _Watch:
     """What all frames together say, seen one at a time: digest, and range or brightness."""
 
@@ -255,14 +236,13 @@ class _Watch:
         return self._digest.hexdigest()
 
     def scale(self) -> StoredScale:
-        from radiography.dicom.modules import PADDING, StoredScale
-        from radiography.dicom.write import counts_that_fit
+        from radiography.dicom.counts import counts_that_fit, least_pedestal
+        from radiography.dicom.modules import StoredScale
 
         sample = np.concatenate(self._rows)
         bounds = (float(self._lowest), float(self._highest))
         counts_per_dn, least = counts_that_fit(sample, *bounds, bool(self._padded), self._whole)
-        first = PADDING + 1 if self._padded else PADDING
-        pedestal = max(first - int(np.rint(least * counts_per_dn)), 0)
+        pedestal = least_pedestal(least, counts_per_dn, bool(self._padded))
         return StoredScale(counts_per_dn, pedestal, padded=self._padded)
 
     def curve(self) -> Any:

@@ -14,10 +14,11 @@ import pytest
 from pydicom.sr.codedict import codes
 
 from calibration.conditions import CONDITIONS, Conditions
+from radiography.dicom.counts import linear_counts, stored_counts
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import FOR_PRESENTATION_UID, FOR_PROCESSING_UID, StoredScale
 from radiography.dicom.read import read_dx
-from radiography.dicom.write import export_dx, linear_counts, write_dx
+from radiography.dicom.write import export_dx, write_dx
 
 NOON = datetime(2024, 3, 1, 12, 0, 5)
 PITCH_MM = 0.139
@@ -373,3 +374,11 @@ def test_a_predecessor_of_the_wrong_kind_or_study_is_refused(tmp_path: Path) -> 
 def test_a_description_names_what_is_wrong_with_it(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         description(**change)
+
+
+def test_counts_of_infinite_pixels_are_padding_and_not_clipped() -> None:
+    values = np.array([[np.nan, -np.inf, np.inf, -9.0, 1.0, 3e38]], np.float32)
+    stored, low, high = stored_counts(values, StoredScale(2.0**20, 5, padded=3))
+    assert stored.tolist() == [[0, 0, 0, 1, 65535, 65535]] and (low, high) == (1, 2)
+    in_double, *_ = stored_counts(values.astype(np.float64), StoredScale(2.0**20, 5, padded=3))
+    assert in_double.tolist() == stored.tolist()
