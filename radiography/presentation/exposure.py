@@ -168,8 +168,9 @@ def lit_columns(found: FoundRegion, shape: tuple[int, int], least_sides: int) ->
     sides = sum(bool(line.mean() >= SHADOWED) for line in (dark[0], dark[-1], dark[:, 0], dark[:, -1]))
     if sides < least_sides or not lit.any():
         return None
-    rows, cols = np.nonzero(lit)
-    corners = np.concatenate([np.stack([rows + a, cols + b], axis=1) for a in (0, 1) for b in (0, 1)]) * found.side
+    rows = np.flatnonzero(lit.any(axis=1))
+    ends = lit[rows].argmax(axis=1), lit.shape[1] - lit[rows, ::-1].argmax(axis=1)  # the hull of all blocks is theirs
+    corners = np.concatenate([np.stack([rows + down, end], axis=1) for down in (0, 1) for end in ends]) * found.side
     try:
         lines = ConvexHull(corners.astype(float)).equations
     except (QhullError, ValueError):
