@@ -21,6 +21,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
 from radiography.dicom.description import LossyStep
+from radiography.dicom.modules import code_item
 from radiography.dicom.texts import PRIVATE
 
 # Patient, study and place: replace what a file of ours would say by itself.
@@ -247,7 +248,7 @@ def source_module(carried: Dataset, derivation: str, frame: int | None = None) -
         source.ReferencedFrameNumber = frame + 1
     instance = Dataset()
     instance.update(source)
-    source.PurposeOfReferenceCodeSequence = [_item(codes.DCM.SourceImageForImageProcessingOperation)]
+    source.PurposeOfReferenceCodeSequence = [code_item(codes.DCM.SourceImageForImageProcessingOperation)]
     source.SpatialLocationsPreserved = "YES"
     dataset.SourceImageSequence = [source]
     if "SeriesInstanceUID" in carried:
@@ -307,22 +308,15 @@ def _code_of(item: Dataset) -> Dataset:
 def region_item(body_part: str) -> Dataset:
     """A body part's code in CID 4009, or its own word where none has this name."""
     name = next((name for name in codes.cid4009.dir() if name.upper() == body_part.replace(" ", "").upper()), None)
-    return _word_item(body_part) if name is None else _item(getattr(codes.cid4009, name))
+    return _word_item(body_part) if name is None else code_item(getattr(codes.cid4009, name))
 
 
 def view_item(view: str) -> Dataset:
     """Code in CID 4010 of a view position, or its own word where none is meant by it."""
-    return _item(getattr(codes.cid4010, _VIEWS[view])) if view in _VIEWS else _word_item(view)
+    return code_item(getattr(codes.cid4010, _VIEWS[view])) if view in _VIEWS else _word_item(view)
 
 
 def _word_item(word: str) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = word, OWN_CODES, word
-    return item
-
-
-def _item(code: Any) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
-    item.CodeMeaning = code.meaning
     return item

@@ -242,7 +242,7 @@ def predecessor_module(predecessor: DxReference, derivation: str) -> Dataset:
     -------
     dataset : Dataset
     """
-    purpose = _code_item(codes.DCM.ForProcessingPredecessor)
+    purpose = code_item(codes.DCM.ForProcessingPredecessor)
     source = Dataset()
     source.ReferencedSOPClassUID = predecessor.sop_class_uid
     source.ReferencedSOPInstanceUID = predecessor.sop_instance_uid
@@ -266,7 +266,7 @@ def anatomy_module(description: DxDescription) -> Dataset:
     """DX Anatomy Imaged (C.8.11.2)."""
     dataset = Dataset()
     dataset.ImageLaterality = description.laterality
-    dataset.AnatomicRegionSequence = [_code_item(getattr(codes.cid4009, description.anatomic_region))]
+    dataset.AnatomicRegionSequence = [code_item(getattr(codes.cid4009, description.anatomic_region))]
     return dataset
 
 
@@ -412,7 +412,7 @@ def positioning_module(description: DxDescription) -> Dataset:
         factor = format_number_as_ds(float(description.magnification))
         dataset.EstimatedRadiographicMagnificationFactor = factor
     if description.view:
-        dataset.ViewCodeSequence = [_code_item(getattr(codes.cid4010, description.view))]
+        dataset.ViewCodeSequence = [code_item(getattr(codes.cid4010, description.view))]
     if len(dataset):
         dataset.PositionerType = "NONE"
     return dataset
@@ -470,7 +470,8 @@ def _set_whole(dataset: Dataset, keyword: str, value: float) -> None:
         setattr(dataset, keyword, whole)
 
 
-def _code_item(code: Code) -> Dataset:
+def code_item(code: Code) -> Dataset:
+    """Item of a code sequence (DICOM PS3.3 8.8)."""
     item = Dataset()
     item.CodeValue = code.value
     item.CodingSchemeDesignator = code.scheme_designator

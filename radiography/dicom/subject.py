@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass as plain_dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
@@ -20,6 +20,7 @@ from pydicom.valuerep import format_number_as_ds
 from calibration.limits import STRICT, NotNegative, Positive
 from radiography.dicom.carried import region_item, view_item
 from radiography.dicom.description import ORIENTATION_AXES, SHORT_TEXT_LENGTH, TEXT_LENGTH
+from radiography.dicom.modules import code_item
 from radiography.presentation.steps import PictureSteps
 
 LARGEST_MAGNIFICATION = 100.0  # an object at 1/100 of the distance, which no tube housing allows   # chosen
@@ -336,11 +337,11 @@ def subject_module(subject: Subject) -> Dataset:
             setattr(dataset, keyword, f"{value}^" if person else value)
     region = subject.region or ("" if subject.kind == "human" or subject.body_part else "Phantom")
     if region:
-        dataset.AnatomicRegionSequence = [_item(getattr(codes.cid4009, region))]
+        dataset.AnatomicRegionSequence = [code_item(getattr(codes.cid4009, region))]
     else:
         dataset.AnatomicRegionSequence = [region_item(subject.body_part)] if subject.body_part else []
     if subject.view:
-        dataset.ViewCodeSequence = [_item(getattr(codes.cid4010, subject.view))]
+        dataset.ViewCodeSequence = [code_item(getattr(codes.cid4010, subject.view))]
     elif subject.view_position:
         dataset.ViewCodeSequence = [view_item(subject.view_position)]
     if subject.view or subject.view_position:
@@ -389,9 +390,3 @@ def _exposure_module(exposure: ToldExposure) -> Dataset:
         dataset.CollimatorLeftVerticalEdge, dataset.CollimatorRightVerticalEdge = edges.left_px, edges.right_px
         dataset.CollimatorUpperHorizontalEdge, dataset.CollimatorLowerHorizontalEdge = edges.upper_px, edges.lower_px
     return dataset
-
-
-def _item(code: Any) -> Dataset:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
-    return item
