@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
 
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
@@ -17,6 +16,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
+from radiography.analysis.exposure_index import deviation_index
 from radiography.dicom.description import ANODES, DxDescription, LossyStep
 from radiography.dicom.linear import SCALE_LABELS
 
@@ -440,9 +440,11 @@ def exposure_modules(description: DxDescription) -> Dataset:
         dataset.CommentsOnRadiationDose = f"air kerma at the detector, object absent: {conditions.air_kerma_uGy:g} uGy"
     if description.target_exposure_index is not None:
         dataset.TargetExposureIndex = format_number_as_ds(float(description.target_exposure_index))
-        if description.exposure_index is not None:  # IEC 62494-1, one decimal
-            deviation = 10.0 * log10(description.exposure_index / description.target_exposure_index)
-            dataset.DeviationIndex = f"{deviation + 0.0:.1f}"
+        if (
+            description.exposure_index is not None
+        ):  # IEC 62494-1, one decimal; validators doubt one that is rounded to 0
+            deviation = deviation_index(description.exposure_index, description.target_exposure_index)
+            dataset.DeviationIndex = f"{deviation:.1f}" if abs(deviation) >= 0.05 else f"{deviation:.1g}"
     return dataset
 
 

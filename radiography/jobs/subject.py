@@ -90,7 +90,14 @@ def told_of_objects(
             raise ValueError(
                 f"the picture '{steps.name}' has no logarithm: its numbers are linear, and not for display"
             )
-    return Told(load_subject(subject), magnification, target, diconde, anonymous, steps)
+    return Told(
+        subject=load_subject(subject),
+        magnification=magnification,
+        target_exposure_index=target,
+        diconde=diconde,
+        anonymous=anonymous,
+        picture=steps,
+    )
 
 
 def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any]) -> DxDescription:

@@ -382,3 +382,10 @@ def test_counts_of_infinite_pixels_are_padding_and_not_clipped() -> None:
     assert stored.tolist() == [[0, 0, 0, 1, 65535, 65535]] and (low, high) == (1, 2)
     in_double, *_ = stored_counts(values.astype(np.float64), StoredScale(2.0**20, 5, padded=3))
     assert in_double.tolist() == stored.tolist()
+
+
+@pytest.mark.parametrize(("index", "said"), [(301.0, "0.01"), (299.0, "-0.01"), (303.5, "0.1"), (150.0, "-3.0")])
+def test_a_small_deviation_index_is_not_rounded_to_zero(tmp_path: Path, index: float, said: str) -> None:
+    export_dx(exposure(), 0.139, tmp_path / "a.dcm", description(exposure_index=index, target_exposure_index=300.0))
+    assert str(pydicom.dcmread(tmp_path / "a.dcm").DeviationIndex) == said
+    assert complaints(tmp_path / "a.dcm") == []
