@@ -275,7 +275,8 @@ def test_a_target_makes_the_deviation_index_of_a_header_anew(tmp_path: Path) -> 
     description = dx_description(Conditions(), {"dicom": carried_of(header)})
     from radiography.jobs.exposure_calibration import with_exposure_index
 
-    export_dx(image(), PITCH_MM, tmp_path / "a.dcm", with_exposure_index(description, image(), {}, target=400.0))
+    description, _ = with_exposure_index(description, image(), {}, target=400.0)
+    export_dx(image(), PITCH_MM, tmp_path / "a.dcm", description)
     found = pydicom.dcmread(tmp_path / "a.dcm")
     assert (float(found.ExposureIndex), float(found.TargetExposureIndex)) == (200.0, 400.0)
     assert float(found.DeviationIndex) == -3.0
