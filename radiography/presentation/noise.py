@@ -25,7 +25,8 @@ OVER = 0.15  # weight of classes above the fit: structure raises a variance, not
 TABLE = 1024  # entries of a table by attenuation   # chosen: steps of 1 % of the variance at most
 FLAT_BLOCK = 16  # side of a block in which flat noise is compared   # chosen
 FLAT_SHARE = 0.3  # of the blocks that are looked at: those with least variance for their class   # chosen
-LEAST_VARIANCE = 1e-14  # rounding of float32   # chosen
+LEAST_VARIANCE = 1e-14  # of a table   # chosen
+ROUNDING = 1e-11  # variance of float32 at the largest attenuation, 14, is 3e-12; of 1e9 quanta 1e-9   # chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +110,15 @@ def flat_noise_gain(before: Plane, after: Plane, where: NDArray[np.bool_] | None
     if where is not None:
         inside = _blocks(where, FLAT_BLOCK).all(axis=(1, 2))
         first, second = first[inside], second[inside]
+    noisy = first.var(axis=(1, 2)) > ROUNDING
+    first, second = first[noisy], second[noisy]
     if not len(first):
         return None
     level, own = first.mean(axis=(1, 2)), first.var(axis=(1, 2))
     expected = _model(_fit(*_classes_of(level, own)), level) if len(first) >= LEAST_BLOCKS else np.median(own)
     relative = own / np.maximum(expected, LEAST_VARIANCE)
     flat = relative <= np.quantile(relative, FLAT_SHARE)
-    total = float(own[flat].sum())
-    return float(np.sqrt(second[flat].var(axis=(1, 2)).sum() / total)) if total > LEAST_VARIANCE * flat.sum() else None
+    return float(np.sqrt(second[flat].var(axis=(1, 2)).sum() / own[flat].sum()))
 
 
 def _strips(rows: int) -> list[int]:
@@ -168,11 +170,13 @@ def _blocks(picture: NDArray[np.generic], side: int) -> NDArray[np.generic]:
 def _classes_of(
     attenuation: NDArray[np.float64], variance: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median attenuation and most frequent variance of classes of equal population."""
+    """Median attenuation and most frequent variance of classes of equal population, of blocks that hold noise."""
+    told = variance > ROUNDING
+    attenuation, variance = attenuation[told], variance[told]
     count = max(1, min(CLASSES, attenuation.size // LEAST_BLOCKS))
     centres, found = [], []
     for members in np.array_split(np.argsort(attenuation, kind="stable"), count):
-        own = np.log(np.maximum(variance[members], LEAST_VARIANCE))
+        own = np.log(variance[members])
         if own.size:
             centres.append(float(np.median(attenuation[members])))
             found.append(float(np.exp(_mode(own))))
