@@ -12,19 +12,16 @@ plain case of the same round.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-import platform
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from in_turns import rows_in_turns, write_table
 
 from calibration.conditions import Conditions
 from calibration.whole_file import whole_file
@@ -33,7 +30,6 @@ from radiography.dicom.description import DxDescription
 from radiography.dicom.read import iterate_dicom, open_dicom, read_dx
 from radiography.dicom.write import write_dx
 
-COLUMNS = ("case", "rows", "cols", "repeats", "median_wall_s", "median_cpu_s", "wall_ratio", "cpu_ratio", "machine")
 PITCH_MM = 0.139
 ABOUT = DxDescription(acquired=datetime(2024, 3, 1), conditions=Conditions(kvp=70.0, exposure_mAs=2.5, panel="panel"))
 FRAMES = 8  # of the sequence
@@ -53,13 +49,6 @@ def write_without_stage(content: bytes, path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def seconds(call: Callable[[], object]) -> tuple[float, float]:
-    """Wall and processor time of one call, all threads."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def cases_of(side: int, folder: Path) -> list[dict[str, Callable[[], object]]]:
@@ -119,24 +108,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--side", type=int, default=3072)
     parser.add_argument("--output", type=Path)
     chosen = parser.parse_args(arguments)
-    table = []
+    table: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         for cases in cases_of(chosen.side, Path(folder)):
-            for call in cases.values():
-                call()
-            times = [[seconds(call) for call in cases.values()] for _ in range(chosen.repeats)]
-            for k, case in enumerate(cases):
-                wall, cpu = (statistics.median(turn[k][kind] for turn in times) for kind in (0, 1))
-                ratios = [statistics.median(turn[k][kind] / turn[0][kind] for turn in times) for kind in (0, 1)]
-                row = (f"{wall:.4f}", f"{cpu:.4f}", *(f"{ratio:.2f}" for ratio in ratios))
-                table.append((case, chosen.side, chosen.side, chosen.repeats, *row, platform.machine()))
-                print(f"{case:<28}{1e3 * wall:>8.1f} ms {1e3 * cpu:>8.1f} ms cpu, ratio {row[2]:>6}, cpu {row[3]:>6}")
+            table += rows_in_turns(cases, chosen.side, chosen.repeats)
     if chosen.output is not None:
-        with chosen.output.open("w", newline="", encoding="utf-8") as file:
-            file.write(f"# {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(table)
+        write_table(chosen.output, table)
 
 
 if __name__ == "__main__":
