@@ -3,7 +3,8 @@
     python benchmarks/bench_presentation.py [--repeats 7] [--side 3072] [--output benchmarks/results/presentation.csv]
 
 The filter is `scipy.ndimage.gaussian_filter` with a sigma of 2 pixels in float32, of one thread. One CSV row
-per preset, and one for the frame behind collimators: median wall and processor seconds, and their median ratios to the filter of the same round.
+per preset, and one for the frame behind collimators: median wall and processor seconds, and their median ratios to the
+filter of the same round.
 """
 
 from __future__ import annotations
