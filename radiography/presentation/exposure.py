@@ -19,10 +19,10 @@ from radiography.analysis.relevant_region import (
     relevant_region,
 )
 from radiography.presentation.pyramid import Plane, block_means
+from radiography.presentation.steps import OPEN_FIELD_PERCENTILE
 
 LOOKED_AT = 768  # blocks along the longer side in which region and open field are looked for   # chosen
 SMOOTHED_PIXELS = 7  # side of the square averaged before asking what is open field: noise falls to a seventh   # chosen
-OPEN_FIELD_PERCENTILE = 99.5  # of it, where no open field is told from an object   # chosen
 LEAST_DIRECT = 0.005  # of the field, of which the median is the open field   # chosen
 CHUNK_ROWS = 64  # whose intermediate planes stay in the cache   # chosen
 LEAST_METAL = 0.1  # of the object, from which metal is what was imaged   # chosen

@@ -2,7 +2,8 @@
 
 Each frame is shown by the same logarithm of its exposure over the same open field, larger where fewer X-rays arrived.
 Nothing that depends on a single frame, such as a detail gain that follows its noise, is applied: what changes from
-picture to picture has changed in the beam or in the object.
+picture to picture has changed in the beam or in the object. Scale and open field are those of single pictures; window
+and counts are not: frames hold pixels without a number, which neither may take, and no frame is all there at once.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiography.presentation.steps import DECADES, HEADROOM, OPEN_FIELD_PERCENTILE
+
 SEQUENCE_BITS = 12  # RF knows 8, 10, 12 and 16: DICOM PS3.3 C.8.7.1; noise of 1500 quanta is 13 of its steps
 SEQUENCE_MAXIMUM = 2**SEQUENCE_BITS - 1
-DECADES = 3.5  # of exposure below the open field that a picture holds   # chosen: a panel's dynamic range
-HEADROOM = 0.2  # of the natural logarithm above the open field: heel effect and noise of the air   # chosen
 COUNTS_PER_NEPER = SEQUENCE_MAXIMUM / (DECADES * np.log(10.0) + HEADROOM)  # display counts per e-fold of exposure
 BLOCK_PIXELS = 8  # side of the squares whose means are judged: noise falls to an eighth   # chosen
-OPEN_FIELD_PERCENTILE = 99.5  # of a frame's squares, taken as its exposure without object   # chosen
 LIT = 0.01  # of the brightest open field: frames below were taken with the beam off   # chosen
 OBJECT_ATTENUATION = 0.05  # natural logarithm above which a square shows the object, not the open field   # chosen
 WINDOW_PERCENTILES = (0.5, 99.5)  # of the object   # chosen

@@ -13,6 +13,10 @@ from pydantic.dataclasses import dataclass
 
 from calibration.limits import STRICT
 
+DECADES = 3.5  # of exposure below the open field that a picture holds   # chosen: a panel's dynamic range
+HEADROOM = 0.2  # of the natural logarithm above the open field: heel effect and noise of the air   # chosen
+OPEN_FIELD_PERCENTILE = 99.5  # of means of blocks, where no open field is told from an object   # chosen
+
 
 @dataclass(frozen=True, config=STRICT)
 class Collimation:
@@ -30,8 +34,8 @@ class Logarithm:
     """Attenuation of each pixel, from `headroom` [1] above the open field to `decades` [1] of exposure below it."""
 
     on: bool = True
-    decades: Annotated[float, Field(ge=1, le=6)] = 3.5
-    headroom: Annotated[float, Field(ge=0, le=1)] = 0.2
+    decades: Annotated[float, Field(ge=1, le=6)] = DECADES
+    headroom: Annotated[float, Field(ge=0, le=1)] = HEADROOM
 
 
 @dataclass(frozen=True, config=STRICT)
