@@ -178,7 +178,10 @@ def test_denoising_keeps_an_edge_and_takes_noise() -> None:
 def test_a_dense_bar_throws_no_halo(preset: str, height: float, width: int) -> None:
     """Beside it the picture is that without the bar: within 0.015 from 16 pixels on, 0.002 from 32; windows are 1 to 3.
 
-    What an edge itself may gain lies nearer, and is bounded by the overshoot.
+    What an edge itself may gain lies nearer, and is bounded by the overshoot: it falls with the distance, beside the
+    bar of 5.0 and 20 pixels (`board`) from 0.12 at 2 pixels over 0.024 at 8 to 0.0065 at 16 and 0.0007 at 32. `wire`,
+    which raises the two finest bands only, is at 0.0002 from 12 pixels on: what reaches further is of equalised bands.
+    0.015 is the noise of a pixel of 4,400 quanta.
     """
     plain = np.full((160, 300), 0.6) + 0.05 * np.sin(np.arange(300) / 9.0)
     bar = plain.copy()

@@ -8,6 +8,7 @@ from scipy.ndimage import rotate
 
 from radiography.config import shipped
 from radiography.presentation.chain import PresentedPicture, present
+from radiography.presentation.presets import load_picture
 from tests.presentation.pictures import board, exposed
 
 PRESETS = shipped("picture")
@@ -47,7 +48,12 @@ def test_an_object_on_a_small_part_of_the_panel_is_shown(preset: str, side: int)
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> None:
-    """By 15 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal."""
+    """By 15 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal.
+
+    Without equalisation by 1 %: the region itself finds the object. With it the coarse bands of an object reach over to
+    what lies beside it, blades instead of air, so that its contrast is raised less: two blades move the ends of
+    `default` by 5 % of the width and of `chest`, whose largest detail is wider than this frame, by 13 %.
+    """
     thing = board()[60:240, 60:300]
     plain = np.pad(thing, 40)
     metal = plain.copy()
@@ -64,9 +70,10 @@ def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> No
     inside[140:320, 110:350] = thing
     cases["turned blades"] = np.maximum(open_square, inside)
     low, high = present(exposed(plain, 20000.0), preset).shown
+    most = 0.15 if load_picture(preset).equalise.on else 0.01
     for name, attenuation in cases.items():
         shown = present(exposed(attenuation, 20000.0), preset).shown
-        assert np.abs(np.subtract(shown, (low, high))).max() < 0.15 * (high - low), name
+        assert np.abs(np.subtract(shown, (low, high))).max() < most * (high - low), name
 
 
 def test_shadows_of_collimators_are_black_and_nothing_else_is() -> None:
