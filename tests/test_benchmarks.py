@@ -15,6 +15,12 @@ from tests.radiography.acquisitions import planned
 BENCHMARKS = sorted((Path(__file__).resolve().parents[1] / "benchmarks").glob("bench_*.py"))
 
 
+@pytest.fixture(autouse=True)
+def _beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script finds the files beside it, as Python does when it runs one."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS[0].parent))
+
+
 def loaded(path: Path) -> Any:
     """A benchmark as a module; it does not run."""
     found = importlib.util.spec_from_file_location(path.stem, path)
