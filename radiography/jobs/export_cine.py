@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from radiography.jobs.judgement import needed_pitch_mm, pitch_contradicted, refu
 from radiography.jobs.subject import with_told
 
 if TYPE_CHECKING:
+    from radiography.dicom.description import DxDescription
     from radiography.dicom.modules import StoredScale
     from radiography.dicom.subject import Told
 
@@ -54,6 +55,31 @@ class ExportedCine:
     pitch_mm: float
     scale: str = ""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LinearFrames:
+    """Frames of one sequence, and what is known of all of them.
+
+    Attributes
+    ----------
+    again : callable
+        Gives the frames from the first on, (H, W) each [DN], whenever it is called.
+    shape : (int, int, int)
+        Frames, rows and columns. [1]
+    pitch_mm : float
+        Pixel pitch of the detector. [mm]
+    frame_time_ms : float
+        From frame to frame. [ms]
+    stage : {"corrected", "raw", None}
+        Of the numbers; None where it is not known.
+    """
+
+    again: Callable[[], Iterator[npt.NDArray[Any]]]
+    shape: tuple[int, int, int]
+    pitch_mm: float
+    frame_time_ms: float
+    stage: str | None
 
 
 def export_cine(
@@ -104,10 +130,7 @@ def export_cine(
     ValueError, TypeError, OSError
         In one sentence, if the frames cannot be read, are not linear, or have no pitch or frame time.
     """
-    from radiography.dicom.cine import CinePixels, write_cine
-    from radiography.dicom.counts import stored_counts
     from radiography.dicom.subject import NOTHING_TOLD
-    from radiography.presentation.sequence import display_counts
 
     image, out, told = Path(image), Path(out), told or NOTHING_TOLD
     check_writable(out)
@@ -121,37 +144,13 @@ def export_cine(
     description = with_told(
         dx_description(source.conditions, source.metadata, name, identifier, where=str(image)), told, source.metadata
     )
-    shape = (len(chosen), source.rows, source.cols)
-    CinePixels(*shape, pitch, time_ms, "", window=(1, 1))  # complains before the frames are read
-    watch = _Watch(for_processing, shape)
-    for number, frame in enumerate(iterate_frames(source, chosen, finite=False)):
-        watch.see(frame)
-        report("looking at the frames", (number + 1) / (2 * len(chosen)))
-    clipped = [0, 0]
-    scale = curve = None
-    if for_processing:
-        scale = watch.scale()
-        comment = f"{source.stage or 'linear'} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}, linear"
-    else:
-        curve = watch.curve()
-        comment = curve.description
-    window = None if curve is None else (curve.window_center, curve.window_width)
-    pixels = CinePixels(*shape, pitch, time_ms, watch.digest(), scale, window)
-
-    def stored() -> Iterator[npt.NDArray[np.uint16]]:
-        for number, frame in enumerate(iterate_frames(source, chosen, finite=False)):
-            if scale is not None:
-                counts, low, high = stored_counts(frame, scale)
-                clipped[0], clipped[1] = clipped[0] + low, clipped[1] + high
-                yield counts
-            elif curve is not None:
-                yield display_counts(frame, curve.open_field_dn)
-            report("writing the frames", (len(chosen) + number + 1) / (2 * len(chosen)))
-
-    origin = origin_text(source.metadata)
-    written = write_cine(out, stored(), pixels, description, comment=f"{comment}; {origin}" if origin else comment,
-                         derivation=origin or comment, stage=source.stage)  # fmt: skip
-    lost = (f"{clipped[0]} pixels lie below and {clipped[1]} above the stored range, and are stored at its ends",)
+    linear = LinearFrames(
+        lambda: iterate_frames(source, chosen, finite=False), (len(chosen), source.rows, source.cols), pitch, time_ms,
+        source.stage,
+    )  # fmt: skip
+    scale, told_of_it = write_sequence(
+        linear, out, for_processing, lambda: (description, origin_text(source.metadata)), str(image), report
+    )
     return ExportedCine(
         out,
         for_processing,
@@ -163,11 +162,82 @@ def export_cine(
             *(doubt for doubt in source.warnings if not doubt.endswith(GIVE_PITCH)),
             *pitch_contradicted([(image, source.pitch_mm)], pitch_mm),
             *_time_contradicted(source, frame_time_ms),
-            *left_empty(description, str(image)),
-            *not_fitting(image, written),
-            *(lost if any(clipped) else ()),
+            *told_of_it,
         ),
     )
+
+
+def write_sequence(
+    frames: LinearFrames,
+    out: Path,
+    for_processing: bool,
+    about: Callable[[], tuple[DxDescription, str]],
+    name: str,
+    report: Report,
+) -> tuple[StoredScale | None, tuple[str, ...]]:
+    """The RF object of linear frames, which are gone through twice: for the range of all, then to write them.
+
+    Parameters
+    ----------
+    frames : LinearFrames
+    out : Path
+        The DICOM file.
+    for_processing : bool
+        Linear frames instead of pictures under one curve and window.
+    about : callable
+        Called when all frames were seen once: who, what, when and how, and how they were corrected.
+    name : str
+        What sentences call the frames.
+    report : callable
+        As for `export_cine`.
+
+    Returns
+    -------
+    scale, warnings : StoredScale or None, tuple of str
+        From values to stored counts, of linear frames.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if they do not fit one object.
+    """
+    from radiography.dicom.cine import CinePixels, write_cine
+    from radiography.dicom.counts import stored_counts
+    from radiography.presentation.sequence import display_counts
+
+    count = frames.shape[0]
+    known = (*frames.shape, frames.pitch_mm, frames.frame_time_ms)
+    CinePixels(*known, "", window=(1, 1))  # complains before the frames are read
+    watch = _Watch(for_processing, frames.shape)
+    for number, frame in enumerate(frames.again()):
+        watch.see(frame)
+        report("looking at the frames", (number + 1) / (2 * count))
+    clipped = [0, 0]
+    scale = curve = None
+    if for_processing:
+        scale = watch.scale()
+        comment = f"{frames.stage or 'linear'} DN = (stored - {scale.pedestal}) / {scale.counts_per_dn:.9g}, linear"
+    else:
+        curve = watch.curve()
+        comment = curve.description
+    window = None if curve is None else (curve.window_center, curve.window_width)
+    pixels = CinePixels(*known, watch.digest(), scale, window)
+
+    def stored() -> Iterator[npt.NDArray[np.uint16]]:
+        for number, frame in enumerate(frames.again()):
+            if scale is not None:
+                counts, low, high = stored_counts(frame, scale)
+                clipped[0], clipped[1] = clipped[0] + low, clipped[1] + high
+                yield counts
+            elif curve is not None:
+                yield display_counts(frame, curve.open_field_dn)
+            report("writing the frames", (count + number + 1) / (2 * count))
+
+    description, origin = about()
+    written = write_cine(out, stored(), pixels, description, comment=f"{comment}; {origin}" if origin else comment,
+                         derivation=origin or comment, stage=frames.stage)  # fmt: skip
+    lost = (f"{clipped[0]} pixels lie below and {clipped[1]} above the stored range, and are stored at its ends",)
+    return scale, (*left_empty(description, name), *not_fitting(name, written), *(lost if any(clipped) else ()))
 
 
 def _chosen(source: FrameSource, frames: str | None) -> range:
