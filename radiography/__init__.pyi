@@ -24,6 +24,7 @@ from .jobs.defects import report_defects
 from .jobs.demo import run_demo
 from .jobs.dqe import DqeInput, measure_dqe
 from .jobs.export import export_image
+from .jobs.export_cine import ExportedCine, export_cine
 from .jobs.exposure_index import ExposureGiven, measure_exposure
 from .jobs.fit import fit_scintillator
 from .jobs.import_scenario import ScenarioImport, import_scenario
@@ -35,6 +36,7 @@ from .jobs.nps import measure_noise
 from .jobs.preparation import Wanted
 from .jobs.qc import report_quality
 from .jobs.reconstruct import reconstruct_frames
+from .jobs.reconstruct_cine import reconstruct_cine
 from .jobs.report import report_calibration, report_frames
 from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
@@ -93,6 +95,7 @@ __all__ = [
     "DqeInput",
     "DqeResult",
     "DxDescription",
+    "ExportedCine",
     "Exposure",
     "ExposureGiven",
     "ExposureIndex",
@@ -139,6 +142,7 @@ __all__ = [
     "detective_quantum_efficiency",
     "deviation_index",
     "every_edge_mtf",
+    "export_cine",
     "export_dx",
     "export_image",
     "expose",
@@ -176,6 +180,7 @@ __all__ = [
     "quality_of",
     "read_dx",
     "read_image",
+    "reconstruct_cine",
     "reconstruct_frames",
     "relevant_region",
     "report_benchmark",

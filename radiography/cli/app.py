@@ -178,6 +178,12 @@ def reconstruct(
     target: Target = None,
     diconde: Diconde = False,
     picture: Picture = None,
+    cine: Annotated[
+        bool, typer.Option("--cine", help="One DICOM sequence (RF) of all frames, --out FILE.dcm, and nothing else.")
+    ] = False,
+    for_processing: Annotated[
+        bool, typer.Option("--for-processing", help="With --cine: linear frames instead of pictures.")
+    ] = False,
     about: About = None,
     pitch: Pitch = None,
     layout: Layout = None,
@@ -200,11 +206,14 @@ def reconstruct(
             "--target": target,
             "--diconde": diconde,
             "--picture": picture,
+            "--cine": cine,
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
-    told = told_of_objects(subject, magnification, target, diconde, picture=picture) if dicom else None
-    if not dicom and any((subject, magnification, target, diconde, picture)):
+    if for_processing and not cine:
+        raise ValueError("--for-processing is for sequences: give --cine as well")
+    told = told_of_objects(subject, magnification, target, diconde, picture=picture) if dicom or cine else None
+    if not (dicom or cine) and any((subject, magnification, target, diconde, picture)):
         said = "--subject, --magnification, --target, --diconde and --picture"
         raise ValueError(f"{said} are for DICOM: give --dicom as well")
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation_dn=saturation, told=told)
@@ -218,6 +227,8 @@ def reconstruct(
         pitch_mm=pitch,
         layout=layout,
         json_file=json_file,
+        cine=cine,
+        for_processing=for_processing,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
-from radiography.jobs.export_cine import export_cine
+from radiography.jobs.export_cine import ExportedCine, export_cine
 from radiography.jobs.results import cine_to_json
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def run_cine(
             told=told,
             report=report,
         )
+    tell_cine(made, json_file)
+
+
+def tell_cine(made: ExportedCine, json_file: Path | None) -> None:
+    """Print what a sequence that was written holds; its JSON where that is asked for."""
     for warning in made.warnings:
         warn(warning)
     kind = "linear, for processing" if made.for_processing else "for presentation"

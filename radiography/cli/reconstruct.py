@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from radiography.cli.cine import tell_cine
 from radiography.cli.output import give_json, progress, warn
 from radiography.files.frames import RawLayout
 from radiography.jobs.preparation import Wanted
 from radiography.jobs.reconstruct import reconstruct_frames
+from radiography.jobs.reconstruct_cine import reconstruct_cine
 from radiography.jobs.results import reconstruction_to_json, undone_to_json
 from radiography.jobs.undo import undo_frames
 
@@ -26,8 +28,26 @@ def run_reconstruct(
     pitch_mm: float | None,
     layout: RawLayout | None,
     json_file: Path | None,
+    cine: bool = False,
+    for_processing: bool = False,
 ) -> None:
-    """Write corrected images and what is wanted beside them; print a line for each file."""
+    """Write corrected images and what is wanted beside them, or one sequence; print a line for each file."""
+    if cine:
+        with progress() as report:
+            sequence = reconstruct_cine(
+                raw,
+                calibration,
+                out,
+                for_processing=for_processing,
+                pipeline=pipeline,
+                wanted=wanted,
+                about=about,
+                pitch_mm=pitch_mm,
+                layout=layout,
+                report=report,
+            )
+        tell_cine(sequence, json_file)
+        return
     with progress() as report:
         made = reconstruct_frames(
             raw,

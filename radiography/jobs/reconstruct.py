@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from calibration.calibration_set import load_calibration_set
+from calibration.calibration_set import CalibrationSet, load_calibration_set
 from calibration.conditions import conditions_to_json
 from calibration.correct import (
     CorrectedFrame,
@@ -139,7 +139,7 @@ def reconstruct_frames(
     refuse_processed(sources, "raw")
     folder, names = result_names(sources, out, (*_planes_wanted(wanted),), wanted.dicom, (calibration, pipeline, about))
     pipeline_file = None if pipeline is None else Path(pipeline)
-    steps = _chosen_steps(pipeline_file, wanted)
+    steps = chosen_steps(pipeline_file, wanted)
     known = load_calibration_set(calibration_file)
     used: dict[str, Any] = {"calibration": origin_of(calibration_file)}
     if pipeline_file is not None:
@@ -161,12 +161,7 @@ def reconstruct_frames(
             if wanted.dicom:
                 found += left_empty(dx_description(source.conditions, source.metadata), str(source.path))
             warnings += found
-            pitch, pitch_source = next(
-                ((value, words) for value, words in (
-                    (pitch_mm, "--pitch"), (source.pitch_mm, source.pitch_source),
-                    (known.conditions.pitch_mm, "the calibration"),
-                ) if value is not None), (None, None),
-            )  # fmt: skip
+            pitch, pitch_source = pitch_of(source, known, pitch_mm)
             about_it = {
                 **used,
                 "pitch_source": pitch_source,
@@ -189,8 +184,43 @@ def reconstruct_frames(
     return Reconstruction(tuple(files), tuple(dict.fromkeys(warnings)))
 
 
-def _chosen_steps(pipeline: Path | None, wanted: Wanted) -> Steps:
-    """The pipeline file with what the command line says on top."""
+def pitch_of(source: FrameSource, known: CalibrationSet, given_mm: float | None) -> tuple[float | None, str | None]:
+    """Pixel pitch of frames, and who says it: their user, they themselves or the calibration.
+
+    Parameters
+    ----------
+    source : FrameSource
+    known : CalibrationSet
+    given_mm : float or None
+        What the user says. [mm]
+
+    Returns
+    -------
+    pitch_mm, words : float or None, str or None
+        [mm]
+    """
+    said = ((given_mm, "--pitch"), (source.pitch_mm, source.pitch_source),
+            (known.conditions.pitch_mm, "the calibration"))  # fmt: skip
+    return next(((value, words) for value, words in said if value is not None), (None, None))
+
+
+def chosen_steps(pipeline: Path | None, wanted: Wanted) -> Steps:
+    """The pipeline file with what the command line says on top.
+
+    Parameters
+    ----------
+    pipeline : Path or None
+    wanted : Wanted
+
+    Returns
+    -------
+    steps : Steps
+
+    Raises
+    ------
+    ValueError, OSError
+        In one sentence.
+    """
     steps = load_steps(pipeline)
     if wanted.frame_interval_s is not None and not 0 < wanted.frame_interval_s < float("inf"):
         raise ValueError(f"--frame-interval must be a positive time in s, got {wanted.frame_interval_s:g}")
