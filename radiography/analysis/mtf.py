@@ -14,7 +14,7 @@ import numpy as np
 
 from radiography.analysis.edge.bins import BinnedEdge
 from radiography.analysis.edge.fitted import FittedEdge, far_off, fit_edge
-from radiography.analysis.edge.line import refuse_steep
+from radiography.analysis.edge.line import EdgeLine, refuse_steep
 from radiography.analysis.edge.modulus import modulus
 from radiography.analysis.edge.quality import EdgeQuality, doubts_of, judge_edge
 from radiography.analysis.edge.search import (
@@ -44,7 +44,8 @@ class MtfCurve:
     ``position_mm``, ``esf``, ``esf_fit``, ``lsf_per_mm`` (J,): distance to the edge, mean of the pixels there and
     their fit as parts of the contrast, and the fit's slope [mm, 1, 1, 1/mm]. ``angle_deg`` against the pixel columns
     or rows, as ``orientation`` ("vertical", "horizontal") says; ``bright_side`` the open field's side. ``roi`` (first
-    row, end row, first column, end column). ``oversampling``: samples per pixel of distance across the edge.
+    row, end row, first column, end column). ``course`` (N, 2): row and column of the image where the edge was found to
+    run [pixel]. ``oversampling``: samples per pixel of distance across the edge.
     ``contrast_dn``: open field minus plate; ``contrast_to_noise`` for one pixel of open field. ``bow_mm``: largest
     departure from a straight edge. ``heel_per_mm``, ``bend_per_mm2``: relative change and bend of the field across the
     edge, removed; 0 where it does not stand out of the noise [1/mm, 1/mm^2].
@@ -76,6 +77,7 @@ class MtfCurve:
     certainty: float
     quality: EdgeQuality
     warnings: tuple[str, ...]
+    course: np.ndarray
 
 
 def slanted_edge_mtf(
@@ -268,7 +270,21 @@ def _measured_edge(
             *doubts_of(quality, pitch_mm, value[frequency <= NYQUIST], error[frequency <= NYQUIST]),
             *_warnings(found, int(np.count_nonzero(used))),
         ),
+        course=_course_in_image(line, edge, box, corner),
     )
+
+
+def _course_in_image(
+    line: EdgeLine, edge: SlantedEdge, box: tuple[int, int, int, int], corner: tuple[int, int]
+) -> np.ndarray:
+    """Rows and columns of the image where an edge crosses those of its turned region that were measured."""
+    along = np.arange(line.first_row, line.last_row, dtype=np.float64)
+    across = line.rows.column[line.first_row : line.last_row]
+    vertical = edge.orientation == "vertical"
+    if edge.bright_side in ("left", "top"):
+        across = (box[3] - box[2] if vertical else box[1] - box[0]) - 1 - across
+    row, col = (along, across) if vertical else (across, along)
+    return np.column_stack([row + box[0] + corner[0], col + box[2] + corner[1]])
 
 
 def mtf_at(curve: MtfCurve, frequency_per_mm: float) -> tuple[float, float]:

@@ -26,6 +26,7 @@ from radiography.cli.parameters import (
     Pitch,
     Plot,
     PublishedValues,
+    Result,
     Saturation,
     Scintillators,
     SubjectTold,
@@ -258,13 +259,24 @@ def defects(
     table: Annotated[Path | None, typer.Option("--table", help="Write the pixels as .csv or .json.")] = None,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="Draw the defects (.png).")] = None,
     over: Annotated[Path | None, typer.Option("--over", help="Image to draw them on; without it the response.")] = None,
+    dicom: Result = None,
+    pitch: Pitch = None,
     json_file: JsonFile = None,
 ) -> None:
     """Bad pixels of a panel by class, cluster and line. And what changed since earlier maps."""
     from radiography.cli.defects import run_defects
 
     run_defects(
-        calibration, earlier or [], in_runs, image=image, table=table, overlay=overlay, over=over, json_file=json_file
+        calibration,
+        earlier or [],
+        in_runs,
+        image=image,
+        table=table,
+        overlay=overlay,
+        over=over,
+        dicom=dicom,
+        pitch_mm=pitch,
+        json_file=json_file,
     )
 
 

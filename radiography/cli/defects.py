@@ -10,7 +10,7 @@ import numpy as np
 from calibration.defects.ageing import Ageing
 from calibration.defects.clusters import DefectGroups, count_groups, group_name, worst_groups
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE, count_flags
-from radiography.cli.output import give_json, progress
+from radiography.cli.output import give_json, progress, warn
 from radiography.jobs.defects import DefectReport, report_defects
 from radiography.jobs.results import defects_to_json
 
@@ -25,6 +25,8 @@ def run_defects(
     table: Path | None,
     overlay: Path | None,
     over: Path | None,
+    dicom: Path | None = None,
+    pitch_mm: float | None = None,
     json_file: Path | None = None,
 ) -> None:
     """Print classes, groups and ageing of a defect map; write it as image, table and picture where asked for."""
@@ -37,15 +39,24 @@ def run_defects(
             table=table,
             overlay=overlay,
             over=over,
+            dicom=dicom,
+            pitch_mm=pitch_mm,
             report=told,
         )
+    for warning in report.warnings:
+        warn(warning)
     _print_classes(report)
     _print_groups(report.groups)
     for sentence in report.not_judged:
         print(f"not judged: {sentence}")
     for step in report.ageing:
         _print_ageing(step)
-    for path, what in ((image, "defect map, uint16 flags"), (table, "table"), (overlay, "picture")):
+    for path, what in (
+        (image, "defect map, uint16 flags"),
+        (table, "table"),
+        (overlay, "picture"),
+        (dicom, "DICOM DX, the defects burnt in"),
+    ):
         if path is not None:
             print(f"{path}: {what}")
     give_json(json_file, defects_to_json(report))

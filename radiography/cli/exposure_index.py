@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radiography.cli.parameters import Flags, Frame, JsonFile, Layout, Plot
+from radiography.cli.parameters import Flags, Frame, JsonFile, Layout, Pitch, Plot, Result
 
 
 def exposure_index(
@@ -31,6 +31,8 @@ def exposure_index(
     flags: Flags = None,
     json_file: JsonFile = None,
     plot: Plot = None,
+    dicom: Result = None,
+    pitch: Pitch = None,
     layout: Layout = None,
 ) -> None:
     """Exposure index of images by IEC 62494-1. The region behind the object is found, its median kerma is told."""
@@ -47,6 +49,8 @@ def exposure_index(
             flags=flags,
             json_file=file_of(json_file),
             plot=plot,
+            dicom=dicom,
+            pitch_mm=pitch,
             layout=layout,
         )
     for each in measured:
@@ -65,4 +69,6 @@ def exposure_index(
             f"{f', times {each.beam_ratio:.4g} for the beam of the image' if each.beam_ratio != 1.0 else ''}"
         )
         print(f"  {shares}")
+    if dicom is not None:
+        print(f"{dicom}: DICOM DX, what was measured burnt in")
     give_json(json_file, exposure_to_json(measured), written=True)

@@ -15,6 +15,7 @@ from radiography.cli.parameters import (
     Layout,
     Pitch,
     Plot,
+    Result,
     Roi,
 )
 
@@ -33,6 +34,7 @@ def mtf(
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     plot: Plot = None,
+    dicom: Result = None,
     frame: Frame = None,
     layout: Layout = None,
 ) -> None:
@@ -51,4 +53,5 @@ def mtf(
         flags=flags,
         no_glare=no_glare,
         csv_file=csv_file,
+        dicom=dicom,
     )

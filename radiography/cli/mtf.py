@@ -28,6 +28,7 @@ def run_mtf(
     flags: Path | None,
     no_glare: bool,
     csv_file: Path | None,
+    dicom: Path | None,
 ) -> None:
     """Print the MTF of the edge in an image, or of each; write JSON, CSV and a plot where asked for."""
     measured = measure_mtf(
@@ -42,11 +43,14 @@ def run_mtf(
         flags=flags,
         no_glare=no_glare,
         csv_file=csv_file,
+        dicom=dicom,
     )
     for doubt in measured.doubts:
         warn(doubt)
     for k in range(len(measured.curves)):
         _print(measured, k)
+    if dicom is not None:
+        print(f"{dicom}: DICOM DX, what was measured burnt in")
     give_json(json_file, mtf_to_json(measured), written=True)
 
 

@@ -55,6 +55,10 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON; - for standard output.")
 ]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Write a plot (.png, .pdf or .svg).")]
+Result = Annotated[
+    Path | None,
+    typer.Option("--dicom", metavar="FILE.dcm", help="The image as a DICOM picture, what was measured burnt in."),
+]
 Pitch = Annotated[
     float | None, typer.Option("--pitch", metavar="MM", help="Pixel pitch [mm], where the file does not say it.")
 ]

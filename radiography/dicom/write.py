@@ -93,7 +93,7 @@ def export_dx(
     ValueError
         If the image cannot be stored or presented; OSError if the file cannot be written.
     """
-    frame_digest = _digest(corrected_dn)
+    frame_digest = digest_of(corrected_dn)
     ending = f"; {origin}" if origin else ""
     if not for_processing:
         pixels = np.asarray(corrected_dn)
@@ -182,7 +182,7 @@ def write_dx(
     window = _check_window(window, for_processing)
     instance_number = (description.frame or 0) + 1 if instance_number is None else instance_number
     role = "processing" if for_processing else "presentation"
-    stored = _digest(pixels)
+    stored = digest_of(pixels)
     digest = frame_digest or stored
     study_uid = study_uid_of(description, digest)
     series_uid = uid_of("series", study_uid, digest, role)
@@ -199,7 +199,7 @@ def write_dx(
             predecessor=predecessor,
         )  # fmt: skip
         not_fitting = fit_values(dataset)
-    _save(path, dataset, pixels, compression)
+    save_object(path, dataset, pixels, compression)
     return replace(reference, told=not_fitting)
 
 
@@ -226,8 +226,24 @@ def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple
     return center, width
 
 
-def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compression: str | None) -> None:
-    """Write one file with a preamble of zeros."""
+def save_object(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compression: str | None = None) -> None:
+    """The file of a data set and its pixels, with a preamble of zeros; whole, or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    dataset : Dataset
+        Every attribute but the pixels; changed.
+    pixels : (H, W) uint16
+        [1]
+    compression : str, optional
+        Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     if compression:
         dataset.add_new("PixelData", "OB", compress_pixels(pixels, int(dataset.BitsStored), compression))
         dataset["PixelData"].is_undefined_length = True
@@ -239,8 +255,19 @@ def _save(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compre
             file.write(np.ascontiguousarray(pixels, "<u2").data)
 
 
-def _digest(pixels: NDArray[Any]) -> str:
-    """SHA-256 of the digests of shape, type and stretches of the pixels, which the processor's cores share."""
+def digest_of(pixels: NDArray[Any]) -> str:
+    """SHA-256 of the digests of shape, type and stretches of the pixels, which the processor's cores share.
+
+    Parameters
+    ----------
+    pixels : (H, W)
+        Of any type.
+
+    Returns
+    -------
+    digest : str
+        The root of the UIDs of all objects that are made of an image.
+    """
     ordered = np.ascontiguousarray(pixels)
     name = f"{ordered.shape} {ordered.dtype.newbyteorder('<').str} ".encode()
     content = ordered.astype(ordered.dtype.newbyteorder("<"), copy=False).data.cast("B")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from calibration.defects.ageing import Ageing, DatedMap, compare_maps, growth_ta
 from calibration.defects.clusters import DefectGroups, find_groups
 from calibration.defects.files import day_of, read_defect_map, write_defect_table
 from radiography.files.frames import read_image, sha256_of, write_tiff
+from radiography.jobs.annotated import DICOM, MeasuredImage, defect_marks, write_result
 from radiography.jobs.inputs import (
     Files,
     Report,
@@ -29,6 +30,7 @@ from radiography.jobs.inputs import (
     no_report,
     optional_path,
 )
+from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +55,10 @@ class DefectReport:
         What changed from each map to the next, and from the first to the last of more than two.
     not_judged : tuple of str
         Classes of defects that the calibration could not look for, a sentence each.
-    image, table, overlay : Path or None
+    image, table, overlay, dicom : Path or None
         Files of the map, where they were asked for.
+    warnings : tuple of str
+        About the DICOM picture.
     """
 
     source: Path
@@ -68,6 +72,8 @@ class DefectReport:
     image: Path | None
     table: Path | None
     overlay: Path | None
+    dicom: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def report_defects(
@@ -79,6 +85,8 @@ def report_defects(
     table: str | Path | None = None,
     overlay: str | Path | None = None,
     over: str | Path | None = None,
+    dicom: str | Path | None = None,
+    pitch_mm: float | None = None,
     report: Report = no_report,
 ) -> DefectReport:
     """Bad pixels of a panel by class and group, and what changed since earlier maps.
@@ -95,6 +103,10 @@ def report_defects(
         Where the map is written as uint16 TIFF, as .csv or .json of the pixels, and as a picture (.png).
     over : str or Path, optional
         Image under the defects of the picture; the response of the calibration without it.
+    dicom : str or Path, optional
+        Where that image, which has to be given, is written as a DICOM picture with the defects burnt in (.dcm).
+    pitch_mm : float, optional
+        Pixel pitch, which the DICOM picture needs, where neither image nor calibration say it. [mm]
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -107,13 +119,18 @@ def report_defects(
     ValueError, OSError
         In one sentence, if maps are of two panels, cannot be read or would be overwritten; no file is left behind then.
     """
-    image, table, overlay, over = (optional_path(path) for path in (image, table, overlay, over))
+    image, table, overlay, over, dicom = (optional_path(path) for path in (image, table, overlay, over, dicom))
     check_writable(image, (".tif", ".tiff"))
     check_writable(table, (".csv", ".json"))
     check_writable(overlay, (".png",))
+    check_writable(dicom, DICOM)
     earlier = named(earlier)
-    if over is not None and overlay is None:
-        raise ValueError("--over needs --overlay, the picture to write")
+    if over is not None and overlay is None and dicom is None:
+        raise ValueError("--over needs --overlay or --dicom, the picture to write")
+    if dicom is not None and over is None:
+        raise ValueError("--dicom needs --over, the image that the defects are laid over")
+    if pitch_mm is not None and dicom is None:
+        raise ValueError("--pitch is for the DICOM picture: give --dicom as well")
     if in_runs is not None and not earlier:
         raise ValueError("--in-runs needs --earlier maps of the same panel")
     own_path, taken = _path_and_day(str(defect_map))
@@ -124,7 +141,7 @@ def report_defects(
         older.append(_dated_map(path, day)[0])
         report("reading maps", number / len(earlier_files))
     sources = [own_path, *(path for path, _ in earlier_files), *([over] if over else [])]
-    keep_apart([image, table, overlay], sources)
+    keep_apart([image, table, overlay, dicom], sources)
     ageing = growth_table([*older, newest])
     if len(older) > 1:
         ageing = (*ageing, compare_maps(_first(older), newest))
@@ -144,6 +161,7 @@ def report_defects(
         image=image,
         table=table,
         overlay=overlay,
+        dicom=dicom,
     )
     about = {
         "kind": "defect map",
@@ -155,10 +173,9 @@ def report_defects(
         "criteria": calibration.provenance.get("criteria") if calibration else None,
         "serial": calibration.conditions.serial if calibration else None,
     }
-    picture = _picture(over, calibration, flags.shape) if overlay is not None else None
+    shown = None if over is None else _image(over, calibration, flags.shape, pitch_mm, dicom is not None)
     report("writing", 0.0)
-    _write(found, about, calibration, picture)
-    return found
+    return _written(found, about, calibration, shown)
 
 
 def _path_and_day(text: str) -> tuple[Path, date | None]:
@@ -196,24 +213,34 @@ def _dated_map(path: Path, taken: date | None) -> tuple[DatedMap, CalibrationSet
     return read_defect_map(path, taken), None
 
 
-def _picture(over: Path | None, calibration: CalibrationSet | None, shape: tuple[int, ...]) -> npt.NDArray[Any] | None:
-    """What lies under the defects: the image asked for, or the response of the calibration."""
-    if over is None:
-        return None if calibration is None else 1.0 / calibration.gain
-    pixels = read_image(over).pixels
-    if pixels.shape != shape:
-        raise ValueError(f"{over} is {pixels.shape[0]} x {pixels.shape[1]} but the map is {shape[0]} x {shape[1]}")
-    return pixels
+def _image(
+    over: Path, calibration: CalibrationSet | None, shape: tuple[int, ...], pitch_mm: float | None, in_dicom: bool
+) -> MeasuredImage:
+    """The image that lies under the defects."""
+    image = read_image(over, finite=not in_dicom)
+    if image.pixels.shape != shape:
+        rows, cols = image.pixels.shape
+        raise ValueError(f"{over} is {rows} x {cols} but the map is {shape[0]} x {shape[1]}")
+    pitch = 0.0
+    if in_dicom:
+        refuse_not_linear(over, image.stage, "the DICOM picture")
+        said = image.pitch_mm or (None if calibration is None else calibration.conditions.pitch_mm)
+        why = ", which DICOM needs: give --pitch in mm"
+        pitch = needed_pitch_mm(over, said, image.warnings, pitch_mm, why)
+    return MeasuredImage(over, image.pixels, pitch, image.conditions, image.metadata)
 
 
-def _write(
+def _written(
     report: DefectReport,
     about: Mapping[str, Any],
     calibration: CalibrationSet | None,
-    picture: npt.NDArray[Any] | None,
-) -> None:
-    """All files that are wanted, or none."""
-    with all_or_none(report.image, report.table, report.overlay) as places:
+    shown: MeasuredImage | None,
+) -> DefectReport:
+    """All files that are wanted, or none; the report with what the DICOM picture lets doubt."""
+    with all_or_none(report.image, report.table, report.overlay, report.dicom) as places:
+        if report.dicom is not None and shown is not None:
+            told = write_result(places[report.dicom], shown, defect_marks(report.flags, report.groups), "defects")
+            report = replace(report, warnings=told)
         if report.image is not None:
             pitch = calibration.conditions.pitch_mm if calibration else None
             write_tiff(places[report.image], report.flags, pitch, dict(about))
@@ -223,5 +250,8 @@ def _write(
             from radiography.figures.defect_overlay import defect_overlay
 
             title = str(about["source"]["name"]) + (f", {about['date']}" if about["date"] else "")
+            response = None if calibration is None else 1.0 / calibration.gain
+            picture = response if shown is None else shown.pixels
             figure = defect_overlay(picture, report.flags, report.groups, title)
             figure.savefig(places[report.overlay], dpi=130)
+    return report

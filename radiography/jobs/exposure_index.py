@@ -17,6 +17,7 @@ from calibration.steps import Steps
 from radiography.analysis.exposure_index import ExposureIndex, exposure_index, in_words
 from radiography.files.frames import RawLayout, open_frames, read_image
 from radiography.files.source import FrameSource
+from radiography.jobs.annotated import DICOM, MeasuredImage, exposure_marks, write_result
 from radiography.jobs.exposure_calibration import (
     ExposureCalibration,
     beam_ratio,
@@ -27,8 +28,9 @@ from radiography.jobs.exposure_calibration import (
 from radiography.jobs.flag_planes import LEFT_OUT, read_flags
 from radiography.jobs.inputs import PICTURES, Files, all_or_none, check_writable, input_files, keep_apart, optional_path
 from radiography.jobs.json_text import write_json
-from radiography.jobs.judgement import refuse_not_linear
+from radiography.jobs.judgement import needed_pitch_mm, refuse_not_linear
 from radiography.jobs.preparation import Wanted, prepare
+from radiography.jobs.reconstruct import origin_of
 
 MOST_DRAWN = 6  # images in one picture
 Mask = npt.NDArray[np.bool_]
@@ -91,6 +93,8 @@ def measure_exposure(
     flags: str | Path | None = None,
     json_file: str | Path | None = None,
     plot: str | Path | None = None,
+    dicom: str | Path | None = None,
+    pitch_mm: float | None = None,
     layout: RawLayout | None = None,
 ) -> list[ExposureMeasurement]:
     """Exposure index of linear images, by IEC 62494-1.
@@ -112,6 +116,10 @@ def measure_exposure(
         Flag plane of the images, or a mask of unusable pixels.
     json_file, plot : str or Path, optional
         Where the numbers are written as JSON, and the regions drawn (.png, .pdf or .svg).
+    dicom : str or Path, optional
+        Where the one image is written as a DICOM picture with region and index burnt in (.dcm).
+    pitch_mm : float, optional
+        Pixel pitch, which the DICOM picture needs, where neither image nor calibration say it. [mm]
     layout : RawLayout, optional
         Of headerless raw files.
 
@@ -129,8 +137,14 @@ def measure_exposure(
     given, written, drawn = given or ExposureGiven(), optional_path(json_file), optional_path(plot)
     check_writable(written)
     check_writable(drawn, PICTURES)
+    burnt = optional_path(dicom)
+    check_writable(burnt, DICOM)
     paths = input_files(files, "image")
-    keep_apart([written, drawn], [*paths, calibration, flags])
+    keep_apart([written, drawn, burnt], [*paths, calibration, flags])
+    if burnt is not None and len(paths) != 1:
+        raise ValueError(f"--dicom is the picture of one image, got {len(paths)}")
+    if pitch_mm is not None and burnt is None:
+        raise ValueError("--pitch is for the DICOM picture: give --dicom as well")
     if given.dn_per_uGy is not None and calibration is not None:
         raise ValueError("--dn-per-uGy and --calibration both say what 1 uGy gives: one of them is needed")
     if given.offset_dn is not None and calibration is not None:
@@ -138,7 +152,9 @@ def measure_exposure(
     known = None if calibration is None else (Path(calibration), load_calibration_set(calibration))
     measured = []
     for path in paths:
-        linear = _linear(open_frames(path, layout), frame, known, given)
+        source = open_frames(path, layout)
+        pitch = None if burnt is None else _pitch_mm(source, known, pitch_mm)
+        linear = _linear(source, frame, known, given)
         unusable, saturated, doubts = linear.unusable, linear.saturated, linear.doubts
         if flags is not None:
             flagged = read_flags(Path(flags), linear.numbers.shape, f"{path} is")
@@ -155,8 +171,18 @@ def measure_exposure(
         picture = np.asarray(linear.numbers, np.float32) - np.float32(linear.offset_dn)
         told = (*doubts, *found.warnings)
         measured.append(ExposureMeasurement(path, found, linear.known, told, picture, linear.beam_ratio))
-    _write(measured, written, drawn)
+    shown = None
+    if pitch is not None:
+        about = {**source.metadata, "raw": origin_of(source.path)} if source.stage == "raw" else source.metadata
+        shown = MeasuredImage(paths[0], picture, pitch, source.conditions, about, frame)
+    _write(measured, written, drawn, burnt, shown)
     return measured
+
+
+def _pitch_mm(source: FrameSource, known: tuple[Path, CalibrationSet] | None, given_mm: float | None) -> float:
+    said = source.pitch_mm or (None if known is None else known[1].conditions.pitch_mm)
+    why = ", which DICOM needs: give --pitch in mm"
+    return needed_pitch_mm(source.path, said, source.warnings, given_mm, why)
 
 
 def _linear(
@@ -255,8 +281,20 @@ def _one_to_json(measured: ExposureMeasurement) -> dict[str, Any]:
     }
 
 
-def _write(measured: Sequence[ExposureMeasurement], json_file: Path | None, plot: Path | None) -> None:
-    with all_or_none(json_file, plot) as places:
+def _write(
+    measured: list[ExposureMeasurement],
+    json_file: Path | None,
+    plot: Path | None,
+    dicom: Path | None,
+    shown_image: MeasuredImage | None,
+) -> None:
+    """All files that are wanted, or none; what the picture lets doubt is told with the rest."""
+    with all_or_none(json_file, plot, dicom) as places:
+        if dicom is not None and shown_image is not None:
+            found = measured[0].found
+            marks = exposure_marks(found, shown_image.pixels)
+            told = write_result(places[dicom], shown_image, marks, "exposure index", found)
+            measured[0] = replace(measured[0], doubts=(*measured[0].doubts, *told))
         if json_file is not None:
             write_json(places[json_file], exposure_to_json(measured))
         if plot is not None:

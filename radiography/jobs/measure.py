@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from radiography.analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, slanted_edge_mtf
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH, split_dataset
+from radiography.jobs.annotated import DICOM, MeasuredImage, mtf_marks, write_result
 from radiography.jobs.flag_planes import read_flags
 from radiography.jobs.inputs import (
     PICTURES,
@@ -53,6 +54,8 @@ class Measurement:
         The same without glare, where that was asked for.
     csv_file : Path or None
         Table of the curves, where it was asked for.
+    dicom : Path or None
+        Picture of the image with the edges that were measured, where it was asked for.
     """
 
     image: Path
@@ -63,6 +66,7 @@ class Measurement:
     curves: tuple[MtfCurve, ...] = ()
     without_glare: tuple[MtfCurve, ...] = ()
     csv_file: Path | None = None
+    dicom: Path | None = None
 
 
 def measure_mtf(
@@ -78,6 +82,7 @@ def measure_mtf(
     flags: str | Path | None = None,
     no_glare: bool = False,
     csv_file: str | Path | None = None,
+    dicom: str | Path | None = None,
 ) -> Measurement:
     """Presampled MTF of the slanted edge in an image file, or of all edges in it.
 
@@ -103,6 +108,8 @@ def measure_mtf(
         Also the curve whose line spread is cut where glare begins.
     csv_file : str or Path, optional
         Where the curves are written as a table (.csv).
+    dicom : str or Path, optional
+        Where the image is written as a DICOM picture with regions, edges and MTF burnt in (.dcm).
 
     Returns
     -------
@@ -114,12 +121,16 @@ def measure_mtf(
         In one sentence, if the image holds no such edge or cannot be read; no file is left behind then.
     """
     image, written, drawn, table = Path(image), optional_path(json_file), optional_path(plot), optional_path(csv_file)
+    burnt = optional_path(dicom)
     if edges not in EDGES:
         raise ValueError(f"--edges must be {' or '.join(EDGES)}, got '{edges}'")
     check_writable(written)
     check_writable(drawn, PICTURES)
     check_writable(table, (".csv",))
-    keep_apart([written, drawn, table], [image, flags])
+    check_writable(burnt, DICOM)
+    keep_apart([written, drawn, table, burnt], [image, flags])
+    if burnt is not None and pitch_mm == 1:
+        raise ValueError("--pitch 1 stands for cycles per pixel, and is no length that --dicom could say")
     picture = read_image(image, layout, frame, finite=False)
     refuse_not_linear(image, picture.stage, "an MTF")
     why = ": give --pitch in mm (1 for cycles per pixel)"
@@ -148,9 +159,8 @@ def measure_mtf(
     else:
         curves = (slanted_edge_mtf(*given, saturated=saturated),)
         glareless = (slanted_edge_mtf(*given, saturated=saturated, glare=False),) if no_glare else ()
-    measured = Measurement(image, curves[0], written, drawn, doubts, curves, glareless, csv_file=table)
-    _write(measured)
-    return measured
+    measured = Measurement(image, curves[0], written, drawn, doubts, curves, glareless, csv_file=table, dicom=burnt)
+    return _written(measured, MeasuredImage(image, pixels, pitch, picture.conditions, picture.metadata, frame))
 
 
 def mtf_to_json(measured: Measurement) -> dict[str, Any]:
@@ -207,9 +217,13 @@ def edge_name(curve: MtfCurve) -> str:
     return f"{curve.bright_side} edge at {abs(curve.angle_deg):.2f} deg"
 
 
-def _write(measured: Measurement) -> None:
+def _written(measured: Measurement, image: MeasuredImage) -> Measurement:
+    """All files that are wanted, or none; the measurement with what the picture lets doubt."""
     json_file, plot, table = measured.json_file, measured.plot, measured.csv_file
-    with all_or_none(json_file, plot, table) as places:
+    with all_or_none(json_file, plot, table, measured.dicom) as places:
+        if measured.dicom is not None:
+            told = write_result(places[measured.dicom], image, mtf_marks(measured.curves), "MTF")
+            measured = replace(measured, doubts=(*measured.doubts, *told))
         if json_file is not None:
             write_json(places[json_file], mtf_to_json(measured))
         if table is not None:
@@ -220,6 +234,7 @@ def _write(measured: Measurement) -> None:
             several = len(measured.curves) > 1
             names = [edge_name(curve) if several else measured.image.stem for curve in measured.curves]
             mtf_figure(measured.curves, names).savefig(places[plot], dpi=150)
+    return measured
 
 
 def _write_table(path: Path, measured: Measurement) -> None:

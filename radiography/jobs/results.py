@@ -104,7 +104,8 @@ def defects_to_json(report: DefectReport) -> dict[str, Any]:
         "image": report.image,
         "table": report.table,
         "overlay": report.overlay,
-        "warnings": [],
+        "dicom": report.dicom,
+        "warnings": list(report.warnings),
     }
 
 
