@@ -93,6 +93,7 @@ def write_annotated(
         dataset.DerivationDescription = derivation
         dataset.SeriesNumber = int(dataset.SeriesNumber) - 1 + FIRST_SERIES + RESULTS.index(result)
         named = str(dataset.get("SeriesDescription", ""))
+        dataset.pop("SeriesDescription", None)  # else checked as it was made: too early
         dataset.SeriesDescription = f"{result} measured" + (f": {named}" if named else "")
         not_fitting = fit_values(dataset)
     save_object(path, dataset, drawn)

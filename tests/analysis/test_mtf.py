@@ -86,6 +86,18 @@ def test_a_noiseless_edge_gives_its_mtf_to_a_thousandth(scene: EdgeScene, limit:
     assert curve.orientation == ("horizontal" if scene.horizontal else "vertical")
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_the_course_is_where_the_edge_is(turns: int) -> None:
+    row, col = np.mgrid[:240, :320]
+    image = 1000.0 + 9000.0 / (1.0 + np.exp(-(col - 150.0 - 0.05 * (row - 120.0)) / 0.5))
+    turned = np.ascontiguousarray(np.rot90(image, turns), np.float32)
+    row, col = slanted_edge_mtf(turned, PITCH_MM).course.T
+    for turn in range(turns, 0, -1):  # back, a quarter at a time: row r, column c came from column r of the far side
+        row, col = col, np.rot90(image, turn - 1).shape[1] - 1 - row
+    assert len(row) > 200
+    assert np.abs(col - 150.0 - 0.05 * (row - 120.0)).max() < 0.02  # pixels; no noise
+
+
 def test_noise_leaves_the_mtf_unbiased_and_as_uncertain_as_stated() -> None:
     scene = EdgeScene()
     truth = transfer(scene.blur, np.array([2 * PITCH_MM, 3.5 * PITCH_MM]), 3.0)
