@@ -25,7 +25,7 @@ def find_browser() -> str | None:
 
 
 def show(page: str, picture: Path, rows: int, cols: int) -> dict[str, Any]:
-    """What `page` posts after it opened `picture`: grey (rows, cols), window, spacing, ..."""
+    """What `page` posts after it opened `picture`: grey (rows, cols), of several frames one more axis, window, ..."""
     posted: list[bytes] = []
     arrived = threading.Event()
 
@@ -77,5 +77,6 @@ def show(page: str, picture: Path, rows: int, cols: int) -> dict[str, Any]:
     shown: dict[str, Any] = json.loads(posted[0])
     if "error" in shown:
         raise RuntimeError(f"{page}: {shown['error']}")
-    shown["grey"] = np.array(shown.pop("red"), dtype=np.uint8).reshape(shown["height"], shown["width"])
+    frames = [shown["frames"]] if "frames" in shown else []
+    shown["grey"] = np.array(shown.pop("red"), dtype=np.uint8).reshape(*frames, shown["height"], shown["width"])
     return shown
