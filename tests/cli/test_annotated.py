@@ -139,9 +139,11 @@ def test_each_group_of_bad_pixels_has_a_frame_and_is_seen(folder: Path, tmp_path
 
 
 def test_a_dicom_source_is_named_and_its_own_index_gives_way(folder: Path, tmp_path: Path) -> None:
-    line = "exposure-index {f}/body.dcm --dn-per-uGy 1000 --dicom {o}/x.dcm"
-    assert call(folder, line, tmp_path) == 0
-    written, source = (pydicom.dcmread(path) for path in (tmp_path / "x.dcm", folder / "body.dcm"))
+    source = pydicom.dcmread(folder / "body.dcm")
+    source.ExposureIndex, source.TargetExposureIndex, source.DeviationIndex = "55", "60", "-0.4"
+    source.save_as(tmp_path / "body.dcm")
+    assert call(tmp_path, "exposure-index {f}/body.dcm --dn-per-uGy 1000 --dicom {o}/x.dcm", tmp_path) == 0
+    written = pydicom.dcmread(tmp_path / "x.dcm")
     assert written.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert written.StudyInstanceUID == source.StudyInstanceUID
     assert "DeviationIndex" not in written and float(written.ExposureIndex) == pytest.approx(200.0, rel=0.01)
