@@ -30,7 +30,7 @@ from radiography.dicom.description import DxDescription
 from radiography.dicom.joined import add_file_meta, join_modules, pixel_element_head, study_uid_of, told_text, uid_of
 from radiography.dicom.modules import DxReference, StoredScale
 from radiography.dicom.texts import fit_values
-from radiography.presentation.chain import present
+from radiography.presentation.chain import PresentedPicture, present
 from radiography.presentation.steps import PictureSteps
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
@@ -52,6 +52,7 @@ def export_dx(
     stage: str | None = "corrected",
     compression: str | None = None,
     picture_steps: PictureSteps | None = None,
+    shown: PresentedPicture | None = None,
 ) -> DxReference:
     """The DICOM file of one linear image, either kind.
 
@@ -82,6 +83,8 @@ def export_dx(
         Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
     picture_steps : PictureSteps, optional
         Of the picture for presentation; the default ones without it.
+    shown : PresentedPicture, optional
+        That picture, where it is made already.
 
     Returns
     -------
@@ -98,11 +101,11 @@ def export_dx(
     if not for_processing:
         pixels = np.asarray(corrected_dn)
         no_number = ~np.isfinite(pixels)
-        picture = present(np.where(no_number, 0, pixels) if no_number.any() else pixels, picture_steps)
+        picture = shown or present(np.where(no_number, 0, pixels) if no_number.any() else pixels, picture_steps)
         window = (picture.window_center, picture.window_width)
-        shown = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
+        dark = f"; {np.count_nonzero(no_number)} pixels without a number shown as unexposed" if no_number.any() else ""
         written = write_dx(path, picture.display, pitch_mm, description, window=window, frame_digest=frame_digest,
-                           predecessor=predecessor, comment=picture.description + shown + ending,
+                           predecessor=predecessor, comment=picture.description + dark + ending,
                            derivation=origin or picture.description, compression=compression)  # fmt: skip
         return replace(written, picture=picture.description)
     stored, scale = linear_counts(corrected_dn, counts_per_dn, pedestal)

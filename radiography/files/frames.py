@@ -48,6 +48,7 @@ __all__ = [
     "read_image",
     "sha256_of",
     "tiff_pages",
+    "write_grey_png",
     "write_preview_png",
     "write_tiff",
 ]
@@ -365,7 +366,7 @@ def write_preview_png(
     low, high = np.percentile(finite, percentiles) if finite.size else (0.0, 0.0)
     grey = np.full(pixels.shape, 0.5) if high <= low else (pixels.astype(np.float64) - low) / (high - low)
     grey = np.where(np.isfinite(grey), np.clip(1.0 - grey if inverted else grey, 0.0, 1.0), 0.0)
-    _write_grey_png(Path(path), np.round(255.0 * grey).astype(np.uint8))
+    write_grey_png(path, np.round(255.0 * grey).astype(np.uint8))
 
 
 def sha256_of(path: str | Path) -> str:
@@ -374,8 +375,16 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_grey_png(path: Path, grey: NDArray[np.uint8]) -> None:
-    """An 8-bit grey PNG: signature, header, one deflated image chunk, end (ISO/IEC 15948)."""
+def write_grey_png(path: str | Path, grey: NDArray[np.uint8]) -> None:
+    """Write grey values as they are: signature, header, one deflated image chunk, end (ISO/IEC 15948).
+
+    Parameters
+    ----------
+    path : str or Path
+        Appears whole, or not at all.
+    grey : (H, W) uint8
+        [1]
+    """
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

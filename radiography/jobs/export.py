@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from radiography.dicom.description import DxDescription, LossyStep
     from radiography.dicom.modules import DxReference
     from radiography.dicom.subject import Told
+    from radiography.presentation.chain import PresentedPicture
 
 
 PHANTOM = "PHANTOM"  # identifier of an image that is of no patient
@@ -275,6 +276,7 @@ def write_dicom_pair(
     flags: npt.NDArray[np.uint16] | None = None,
     *,
     told: Told | None = None,
+    shown: PresentedPicture | None = None,
 ) -> tuple[list[Path], tuple[str, ...]]:
     """For Presentation and For Processing, linked; their paths, and what to be warned of.
 
@@ -296,6 +298,8 @@ def write_dicom_pair(
         Bits of `calibration.flags`, for the exposure index.
     told : Told, optional
         What a person tells of subject, exposure and object plane.
+    shown : PresentedPicture, optional
+        The picture for presentation, where it is made already.
 
     Returns
     -------
@@ -314,7 +318,7 @@ def write_dicom_pair(
     origin = origin_text(metadata)
     reference = export_dx(corrected_dn, pitch_mm, processing, description, True, origin=origin)
     picture = export_dx(corrected_dn, pitch_mm, presentation, description, False, predecessor=reference, origin=origin,
-                        picture_steps=told.picture)  # fmt: skip
+                        picture_steps=told.picture, shown=shown)  # fmt: skip
     raw = metadata.get("raw")
     name = str(raw.get("name", stem.name)) if isinstance(raw, dict) else stem.name
     return [presentation, processing], (*of_index, *not_fitting(name, reference, picture))

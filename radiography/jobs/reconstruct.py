@@ -30,7 +30,6 @@ from radiography.files.frames import (
     iterate_frames,
     sha256_of,
     tiff_pages,
-    write_preview_png,
 )
 from radiography.jobs.about import load_about, told, unmatched
 from radiography.jobs.export import dx_description, left_empty, write_dicom_pair
@@ -38,6 +37,7 @@ from radiography.jobs.exposure_calibration import carried_on
 from radiography.jobs.inputs import Files, Report, no_report, open_all
 from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_mm, pitch_contradicted, refuse_processed
 from radiography.jobs.preparation import Wanted, frame_interval_s, prepare
+from radiography.jobs.preview import write_preview
 from radiography.jobs.result_names import result_names
 
 # What a frame says besides its conditions: of its simulation, of patient, study and exposure in DICOM's words, and of
@@ -53,7 +53,7 @@ class CorrectedFile:
     Attributes
     ----------
     image, preview : Path
-        Float32 TIFF, and a PNG to look at.
+        Float32 TIFF, and a PNG of the first frame as a monitor shows it.
     planes : mapping of Path to str
         Flag plane and variances beside it, and what each is.
     dicom : tuple of Path
@@ -340,6 +340,7 @@ def write_corrected(
     doubts: list[str] = []
     big = is_big(source)
     frame: CorrectedFrame | None = None
+    steps_of_picture = None if wanted.told is None else wanted.told.picture
     with ExitStack() as files:
         write_image = files.enter_context(tiff_pages(target, pitch_mm, metadata, big=big))
         write_beside = {
@@ -355,13 +356,14 @@ def write_corrected(
             write_image(frame.corrected_dn, {"frame": number, "counts": own})
             for kind, write_plane in write_beside.items():
                 write_plane(getattr(frame, kind), {"frame": number})
+            shown = None
             if number == 0:
-                write_preview_png(target.with_suffix(".png"), frame.corrected_dn, longest_side=None)
+                shown = write_preview(target.with_suffix(".png"), frame.corrected_dn, steps_of_picture)
             if wanted.dicom:
                 stem = target.stem if source.count == 1 else f"{target.stem}_{number:04d}"
                 about = (source.conditions, metadata, number, frame.flags)
                 pair, told_of_it = write_dicom_pair(
-                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), *about, told=wanted.told
+                    frame.corrected_dn, pitch_mm or 0.0, target.with_name(stem), *about, told=wanted.told, shown=shown
                 )
                 dicom += pair
                 doubts += told_of_it

@@ -111,7 +111,7 @@ def present(
     Raises
     ------
     ValueError
-        If a pixel is NaN or infinite, no pixel is exposed, or the logarithm is off.
+        If a pixel is NaN or infinite, no pixel is exposed (`NotExposed`), or the logarithm is off.
     """
     steps = picture if isinstance(picture, PictureSteps) else load_picture(picture or "default")
     if not steps.logarithm.on:

@@ -32,6 +32,10 @@ REGAINED = 1.5  # of the two blocks by which the region keeps away from a shadow
 SHADOWED = 0.9  # of a side of the panel, which counts as lying in shadow then   # chosen
 
 
+class NotExposed(ValueError):
+    """A frame that no X-rays reached, of which there is no picture."""
+
+
 @dataclass(frozen=True, eq=False)
 class FoundRegion:
     """What each block of a picture shows.
@@ -79,7 +83,7 @@ def find_region(pixels: NDArray[Any], open_field_dn: float | None = None) -> Fou
 
     Raises
     ------
-    ValueError
+    NotExposed
         If no pixel is exposed.
     """
     from scipy.ndimage import uniform_filter
@@ -99,7 +103,7 @@ def find_region(pixels: NDArray[Any], open_field_dn: float | None = None) -> Fou
         else:
             open_field_dn = float(np.percentile(smooth[inside], OPEN_FIELD_PERCENTILE))
     if not (np.isfinite(open_field_dn) and open_field_dn > 0):
-        raise ValueError(f"the open field must be a positive exposure, got {open_field_dn} DN: is the frame dark?")
+        raise NotExposed(f"the open field must be a positive exposure, got {open_field_dn} DN: is the frame dark?")
     return FoundRegion(side, kinds, open_field_dn, _small_object(smooth, kinds, open_field_dn))
 
 

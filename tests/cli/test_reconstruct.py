@@ -266,3 +266,10 @@ def test_the_new_commands_answer(place: Path, tmp_path: Path, capsys: pytest.Cap
     assert "40,60" in (tmp_path / "defects.csv").read_text()
     printed = capsys.readouterr().out
     assert "dead" in printed and "first frame" in printed
+
+
+def test_the_png_follows_the_picture_and_the_tiff_does_not(place: Path, tmp_path: Path) -> None:
+    plain = reconstruct(place, "one", tmp_path / "default.tif")
+    drawn = reconstruct(place, "one", tmp_path / "wire.tif", "--picture", "wire")
+    assert np.array_equal(plain, drawn) and plain.dtype == np.float32
+    assert sha256_of(tmp_path / "default.png") != sha256_of(tmp_path / "wire.png")
