@@ -1,6 +1,6 @@
 // The parts of cornerstone3D that the viewer page works with; page.js finds them as window.viewerKit.
 import {
-  cache, Enums, eventTarget, imageLoader, init, metaData, RenderingEngine, setUseCPURendering, utilities,
+  cache, Enums, eventTarget, imageLoader, init, metaData, RenderingEngine, utilities,
 } from "@cornerstonejs/core";
 import {
   addTool, annotation, Enums as ToolEnums, init as initTools, LengthTool, PanTool, RectangleROITool, ToolGroupManager,
@@ -31,7 +31,7 @@ const overAll = (Tool, name) =>
 
 window.viewerKit = {
   addTool, annotation, cache, Enums, eventTarget, imageLoader, init, initTools, metaData, PanTool, RenderingEngine,
-  setUseCPURendering, ToolEnums, ToolGroupManager, toolUtilities, utilities, WindowTool, ZoomTool,
+  ToolEnums, ToolGroupManager, toolUtilities, utilities, WindowTool, ZoomTool,
   LengthTool: overAll(LengthTool, "Length"),
   MtfTool: overAll(RectangleROITool, "MtfRegion"),
   NoiseTool: overAll(RectangleROITool, "NoiseRegion"),
