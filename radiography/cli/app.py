@@ -211,12 +211,12 @@ def reconstruct(
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
-        if for_processing and not cine:
-            raise ValueError("--for-processing is for sequences: give --cine as well")
-        objects = dicom or cine
-        told = told_of_objects(subject, magnification, target, diconde, picture=picture) if objects or picture else None
-        if not objects and any((subject, magnification, target, diconde)):
-            raise ValueError("--subject, --magnification, --target and --diconde are for DICOM: give --dicom as well")
+    if for_processing and not cine:
+        raise ValueError("--for-processing is for sequences: give --cine as well")
+    objects = dicom or cine
+    told = told_of_objects(subject, magnification, target, diconde, picture=picture) if objects or picture else None
+    if not objects and any((subject, magnification, target, diconde)):
+        raise ValueError("--subject, --magnification, --target and --diconde are for DICOM: give --dicom as well")
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation_dn=saturation, told=told)
     run_reconstruct(
         raw,

@@ -27,22 +27,22 @@ from tests.viewer.browser import find_browser
 PATIENCE_S = 60
 FIRST_FREE = 20  # file numbers from here are nobody's; the browser listens on 3 and speaks on 4
 OPTIONS = (
-    "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist", "--force-device-scale-factor=1", "--disable-dev-shm-usage", "--no-first-run",
+    "--headless=new", "--no-sandbox", "--force-device-scale-factor=1", "--disable-dev-shm-usage", "--no-first-run",
     "--remote-debugging-pipe",
 )  # fmt: skip
+WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 _BEGIN = "import os, sys; [os.dup2(int(sys.argv[k]), k + 2) for k in (1, 2)]; os.execv(sys.argv[3], sys.argv[3:])"
 
 
 class Browser:
-    """One page of one browser, `with Browser() as browser`."""
+    """One page of one browser, `with Browser() as browser`; without WebGL a canvas is drawn pixel for pixel."""
 
-    def __init__(self, wide: int = 1280, tall: int = 860) -> None:
+    def __init__(self, wide: int = 1280, tall: int = 860, webgl: bool = True) -> None:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         (listens, tells), (hears, speaks) = os.pipe(), os.pipe()
         theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, FIRST_FREE) for end in (listens, speaks)]
         places = [f"--window-size={wide},{tall}", f"--user-data-dir={self._folder.name}"]
-        command = [str(find_browser()), *OPTIONS, *places]
+        command = [str(find_browser()), *OPTIONS, *(WEBGL if webgl else ("--disable-gpu",)), *places]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BEGIN, *map(str, theirs), *command, "about:blank"],
             pass_fds=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -101,12 +101,12 @@ class Browser:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait(self, script: str) -> Any:
+    def wait(self, script: str, patience_s: float = PATIENCE_S) -> Any:
         """The value of an expression in the page as soon as it is true."""
-        ends = time.monotonic() + PATIENCE_S
+        ends = time.monotonic() + patience_s
         while not (value := self.run(script)):
             if time.monotonic() > ends:
-                raise TimeoutError(f"not within {PATIENCE_S} s: {script}")
+                raise TimeoutError(f"not within {patience_s:g} s: {script}; {self.complaints[-3:]}")
             time.sleep(0.05)
         return value
 

@@ -1,29 +1,22 @@
 """OHIF (MIT) on loopback: its built pages, and DICOMweb of Orthanc under the same address.
 
-A script beside its pages waits until a picture is drawn, and posts what the viewer says of it. Run as a program inside
-the network of the archive: `ohif_site.py FOLDER`, with the objects in FOLDER/objects; prints what was posted.
+A script beside its pages waits until a picture is drawn, and keeps what the viewer says of it. Run as a program inside
+the network of the archive: `ohif_site.py FOLDER`, with the objects in FOLDER/objects; prints what was kept, and leaves
+FOLDER/window.png.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tempfile
-import threading
-import time
 import urllib.error
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent
 PAGES = HERE / "ohif" / "package" / "dist"
 ARCHIVE = "http://127.0.0.1:8042"
 PATIENCE_S = 90
-KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm",
-         ".json": "application/json", ".svg": "image/svg+xml"}  # fmt: skip
 SETTINGS = """
 window.config = {
   routerBasename: "/", showStudyList: true, extensions: [], modes: [], investigationalUseDialog: { option: "never" },
@@ -40,30 +33,29 @@ window.config = {
   }],
 };
 const started = Date.now();
+let before = null, since = 0; // a viewport may be replaced while the page is put together
 const look = setInterval(() => {
   try {
     const engines = window.cornerstone ? window.cornerstone.getRenderingEngines() : [];
-    for (const engine of engines || []) for (const viewport of engine.getViewports()) {
-      const properties = viewport.getProperties ? viewport.getProperties() : {};
-      const data = viewport.getImageData ? viewport.getImageData() : null;
-      if (!properties.voiRange || !data) continue;
-      const canvas = viewport.getCanvas();
+    const viewports = (engines || []).flatMap((engine) => engine.getViewports());
+    const viewport = viewports.find((each) => each.getProperties?.().voiRange && each.getImageData?.());
+    if (viewport !== before) [before, since] = [viewport, Date.now()];
+    if (viewport && Date.now() - since > 3000) {
+      const data = viewport.getImageData(), canvas = viewport.getCanvas(), properties = viewport.getProperties();
+      const at = (i, j) => viewport.worldToCanvas(data.imageData.indexToWorld([i, j, 0]));
+      window.seenByViewer = {
+        voi: properties.voiRange, invert: !!properties.invert, dimensions: data.dimensions,
+        spacing: data.spacing, image: canvas.toDataURL("image/png"), ratio: window.devicePixelRatio,
+        size: [canvas.width, canvas.height], shown: [canvas.clientWidth, canvas.clientHeight],
+        first: at(0, 0), last: at(data.dimensions[0] - 1, data.dimensions[1] - 1), text: document.body.innerText,
+      };
       clearInterval(look);
-      setTimeout(() => {
-        const at = (i, j) => viewport.worldToCanvas(data.imageData.indexToWorld([i, j, 0]));
-        fetch("/seen", { method: "POST", body: JSON.stringify({
-          voi: viewport.getProperties().voiRange, invert: !!properties.invert, dimensions: data.dimensions,
-          spacing: data.spacing, image: canvas.toDataURL("image/png"), ratio: window.devicePixelRatio,
-          size: [canvas.width, canvas.height], shown: [canvas.clientWidth, canvas.clientHeight],
-          first: at(0, 0), last: at(data.dimensions[0] - 1, data.dimensions[1] - 1), text: document.body.innerText,
-        }) });
-      }, 3000);
       return;
     }
   } catch (error) { window.lookError = String(error); }
-  if (Date.now() - started > 60000) {
+  if (Date.now() - started > 80000) {
     clearInterval(look);
-    fetch("/seen", { method: "POST", body: JSON.stringify({ error: window.lookError || "no picture" }) });
+    window.seenByViewer = { error: window.lookError || "no picture" };
   }
 }, 300);
 """
@@ -72,7 +64,8 @@ const look = setInterval(() => {
 def main(folder: Path) -> None:
     """Send the objects, show their study, and print what the viewer says of it."""
     import radiography as rx
-    from tests.viewer.browser import find_browser
+    from tests.viewer.browser import Answer, file_answer, site
+    from tests.viewer.driven import Browser
 
     account = rx.send_files(
         folder / "objects", rx.Server(stow=f"{ARCHIVE}/dicom-web"), rx.SendWanted(for_processing=True)
@@ -80,61 +73,22 @@ def main(folder: Path) -> None:
     assert account.all_arrived, account
     with urllib.request.urlopen(f"{ARCHIVE}/dicom-web/studies", timeout=20) as answer:
         (study,) = json.loads(answer.read())
-    seen: list[bytes] = []
-    arrived = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            name = self.path.partition("?")[0]
-            if name.startswith("/dicom-web/"):
-                status, kind, body = ask_archive(self.path, self.headers.get("Accept", "*/*"))
-            elif name == "/app-config.js":
-                status, kind, body = 200, KINDS[".js"], SETTINGS.encode()
-            else:
-                file = PAGES / name.lstrip("/")
-                file = file if file.is_file() else PAGES / "index.html"  # its pages are all one
-                status, kind, body = 200, KINDS.get(file.suffix, "application/octet-stream"), file.read_bytes()
-            self.send_response(status)
-            for key, value in (("Content-Type", kind), ("Content-Length", str(len(body))),
-                               ("Cross-Origin-Opener-Policy", "same-origin"),
-                               ("Cross-Origin-Embedder-Policy", "require-corp")):  # fmt: skip
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def pages(place: str, accept: str) -> Answer:
+        name = place.partition("?")[0]
+        if name.startswith("/dicom-web/"):
+            return ask_archive(place, accept)
+        if name == "/app-config.js":
+            return 200, "text/javascript", SETTINGS.encode()
+        file = PAGES / name.lstrip("/")
+        return file_answer(file if file.is_file() else PAGES / "index.html")  # its pages are all one
 
-        def do_POST(self) -> None:
-            seen.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(204)
-            self.end_headers()
-            arrived.set()
-
-        def log_message(self, *words: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/viewer?StudyInstanceUIDs={study['0020000D']['Value'][0]}"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        options = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-                   "--ignore-gpu-blocklist", "--disable-dev-shm-usage", "--no-first-run", "--window-size=1300,900",
-                   f"--user-data-dir={profile}"]  # fmt: skip
-        with subprocess.Popen(
-            [str(find_browser()), *options, "--remote-debugging-port=0", address],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as browser:  # fmt: skip
-            arrived.wait(PATIENCE_S)
-            browser.terminate()
-            browser.wait(10)
-        if len(sys.argv) > 2:  # a picture of the whole window, to look at
-            time.sleep(1)
-            subprocess.run(
-                [str(find_browser()), *options, f"--screenshot={sys.argv[2]}", "--virtual-time-budget=30000", address],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE_S, check=False,
-            )  # fmt: skip
-    server.shutdown()
-    if not seen:
-        raise TimeoutError(f"OHIF showed nothing within {PATIENCE_S} s")
-    print(seen[0].decode())
+    heads = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+    with site(pages, heads) as address, Browser(1300, 900) as browser:
+        browser.open(f"{address}/viewer?StudyInstanceUIDs={study['0020000D']['Value'][0]}")
+        seen = browser.wait("window.seenByViewer", PATIENCE_S)
+        browser.screen(folder / "window.png")
+    print(json.dumps(seen))
 
 
 def ask_archive(place: str, accept: str) -> tuple[int, str, bytes]:

@@ -16,7 +16,7 @@ import skimage.io
 
 from radiography.files.frames import write_tiff
 from radiography.jobs.export_cine import export_cine
-from tests.viewer import browser
+from tests.viewer.in_dwv import needs_dwv, shown_by_dwv
 
 PITCH_MM = 0.139
 ROWS, COLS, COUNT = 160, 200, 5
@@ -24,10 +24,6 @@ TIME_MS = 66.6667
 ABOUT = {"kind": "corrected", "frame_interval_s": TIME_MS / 1e3, "date": "2024-03-01T12:00:00"}
 
 needs_dcmtk = pytest.mark.skipif(shutil.which("dcm2pnm") is None, reason="dcm2pnm is not installed (apt: dcmtk)")
-needs_dwv = pytest.mark.skipif(
-    browser.find_browser() is None or not (browser.NODE_MODULES / "dwv").is_dir(),
-    reason="chromium, or dwv under tests/viewer/node_modules, is not installed (npm line in test_viewers.py)",
-)
 
 
 def exposure() -> np.ndarray:
@@ -92,7 +88,7 @@ def test_dcmtk_draws_every_frame(sequence: Path, tmp_path: Path) -> None:
 
 @needs_dwv
 def test_a_web_viewer_shows_every_frame_at_its_time(sequence: Path) -> None:
-    shown = browser.show("dwv_cine_page.html", sequence, ROWS, COLS)
+    shown = shown_by_dwv("dwv_cine_page.html", sequence, ROWS, COLS)
     assert shown["grey"].shape == (COUNT, ROWS, COLS)
     assert int(shown["frame_count"][0]) == COUNT
     assert float(shown["frame_time"][0]) == pytest.approx(TIME_MS)

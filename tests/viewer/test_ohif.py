@@ -37,8 +37,7 @@ def test_ohif_opens_the_study_with_our_window(tmp_path: Path) -> None:
     predecessor = export_dx(picture(1), 0.139, place / "processing.dcm", about, for_processing=True)
     export_dx(picture(1), 0.139, place / "presentation.dcm", about, predecessor=predecessor)
     code = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'ohif_site.py')!r}, run_name='__main__')"
-    words = [str(tmp_path), str(tmp_path / "window.png")]
-    ran = archives.run_beside(archives.orthanc(tmp_path), [4242, 8042], code, tmp_path, *words)
+    ran = archives.run_beside(archives.orthanc(tmp_path), [4242, 8042], code, tmp_path, str(tmp_path))
     assert ran.returncode == 0, ran.stderr[-3000:]
     seen = json.loads(ran.stdout.splitlines()[-1])
     assert "error" not in seen, seen

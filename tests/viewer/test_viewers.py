@@ -6,59 +6,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import scipy.ndimage
 import skimage.io
 
 from calibration.conditions import Conditions
 from radiography.dicom.description import DxDescription
 from radiography.dicom.read import read_dx
 from radiography.dicom.write import export_dx, write_dx
+from tests.viewer.in_dwv import needs_dwv, shown_by_dwv
+from tests.viewer.letter import COLS, PITCH_MM, ROWS, by_the_standard, check_upright_letter, exposure, window_of
 
-HERE = Path(__file__).parent
-PITCH_MM = 0.139
-ROWS, COLS = 320, 400
 WINDOW = (6000, 9001)
-F_STROKES = ((slice(60, 260), slice(60, 90)), (slice(60, 90), slice(60, 180)), (slice(140, 170), slice(60, 150)))
-STEPS_MM = np.arange(11)  # wedge, thicker to the right
-MARKER = (slice(60, 80), slice(340, 360))  # of lead; with it the picture's counts reach past both ends of its window
-
-
-def _browser() -> Any:
-    spec = importlib.util.spec_from_file_location("viewer_browser", HERE / "browser.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-browser = _browser()
 needs_dcmtk = pytest.mark.skipif(shutil.which("dcm2pnm") is None, reason="dcm2pnm is not installed (apt: dcmtk)")
-needs_dwv = pytest.mark.skipif(
-    browser.find_browser() is None or not (browser.NODE_MODULES / "dwv").is_dir(),
-    reason="chromium, or dwv under tests/viewer/node_modules, is not installed (npm line in this file)",
-)
-
-
-def exposure() -> np.ndarray:
-    """A thick letter F and a lead marker over a wedge of 11 steps whose exposure halves from step to step."""
-    corrected_dn = np.full((ROWS, COLS), 40000.0, dtype=np.float32)
-    for stroke in F_STROKES:
-        corrected_dn[stroke] = 400.0
-    for k in STEPS_MM:
-        corrected_dn[275:315, 20 + 34 * k : 54 + 34 * k] = 40000.0 * 0.5**k
-    corrected_dn[MARKER] = 1.0
-    return corrected_dn
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +51,10 @@ def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def by_the_standard(stored: np.ndarray, center: float, width: float) -> np.ndarray:
-    """8-bit level of each stored count: DICOM PS3.3 C.11.2.1.2.1, function LINEAR."""
-    level = ((stored.astype(np.float64) - (center - 0.5)) / (width - 1) + 0.5) * 255
-    return np.clip(level, 0, 255)
-
-
 def dcmtk_levels(path: Path, folder: Path) -> np.ndarray:
     picture = folder / "dcmtk.png"
     subprocess.run(["dcm2pnm", "+Wi", "1", "+on", str(path), str(picture)], check=True, capture_output=True)
     return np.asarray(skimage.io.imread(picture))
-
-
-def window_of(path: Path) -> tuple[float, float]:
-    metadata = read_dx(path).metadata
-    return float(metadata["WindowCenter"]), float(metadata["WindowWidth"])
 
 
 def check_levels(shown: np.ndarray, path: Path, placed_within_pixels: int = 0) -> None:
@@ -117,21 +71,6 @@ def check_levels(shown: np.ndarray, path: Path, placed_within_pixels: int = 0) -
     assert min(worst) <= 2
 
 
-def check_upright_letter(shown: np.ndarray) -> None:
-    """The letter is bright on dark, stands upright and is not mirrored; the wedge brightens to the right."""
-    inside = np.zeros((ROWS, COLS), dtype=bool)
-    for stroke in F_STROKES:
-        inside[stroke] = True
-    far_inside = scipy.ndimage.binary_erosion(inside, iterations=2)
-    far_outside = ~scipy.ndimage.binary_dilation(inside, iterations=2)
-    far_outside[270:] = False  # the wedge
-    far_outside[50:90, 330:370] = False  # the marker, and what dwv draws a pixel off
-    assert int(shown[far_inside].min()) > int(shown[far_outside].max()) + 40
-    steps = [shown[285:305, 30 + 34 * k : 44 + 34 * k].mean() for k in STEPS_MM]
-    assert np.all(np.diff(steps) >= 0)
-    assert np.count_nonzero(np.diff(steps) > 15) >= 7  # those within the window: 1375 of some 13 000 counts each
-
-
 @needs_dcmtk
 @pytest.mark.parametrize("name", ["phantom", "greys"])
 def test_dcmtk_draws_the_levels_of_the_standard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
@@ -146,7 +85,7 @@ def test_dcmtk_shows_the_letter_upright_and_thick_parts_bright(phantom: Path, tm
 
 @needs_dwv
 def test_a_web_viewer_shows_the_letter_with_its_window_and_the_spacing_of_the_object(phantom: Path) -> None:
-    shown = browser.show("dwv_page.html", phantom, ROWS, COLS)
+    shown = shown_by_dwv("dwv_page.html", phantom, ROWS, COLS)
     # dwv draws some spacings one pixel off, by its own rounding; dcm2pnm above is held to none. It also draws no window
     # wider than the picture's own counts (validateWindowLevel), which is why the phantom has a marker.
     counts = read_dx(phantom).pixels
@@ -160,7 +99,7 @@ def test_a_web_viewer_shows_the_letter_with_its_window_and_the_spacing_of_the_ob
 
 @needs_dwv
 def test_a_web_viewer_draws_the_levels_of_the_standard_at_the_pitch_of_the_detector(greys: Path) -> None:
-    shown = browser.show("dwv_page.html", greys, ROWS, COLS)
+    shown = shown_by_dwv("dwv_page.html", greys, ROWS, COLS)
     check_levels(shown["grey"], greys)
     assert tuple(shown["window"]) == WINDOW
     assert shown["spacing"] == pytest.approx([PITCH_MM] * 2, rel=1e-9)
