@@ -90,13 +90,14 @@ def seen(browser: Browser) -> list[int]:
     return found
 
 
-def expected(folder: Path, number: int, frame: int = 0, of_frame: int = 0) -> np.ndarray:
-    """Grey of the places by the window of the file, or else by that of the first frame."""
+def expected(folder: Path, number: int, frame: int = 0) -> np.ndarray:
+    """Grey of the places by the window of the file, or else by that of all its frames, of which there are two."""
     shelf = open_pictures(folder)
     told = shelf_to_json(shelf)["pictures"][number]
     pixels, _ = frame_pixels(shelf.pictures[number], frame)
-    about = frame_pixels(shelf.pictures[number], of_frame)[1]
-    lower, upper = told["window"] or (about["lower"], about["upper"])
+    about = [frame_pixels(shelf.pictures[number], each)[1] for each in range(told["frames"])]
+    own = (min(each["lower"] for each in about), max(each["upper"] for each in about))
+    lower, upper = told["window"] or own
     level = np.clip((np.array([float(pixels[at]) for at in PLACES]) - lower) / (upper - lower), 0, 1)
     return 255 * (1 - level if told["inverted"] else level)
 
@@ -171,3 +172,31 @@ def test_a_drawn_length_and_the_curve_of_an_edge_are_in_sight(browser: Browser) 
     assert "MTF50" in browser.run("document.querySelector('#measured').innerText")
     for _ in range(2):
         browser.press("Delete")
+
+
+def test_a_sequence_plays_in_the_time_of_its_frames(browser: Browser) -> None:
+    choose(browser, 0)
+    browser.run(f"{VIEWER}.pictures[0].frame_time_ms = 600")
+    browser.run(f"window.seenAt = []; {VIEWER}.panes.on('shown', () => window.seenAt.push(performance.now()))")
+    browser.press(" ")
+    browser.wait("window.seenAt.length >= 8")
+    browser.press(" ")
+    between = np.diff(browser.run("window.seenAt"))  # the median: a busy machine is late at times, and catches up
+    assert np.median(between) == pytest.approx(600, rel=0.1)
+    assert browser.run("document.querySelector('#play').innerText") == "Play"
+    choose(browser, 0, browser.run(f"{ACTIVE}.frame"))
+
+
+def test_a_narrow_window_holds_the_picture_and_no_more(browser: Browser) -> None:
+    browser.tell("Emulation.setDeviceMetricsOverride", width=500, height=900, deviceScaleFactor=1, mobile=False)
+    browser.wait("innerWidth === 500")
+    for panes in (1, 2):
+        browser.screen()
+        wide, tall = browser.run(
+            "(({width, height}) => [width, height])(document.querySelector('#panes').getBoundingClientRect())"
+        )
+        assert 470 <= wide <= 500 and tall == pytest.approx(max(wide * ROWS / (panes * COLS), 224), abs=2)
+        assert browser.run("document.documentElement.scrollWidth") <= 500
+        browser.press("c")
+        browser.wait(f"{VIEWER}.panes.panes.length === {3 - panes}")
+    browser.tell("Emulation.clearDeviceMetricsOverride")

@@ -85,6 +85,7 @@
       panes.remove(gone);
       gone.box.remove();
     }
+    if (active.shown) tellAbout();
     panes.resize();
   }
 
@@ -127,7 +128,9 @@
     for (const [k, tab] of [...$("pictures").children].entries()) {
       tab.setAttribute("aria-selected", String(k === picture.number));
       tab.tabIndex = k === picture.number ? 0 : -1;
+      if (k === picture.number) $("pictures").scrollLeft += inSight(tab.getBoundingClientRect(), $("pictures").getBoundingClientRect());
     }
+    $("stage").style.setProperty("--shape", (panes.panes.length * picture.cols) / picture.rows);
     $("name").textContent = picture.name;
     const frames = picture.frames > 1 ? `${picture.frames} frames of ` : "";
     $("facts").textContent = `${picture.kind}${picture.unit ? ` [${picture.unit}]` : ""}; ${picture.format}, ${frames}${picture.rows} x ${picture.cols} ${picture.type}`;
@@ -141,11 +144,16 @@
     $("frames").hidden = picture.frames < 2;
     $("frame").max = picture.frames - 1;
     $("frame").value = active.frame;
-    $("frame-says").textContent = `${active.frame} of 0 to ${picture.frames - 1}`;
+    $("frame-says").textContent = `frame ${active.frame}, last ${picture.frames - 1}`;
     tellSpacing();
     tellWindow();
     tellFlags();
     tellMeasured();
+  }
+
+  // How far a row has to be moved for one of its boxes to be seen.
+  function inSight(box, row) {
+    return Math.max(box.right - row.right, 0) + Math.min(box.left - row.left, 0);
   }
 
   function tellSpacing() {
@@ -451,9 +459,12 @@
     $("play").textContent = on ? "Stop" : "Play";
     if (!on) return;
     const pause = Math.min(Math.max(active.picture.frame_time_ms ?? 200, 33), 1000);
+    let due = performance.now() + pause; // what drawing takes belongs to the pause
     const next = async () => {
+      if (active.picture.frames < 2) return play(false);
       await show(active.picture, (active.frame + 1) % active.picture.frames);
-      if (playing !== null) playing = setTimeout(next, pause);
+      due = Math.max(due + pause, performance.now());
+      if (playing !== null) playing = setTimeout(next, due - performance.now());
     };
     playing = setTimeout(next, pause);
   }

@@ -141,6 +141,7 @@
     async show(pane, picture, frame = 0) {
       const ticket = (pane.ticket = (pane.ticket ?? 0) + 1);
       const found = await this.fetch(picture, frame);
+      const first = picture.voi ?? (await this.firstWindow(picture, found));
       if (ticket !== pane.ticket) return;
       const before = pane.shown;
       const sameShape = before && before.rows === picture.rows && before.cols === picture.cols;
@@ -151,7 +152,7 @@
         await pane.viewport.setStack([Panes.image(picture, frame)], 0).finally(() => pane.taking--);
         if (ticket !== pane.ticket) return;
         Object.assign(pane, { picture, frame, shown: picture, found });
-        picture.voi ??= picture.window ? { lower: picture.window[0], upper: picture.window[1] } : Panes.auto(found);
+        picture.voi ??= first;
         picture.invert ??= picture.inverted;
         this.apply(pane);
         if (camera) pane.viewport.setCamera(camera);
@@ -164,8 +165,13 @@
       this.tell("shown", pane);
     }
 
-    static auto(found) {
-      return { lower: found.about.lower, upper: found.about.upper };
+    // That of the file; or of the frame, and of the first, middle and last of a sequence, one of which may be dark.
+    async firstWindow(picture, found) {
+      if (picture.window) return { lower: picture.window[0], upper: picture.window[1] };
+      const all = [found.about];
+      const last = picture.frames - 1;
+      for (const frame of last ? new Set([0, last >> 1, last]) : []) all.push((await this.fetch(picture, frame)).about);
+      return { lower: Math.min(...all.map((each) => each.lower)), upper: Math.max(...all.map((each) => each.upper)) };
     }
 
     apply(pane) {
