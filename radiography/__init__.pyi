@@ -33,6 +33,7 @@ from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
 from .jobs.measure_kind import measure_kind
 from .jobs.nps import measure_noise
+from .jobs.picture_report import report_pictures
 from .jobs.preparation import Wanted
 from .jobs.qc import report_quality
 from .jobs.reconstruct import reconstruct_frames
@@ -189,6 +190,7 @@ __all__ = [
     "report_frames",
     "report_lag",
     "report_layer",
+    "report_pictures",
     "report_quality",
     "report_residual",
     "report_scintillators",

@@ -15,7 +15,8 @@ LEFT_OUT = "--edge and --flats go together, with --kerma and --beam or --fluence
 
 def report(
     results: Annotated[
-        Path | None, typer.Argument(metavar="DIR|CAL", help="Folder of `benchmark`, or a calibration set.")
+        list[str] | None,
+        typer.Argument(metavar="DIR|CAL|FILE...", help="Of `benchmark`, a calibration set, or pictures of a result."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="The page.")] = None,
     edge: Annotated[
@@ -35,23 +36,35 @@ def report(
         str | None, typer.Option("--response-kerma", metavar="UGY,...", help="Of each of them.")
     ] = None,
     roi: Annotated[str | None, typer.Option("--roi", metavar="R0:R1,C0:C1", help="Of the flats.")] = None,
-    edge_roi: Annotated[str | None, typer.Option("--edge-roi", metavar="R0:R1,C0:C1", help="Of the edges.")] = None,
+    edge_roi: Annotated[
+        str | None, typer.Option("--edge-roi", metavar="R0:R1,C0:C1", help="Of the edges, or of one in pictures.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option("--part", metavar="R0:R1,C0:C1", help="Of pictures: shown pixel for pixel.")
+    ] = None,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Of edges and flats: without the frames to look at.")
+    ] = False,
     pitch: Pitch = None,
     flags: Flags = None,
 ) -> None:
-    """One HTML page of results, that opens offline. Of a benchmark, a calibration set, or edges and flats."""
+    """One HTML page of results, that opens offline. Of a benchmark, a calibration set, edges and flats, or pictures."""
     from radiography.cli.options import region
     from radiography.cli.output import progress
     from radiography.jobs.benchmark_report import report_benchmark
     from radiography.jobs.dqe import DqeInput
+    from radiography.jobs.picture_report import is_benchmark, is_calibration, report_pictures
     from radiography.jobs.report import report_calibration, report_frames
 
     if out is None:
         raise ValueError("--out FILE.html is missing: the page needs a name")
-    if (results is None) == (not edge and not flats):
-        raise ValueError("give either a folder or calibration set, or --edge FILES and --flats FILES")
+    if (not results) == (not edge and not flats):
+        raise ValueError("give either a folder, a calibration set or pictures, or --edge FILES and --flats FILES")
+    of_pictures = results and not (len(results) == 1 and (is_benchmark(results[0]) or is_calibration(results[0])))
+    if part and not of_pictures:
+        raise ValueError("--part is for a report of pictures: give a folder or files of `reconstruct`")
     with progress() as tell:
-        if results is None:
+        if not results:
             if not edge or not flats or kerma is None:
                 raise ValueError(LEFT_OUT)
             given = DqeInput(
@@ -68,9 +81,12 @@ def report(
                 pitch_mm=pitch,
                 flags=flags,
             )
-            report_frames(given, out, tell)
-        elif results.is_dir():
-            report_benchmark(results, out)
+            report_frames(given, out, tell, pictures=not no_pictures)
+        elif of_pictures:
+            shown, measured = region(part), region(edge_roi)
+            report_pictures(results, out, part=shown, edge=measured, pitch_mm=pitch, report=tell)
+        elif is_benchmark(results[0]):
+            report_benchmark(results[0], out)
         else:
-            report_calibration(results, out, tell)
+            report_calibration(results[0], out, tell)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -18,12 +18,15 @@ from radiography.figures import BAND
 from radiography.figures.report.page import Page, Picture, cell, head, page_html
 from radiography.files.source import split_dataset
 from radiography.jobs.dqe import DqeInput, DqeMeasurement, dqe_to_json, measure_dqe
-from radiography.jobs.inputs import Report, check_writable, keep_apart, named, no_report
+from radiography.jobs.inputs import Report, check_writable, input_files, keep_apart, named, no_report
 from radiography.jobs.json_text import json_text
+from radiography.jobs.kept_pictures import BESIDE_PLOTS, keep_pictures
 from radiography.jobs.qc import quality_report_to_json, report_quality
 from radiography.jobs.report_plots import COLOURS, FREQUENCY, PANES, curve_traces
+from radiography.jobs.view import open_pictures
 
 LONGEST_PX = 900  # side of a map that the page shows; larger ones are means of blocks   # chosen: 2 MB each
+SHOWN_EDGES = 3
 SHOWN_PER_MM = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 PAGES = (".html", ".htm")
 
@@ -105,8 +108,8 @@ def report_calibration(calibration: str | Path, out: str | Path, report: Report 
     return _write(page, out)
 
 
-def report_frames(given: DqeInput, out: str | Path, report: Report = no_report) -> Path:
-    """Page of edges and flats of any panel: MTF, NNPS, DQE and NEQ.
+def report_frames(given: DqeInput, out: str | Path, report: Report = no_report, *, pictures: bool = True) -> Path:
+    """Page of edges and flats of any panel: MTF, NNPS, DQE and NEQ, and the frames themselves to look at.
 
     Parameters
     ----------
@@ -116,6 +119,8 @@ def report_frames(given: DqeInput, out: str | Path, report: Report = no_report) 
         File to write (.html).
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
+    pictures : bool
+        Whether the page of `radiography view` is in it, with the first edges and the first file of flats.
 
     Returns
     -------
@@ -133,6 +138,11 @@ def report_frames(given: DqeInput, out: str | Path, report: Report = no_report) 
     numbers = json.loads(json_text(dqe_to_json(measured)))
     fluence, zero = measured.result.fluence, numbers["dqe_zero"]
     name = f"{fluence.name}: " if fluence.name else ""
+    view = None
+    if pictures:
+        files = [*input_files(given.edges, "edge")[:SHOWN_EDGES], *input_files(given.flats, "flat")[:1]]
+        shelf = open_pictures(files, pitch_mm=given.pitch_mm, layout=given.layout)
+        view = keep_pictures(shelf, most_pixels=BESIDE_PLOTS)
     page = Page(
         title="Image quality of edges and flats",
         about=f"{name}{fluence.per_mm2_uGy:.6g} quanta per mm² and µGy, {fluence.source}; {given.kerma_uGy:g} µGy; "
@@ -140,6 +150,7 @@ def report_frames(given: DqeInput, out: str | Path, report: Report = no_report) 
         f"± {BAND * zero['standard_error']:.2g} (95 %).",
         plots=_plots(numbers),
         plots_about="Shaded: 95 %. Point at a curve for its numbers.",
+        view=view,
         tables=[_table(numbers)],
         warnings=numbers["warnings"],
         command=shlex.join(_command(given, measured, out)),

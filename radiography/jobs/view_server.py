@@ -32,6 +32,7 @@ ASSETS = {
     "page.js": ("page.js", "text/javascript; charset=utf-8"),
     "panes.js": ("panes.js", "text/javascript; charset=utf-8"),
     "overlay.js": ("overlay.js", "text/javascript; charset=utf-8"),
+    "server.js": ("server.js", "text/javascript; charset=utf-8"),
     "plots.js": ("plots.js", "text/javascript; charset=utf-8"),
     "cornerstone.js": ("cornerstone.js", "text/javascript; charset=utf-8"),
     "NOTICES.txt": ("NOTICES.txt", "text/plain; charset=utf-8"),

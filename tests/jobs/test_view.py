@@ -212,7 +212,7 @@ def test_the_page_is_served_with_what_a_browser_is_told_to_refuse(server: Pictur
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
-    for name in ("page.html", "page.css", "page.js", "panes.js", "overlay.js", "plots.js"):
+    for name in ("page.html", "page.css", "page.js", "server.js", "panes.js", "overlay.js", "plots.js"):
         text = (PAGE / name).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http:" not in text and "https:" not in text and "innerHTML" not in text and "eval(" not in text, name
 

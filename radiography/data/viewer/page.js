@@ -15,6 +15,14 @@
   const NAMED = { MTF: "MtfRegion", Noise: "NoiseRegion" };
   const PAUSE_MS = 350; // after the last change of a region before it is measured
 
+  // A report may hold a part of a picture, or means of blocks of `step` pixels: rows and columns as the file has them.
+  const inFile = (picture, value, axis) => (value + 0.5) * (picture.step ?? 1) - 0.5 + (picture.first?.[axis] ?? 0);
+  const edgeInFile = (picture, value, axis) => value * (picture.step ?? 1) + (picture.first?.[axis] ?? 0);
+  function regionWords(picture, [r0, r1, c0, c1]) {
+    const at = (value, axis) => edgeInFile(picture, value, axis);
+    return `${picture.name}, rows ${at(r0, 0)} to ${at(r1, 0)}, columns ${at(c0, 1)} to ${at(c1, 1)}`;
+  }
+
   let timer = null;
   function trouble(text) {
     $("trouble").textContent = text;
@@ -24,23 +32,9 @@
   }
   window.addEventListener("unhandledrejection", (event) => trouble(String(event.reason?.message ?? event.reason)));
 
-  // The server.
-
-  const TYPES = { uint16: Uint16Array, float32: Float32Array };
-  async function load(picture, frame) {
-    const answer = await fetch(`pixels/${picture.number}/${frame}`);
-    if (!answer.ok) throw new Error((await answer.json()).error ?? `the server said ${answer.status}`);
-    const about = JSON.parse(answer.headers.get("X-About"));
-    return { values: new TYPES[about.type](await answer.arrayBuffer()), about };
-  }
-  async function ask(what, question) {
-    const answer = await fetch(what, { method: "POST", body: JSON.stringify(question), headers: { "Content-Type": "application/json" } });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.error);
-    return found;
-  }
-
-  const said = await (await fetch("pictures.json")).json();
+  // Where pictures are from: the server of `radiography view`, or the report that holds them.
+  const { load, ask, list } = window.radiographySource;
+  const said = await list();
   const pictures = said.pictures;
   const panes = new Panes(pictures, load);
   const overlays = new Map();
@@ -200,7 +194,7 @@
       });
       const swatch = make("span", { className: "swatch" });
       swatch.style.background = colour;
-      return make("li", {}, make("label", {}, box, swatch, name), make("span", { className: "count", textContent: overlay.counts.get(name).toLocaleString("en") }));
+      return make("li", {}, make("label", {}, box, swatch, name), make("span", { className: "count", textContent: (flagsOf(active.picture)?.flag_counts?.[name] ?? overlay.counts.get(name)).toLocaleString("en") }));
     }));
   }
 
@@ -212,7 +206,7 @@
     if (!at) return ($("probe").textContent = "");
     const { picture } = pane;
     const value = panes.valueAt(pane, at.row, at.col);
-    const parts = [`row ${at.row}, column ${at.col}`];
+    const parts = [`row ${inFile(picture, at.row, 0)}, column ${inFile(picture, at.col, 1)}`];
     if (picture.is_flags) parts.push(flagNames(value) || "no flag");
     else {
       const { lower, upper, invert } = panes.window(pane);
@@ -250,7 +244,8 @@
   function lengthWords(each) {
     const spacing = spacingOf(pictureOf(each).picture);
     const pixels = Panes.pixels(each);
-    return spacing ? `${(pixels * spacing).toFixed(pixels * spacing < 10 ? 3 : 2)} mm` : `${pixels.toFixed(1)} px`;
+    const { step = 1 } = pictureOf(each).picture;
+    return spacing ? `${(pixels * spacing).toFixed(pixels * spacing < 10 ? 3 : 2)} mm` : `${(pixels * step).toFixed(1)} px`;
   }
 
   function lengths() {
@@ -285,7 +280,7 @@
       now.waiting = false;
       if (results.get(each.annotationUID) !== now) return;
       each.data.words = now.error ? ["not measured"] : each.metadata.toolName === "MtfRegion"
-        ? [now.found.mtf50 ? `MTF50 ${now.found.mtf50[0].toFixed(3)} ${now.found.per}` : "MTF"]
+        ? [now.found.elsewhere ? "MTF region" : now.found.mtf50 ? `MTF50 ${now.found.mtf50[0].toFixed(3)} ${now.found.per}` : "MTF"]
         : [`mean ${plots.short(now.found.mean)}`, `SD ${plots.short(now.found.sd_about_plane)}`];
       panes.redraw();
       tellMeasured();
@@ -322,15 +317,15 @@
     const top = make("div", { className: "top" });
     const item = make("li", {}, top);
     if (each.metadata.toolName === "Length") {
-      const ends = Panes.ends(each).map(([x, y]) => `row ${y.toFixed(1)}, column ${x.toFixed(1)}`);
+      const { picture } = pictureOf(each);
+      const ends = Panes.ends(each).map(([x, y]) => `row ${inFile(picture, y, 0).toFixed(1)}, column ${inFile(picture, x, 1).toFixed(1)}`);
       top.append(make("strong", { textContent: `Length ${lengthWords(each)}` }), gone);
-      item.append(make("p", { className: "note", textContent: `${Panes.pixels(each).toFixed(1)} pixels, from ${ends.join(" to ")}` }));
+      item.append(make("p", { className: "note", textContent: `${(Panes.pixels(each) * (picture.step ?? 1)).toFixed(1)} pixels, from ${ends.join(" to ")}` }));
       return item;
     }
     const result = results.get(each.annotationUID);
     const mtf = each.metadata.toolName === "MtfRegion";
-    const [r0, r1, c0, c1] = result?.region ?? [0, 0, 0, 0];
-    const place = make("p", { className: "note", textContent: `${result?.picture.name ?? ""}, rows ${r0} to ${r1}, columns ${c0} to ${c1}` });
+    const place = make("p", { className: "note", textContent: result ? regionWords(result.picture, result.region) : "" });
     if (!result || result.waiting) {
       top.append(make("strong", { textContent: mtf ? "MTF: measuring" : "Noise: measuring" }), gone);
       item.append(place);
@@ -342,7 +337,10 @@
       return item;
     }
     const { found } = result;
-    if (mtf) {
+    if (found.elsewhere) {
+      top.append(make("strong", { textContent: "MTF region" }), gone);
+      item.append(make("p", { textContent: "A report has no program to measure it with; this does, where the file is:" }), make("code", { textContent: found.elsewhere }), place);
+    } else if (mtf) {
       const half = found.mtf50 ? `MTF50 ${found.mtf50[0].toFixed(3)} \u00b1 ${found.mtf50[1].toFixed(3)} ${found.per}` : "MTF stays above one half";
       top.append(make("strong", { textContent: half }), gone);
       item.append(plots.mtf(found));
@@ -363,20 +361,24 @@
   $("region").addEventListener("submit", (event) => {
     event.preventDefault();
     const [r0, r1, c0, c1] = ["r0", "r1", "c0", "c1"].map((id) => Number($(id).value));
-    if (!(r0 < r1 && c0 < c1 && r1 <= active.picture.rows && c1 <= active.picture.cols)) {
-      return trouble(`rows must rise within 0 to ${active.picture.rows}, columns within 0 to ${active.picture.cols}`);
+    const { picture } = active;
+    const [top, bottom, left, right] = [r0, r1, c0, c1].map((value, k) => (value - edgeInFile(picture, 0, k >> 1)) / (picture.step ?? 1));
+    if (!(top >= 0 && top < bottom && left >= 0 && left < right && bottom <= picture.rows && right <= picture.cols)) {
+      const [rows, columns] = [picture.rows, picture.cols].map((end, axis) => `${edgeInFile(picture, 0, axis)} to ${edgeInFile(picture, end, axis)}`);
+      return trouble(`rows must rise within ${rows}, columns within ${columns}`);
     }
-    panes.draw(active, event.submitter.value, [[c0, r0], [c1 - 1, r0], [c0, r1 - 1], [c1 - 1, r1 - 1]]);
+    panes.draw(active, event.submitter.value, corners([top, bottom, left, right]));
   });
+  const corners = ([r0, r1, c0, c1]) => [[c0, r0], [c1 - 1, r0], [c0, r1 - 1], [c1 - 1, r1 - 1]];
   // A measurement with given corners, as if it was drawn: column, row each.
-  panes.draw = (pane, toolName, points) => {
+  panes.draw = (pane, toolName, points, picture = pane.picture) => {
     const { kit } = panes;
-    const image = Panes.image(pane.picture, pane.frame);
+    const image = Panes.image(picture, picture === pane.picture ? pane.frame : 0);
     const world = points.map(([x, y]) => [x, y, 0]);
     const each = {
       annotationUID: kit.utilities.uuidv4(), highlighted: false, invalidated: true, isLocked: false, isVisible: true,
-      metadata: { toolName, referencedImageId: image, FrameOfReferenceUID: `${pane.picture.rows}x${pane.picture.cols}`, viewPlaneNormal: [0, 0, -1], viewUp: [0, -1, 0] },
-      data: { shape: [pane.picture.rows, pane.picture.cols], cachedStats: {}, label: "",
+      metadata: { toolName, referencedImageId: image, FrameOfReferenceUID: `${picture.rows}x${picture.cols}`, viewPlaneNormal: [0, 0, -1], viewUp: [0, -1, 0] },
+      data: { shape: [picture.rows, picture.cols], cachedStats: {}, label: "",
         handles: { points: world, activeHandleIndex: null, textBox: { hasMoved: false, worldPosition: [0, 0, 0], worldBoundingBox: { topLeft: [0, 0, 0], topRight: [0, 0, 0], bottomLeft: [0, 0, 0], bottomRight: [0, 0, 0] } } } },
     };
     kit.annotation.state.addAnnotation(each, pane.element);
@@ -528,6 +530,7 @@
     tellRuler(pane);
   });
   panes.on("probe", tellProbe);
+  $("drawn-here").hidden = Boolean(said.in_report);
   panes.on("measured", measured);
   new ResizeObserver(() => active?.shown && tellWindow()).observe($("histogram"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -540,6 +543,18 @@
     setFlags(true);
     await panes.show(active, pictures[0], 0);
     document.title = `${pictures[0].name}, radiography view`;
+    for (const each of said.measured ?? []) { // what a report has measured, drawn over its pictures
+      const picture = pictures[each.picture];
+      const drawn = panes.draw(active, "MtfRegion", corners(each.region), picture);
+      clearTimeout(results.get(drawn.annotationUID)?.timer);
+      const region = Panes.region(drawn, picture.rows, picture.cols);
+      results.set(drawn.annotationUID, { key: `${picture.number}/0:${region}`, region, picture, frame: 0, each: drawn, found: each.found });
+      drawn.data.words = [each.found.mtf50 ? `MTF50 ${each.found.mtf50[0].toFixed(3)} ${each.found.per}` : "MTF"];
+    }
+    if (said.measured?.length) {
+      panes.redraw();
+      tellMeasured();
+    }
     window.radiographyViewer.ready = true;
   } catch (error) {
     trouble(`The picture cannot be shown: ${error.message}`);

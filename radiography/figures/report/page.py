@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiography.figures.report.embedded import EmbeddedView, view_parts
+
 HERE = Path(__file__).parent
 LARGEST_BYTES = 12_000_000  # of a page
 NEEDED = "a report needs plotly and Jinja2: pip install 'radiography[report]'"
@@ -42,6 +44,8 @@ class Page:
         What to know about them.
     pictures, pictures_about
         Side by side, and one sentence about them.
+    view : EmbeddedView or None
+        The page of `radiography view`, with its own pictures.
     tables : sequence of mapping
         {key, title, about, heads, rows}, of cells from `cell` and `head`.
     assumptions : sequence of mapping
@@ -65,6 +69,7 @@ class Page:
     plots_about: str = ""
     pictures: Sequence[Picture] = ()
     pictures_about: str = ""
+    view: EmbeddedView | None = None
     tables: Sequence[Mapping[str, Any]] = ()
     assumptions: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
@@ -127,13 +132,19 @@ def page_html(page: Page) -> str:
     templates = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    view = None if page.view is None else view_parts(page.view)
+    shown = None if view is None else {
+        "page": Markup(_as_script(view["page"])), "kit": Markup(view["kit"]), "notices": view["notices"],
+        "said": Markup(_escaped(view["said"])), "pixels": Markup(_escaped(view["pixels"])),
+    }  # fmt: skip
     own = {name: Markup((HERE / file).read_text(encoding="utf-8")) for name, file in FILES.items()}
     html: str = templates.get_template("page.html").render(
         **{name: getattr(page, name) for name in TOLD},
         numbers=Markup(_as_script(page.numbers)),
         plots_json=Markup(_as_script(page.plots)),
         pictures_json=Markup(_as_script(_encoded(page.pictures))),
-        plotly=Markup(get_plotlyjs()),
+        plotly=Markup(get_plotlyjs()) if page.plots else None,
+        view=shown,
         **own,
     )
     size = len(html.encode())
@@ -144,7 +155,7 @@ def page_html(page: Page) -> str:
     return html
 
 
-FILES = {"style": "page.css", "curves": "curves.js", "viewer": "viewer.js"}
+FILES = {"style": "page.css", "curves": "curves.js", "viewer": "viewer.js", "embedded": "embedded.js"}
 TOLD = (
     "title", "about", "command", "software", "json_name", "headline", "cards", "plots", "plots_about", "pictures",
     "pictures_about", "tables", "assumptions", "warnings",
@@ -153,7 +164,11 @@ TOLD = (
 
 def _as_script(value: Any) -> str:
     """JSON that a script element can hold: no text in it ends the element."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return _escaped(json.dumps(value, allow_nan=False, separators=(",", ":")))
+
+
+def _escaped(text: str) -> str:
+    """JSON text without what ends a script element."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
