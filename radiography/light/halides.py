@@ -57,7 +57,7 @@ def mixed_gap_eV(light: str, heavy: str, heavy_fraction: npt.ArrayLike, bow_eV: 
         raise ValueError(f"halides that mix are Cl with Br and Br with I, got {light} with {heavy}")
     part = np.asarray(heavy_fraction, dtype=np.float64)
     if not np.all((part >= 0) & (part <= 1)):
-        raise ValueError(f"the heavier halide's fraction must be 0 to 1, got {heavy_fraction}")
+        raise ValueError(f"the heavier halide's fraction must be 0 to 1, got {part.min():g} to {part.max():g}")
     first, last = EV_NM / END_NM[light], EV_NM / END_NM[heavy]
     return np.asarray(part * last + (1.0 - part) * first - bow_eV * part * (1.0 - part))
 
@@ -93,6 +93,18 @@ def halide_line(chlorine: float, bromine: float, iodine: float, bow_eV: float = 
 
 
 def line_spectrum(line: Line, wavelength_nm: npt.ArrayLike) -> FloatArray:
-    """Photons per nm of a line, 1 at its peak. [1]"""
+    """Photons per nm of a line.
+
+    Parameters
+    ----------
+    line : Line
+    wavelength_nm : array_like
+        [nm]
+
+    Returns
+    -------
+    light : float64
+        1 at the peak. [1]
+    """
     away = (np.asarray(wavelength_nm, dtype=np.float64) - line.peak_nm) / (line.fwhm_nm / FWHM_PER_SIGMA)
     return np.asarray(np.exp(-0.5 * away**2))

@@ -90,7 +90,22 @@ def photocurrent_A(
 def dark_current_A(
     voltage_V: npt.ArrayLike, thickness_um: float, area_mm2: float, conductivity_S_per_cm: float
 ) -> FloatArray:
-    """Ohmic current through the film. [A]"""
+    """Ohmic current through the film.
+
+    Parameters
+    ----------
+    voltage_V : array_like
+        [V]
+    thickness_um, area_mm2 : float
+        Of the film between the electrodes. [um], [mm2]
+    conductivity_S_per_cm : float
+        [S/cm]
+
+    Returns
+    -------
+    current_A : float64
+        [A]
+    """
     return np.asarray(
         conductivity_S_per_cm * np.asarray(voltage_V, dtype=np.float64) * 1e-2 * area_mm2 / (1e-4 * thickness_um)
     )
@@ -99,6 +114,23 @@ def dark_current_A(
 def photoconductive_gain(
     voltage_V: float, thickness_um: float, mobility_cm2_per_V_s: float, lifetime_s: float
 ) -> float:
-    """Lifetime over transit time of the carrier that ohmic electrodes replace [2]_. [1]"""
+    """Lifetime over transit time of the carrier that ohmic electrodes replace [2]_.
+
+    Parameters
+    ----------
+    voltage_V : float
+        [V]
+    thickness_um : float
+        [um]
+    mobility_cm2_per_V_s : float
+        [cm2/(V s)]
+    lifetime_s : float
+        [s]
+
+    Returns
+    -------
+    gain : float
+        [1]
+    """
     transit_s = (1e-4 * thickness_um) ** 2 / (mobility_cm2_per_V_s * abs(voltage_V))
     return lifetime_s / transit_s
