@@ -443,6 +443,22 @@ def validate(
     run_validate(out, table, json_file)
 
 
+@app.command(epilog="Example: radiography paper 2a ED10 --out paper")
+def paper(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    figures: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIGURE]...", help="As the paper numbers them, as 2a or ED10.", show_default=False),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the histories.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Figures of the paper, computed. Each beside the paper's numbers, and one page of all."""
+    from radiography.cli.paper import run_paper
+
+    run_paper(out, figures or [], quick, json_file)
+
+
 @app.command("warm-up", epilog="Example: radiography warm-up")
 def warm_up(json_file: JsonFile = None) -> None:
     """Prepare what a first run waits for. Kernels are compiled, and the layers of the demo computed."""

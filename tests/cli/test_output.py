@@ -106,6 +106,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
         {"scenario", "format", "projection", "taken", "approximated", "refused", "files"},
     ),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
+    "paper": ("paper T2 --out {t}/p", {"paper", "quick", "figures", "not_made", "no_imaging"}),
     "list": ("list panels", {"kind", "entries"}),
     "init": ("init scene", {"kind", "template"}),
 }

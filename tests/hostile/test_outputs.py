@@ -89,6 +89,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
+    "json_file of paper": ("paper T2 --out {folder}/paper --json {out}", ".json", []),
     "json_file of validate": ("validate --out {folder}/validate --json {out}", ".json", []),
     "plot of fit": ("fit {folder}/layer.toml --mtf {folder}/mtf.csv --vary thickness_um=50:100 --out "
                     "{folder}/f.toml --plot {out}", ".png", []),
@@ -115,6 +116,7 @@ FOLDERS = {
     "out of demo": "demo --out {out}",
     "out of import": "import scene.json --out {out}",
     "out of validate": "validate --out {out}",
+    "out of paper": "paper T2 --out {out}",
     "out of benchmark": "benchmark CsPbBr3_75um --size 256 --out {out}",
 }
 

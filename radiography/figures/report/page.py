@@ -46,6 +46,9 @@ class Page:
         Side by side, and one sentence about them.
     view : EmbeddedView or None
         The page of `radiography view`, with its own pictures.
+    figures : sequence of mapping
+        {key, title, status, verdict, png, heads, rows, notes}: drawings as PNG data in base64, or None, each with its
+        table and notes.
     tables : sequence of mapping
         {key, title, about, heads, rows}, of cells from `cell` and `head`.
     assumptions : sequence of mapping
@@ -70,6 +73,7 @@ class Page:
     pictures: Sequence[Picture] = ()
     pictures_about: str = ""
     view: EmbeddedView | None = None
+    figures: Sequence[Mapping[str, Any]] = ()
     tables: Sequence[Mapping[str, Any]] = ()
     assumptions: Sequence[Mapping[str, Any]] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
@@ -158,7 +162,7 @@ def page_html(page: Page) -> str:
 FILES = {"style": "page.css", "curves": "curves.js", "viewer": "viewer.js", "embedded": "embedded.js"}
 TOLD = (
     "title", "about", "command", "software", "json_name", "headline", "cards", "plots", "plots_about", "pictures",
-    "pictures_about", "tables", "assumptions", "warnings",
+    "pictures_about", "figures", "tables", "assumptions", "warnings",
 )  # fmt: skip
 
 

@@ -1,0 +1,177 @@
+"""Fig. 2c and Extended Data Fig. 6a: light of the film over the X-ray energy, 10 to 38 keV, as at a synchrotron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from radiography.beam.attenuation import linear_attenuation_per_mm
+from radiography.config import load_scintillator
+from radiography.figures.paper.parts import FloatArray, Making, Number, PaperFigure, sheet
+from radiography.interaction.absorption import cached_layer_response
+from radiography.light.free_film import light_by_face
+from radiography.light.optics import TurbidLayer
+from radiography.light.scintillator import layer_material
+
+FILM = "CsPbBr3_75um"
+THICKNESSES_UM = (30.0, 75.0, 120.0)
+EDGES_KEV = {"Pb L3": 13.035, "Br K": 13.474, "Pb L2": 15.200, "Pb L1": 15.861, "Cs K": 35.985}  # xraylib
+JUMPS_KEV = (14.0, 16.0, 36.0)  # where the paper sees the light rise
+HISTORIES = 60_000
+PHOTONS = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyScan:
+    """Light of a free film for each X-ray of one energy.
+
+    Attributes
+    ----------
+    energy_keV, absorbed, light_near, light_far : (E,) float64
+        Energy [keV], part of it that the film keeps [1], photons out of the face that the X-rays enter, and out of
+        the other [1].
+    error : (E,) float64
+        Relative standard error of the absorbed energy. [1]
+    """
+
+    energy_keV: FloatArray
+    absorbed: FloatArray
+    light_near: FloatArray
+    light_far: FloatArray
+    error: FloatArray
+
+
+def scanned_energies_keV() -> FloatArray:
+    """Half steps of keV, and both sides of each edge. [keV]"""
+    edges = np.array(list(EDGES_KEV.values()))
+    both = np.concatenate([edges - 0.02, edges + 0.02])
+    return np.unique(np.concatenate([np.arange(10.0, 38.01, 0.5), both]))
+
+
+def energy_scan(thickness_um: float, making: Making) -> EnergyScan:
+    """Light over energy of a film of the shipped kind, in air.
+
+    Parameters
+    ----------
+    thickness_um : float
+        [um]
+    making : Making
+
+    Returns
+    -------
+    scan : EnergyScan
+    """
+    film = replace(load_scintillator(FILM), thickness_um=thickness_um)
+    assert isinstance(film.transport, TurbidLayer)
+    response = cached_layer_response(
+        layer_material(film),
+        1e-3 * thickness_um,
+        scanned_energies_keV(),
+        making.histories(HISTORIES),
+        cache_folder=making.cache_folder,
+    )
+    faces = light_by_face(
+        film.transport, thickness_um, photons=making.histories(PHOTONS), cache_folder=making.cache_folder
+    )
+    kept_keV = response.interaction_fraction * response.mean_energy_keV
+    emitted = film.light.yield_per_keV * kept_keV
+    return EnergyScan(
+        response.energy_keV,
+        kept_keV / response.energy_keV,
+        emitted * (response.depth_fraction @ faces.near),
+        emitted * (response.depth_fraction @ faces.far),
+        response.mean_energy_error_keV / response.mean_energy_keV
+        + response.interaction_error / response.interaction_fraction,
+    )
+
+
+def jump(energy_keV: FloatArray, values: FloatArray, edge_keV: float) -> float:
+    """Value just above an edge over that just below.
+
+    Parameters
+    ----------
+    energy_keV, values : (E,) float64
+        With both sides of the edge among the energies, as of `scanned_energies_keV`. [keV]
+    edge_keV : float
+        [keV]
+
+    Returns
+    -------
+    jump : float
+        [1]
+    """
+    below, above = (np.argmin(np.abs(energy_keV - at)) for at in (edge_keV - 0.02, edge_keV + 0.02))
+    return float(values[above] / values[below])
+
+
+def synchrotron_scan(making: Making) -> PaperFigure:
+    """Light of the 75 um film for equal photons of each energy.
+
+    Parameters
+    ----------
+    making : Making
+
+    Returns
+    -------
+    figure : PaperFigure
+    """
+    scan = energy_scan(75.0, making)
+    attenuation = linear_attenuation_per_mm(layer_material(load_scintillator(FILM)), scan.energy_keV)
+    drawing, (axes,) = sheet()
+    axes.plot(scan.energy_keV, scan.light_near, label="out of the face that the X-rays enter")
+    axes.plot(scan.energy_keV, scan.light_far, "--", label="out of the other face")
+    for name, at in EDGES_KEV.items():
+        axes.axvline(at, color="0.8", linewidth=0.6, zorder=0)
+        axes.annotate(name, (at, 0.0), rotation=90, fontsize=7, ha="right", va="bottom")
+    axes.set(xlabel="X-ray energy (keV)", ylabel="light photons of one X-ray", ylim=(0, None))
+    axes.legend(fontsize=8)
+    jumps = {name: jump(scan.energy_keV, scan.light_near, at) for name, at in EDGES_KEV.items()}
+    in_attenuation = jump(scan.energy_keV, attenuation, EDGES_KEV["Cs K"])
+    # the groups that a scan in steps of half a keV can tell apart
+    groups = {14.0: ("Pb L3", "Br K"), 16.0: ("Pb L2", "Pb L1"), 36.0: ("Cs K",)}
+    numbers = [
+        Number(
+            f"rise of the light near {paper:g} keV, at",
+            "keV",
+            float(np.mean([EDGES_KEV[name] for name in groups[paper]])),
+            paper,
+            "computed",
+            note=" and ".join(groups[paper]),
+        )
+        for paper in JUMPS_KEV
+    ]
+    numbers += [Number(f"light above over below {name}", "1", value, None, "computed") for name, value in jumps.items()]
+    numbers += [
+        Number("attenuation above over below Cs K", "1", in_attenuation, None, "computed"),
+        *(
+            Number(
+                f"energy kept at {at:g} keV",
+                "1",
+                float(np.interp(at, scan.energy_keV, scan.absorbed)),
+                None,
+                "computed",
+            )
+            for at in (14.0, 20.0, 30.0)
+        ),
+    ]
+    rises = all(jumps[name] > 1.02 for name in ("Br K", "Pb L3", "Cs K"))
+    return PaperFigure(
+        title="Light over the X-ray energy",
+        status="reproduced" if rises else "differs",
+        verdict="Light rises at the edges of lead (L), bromine and caesium, as the paper's near 14, 16 and 36 keV. "
+        f"At Cs K it rises by {100 * (jumps['Cs K'] - 1):.0f} %, far less than attenuation "
+        f"({100 * (in_attenuation - 1):.0f} %), since the fluorescence leaves the film. Pb L1 and L2 lie at 15.9 and "
+        "15.2 keV and raise the light by a few per cent only; the order in which the paper names its edges is not "
+        "that of their energies.",
+        numbers=numbers,
+        curves={
+            "energy_keV": scan.energy_keV,
+            "absorbed_fraction": scan.absorbed,
+            "light_near": scan.light_near,
+            "light_far": scan.light_far,
+            "relative_error": scan.error,
+        },
+        drawing=drawing,
+        notes=("Equal photons of each energy; film of 75 µm in air, packing .52, one yield at all energies: assumed.",),
+    )

@@ -1,0 +1,133 @@
+"""Parts of a figure of the paper: numbers beside the paper's, curves, the drawing, and what to know about it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Status = Literal["reproduced", "differs", "quoted", "out"]
+Kind = Literal["computed", "fitted", "quoted"]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a figure, and the paper's.
+
+    Attributes
+    ----------
+    name, unit : str
+    ours, paper : float or None
+        None where there is none.
+    kind : str
+        "computed" where nothing was fitted to the paper's value, "fitted" where something was, "quoted" where ours is
+        the paper's.
+    band : (float, float), optional
+        Lowest and highest of ours over what is assumed.
+    note : str
+        What was assumed or fitted.
+    """
+
+    name: str
+    unit: str
+    ours: float | None
+    paper: float | None
+    kind: Kind
+    band: tuple[float, float] | None = None
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the paper's. [1]"""
+        if self.ours is None or not self.paper:
+            return None
+        return self.ours / self.paper
+
+
+@dataclass(frozen=True, eq=False)
+class PaperFigure:
+    """One figure or table of the paper.
+
+    Attributes
+    ----------
+    title : str
+    status : str
+        "reproduced" where a number or shape comes out that nothing was fitted to, "differs" where it does not,
+        "quoted" where all is the paper's, "out" where an imaging system does not compute it.
+    verdict : str
+        Where the paper and the physics part, or that they do not.
+    numbers : sequence of Number
+    curves : mapping of str to (N,) array
+        Columns of the CSV file, all of one length; words are allowed.
+    drawing : matplotlib.figure.Figure or None
+    notes : sequence of str
+        What was assumed, fitted or quoted.
+    """
+
+    title: str
+    status: Status
+    verdict: str
+    numbers: Sequence[Number] = ()
+    curves: Mapping[str, Sequence[Any] | npt.NDArray[Any]] = field(default_factory=dict)
+    drawing: Figure | None = None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Making:
+    """How figures are made.
+
+    Attributes
+    ----------
+    quick : bool
+        A tenth of the histories.
+    cache_folder : Path, optional
+        Of computed results; by default the user's.
+    """
+
+    quick: bool = False
+    cache_folder: Path | None = None
+
+    def histories(self, most: int) -> int:
+        """Histories of a Monte Carlo. [1]"""
+        return max(most // 10, 2000) if self.quick else most
+
+
+def paper_table(name: str) -> dict[str, Any]:
+    """A table of ``data/paper``."""
+    text = (files("radiography") / "data" / "paper" / f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def sheet(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """An empty drawing.
+
+    Parameters
+    ----------
+    columns, rows : int
+        Of axes. [1]
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of Axes
+        Row by row.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6 * columns, 4.2 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [each for row in axes for each in row]

@@ -1,0 +1,283 @@
+"""The paper, figure by figure: drawings, columns and numbers of each, and one page of all."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calibration.whole_file import folder_for, staged
+from radiography.jobs.inputs import Report, check_folder, no_report
+from radiography.jobs.json_text import write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from radiography.figures.paper.parts import Number, PaperFigure
+
+PAPER = "Chen et al., All-inorganic perovskite nanocrystal scintillators, Nature 561, 88-93 (2018)"
+DOI = "10.1038/s41586-018-0451-1"
+DPI = 110
+HEADS = ("number", "unit", "ours", "over what is assumed", "paper", "ratio", "kind", "what was assumed or fitted")
+
+
+@dataclass(frozen=True, eq=False)
+class PaperFigures:
+    """Figures that were made, and their files.
+
+    Attributes
+    ----------
+    folder : Path
+    made : mapping of str to PaperFigure
+        By the paper's number.
+    seconds : mapping of str to float
+        Time that each took; not part of the files. [s]
+    files : tuple of str
+        Names inside the folder.
+    """
+
+    folder: Path
+    made: dict[str, PaperFigure]
+    seconds: dict[str, float]
+    files: tuple[str, ...]
+
+
+def draw_paper(
+    out: str | Path, figures: Sequence[str] = (), *, quick: bool = False, report: Report = no_report
+) -> PaperFigures:
+    """Make figures of the paper, each as PNG, SVG, CSV and JSON, with `paper.json` and `paper.html` of all.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder for the results.
+    figures : sequence of str
+        Numbers in the paper, such as "2a" or "ED10"; all that can be made without any.
+    quick : bool
+        A tenth of the histories.
+    report : callable
+        Called with the figure and the fraction of all that is done, 0 to 1.
+
+    Returns
+    -------
+    figures : PaperFigures
+
+    Raises
+    ------
+    ValueError, OSError
+        In one sentence, if there is no such figure, something that draws is not installed, or the folder cannot be
+        written to; no file is left behind then.
+    """
+    from radiography.figures.paper.contents import FIGURES, figure_maker
+    from radiography.figures.paper.parts import Making
+
+    out = Path(out)
+    check_folder(out)
+    keys = list(dict.fromkeys(figures)) or list(FIGURES)
+    makers = {key: figure_maker(key) for key in keys}
+    made: dict[str, PaperFigure] = {}
+    seconds: dict[str, float] = {}
+    done: dict[Any, PaperFigure] = {}
+    for number, (key, make) in enumerate(makers.items()):
+        report(f"figure {key}", number / len(makers))
+        started = time.monotonic()
+        if make not in done:
+            done[make] = make(Making(quick=quick))
+        made[key] = done[make]
+        seconds[key] = time.monotonic() - started
+    numbers = paper_to_json(made, quick)
+    with folder_for(out), staged(out) as folder:
+        for key, figure in made.items():
+            _write_figure(folder, key, figure)
+        write_json(folder / "paper.json", numbers)
+        (folder / "paper.html").write_text(_page(made, numbers, figures, quick), encoding="utf-8", newline="\n")
+        names = tuple(sorted(path.name for path in folder.iterdir()))
+    return PaperFigures(out, made, seconds, names)
+
+
+def file_names(key: str, figure: PaperFigure) -> list[str]:
+    """Files of one figure, by its number.
+
+    Parameters
+    ----------
+    key : str
+    figure : PaperFigure
+
+    Returns
+    -------
+    names : list of str
+    """
+    drawn = ("png", "svg") if figure.drawing is not None else ()
+    return [f"{key}.{suffix}" for suffix in (*drawn, "csv", "json")]
+
+
+def paper_to_json(made: Mapping[str, PaperFigure], quick: bool) -> dict[str, Any]:
+    """Statuses and numbers of figures, and what is not made.
+
+    Parameters
+    ----------
+    made : mapping of str to PaperFigure
+    quick : bool
+        Whether a tenth of the histories was used.
+
+    Returns
+    -------
+    numbers : dict
+        {software, paper, quick, figures, not_made, no_imaging, warnings}.
+    """
+    from radiography.figures.paper.contents import NOT_IMAGING, NOT_MADE_YET
+
+    return {
+        "software": f"radiography {version('radiography')}",
+        "measure": "paper",
+        "paper": f"{PAPER}, doi:{DOI}",
+        "quick": quick,
+        "figures": {key: {**_figure_json(figure), "files": file_names(key, figure)} for key, figure in made.items()},
+        "not_made": list(NOT_MADE_YET),
+        "no_imaging": NOT_IMAGING,
+        "warnings": ["made with --quick: a tenth of the histories"] if quick else [],
+    }
+
+
+def _figure_json(figure: PaperFigure) -> dict[str, Any]:
+    return {
+        "title": figure.title,
+        "status": figure.status,
+        "verdict": figure.verdict,
+        "numbers": [_number_json(number) for number in figure.numbers],
+        "notes": list(figure.notes),
+    }
+
+
+def _number_json(number: Number) -> dict[str, Any]:
+    return {
+        "name": number.name,
+        "unit": number.unit,
+        "ours": number.ours,
+        "paper": number.paper,
+        "ratio": number.ratio,
+        "kind": number.kind,
+        "band": number.band,
+        "note": number.note,
+    }
+
+
+def _write_figure(folder: Path, key: str, figure: PaperFigure) -> None:
+    if figure.drawing is not None:
+        (folder / f"{key}.png").write_bytes(_drawn(figure.drawing, "png"))
+        (folder / f"{key}.svg").write_bytes(_drawn(figure.drawing, "svg"))
+    write_json(folder / f"{key}.json", _figure_json(figure))
+    (folder / f"{key}.csv").write_text(_as_csv(figure.curves), encoding="utf-8", newline="\n")
+
+
+def _drawn(drawing: Figure, kind: str) -> bytes:
+    """The drawing as a file, without the date and with the same names inside at every run."""
+    import matplotlib
+
+    stream = io.BytesIO()
+    about = {"svg": {"Date": None}, "png": {"Software": None}}[kind]
+    with matplotlib.rc_context({"svg.hashsalt": "radiography"}):
+        drawing.savefig(stream, format=kind, dpi=DPI, metadata=about)
+    return stream.getvalue()
+
+
+def _as_csv(curves: Mapping[str, Any]) -> str:
+    """Columns of one length, numbers to the last digit."""
+    columns = {name: np.asarray(column).tolist() for name, column in curves.items()}
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return stream.getvalue()
+
+
+def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: Sequence[str], quick: bool) -> str:
+    from radiography.figures.report.page import Page, cell, head, page_html
+
+    counts = {status: sum(figure.status == status for figure in made.values()) for status in _STATUSES}
+    shown = []
+    seen: dict[int, str] = {}
+    for key, figure in made.items():
+        if id(figure) in seen:
+            continue
+        seen[id(figure)] = key
+        png = None if figure.drawing is None else base64.b64encode(_drawn(figure.drawing, "png")).decode()
+        rows = [[cell(text, value) for text, value in _row(number)] for number in figure.numbers]
+        shown.append(
+            {
+                "key": key,
+                "title": figure.title,
+                "status": figure.status,
+                "verdict": figure.verdict,
+                "png": png,
+                "heads": HEADS,
+                "rows": rows,
+                "notes": list(figure.notes),
+            }
+        )
+    command = ["radiography", "paper", *figures, *(["--quick"] if quick else []), "--out", "paper"]
+    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    plain = json_plain(numbers)
+    return page_html(
+        Page(
+            title="The paper, figure by figure",
+            about=f"{PAPER}, doi:{DOI}: what an imaging system can compute of it, beside the paper's numbers. {told}. "
+            "Computed: nothing was fitted to the paper's value; fitted: something was, and is named; quoted: the "
+            "paper's own.",
+            command=shlex.join(command),
+            software=numbers["software"],
+            json_name="paper.json",
+            numbers=plain,
+            figures=shown,
+            tables=[
+                {
+                    "key": "no-imaging",
+                    "title": "What is left out",
+                    "about": f"Not made yet: {', '.join(numbers['not_made'])}. No part of an imaging system:",
+                    "heads": [[head("part"), head("why")]],
+                    "rows": [[cell(name), cell(why)] for name, why in numbers["no_imaging"].items()],
+                }
+            ],
+            warnings=numbers["warnings"],
+        )
+    )
+
+
+_STATUSES = ("reproduced", "differs", "quoted", "out")
+
+
+def _row(number: Number) -> list[tuple[str, float | None]]:
+    band = "" if number.band is None else f"{_digits(number.band[0])} to {_digits(number.band[1])}"
+    return [
+        (number.name, None),
+        ("" if number.unit == "1" else number.unit, None),
+        (_digits(number.ours), number.ours),
+        (band, None),
+        (_digits(number.paper), number.paper),
+        (_digits(number.ratio), number.ratio),
+        (number.kind, None),
+        (number.note, None),
+    ]
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def json_plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers as JSON knows them, lists for tuples and None for what is no number."""
+    import json
+
+    from radiography.jobs.json_text import json_text
+
+    plain: dict[str, Any] = json.loads(json_text(numbers))
+    return plain
