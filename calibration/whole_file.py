@@ -6,6 +6,9 @@ is set aside before the first of the new files takes its name, so that old never
 killed leaves all old, all new or, within a few renames, some names absent. The next call for that folder gives these
 their files, and removes what was not finished. A staging folder is anybody else's business while the process that made
 it holds its lock, or if it belongs to another user.
+
+A store of arrays, which is a folder with a name that ends in `.zarr`, is one result like a file; it takes a new name
+only.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ _KINDS = (
 )
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _TO_TAKE_A_LOCK_S = 60.0  # a stage without a lock is older than that only if its maker was killed   # assumed
+_STORE = ".zarr"  # ending of a folder that is one result
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")  # numpy's words for a full disk
 
 
@@ -67,6 +71,24 @@ def check_place(path: str | Path) -> None:
         raise FileExistsError(f"cannot write {path}: it is {kind}; give the name of an ordinary file, or a new one")
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"cannot write {path}: the folder {path.parent} cannot be written to")
+
+
+def check_new_place(path: str | Path) -> None:
+    """Complain unless a result can take this name, and nothing has it yet.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of arrays to be written.
+
+    Raises
+    ------
+    OSError
+        If anything has the name, or the folder that it would be in does not exist or cannot be written to.
+    """
+    check_place(path)
+    if Path(path).exists():
+        raise FileExistsError(f"cannot write {path}: it exists and is left as it is; give a new name")
 
 
 @contextmanager
@@ -167,8 +189,10 @@ def _staging(folders: Sequence[Path], results: Sequence[Path]) -> Iterator[list[
         yield [stage / "new" for stage in stages]
         for _, path, final in _moves(stages):
             final.parent.mkdir(parents=True, exist_ok=True)
-            check_place(final)
-            _to_disk(path)
+            (check_new_place if path.is_dir() else check_place)(final)
+            for file in path.rglob("*") if path.is_dir() else (path,):
+                if file.is_file():
+                    _to_disk(file)
         if stages:
             (stages[0] / "done").touch(exist_ok=False)  # from here on the results exist
             _finish(stages, give_up=True)
@@ -191,12 +215,13 @@ def _leave(stages: Sequence[Path], locks: ExitStack) -> None:
 
 
 def _moves(stages: Sequence[Path]) -> list[tuple[Path, Path, Path]]:
-    """Stage, path and final name of the files that were written and wait for it."""
+    """Stage, path and final name of the files and stores that were written and wait for it."""
     return [
         (stage, path, stage.parent / path.relative_to(stage / "new"))
         for stage in stages
         for path in sorted((stage / "new").rglob("*"))
-        if path.is_file()
+        if (path.is_file() or path.suffix == _STORE)
+        and all(folder.suffix != _STORE for folder in path.relative_to(stage / "new").parents)
     ]
 
 
@@ -310,5 +335,5 @@ def _naming_the_result(error: OSError, stages: Sequence[Path], results: Sequence
             return error
         if stage / "new" in found.parents:
             inside = stage.parent / found.relative_to(stage / "new")
-            name = next((path for path in results if path.resolve() == inside), inside)
+            name = next((path for path in results if path.resolve() in (inside, *inside.parents)), inside)
     return type(error)(f"cannot write {name}: {error.strerror or 'the disk is full, or the file may not grow'}")

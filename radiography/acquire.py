@@ -176,6 +176,7 @@ def acquire_frame(
     exposure: Exposure | None,
     rng: np.random.Generator,
     state: PanelState | None = None,
+    analog_dn: FloatArray | None = None,
 ) -> tuple[npt.NDArray[np.uint16], PanelState]:
     """One raw frame of an exposed scene, and what it leaves behind for the next.
 
@@ -189,6 +190,8 @@ def acquire_frame(
         Same state, same bytes, for any number of threads.
     state : PanelState or None
         What the previous frame left; None for a panel that has long been read in the dark.
+    analog_dn : (H, W) float64, or None
+        Written with what the ADC is given, before it rounds and clips, for who wants the truth behind a frame. [DN]
 
     Returns
     -------
@@ -243,13 +246,13 @@ def acquire_frame(
         nonlinearity=maps.nonlinearity,
     )
     # Lag: traps take some of the charge and release some of earlier frames'.
-    trapped = state.trapped if state else _traps_in_the_dark(acquisition)
+    trapped = state.trapped if state else traps_in_the_dark(acquisition)
     times = FrameTimes(timing.integration_time_s, timing.exposure_time_s)
     electrons, trapped = trap_charge(
         electrons, trapped, panel.lag, timing.frame_interval_s, panel.lag_exposure, maps.lag_factor, times=times
     )
     # Amplifiers and ADC: electronic noise, offset, whole numbers.
-    raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng)
+    raw_dn = digitise(electrons, maps.offset_dn, maps.noise_factor, panel.readout, rng, analog_dn)
     return raw_dn, PanelState(trapped=trapped, afterglow=afterglow, gain_change=change)
 
 
@@ -342,7 +345,7 @@ def dose_scale(acquisition: Acquisition) -> DoseScale:
     return DoseScale(open_field / kerma_uGy if kerma_uGy > 0 else 1.0, electrons_per_photon)
 
 
-def _traps_in_the_dark(acquisition: Acquisition) -> Array:
+def traps_in_the_dark(acquisition: Acquisition) -> Array:
     """Charge in each population of traps after many dark frames, (T, H, W). [electrons]"""
     panel, maps, timing = acquisition.panel, acquisition.maps, acquisition.scene.timing
     charge = dark_charge(panel.photodiode, maps.dark_electrons_per_s, timing.integration_time_s, maps.nonlinearity)

@@ -25,7 +25,12 @@ class DigitalConversion(NamedTuple):
 
 
 def digitise(
-    electrons: Array, offset_dn: Array, noise_factor: Array, readout: Readout, rng: np.random.Generator
+    electrons: Array,
+    offset_dn: Array,
+    noise_factor: Array,
+    readout: Readout,
+    rng: np.random.Generator,
+    analog_dn: FloatArray | None = None,
 ) -> npt.NDArray[np.uint16]:
     """Raw frame that the ADC delivers.
 
@@ -46,6 +51,8 @@ def digitise(
         Noise, conversion, number of bits.
     rng : numpy.random.Generator
         Same state, same frame, for any number of threads.
+    analog_dn : (H, W) float64, or None
+        Written with what the ADC is given, noise included, before it rounds and clips. [DN]
 
     Returns
     -------
@@ -73,6 +80,11 @@ def digitise(
         pixel_noise_dn=pixel_noise_electrons / readout.electrons_per_dn,
         highest_dn=2**readout.bits - 1,
     )
+    if analog_dn is not None:  # the sum of the kernel, in its order
+        np.multiply(electrons, np.float64(conversion.dn_per_electron), out=analog_dn)
+        analog_dn += offset_dn
+        analog_dn += line_dn[:, None]
+        analog_dn += noise_factor * np.float64(conversion.pixel_noise_dn) * deviates
     raw_dn = np.empty((rows, cols), dtype=np.uint16)
     _digitise(electrons, offset_dn, noise_factor, deviates, line_dn, conversion, raw_dn)
     return raw_dn

@@ -183,6 +183,45 @@ def path_lengths(
     ValueError
         If a material is not in the phantom, or for the reasons of `project`.
     """
+    work = _plan_paths(phantom, geometry, material_names, samples_per_pixel, rays_per_sample)
+    return _whole(work, progress)
+
+
+def path_length_strips(
+    phantom: Phantom,
+    geometry: Geometry,
+    material_names: Sequence[str],
+    *,
+    samples_per_pixel: int = 1,
+    rays_per_sample: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """The paths of `path_lengths`, strip by strip from the top of the panel.
+
+    Parameters
+    ----------
+    phantom, geometry, material_names, samples_per_pixel, rays_per_sample, progress
+        As `path_lengths` takes them.
+
+    Yields
+    ------
+    top : int
+        First row of the strip, a multiple of samples_per_pixel. [1]
+    path_mm : (M, N, cols * samples_per_pixel) float32
+        N rows from there on. [mm]
+
+    Raises
+    ------
+    ValueError
+        As `path_lengths`.
+    """
+    work = _plan_paths(phantom, geometry, material_names, samples_per_pixel, rays_per_sample)
+    yield from _strips(work, progress)
+
+
+def _plan_paths(
+    phantom: Phantom, geometry: Geometry, material_names: Sequence[str], samples_per_pixel: int, rays_per_sample: int
+) -> _Projection:
     held = [name for name in _material_names(phantom) if name != VACUUM]
     for name in material_names:
         if name not in held:
@@ -193,7 +232,7 @@ def path_lengths(
         raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
     nothing = np.zeros((2, 2, len(material_names), 1))
     beam = BeamSums(_solid_material(phantom, material_names), nothing[0, 0], nothing, paths_only=True)
-    return _whole(_plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample), progress)
+    return _plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample)
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

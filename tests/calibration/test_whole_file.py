@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from calibration.whole_file import check_place, staged, whole_file, whole_files
+from calibration.whole_file import check_new_place, check_place, staged, whole_file, whole_files
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -71,6 +71,55 @@ def test_a_failure_leaves_the_old_files_and_nothing_else(tmp_path: Path) -> None
         (folder / "a").write_text("new")
         raise KeyboardInterrupt
     assert (tmp_path / "a").read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def _write_store(place: Path) -> None:
+    (place / "plane" / "c").mkdir(parents=True)
+    (place / "zarr.json").write_text("{}")
+    (place / "plane" / "c" / "0").write_text("chunk")
+
+
+def test_a_store_of_arrays_appears_whole_beside_a_file(tmp_path: Path) -> None:
+    path, other = tmp_path / "one.tif", tmp_path / "two.zarr"
+    with whole_files(path, other) as places:
+        places[path].write_text("frames")
+        _write_store(places[other])
+        assert not other.exists()
+    assert (other / "plane" / "c" / "0").read_text() == "chunk"
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["one.tif", "two.zarr"]
+
+
+@pytest.mark.parametrize("broken", ["os.replace", "os.fsync"])
+def test_a_store_that_cannot_be_finished_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"calibration.whole_file.{broken}", full)
+    with pytest.raises(OSError, match="No space left"), whole_file(tmp_path / "two.zarr") as place:
+        _write_store(place)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_store_takes_a_new_name_only(tmp_path: Path, kind: str) -> None:
+    taken = tmp_path / "two.zarr"
+    if kind == "folder":
+        taken.mkdir()
+    with pytest.raises(OSError, match=r"cannot write .*two\.zarr"), whole_file(tmp_path / "two.zarr") as place:
+        _write_store(place)
+        if kind == "file":  # it came while the store was written
+            taken.write_text("old")
+    assert taken.is_dir() if kind == "folder" else taken.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["two.zarr"]
+    with pytest.raises(OSError, match="it is a folder" if kind == "folder" else "exists and is left as it is"):
+        check_new_place(taken)
+
+
+def test_an_error_inside_a_store_names_the_store(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*/two\.zarr: "), whole_file(tmp_path / "two.zarr") as p:
+        (p / "gone" / "chunk").write_text("x")
 
 
 def test_a_folder_in_the_way_of_one_file_leaves_all_as_they_were(tmp_path: Path) -> None:

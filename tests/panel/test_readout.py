@@ -122,6 +122,18 @@ def test_pixel_noise_of_neighbours_is_uncorrelated(amplifiers):
     assert abs(np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]) < limit
 
 
+@pytest.mark.parametrize("columns", [0.0, 300.0])
+def test_what_the_adc_is_given_rounds_and_clips_to_the_frame(amplifiers, columns):
+    loud = replace(amplifiers, column_noise_electrons=columns)
+    planes = _mixed()
+    planes[0][:, :9] = np.linspace(-1e6, 2e7, 9)  # beyond both ends
+    analog_dn = np.full(planes[0].shape, np.nan)
+    raw_dn = digitise(*planes, loud, np.random.default_rng(9), analog_dn)
+    assert raw_dn.tobytes() == digitise(*planes, loud, np.random.default_rng(9)).tobytes()
+    assert analog_dn.min() < 0.0 and analog_dn.max() > 65535.0
+    np.testing.assert_array_equal(np.clip(np.rint(analog_dn), 0, 65535).astype(np.uint16), raw_dn)
+
+
 def test_the_frame_agrees_with_slow_arithmetic(amplifiers):
     electrons, offset_dn, noise_factor = _mixed()
     rng = np.random.default_rng(9)  # as documented: one draw per row, then one seed per row

@@ -26,7 +26,7 @@ from phantoms.solids import (
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.projection.geometry import Geometry, at_depth, field_nodes_mm
 from radiography.projection.kernels import _sum_energies
-from radiography.projection.project import path_lengths, project
+from radiography.projection.project import path_length_strips, path_lengths, project
 from radiography.projection.rays import BeamSums, RayChunk
 from tests.projection.projection_reference import (
     as_mesh,
@@ -87,6 +87,16 @@ def test_path_through_a_100_mm_box_is_exact_at_any_tilt(tilt_deg, as_triangles):
     chord = np.maximum(walls[1].min(axis=-1) - walls[0].max(axis=-1), 0.0) * np.linalg.norm(direction, axis=-1)
     assert path_mm.max() > 90.0
     np.testing.assert_allclose(path_mm, chord, rtol=0, atol=STORAGE_MM)
+
+
+def test_paths_come_in_strips_too():
+    tall = replace(PANEL, rows=300)
+    phantom = phantom_of("ball", [place(Sphere(3.0), "Al", (1.0, 0.5, 20.0))])
+    whole = path_lengths(phantom, tall, ["Al"], rays_per_sample=2)
+    strips = list(path_length_strips(phantom, tall, ["Al"], rays_per_sample=2))
+    assert [top for top, _ in strips] == [0, 128, 256]
+    np.testing.assert_array_equal(np.concatenate([part for _, part in strips], axis=1), whole)
+    assert whole.max() > 5.0
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -74,7 +74,7 @@ def test_traps_of_a_worn_panel_are_as_full_as_the_dark_keeps_them(tmp_path: Path
     acquisition = worn(tmp_path, kerma=0.0, defective=0.02)
     dark = np.geomspace(1e3, 1e8, 48 * 64).reshape(48, 64).astype(np.float32)  # the last fill the well in 0.5 s
     acquisition = replace(acquisition, maps=replace(acquisition.maps, dark_electrons_per_s=dark))
-    full, maps, panel = acquire._traps_in_the_dark(acquisition), acquisition.maps, acquisition.panel
+    full, maps, panel = acquire.traps_in_the_dark(acquisition), acquisition.maps, acquisition.panel
     charge = np.minimum(0.5 * dark, 15e6)
     held = (charge * (1.0 - maps.nonlinearity * charge / 15e6)).astype(np.float32)
     delivered, after = trap_charge(
