@@ -40,7 +40,7 @@ _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")  # numpy's words for
 
 
 def check_place(path: str | Path) -> None:
-    """Complain unless a result can take this name: that of nothing, or of an ordinary file.
+    """Complain unless a result can take this name: that of nothing, or of an ordinary file; a store, of nothing.
 
     A device, pipe or socket would be replaced by a file; of a symbolic link nobody knows whether it or what it names
     is meant. A folder may be reached by a link.
@@ -56,6 +56,8 @@ def check_place(path: str | Path) -> None:
         If something else has the name, or the folder does not exist or cannot be written to.
     """
     path = Path(path)
+    if path.suffix == _STORE and path.exists():
+        raise FileExistsError(f"cannot write {path}: it exists and is left as it is; give a new name")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder")
     if not path.parent.is_dir():
@@ -71,24 +73,6 @@ def check_place(path: str | Path) -> None:
         raise FileExistsError(f"cannot write {path}: it is {kind}; give the name of an ordinary file, or a new one")
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"cannot write {path}: the folder {path.parent} cannot be written to")
-
-
-def check_new_place(path: str | Path) -> None:
-    """Complain unless a result can take this name, and nothing has it yet.
-
-    Parameters
-    ----------
-    path : str or Path
-        Folder of arrays to be written.
-
-    Raises
-    ------
-    OSError
-        If anything has the name, or the folder that it would be in does not exist or cannot be written to.
-    """
-    check_place(path)
-    if Path(path).exists():
-        raise FileExistsError(f"cannot write {path}: it exists and is left as it is; give a new name")
 
 
 @contextmanager
@@ -189,7 +173,7 @@ def _staging(folders: Sequence[Path], results: Sequence[Path]) -> Iterator[list[
         yield [stage / "new" for stage in stages]
         for _, path, final in _moves(stages):
             final.parent.mkdir(parents=True, exist_ok=True)
-            (check_new_place if path.is_dir() else check_place)(final)
+            check_place(final)
             for file in path.rglob("*") if path.is_dir() else (path,):
                 if file.is_file():
                     _to_disk(file)

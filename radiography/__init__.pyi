@@ -16,6 +16,7 @@ from .dicom.read import DicomImage, read_dx
 from .dicom.write import export_dx
 from .files.frames import Image, iterate_frames, open_frames, read_image, write_preview_png, write_tiff
 from .files.source import FrameSource, RawLayout
+from .files.truth_store import load_truth
 from .jobs.benchmark import BenchmarkSetup, run_benchmark
 from .jobs.benchmark_report import report_benchmark
 from .jobs.calibrate import calibrate_panel
@@ -57,6 +58,7 @@ from .study.frame_residual import ResidualStudy, study_residual
 from .study.layer_fit import LayerFit, Vary, fit_layer
 from .study.layer_measurement import LayerMeasurement
 from .study.layer_report import LayerReport, report_layer
+from .truth.layers import Truth, recombine
 
 __version__: str
 
@@ -127,6 +129,7 @@ __all__ = [
     "Server",
     "Spectrum",
     "Steps",
+    "Truth",
     "Validation",
     "Vary",
     "Wanted",
@@ -164,6 +167,7 @@ __all__ = [
     "load_scene",
     "load_scintillator",
     "load_steps",
+    "load_truth",
     "low_frequency_drop",
     "measure_dqe",
     "measure_exposure",
@@ -181,6 +185,7 @@ __all__ = [
     "quality_of",
     "read_dx",
     "read_image",
+    "recombine",
     "reconstruct_cine",
     "reconstruct_frames",
     "relevant_region",

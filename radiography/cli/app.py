@@ -92,7 +92,7 @@ def simulate(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     truth: Annotated[
         Path | None,
-        typer.Option("--truth", help="Also the ground truth: maps of the panel, noiseless exposure (.npz)."),
+        typer.Option("--truth", help="Also the ground truth in layers: a new folder DIR.zarr, or .npz for one frame."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import groupby
@@ -18,15 +19,14 @@ import numpy.typing as npt
 from calibration.conditions import Conditions, conditions_to_json
 from radiography.acquire import (
     Acquisition,
-    Exposure,
     acquire_sequence,
-    dose_scale,
     expose,
 )
 from radiography.beam.spectrum import mean_energy_keV
-from radiography.dose_history import dose_terms, gains_of_sequence, remembers
+from radiography.dose_history import dose_terms
 from radiography.files.frames import write_tiff
 from radiography.files.tiff import MOST_PAGES
+from radiography.files.truth_store import SUFFIXES, create_truth, zarr_library
 from radiography.jobs.inputs import (
     Report,
     all_or_none,
@@ -36,6 +36,8 @@ from radiography.jobs.inputs import (
     keep_apart,
     no_report,
 )
+from radiography.jobs.truth import check_layer_names, truthful_sequence, write_shared_layers
+from radiography.jobs.truth_card import card_text, data_card
 from radiography.jobs.valid import validate_scene
 from radiography.panel.panel import shielded_columns
 from radiography.plan import plan_parts
@@ -50,7 +52,7 @@ class Simulation:
     Attributes
     ----------
     out, truth : Path, Path or None
-        File of the frames, and of the ground truth behind them.
+        File of the frames, and file or folder of the ground truth behind them.
     frames, seed : int
         Frames in the file, and the seed that they came from. [1]
     scene : Scene
@@ -86,7 +88,8 @@ def simulate_scene(
     seed : int
         Same seed, same bytes.
     truth : str or Path, optional
-        Ground truth beside the frames, as .npz.
+        Ground truth beside the frames: a new .zarr folder, or an .npz file, which holds the layers of the frame
+        itself where it is one frame only.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -105,11 +108,15 @@ def simulate_scene(
     check_at_least("seed", seed, 0)
     check_writable(out, (".tif", ".tiff", ".npy"))
     if truth is not None:
-        check_writable(truth, (".npz",))
+        check_writable(truth, SUFFIXES)
+        if truth.suffix.lower() == ".zarr":
+            zarr_library()
     valid = validate_scene(scene)
     for doubt in valid.doubts:
         warnings.warn(doubt, stacklevel=2)
     described, folder = valid.parts.scene, valid.folder
+    if truth is not None:
+        check_layer_names(valid.parts.phantom)
     keep_apart([out, truth], [scene, *files_named_in(described, folder)])
     report("planning", 0.0)
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
@@ -118,16 +125,25 @@ def simulate_scene(
     rng = scene_rng(described, seed)
     pattern = relative_exposures(described, frames, rng)
     count = len(pattern)
-    with all_or_none(out, truth) as places:
+    with all_or_none(out, truth) as places, ExitStack() as stores:
+        sequence = acquire_sequence(acquisition, exposure, None, rng, pattern)
         if truth is not None:
-            _write_truth(places[truth], acquisition, exposure, pattern)
-        sequence = _reported(acquire_sequence(acquisition, exposure, None, rng, pattern), count, report)
+            store = stores.enter_context(create_truth(places[truth]))
+            said = write_shared_layers(store, acquisition, exposure, pattern, report)
+            if store.frames_axis or count == 1:
+                sequence = truthful_sequence(store, acquisition, exposure, rng, pattern, said)
+        sequence = _reported(sequence, count, report)
         if out.suffix.lower() == ".npy":
             _write_npy(places[out], sequence, count, acquisition)
         else:
             stack_bytes = count * acquisition.geometry.rows * acquisition.geometry.cols * 2
             metadata = raw_metadata(acquisition, seed, count)
             write_tiff(places[out], sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
+        if truth is not None:
+            card = data_card(
+                acquisition, raw_metadata(acquisition, seed, count), said, files_named_in(described, folder)
+            )
+            store.close(card, card_text(card))
     return Simulation(out, truth, count, seed, described)
 
 
@@ -248,31 +264,3 @@ def _write_npy(out: Path, sequence: Iterator[npt.NDArray[np.uint16]], frames: in
         np.lib.format.write_array_header_1_0(file, header)
         for raw_dn in sequence:
             file.write(raw_dn.astype("<u2", copy=False).tobytes())
-
-
-def _write_truth(path: Path, acquisition: Acquisition, exposure: Exposure | None, pattern: tuple[float, ...]) -> None:
-    """Maps of the panel and the noiseless exposure, per pixel, without blur."""
-    maps = acquisition.maps
-    planes: dict[str, npt.NDArray[Any]] = {
-        "offset_dn": maps.offset_dn,
-        "response": maps.response,
-        "dark_electrons_per_s": maps.dark_electrons_per_s,
-        "noise_factor": maps.noise_factor,
-        "defects": maps.defects,
-    }
-    for name, plane in (("nonlinearity", maps.nonlinearity), ("lag_factor", maps.lag_factor)):
-        if plane is not None:
-            planes[name] = plane
-    if acquisition.scene.sequence is not None:
-        planes["relative_exposure"] = np.array(pattern)
-    if exposure is not None:
-        planes["quanta"] = exposure.quanta
-        planes["light"] = exposure.light
-        planes["light_spread"] = exposure.spread_light
-    layer, panel, interval_s = acquisition.scintillator, acquisition.panel, acquisition.scene.timing.frame_interval_s
-    if remembers(layer, panel):
-        light = None if exposure is None else exposure.spread_light
-        gain, means = gains_of_sequence(layer, panel, light, dose_scale(acquisition), interval_s, pattern)
-        planes["gain_of_last_frame"], planes["mean_gain"] = gain, means
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **planes)

@@ -83,7 +83,7 @@ def digitise(
     if analog_dn is not None:  # the sum of the kernel, in its order
         np.multiply(electrons, np.float64(conversion.dn_per_electron), out=analog_dn)
         analog_dn += offset_dn
-        analog_dn += line_dn[:, None]
+        analog_dn += np.expand_dims(line_dn, axis=1)
         analog_dn += noise_factor * np.float64(conversion.pixel_noise_dn) * deviates
     raw_dn = np.empty((rows, cols), dtype=np.uint16)
     _digitise(electrons, offset_dn, noise_factor, deviates, line_dn, conversion, raw_dn)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from calibration.whole_file import check_new_place, check_place, staged, whole_file, whole_files
+from calibration.whole_file import check_place, staged, whole_file, whole_files
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_store_takes_a_new_name_only(tmp_path: Path, kind: str) -> None:
             taken.write_text("old")
     assert taken.is_dir() if kind == "folder" else taken.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["two.zarr"]
-    with pytest.raises(OSError, match="it is a folder" if kind == "folder" else "exists and is left as it is"):
-        check_new_place(taken)
+    with pytest.raises(FileExistsError, match="exists and is left as it is; give a new name"):
+        check_place(taken)
 
 
 def test_an_error_inside_a_store_names_the_store(tmp_path: Path) -> None:

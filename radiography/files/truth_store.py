@@ -1,0 +1,201 @@
+"""Files of the truth behind raw frames: a Zarr folder, or an .npz file where there is one frame."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from radiography.truth.layers import ROWS_AND_COLUMNS, Truth, kind_of
+
+SUFFIXES = (".npz", ".zarr")
+CHUNK = 512  # rows and columns of a chunk: 1 MiB of float32, and 36 chunks of the full panel   # chosen
+LEVEL = 1  # of Zstandard, and of zip; more gains nothing on noise   # chosen
+DEFLATED = (np.bool_, np.uint8)  # kinds of planes that are worth it in a zip, where deflating takes seconds a plane
+
+
+class TruthStore(Protocol):
+    """A place that layers are written to.
+
+    Attributes
+    ----------
+    frames_axis : bool
+        Whether layers of frames have an axis of frames, even of one.
+    """
+
+    frames_axis: bool
+
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
+        """An array of zeros that takes values by slices; ``about`` is kept with it."""
+
+    def close(self, card: Mapping[str, Any], text: str) -> None:
+        """Add the data card; nothing more is written then."""
+
+    def __enter__(self) -> TruthStore:
+        """Itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove what was needed for the time only."""
+
+
+def zarr_library() -> Any:
+    """The library of the extra `truth`, or ValueError with the command that installs it."""
+    try:
+        return importlib.import_module("zarr")
+    except ImportError as error:
+        raise ValueError(
+            'a .zarr truth needs zarr: pip install "radiography[truth]" installs it; an .npz of one frame does not'
+        ) from error
+
+
+def create_truth(place: Path) -> TruthStore:
+    """A store at a place where nothing is yet.
+
+    Parameters
+    ----------
+    place : Path
+        Ends in .npz or .zarr.
+
+    Returns
+    -------
+    store : TruthStore
+        To be used in a `with` statement.
+
+    Raises
+    ------
+    ValueError
+        If it ends in .zarr and zarr is not installed.
+    """
+    return _ZarrStore(place) if place.suffix.lower() == ".zarr" else _NpzStore(place)
+
+
+def load_truth(path: str | Path) -> Truth:
+    """The truth that `simulate --truth` wrote; layers are read when they are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .zarr folder or an .npz file.
+
+    Returns
+    -------
+    truth : Truth
+
+    Raises
+    ------
+    ValueError, OSError
+        If it is no such file, or zarr is not installed.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"cannot read {path}: it does not exist")
+    if path.is_dir():
+        zarr = zarr_library()
+        try:
+            group = zarr.open_group(str(path), mode="r")
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"{path} is no Zarr folder that can be read") from error
+        card = dict(group.attrs).get("card", {})
+        layers: Mapping[str, Any] = {name: group[name] for name in card.get("layers", {})}
+    else:
+        try:
+            layers = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is no .npz file that can be read") from error
+        if not isinstance(layers, np.lib.npyio.NpzFile):
+            raise ValueError(f"{path} is no .npz file that can be read")
+        card = json.loads(str(layers["card"])) if "card" in layers else {}
+    if not card.get("layers"):
+        raise ValueError(f"{path} holds no data card: 'simulate --truth' of this version writes one")
+    return Truth(layers, card)
+
+
+class _ZarrStore:
+    """Zarr format 3: a folder of chunks, compressed, which other programs and languages read."""
+
+    frames_axis = True
+
+    def __init__(self, place: Path) -> None:
+        self._zarr = zarr_library()
+        self._place = place
+        self._group = self._zarr.create_group(str(place), zarr_format=3)
+        codecs = self._zarr.codecs
+        self._compressor = codecs.BloscCodec(cname="zstd", clevel=LEVEL, shuffle="bitshuffle")
+
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
+        """An array whose chunks are written as they are filled; chunks of zeros take no room."""
+        axes = kind_of(name).axes
+        sides = dict.fromkeys(ROWS_AND_COLUMNS, CHUNK)
+        return self._group.create_array(
+            name,
+            shape=shape,
+            chunks=tuple(max(1, min(sides.get(axis, 1), n)) for axis, n in zip(axes, shape, strict=True)),
+            dtype=np.dtype(dtype),
+            compressors=self._compressor,
+            fill_value=0,
+            attributes=dict(about),
+            dimension_names=axes,
+        )
+
+    def close(self, card: Mapping[str, Any], text: str) -> None:
+        """Add the card as attributes and as files; all that says what the arrays are goes into one file, too."""
+        self._group.attrs.update({"card": card})
+        with warnings.catch_warnings():  # other readers of format 3 pass over it, and read the arrays' own
+            warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+            self._zarr.consolidate_metadata(self._group.store)
+        (self._place / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8", newline="\n")
+        (self._place / "card.txt").write_text(text, encoding="utf-8", newline="\n")
+
+    def __enter__(self) -> _ZarrStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+
+class _NpzStore:
+    """One .npz file: planes are kept in files of their own until they are whole."""
+
+    frames_axis = False
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._scratch = TemporaryDirectory(dir=place.parent, prefix="planes-")
+        self._planes: dict[str, npt.NDArray[Any]] = {}
+
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
+        """An array in a file of its own; what is said about it is in the card."""
+        path = Path(self._scratch.name) / f"{len(self._planes)}.npy"
+        self._planes[name] = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        return self._planes[name]
+
+    def close(self, card: Mapping[str, Any], text: str) -> None:
+        """Put all planes into the file, and the card as two texts."""
+        texts = {"card": np.array(json.dumps(card)), "card_text": np.array(text)}
+        with zipfile.ZipFile(self._place, "w", compresslevel=LEVEL) as file:
+            for name, plane in (self._planes | texts).items():
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                zeros = plane.dtype.kind == "f" and not plane.any()
+                if plane.dtype.type in DEFLATED or zeros:
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                with file.open(entry, "w", force_zip64=True) as out:
+                    np.lib.format.write_array(out, np.asanyarray(plane), allow_pickle=False)
+
+    def __enter__(self) -> _NpzStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the files of the planes."""
+        self._planes.clear()
+        self._scratch.cleanup()
