@@ -56,7 +56,7 @@ def check_place(path: str | Path) -> None:
         If something else has the name, or the folder does not exist or cannot be written to.
     """
     path = Path(path)
-    if path.suffix == _STORE and path.exists():
+    if path.suffix.lower() == _STORE and path.exists():
         raise FileExistsError(f"cannot write {path}: it exists and is left as it is; give a new name")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder")
@@ -204,8 +204,8 @@ def _moves(stages: Sequence[Path]) -> list[tuple[Path, Path, Path]]:
         (stage, path, stage.parent / path.relative_to(stage / "new"))
         for stage in stages
         for path in sorted((stage / "new").rglob("*"))
-        if (path.is_file() or path.suffix == _STORE)
-        and all(folder.suffix != _STORE for folder in path.relative_to(stage / "new").parents)
+        if (path.is_file() or path.suffix.lower() == _STORE)
+        and all(folder.suffix.lower() != _STORE for folder in path.relative_to(stage / "new").parents)
     ]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import warnings
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,6 +23,7 @@ from radiography.truth.layers import ROWS_AND_COLUMNS, Truth, kind_of
 SUFFIXES = (".npz", ".zarr")
 CHUNK = 512  # rows and columns of a chunk: 1 MiB of float32, and 36 chunks of the full panel   # chosen
 LEVEL = 1  # of Zstandard, and of zip; more gains nothing on noise   # chosen
+WRITERS = 2  # chunks that are compressed and written at a time   # chosen
 DEFLATED = (np.bool_, np.uint8)  # kinds of planes that are worth it in a zip, where deflating takes seconds a plane
 
 
@@ -35,7 +39,7 @@ class TruthStore(Protocol):
     frames_axis: bool
 
     def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
-        """An array of zeros that takes values by slices; ``about`` is kept with it."""
+        """An array that takes values by slices, rows in their order from the top; ``about`` is kept with it."""
 
     def close(self, card: Mapping[str, Any], text: str) -> None:
         """Add the data card; nothing more is written then."""
@@ -137,7 +141,7 @@ class _ZarrStore:
         """An array whose chunks are written as they are filled; chunks of zeros take no room."""
         axes = kind_of(name).axes
         sides = dict.fromkeys(ROWS_AND_COLUMNS, CHUNK)
-        return self._group.create_array(
+        array = self._group.create_array(
             name,
             shape=shape,
             chunks=tuple(max(1, min(sides.get(axis, 1), n)) for axis, n in zip(axes, shape, strict=True)),
@@ -147,6 +151,7 @@ class _ZarrStore:
             attributes=dict(about),
             dimension_names=axes,
         )
+        return _ByChunks(array)
 
     def close(self, card: Mapping[str, Any], text: str) -> None:
         """Add the card as attributes and as files; all that says what the arrays are goes into one file, too."""
@@ -164,6 +169,46 @@ class _ZarrStore:
         """Nothing is open."""
 
 
+class _ByChunks:
+    """An array that is written chunk by chunk.
+
+    Zarr would write many chunks at once, and go on with the others when one fails: into a folder that is being removed.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __setitem__(self, index: Any, values: npt.NDArray[Any]) -> None:
+        """Write all of the array, some rows, or some rows of a frame; rows begin where chunks do."""
+        if values.ndim == 1:
+            self._array[...] = values
+            return
+        *frame, rows = index if isinstance(index, tuple) else (index,)
+        top = 0 if rows is Ellipsis else rows.start
+
+        def write(row: int, col: int) -> None:
+            part = values[row : row + CHUNK, col : col + CHUNK]
+            here = (slice(top + row, top + row + part.shape[0]), slice(col, col + part.shape[1]))
+            self._array[(*frame, *here)] = part
+
+        corners = list(product(*(range(0, side, CHUNK) for side in values.shape)))
+        with ThreadPoolExecutor(WRITERS) as writers:  # it ends when all of them have ended
+            list(writers.map(write, *zip(*corners, strict=True)))
+
+
+class _PlaneFile:
+    """A file that takes the rows of a plane in their order."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self.path, self.shape, self.dtype, self.zeros = path, shape, np.dtype(dtype), True
+
+    def __setitem__(self, index: Any, values: npt.NDArray[Any]) -> None:
+        """Add rows, the next ones whatever the index."""
+        self.zeros &= not values.any()
+        with self.path.open("ab") as file:
+            file.write(np.ascontiguousarray(values, dtype=self.dtype).tobytes())
+
+
 class _NpzStore:
     """One .npz file: planes are kept in files of their own until they are whole."""
 
@@ -172,30 +217,31 @@ class _NpzStore:
     def __init__(self, place: Path) -> None:
         self._place = place
         self._scratch = TemporaryDirectory(dir=place.parent, prefix="planes-")
-        self._planes: dict[str, npt.NDArray[Any]] = {}
+        self._planes: dict[str, _PlaneFile] = {}
 
     def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
         """An array in a file of its own; what is said about it is in the card."""
-        path = Path(self._scratch.name) / f"{len(self._planes)}.npy"
-        self._planes[name] = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(dtype), shape=shape)
+        self._planes[name] = _PlaneFile(Path(self._scratch.name) / str(len(self._planes)), shape, dtype)
         return self._planes[name]
 
     def close(self, card: Mapping[str, Any], text: str) -> None:
         """Put all planes into the file, and the card as two texts."""
-        texts = {"card": np.array(json.dumps(card)), "card_text": np.array(text)}
         with zipfile.ZipFile(self._place, "w", compresslevel=LEVEL) as file:
-            for name, plane in (self._planes | texts).items():
+            for name, plane in self._planes.items():
                 entry = zipfile.ZipInfo(f"{name}.npy")
-                zeros = plane.dtype.kind == "f" and not plane.any()
-                if plane.dtype.type in DEFLATED or zeros:
+                if plane.dtype.type in DEFLATED or plane.zeros:
                     entry.compress_type = zipfile.ZIP_DEFLATED
-                with file.open(entry, "w", force_zip64=True) as out:
-                    np.lib.format.write_array(out, np.asanyarray(plane), allow_pickle=False)
+                about = {"descr": plane.dtype.str, "fortran_order": False, "shape": plane.shape}
+                with file.open(entry, "w", force_zip64=True) as out, plane.path.open("rb") as rows:
+                    np.lib.format.write_array_header_1_0(out, about)
+                    shutil.copyfileobj(rows, out, 1 << 20)
+            for name, said in (("card", json.dumps(card)), ("card_text", text)):
+                with file.open(zipfile.ZipInfo(f"{name}.npy"), "w") as out:
+                    np.lib.format.write_array(out, np.array(said), allow_pickle=False)
 
     def __enter__(self) -> _NpzStore:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove the files of the planes."""
-        self._planes.clear()
         self._scratch.cleanup()

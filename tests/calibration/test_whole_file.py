@@ -79,14 +79,15 @@ def _write_store(place: Path) -> None:
     (place / "plane" / "c" / "0").write_text("chunk")
 
 
-def test_a_store_of_arrays_appears_whole_beside_a_file(tmp_path: Path) -> None:
-    path, other = tmp_path / "one.tif", tmp_path / "two.zarr"
+@pytest.mark.parametrize("end", [".zarr", ".ZARR"])
+def test_a_store_of_arrays_appears_whole_beside_a_file(tmp_path: Path, end: str) -> None:
+    path, other = tmp_path / "one.tif", tmp_path / f"two{end}"
     with whole_files(path, other) as places:
         places[path].write_text("frames")
         _write_store(places[other])
         assert not other.exists()
     assert (other / "plane" / "c" / "0").read_text() == "chunk"
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["one.tif", "two.zarr"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["one.tif", f"two{end}"]
 
 
 @pytest.mark.parametrize("broken", ["os.replace", "os.fsync"])
