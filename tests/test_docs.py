@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -28,9 +29,12 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["map", "extending", "scenes"])
+@pytest.mark.parametrize("page", ["map", "extending", "scenes", "truth"])
 def test_the_code_of_a_page_runs_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from radiography.scene import PHANTOMS
+
+    if page == "truth":
+        pytest.importorskip("zarr", reason="zarr is not installed")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(PHANTOMS, "pin", "")  # a page may add one: it is gone afterwards
@@ -50,7 +54,7 @@ def test_the_code_of_a_page_runs_in_order(page: str, tmp_path: Path, monkeypatch
 
 
 def test_every_file_that_a_page_names_is_there() -> None:
-    for page in ("map", "extending", "scenes", "benchmark", "index", "glossary"):
+    for page in ("map", "extending", "scenes", "truth", "benchmark", "index", "glossary"):
         text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
         for name in re.findall(r"`((?:radiography|calibration|phantoms|tests)/[\w/.]+)`", text):
             assert (REPOSITORY / name).exists(), f"{page}.md names {name}"
@@ -63,6 +67,8 @@ def test_an_example_makes_its_picture(
 ) -> None:
     import matplotlib
 
+    if path.stem == "training_data":
+        pytest.importorskip("zarr", reason="zarr is not installed")
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
@@ -74,6 +80,39 @@ def test_an_example_makes_its_picture(
     if path.stem == "fluoroscopy":
         assert found["with_lag"][45] > 0.02
         assert abs(found["without_lag"][45]) < 0.1 * found["with_lag"][45]
+
+
+DATA_SET = """
+import sys
+sys.modules["radiography"] = None  # whoever imports it fails
+from pathlib import Path
+text = Path(sys.argv[1]).read_text(encoding="utf-8")
+(cell,) = [cell for cell in text.split("\\n# %%") if "class Radiographs" in cell]
+exec(compile(cell, "cell", "exec"))
+patches = Radiographs(sys.argv[2:], patch=32)
+print(len(patches))
+group = zarr.open_group(sys.argv[3], mode="r")
+seen, wanted, good = (np.asarray(each) for each in patches[len(patches) - 1])
+assert seen.shape == wanted.shape == good.shape == (1, 32, 32) and seen.dtype == np.float32
+dark, here = group["offset_dn"][:][:32, 32:64], (slice(0, 32), slice(32, 64))
+assert np.array_equal(seen[0], ((group["raw_dn"][1][here] - dark) / 1000.0).astype(np.float32))
+rest = (group["noise_dn"][1] + group["lag_dn"][1])[here] / 1000.0
+assert np.abs(seen[0] - wanted[0] - rest).max() < 0.51 / 1000.0  # the rounding of the ADC
+assert np.array_equal(good[0] == 1.0, group["defects"][here] == 0)
+"""
+
+
+def test_the_data_set_of_the_example_needs_no_package_of_ours(tmp_path: Path) -> None:
+    pytest.importorskip("zarr", reason="zarr is not installed")
+    import radiography as rx
+    from tests.jobs.test_truth import scene_file
+
+    folders = [tmp_path / f"{seed}.zarr" for seed in range(2)]
+    for seed, folder in enumerate(folders):
+        rx.simulate_scene(scene_file(tmp_path), tmp_path / "raw.npy", frames=2, truth=folder, seed=seed)
+    line = [sys.executable, "-c", DATA_SET, str(DOCS / "examples" / "training_data.py"), *map(str, folders)]
+    said = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (said.returncode, said.stdout) == (0, "8\n"), said.stderr  # 2 folders, 2 frames, 1 x 2 patches of 48 x 64
 
 
 @pytest.mark.slow
