@@ -30,7 +30,7 @@ IDENTITY = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
             "PatientAge", "PatientSize", "PatientWeight",
             "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
             "StudyDescription", "SeriesDescription", "ProtocolName", "OperatorsName", "PerformingPhysicianName",
-            "PhysiciansOfRecord", "RequestingPhysician", "InstitutionName", "InstitutionAddress",
+            "PhysiciansOfRecord", "InstitutionName", "InstitutionAddress",
             "InstitutionalDepartmentName", "StationName", "TimezoneOffsetFromUTC", "QualityControlImage",
             "BodyPartExamined", "AnatomicRegionSequence", "ImageLaterality", "PatientOrientation", "ViewPosition",
             "ViewCodeSequence", "PatientPosition",
@@ -177,6 +177,9 @@ def identity_module(carried: Dataset) -> Dataset:
     for keyword in _MAY_BE_EMPTY:
         if keyword not in dataset:
             setattr(dataset, keyword, "")
+    if others := dataset.pop("OtherPatientIDs", None):  # retired; said in a sequence now: DICOM PS3.3 C.7.1.1
+        named = [others.value] if isinstance(others.value, str) else list(others.value)
+        dataset.OtherPatientIDsSequence = [_other_identifier(str(each)) for each in named]
     body_part = str(dataset.get("BodyPartExamined", ""))
     if "AnatomicRegionSequence" not in dataset:
         dataset.AnatomicRegionSequence = [region_item(body_part)] if body_part else []
@@ -268,6 +271,12 @@ def magnification_of(carried: Dataset) -> float | None:
 def is_of_a_patient(carried: Dataset) -> bool:
     """Whether the source does not call itself a phantom's or a test's."""
     return "YES" not in (carried.get("QualityControlSubject"), carried.get("QualityControlImage"))
+
+
+def _other_identifier(identifier: str) -> Dataset:
+    item = Dataset()
+    item.PatientID, item.TypeOfPatientID = identifier, "TEXT"
+    return item
 
 
 def _of(carried: Dataset, keywords: tuple[str, ...]) -> Dataset:

@@ -45,10 +45,11 @@ NOT_IN_RF = ("DetectorType", "DetectorConfiguration", "DetectorDescription", "De
              "DeviationIndex", "RelativeXRayExposure", "AnodeTargetMaterial", "FilterType", "FilterMaterial",
              "FilterThicknessMinimum", "FilterThicknessMaximum", "ExposureControlMode", "GridFocalDistance",
              "ExposureControlModeDescription", "PhototimerSetting", "EntranceDoseInmGy", "CommentsOnRadiationDose",
-             "ViewPosition", "ViewCodeSequence", "PositionerType", "PixelIntensityRelationshipSign",
+             "ViewPosition", "ViewCodeSequence", "PositionerType", "PositionerPrimaryAngle",
+             "PositionerSecondaryAngle", "PixelIntensityRelationshipSign",
              "RescaleIntercept", "RescaleSlope", "RescaleType", "PresentationIntentType",
              "AcquisitionContextSequence", "GantryID")  # fmt: skip
-_DOSE = ("XRayTubeCurrent", "ExposureTime", "Exposure")  # may be empty, and one of them must be there: PS3.3 C.8.7.2
+_CURRENT_AND_TIME = ("XRayTubeCurrent", "ExposureTime")  # without one of them, Exposure is needed: PS3.3 C.8.7.2
 
 
 @dataclass(frozen=True)
@@ -264,9 +265,8 @@ def _as_radiofluoroscopy(dataset: Dataset, pixels: CinePixels) -> None:
     dataset.RadiationSetting = RADIATION
     if "KVP" not in dataset:
         dataset.KVP = ""
-    if not any(keyword in dataset for keyword in _DOSE):
-        for keyword in _DOSE:
-            setattr(dataset, keyword, "")
+    if "Exposure" not in dataset and not all(keyword in dataset for keyword in _CURRENT_AND_TIME):
+        dataset.Exposure = ""
     if dataset.get("Grid"):
         dataset.Grid = "NONE" if dataset.Grid == "NONE" else "IN"
     dataset.PixelIntensityRelationship = "LIN" if pixels.window is None else "DISP"

@@ -33,7 +33,7 @@ IDENTIFIERS = frozenset({"DetectorID", "DeviceSerialNumber", "StationName", "Gan
                          "OtherPatientIDs", "IssuerOfPatientID", "StudyID", "AccessionNumber"})  # fmt: skip
 PRIVATE = frozenset({"PatientName", "PatientID", "OtherPatientIDs", "IssuerOfPatientID", "StudyID", "AccessionNumber",
                      "ReferringPhysicianName", "OperatorsName", "PerformingPhysicianName", "PhysiciansOfRecord",
-                     "RequestingPhysician", "InstitutionName", "InstitutionAddress"})  # fmt: skip
+                     "InstitutionName", "InstitutionAddress"})  # fmt: skip
 _FULL_SERIAL = "serial number "
 
 
