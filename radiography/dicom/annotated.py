@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
+from pydicom.uid import ExplicitVRLittleEndian
 
 from radiography.dicom import modules
 from radiography.dicom.description import DxDescription
-from radiography.dicom.joined import join_modules, study_uid_of, told_text, uid_of
+from radiography.dicom.joined import add_file_meta, join_modules, study_uid_of, told_text, uid_of
 from radiography.dicom.modules import DxReference
 from radiography.dicom.texts import fit_values
-from radiography.dicom.write import digest_of, save_object
+from radiography.dicom.write import digest_of, write_native
 from radiography.presentation.annotation import Label, Marks, burn_in
 from radiography.presentation.chain import present
 
@@ -96,5 +97,6 @@ def write_annotated(
         dataset.pop("SeriesDescription", None)  # else checked as it was made: too early
         dataset.SeriesDescription = f"{result} measured" + (f": {named}" if named else "")
         not_fitting = fit_values(dataset)
-    save_object(path, dataset, drawn)
+        add_file_meta(dataset, ExplicitVRLittleEndian)
+    write_native(path, drawn, lambda stored: (dataset, reference))
     return replace(reference, told=not_fitting), left_out

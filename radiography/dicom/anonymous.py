@@ -96,8 +96,23 @@ def replaced_uid(uid: str) -> str:
     """The UID that stands for another one, always the same; those of the standard stay."""
     if uid.startswith(_OF_THE_STANDARD):
         return uid
-    digest = hashlib.sha256(f"anonymous {uid}".encode()).digest()
-    return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+    return uid_of_text(f"anonymous {uid}")
+
+
+def uid_of_text(text: str) -> str:
+    """UID 2.25.<UUID as integer>, the same for the same text, and as long for any: DICOM PS3.5 B.2.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    uid : str
+        With 39 digits, as the highest bit is set: a header is as long whatever its pixels are.
+    """
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"2.25.{uuid.UUID(bytes=bytes([digest[0] | 0x80]) + digest[1:16], version=5).int}"
 
 
 def _kept(dataset: Dataset, within: str = "") -> Dataset:

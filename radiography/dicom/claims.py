@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from math import isfinite
 
-import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian
 
 from calibration.conditions import Conditions, conditions_from
@@ -25,6 +26,7 @@ METADATA = ("SOPClassUID", "Modality", "PresentationIntentType", "PhotometricInt
             "DistanceSourceToDetector", "ExposureIndex", "TargetExposureIndex", "DeviationIndex", "AcquisitionDate",
             "AcquisitionTime", "PatientOrientation", "PixelSpacing", "PixelSpacingCalibrationType",
             "EstimatedRadiographicMagnificationFactor", "ImageComments")  # fmt: skip
+_METADATA_TAGS = {Tag(keyword): keyword for keyword in METADATA}  # faster to look up than keywords are
 SYMBOLS = {material: symbol for symbol, material in ANODES.items()}
 LONGEST_METADATA = 2000  # characters of one entry
 
@@ -103,7 +105,7 @@ def _number(header: Dataset, keyword: str, scale: float = 1.0, position: int = 0
         number = scale * float(values[position])
     except (IndexError, TypeError, ValueError):
         return None
-    return number if np.isfinite(number) and number > 0 else None
+    return number if isfinite(number) and number > 0 else None
 
 
 def _acquired(header: Dataset) -> str | None:
@@ -131,9 +133,8 @@ def _zone(header: Dataset) -> timezone | None:
 
 def plain_metadata(header: Dataset) -> dict[str, str]:
     """What else the header says about the exposure, as text under DICOM's keywords."""
-    found = {"TransferSyntaxUID": str(header.file_meta.TransferSyntaxUID)}
-    for keyword in [keyword for keyword in METADATA if keyword in header]:
-        value = header.get(keyword)
-        if value not in (None, ""):
+    found, present = {"TransferSyntaxUID": str(header.file_meta.TransferSyntaxUID)}, header.keys()
+    for tag, keyword in _METADATA_TAGS.items():
+        if tag in present and (value := header[tag].value) not in (None, ""):
             found[keyword] = str(value)[:LONGEST_METADATA]
     return found

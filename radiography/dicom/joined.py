@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from functools import cache
 from importlib.metadata import version
 
@@ -12,7 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from radiography.dicom import modules
-from radiography.dicom.anonymous import anonymised
+from radiography.dicom.anonymous import anonymised, uid_of_text
 from radiography.dicom.carried import exposure_module, identity_module, source_module
 from radiography.dicom.description import DxDescription
 from radiography.dicom.modules import DxReference
@@ -167,6 +165,5 @@ def pixel_element_head(length: int) -> bytes:
 
 
 def uid_of(*parts: object) -> str:
-    """UID 2.25.<UUID as integer> that is the same for the same parts: DICOM PS3.5 B.2."""
-    digest = hashlib.sha256(repr(parts).encode()).digest()
-    return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+    """UID that is the same for the same parts."""
+    return uid_of_text(repr(parts))

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -35,6 +39,7 @@ from radiography.presentation.steps import PictureSteps
 
 PRESENTATION_MAXIMUM = 2**modules.PRESENTATION_BITS - 1
 DIGEST_BYTES = 2**20  # stretch of an image that one core digests   # chosen
+Join = Callable[[str], tuple[Dataset, DxReference]]  # attributes of an object by the digest of its pixels
 LARGEST_SIDE = 65535  # Rows and Columns are 16-bit: DICOM PS3.3 C.7.6.3
 
 
@@ -184,26 +189,30 @@ def write_dx(
         raise ValueError("predecessor links a picture for presentation to an image for processing, not the reverse")
     window = _check_window(window, for_processing)
     instance_number = (description.frame or 0) + 1 if instance_number is None else instance_number
-    role = "processing" if for_processing else "presentation"
-    stored = digest_of(pixels)
-    digest = frame_digest or stored
-    study_uid = study_uid_of(description, digest)
-    series_uid = uid_of("series", study_uid, digest, role)
-    made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told_text(description))
-    instance_uid = uid_of("instance", series_uid, *made_of)
-    if predecessor is not None and predecessor.study_uid != study_uid:
-        raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
     class_uid = modules.FOR_PROCESSING_UID if for_processing else modules.FOR_PRESENTATION_UID
-    reference = DxReference(class_uid, instance_uid, series_uid, study_uid, scale)
-    with disable_value_validation():  # what does not fit is found and told at the end
-        dataset = join_modules(
-            reference, description, pixels.shape, pitch_mm, window=window, digest=digest, comment=comment,
-            derivation=derivation, stage=stage, number=instance_number, frame=description.frame,
-            predecessor=predecessor,
-        )  # fmt: skip
-        not_fitting = fit_values(dataset)
-    save_object(path, dataset, pixels, compression)
-    return replace(reference, told=not_fitting)
+
+    def join(stored: str) -> tuple[Dataset, DxReference]:
+        """Every attribute but the pixels, and where the object stands, by the digest of its pixels."""
+        digest = frame_digest or stored
+        study_uid = study_uid_of(description, digest)
+        series_uid = uid_of("series", study_uid, digest, "processing" if for_processing else "presentation")
+        made_of = (stored, window, pitch_mm, description.magnification, instance_number, *told_text(description))
+        reference = DxReference(class_uid, uid_of("instance", series_uid, *made_of), series_uid, study_uid, scale)
+        with disable_value_validation():  # what does not fit is found and told at the end
+            dataset = join_modules(
+                reference, description, pixels.shape, pitch_mm, window=window, digest=digest, comment=comment,
+                derivation=derivation, stage=stage, number=instance_number, frame=description.frame,
+                predecessor=predecessor,
+            )  # fmt: skip
+            told = fit_values(dataset)
+        add_file_meta(dataset, SYNTAXES[compression] if compression else ExplicitVRLittleEndian)
+        return dataset, replace(reference, told=told)
+
+    if predecessor is not None:
+        study_uid = study_uid_of(description, frame_digest or digest_of(pixels))
+        if predecessor.study_uid != study_uid:
+            raise ValueError(f"the predecessor belongs to study {predecessor.study_uid}, this picture to {study_uid}")
+    return _write_packed(path, pixels, compression, join) if compression else write_native(path, pixels, join)
 
 
 def _check_pixels(pixels: NDArray[np.uint16], for_processing: bool) -> None:
@@ -229,33 +238,66 @@ def _check_window(window: tuple[int, int] | None, for_processing: bool) -> tuple
     return center, width
 
 
-def save_object(path: str | Path, dataset: Dataset, pixels: NDArray[np.uint16], compression: str | None = None) -> None:
-    """The file of a data set and its pixels, with a preamble of zeros; whole, or not at all.
+def _write_packed(path: str | Path, pixels: NDArray[np.uint16], compression: str, join: Join) -> DxReference:
+    dataset, reference = join(digest_of(pixels))
+    dataset.add_new("PixelData", "OB", compress_pixels(pixels, int(dataset.BitsStored), compression))
+    dataset["PixelData"].is_undefined_length = True
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        dcmwrite(file, dataset, enforce_file_format=True)
+    return reference
+
+
+def write_native(path: str | Path, pixels: NDArray[np.uint16], join: Join) -> DxReference:
+    """An uncompressed object: pixels first, behind room for the header, whose UIDs need their digest.
+
+    Both are made while the disk is busy. Nothing is copied on its way; pydicom makes two copies of pixels.
 
     Parameters
     ----------
     path : str or Path
-    dataset : Dataset
-        Every attribute but the pixels; changed.
     pixels : (H, W) uint16
         [1]
-    compression : str, optional
-        Lossless, one of `radiography.dicom.compress.SYNTAXES`; none without it.
+    join : callable
+        The digest of the pixels to every attribute but them, as long for any digest, and where the object stands.
+
+    Returns
+    -------
+    reference : DxReference
+        From `join`.
 
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written; nothing is left of it then.
     """
-    if compression:
-        dataset.add_new("PixelData", "OB", compress_pixels(pixels, int(dataset.BitsStored), compression))
-        dataset["PixelData"].is_undefined_length = True
-    add_file_meta(dataset, SYNTAXES[compression] if compression else ExplicitVRLittleEndian)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        dcmwrite(file, dataset, enforce_file_format=True)
-        if not compression:  # no copy of the pixels on their way: pydicom makes two
-            file.write(pixel_element_head(pixels.nbytes))
-            file.write(np.ascontiguousarray(pixels, "<u2").data)
+    content = np.ascontiguousarray(pixels, "<u2").data
+    room = len(_header(join("")[0]))  # as long for any digest, as all our UIDs are
+
+    def begin() -> tuple[bytes, DxReference]:
+        dataset, reference = join(digest_of(pixels))
+        return _header(dataset), reference
+
+    with ThreadPoolExecutor(1) as beside, whole_file(path) as temporary, temporary.open("wb") as file:
+        beginning = beside.submit(begin)
+        file.seek(room)
+        file.write(pixel_element_head(pixels.nbytes))
+        file.write(content)
+        file.flush()
+        if sys.platform == "linux":  # asks the disk to begin, and waits for nothing: it is busy while we digest
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        header, reference = beginning.result()
+        if len(header) != room:
+            raise ValueError(f"the header takes {len(header)} bytes where {room} were left for it")
+        file.seek(0)
+        file.write(header)
+    return reference
+
+
+def _header(dataset: Dataset) -> bytes:
+    """Preamble, file meta information and every attribute of a data set."""
+    content = BytesIO()
+    dcmwrite(content, dataset, enforce_file_format=True)
+    return content.getvalue()
 
 
 def digest_of(pixels: NDArray[Any]) -> str:
@@ -274,10 +316,17 @@ def digest_of(pixels: NDArray[Any]) -> str:
     ordered = np.ascontiguousarray(pixels)
     name = f"{ordered.shape} {ordered.dtype.newbyteorder('<').str} ".encode()
     content = ordered.astype(ordered.dtype.newbyteorder("<"), copy=False).data.cast("B")
-    stretches = [content[place : place + DIGEST_BYTES] for place in range(0, len(content), DIGEST_BYTES)]
-    if len(stretches) == 1:
-        parts = [hashlib.sha256(stretches[0]).digest()]
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = list(pool.map(lambda stretch: hashlib.sha256(stretch).digest(), stretches))
+    places = range(0, len(content), DIGEST_BYTES)
+    parts, waiting = [b""] * len(places), iter(places)
+
+    def take() -> None:
+        for place in waiting:  # whoever is free takes the next one
+            parts[place // DIGEST_BYTES] = hashlib.sha256(content[place : place + DIGEST_BYTES]).digest()
+
+    helpers = [Thread(target=take) for _ in range(min(len(places), os.cpu_count() or 1) - 1)]
+    for helper in helpers:
+        helper.start()
+    take()
+    for helper in helpers:
+        helper.join()
     return hashlib.sha256(b"".join([name, *parts])).hexdigest()

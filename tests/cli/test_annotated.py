@@ -102,7 +102,7 @@ def test_numbers_and_picture_come_together_or_not_at_all(
     if where is not None:  # the picture is written first
         monkeypatch.setattr(f"radiography.jobs.{where}.write_json", fails)
     else:
-        monkeypatch.setattr("radiography.dicom.annotated.save_object", fails)
+        monkeypatch.setattr("radiography.dicom.annotated.write_native", fails)
     assert call(folder, CALLS[name][0], tmp_path) == 2
     assert "no room is left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -209,6 +209,19 @@ def test_exposure_index_is_left_out_unless_calibrated(tmp_path: Path) -> None:
     assert float(pydicom.dcmread(path).ExposureIndex) == 212.5
 
 
+def test_a_header_is_as_long_for_any_pixels(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(1), tmp_path / "one.dcm"
+    for anonymous in (False, True):
+        lengths = set()
+        for _ in range(40):  # a UID of 39 digits or fewer would be shorter for one in 34 of them
+            pixels = rng.integers(0, 2**14, (3, 4)).astype(np.uint16)
+            reference = write_dx(path, pixels, PITCH_MM, description(anonymous=anonymous), window=(100, 64))
+            assert len(reference.sop_instance_uid) == len("2.25.") + 39
+            assert np.array_equal(pydicom.dcmread(path).pixel_array, pixels)
+            lengths.add(path.stat().st_size)
+        assert len(lengths) == 1
+
+
 def test_a_failed_write_leaves_no_file_and_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.dcm"
     path.write_bytes(b"old")
