@@ -272,9 +272,10 @@ def is_big(source: FrameSource) -> bool:
     return source.count * source.rows * source.cols * 4 > _BIG_TIFF_BYTES
 
 
-def about_plane(kind: str) -> dict[str, Any]:
-    """What a plane beside the image says about itself."""
-    return {"kind": kind, "unit": "bits", "bits": FLAG_NAMES} if kind == "flags" else {"kind": kind, "unit": "DN^2"}
+def about_plane(metadata: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What a plane beside the image says about itself: what the image says, but not of whom it is."""
+    own = {"unit": "bits", "bits": FLAG_NAMES} if kind == "flags" else {"unit": "DN^2"}
+    return {**{key: value for key, value in metadata.items() if key != "dicom"}, "kind": kind, **own}
 
 
 def write_corrected(
@@ -344,7 +345,7 @@ def write_corrected(
     with ExitStack() as files:
         write_image = files.enter_context(tiff_pages(target, pitch_mm, metadata, big=big))
         write_beside = {
-            kind: files.enter_context(tiff_pages(path, pitch_mm, {**metadata, **about_plane(kind)}, big=big))
+            kind: files.enter_context(tiff_pages(path, pitch_mm, about_plane(metadata, kind), big=big))
             for kind, path in paths.items()
         }
         for number, raw_dn in enumerate(iterate_frames(source, finite=False)):

@@ -146,7 +146,7 @@ def _write_raw(
     with (
         tiff_pages(target, source.pitch_mm, metadata, big=big) as write_raw,
         tiff_pages(
-            target.with_name(f"{target.stem}_flags.tif"), source.pitch_mm, {**metadata, **about_plane("flags")}, big=big
+            target.with_name(f"{target.stem}_flags.tif"), source.pitch_mm, about_plane(metadata, "flags"), big=big
         ) as write_flags,
     ):
         for corrected_dn, plane in zip(iterate_frames(source), iterate_frames(flags), strict=True):
