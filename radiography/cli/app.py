@@ -22,6 +22,7 @@ from radiography.cli.parameters import (
     JsonFile,
     Layout,
     Magnification,
+    Orientation,
     Picture,
     Pitch,
     Plot,
@@ -185,6 +186,7 @@ def reconstruct(
     for_processing: Annotated[
         bool, typer.Option("--for-processing", help="With --cine: linear frames instead of pictures.")
     ] = False,
+    orientation: Orientation = None,
     about: About = None,
     pitch: Pitch = None,
     layout: Layout = None,
@@ -208,15 +210,19 @@ def reconstruct(
             "--diconde": diconde,
             "--picture": picture,
             "--cine": cine,
+            "--orientation": orientation,
         }
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
     if for_processing and not cine:
         raise ValueError("--for-processing is for sequences: give --cine as well")
     objects = dicom or cine
-    told = told_of_objects(subject, magnification, target, diconde, picture=picture) if objects or picture else None
-    if not objects and any((subject, magnification, target, diconde)):
-        raise ValueError("--subject, --magnification, --target and --diconde are for DICOM: give --dicom as well")
+    told = None
+    if objects or picture:
+        told = told_of_objects(subject, magnification, target, diconde, picture=picture, orientation=orientation)
+    if not objects and any((subject, magnification, target, diconde, orientation)):
+        said = "--subject, --magnification, --target, --diconde and --orientation"
+        raise ValueError(f"{said} are for DICOM: give --dicom as well")
     wanted = Wanted(flags, variance, dicom, sequence, frame_interval, flatten, saturation_dn=saturation, told=told)
     run_reconstruct(
         raw,

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from radiography.cli.parameters import (
+    Anonymise,
     Diconde,
     Frame,
     JsonFile,
     Layout,
     Magnification,
+    Orientation,
     Picture,
     Pitch,
     SubjectTold,
@@ -40,10 +42,9 @@ def export(
     magnification: Magnification = None,
     target: Target = None,
     diconde: Diconde = False,
-    anonymise: Annotated[
-        bool, typer.Option("--anonymise", help="Nothing by which a person is recognised: PS3.15 basic profile.")
-    ] = False,
+    anonymise: Anonymise = False,
     picture: Picture = None,
+    orientation: Orientation = None,
     cine: Annotated[
         bool, typer.Option("--cine", help="All frames as one sequence (DICOM RF) that viewers play.")
     ] = False,
@@ -60,7 +61,7 @@ def export(
     from radiography.cli.export import run_export
     from radiography.jobs.subject import told_of_objects
 
-    told = told_of_objects(subject, magnification, target, diconde, anonymise, picture)
+    told = told_of_objects(subject, magnification, target, diconde, anonymise, picture, orientation)
     if cine or frame_time is not None or frames is not None:
         from radiography.cli.cine import run_cine
 

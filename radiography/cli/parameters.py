@@ -91,4 +91,11 @@ Picture = Annotated[
     typer.Option("--picture", metavar="NAME", help="How the picture is made: radiography list pictures, or a file."),
 ]
 Target = Annotated[float | None, typer.Option("--target", metavar="EI", help="Target exposure index of IEC 62494-1.")]
+Orientation = Annotated[
+    str | None,
+    typer.Option("--orientation", metavar="ROWS,COLUMNS", help="Where they run to, of L R A P H F: L,F and the like."),
+]
+Anonymise = Annotated[
+    bool, typer.Option("--anonymise", help="Nothing by which a person is recognised: PS3.15 basic profile.")
+]
 Diconde = Annotated[bool, typer.Option("--diconde", help="Also the component of the subject file, in group 0014.")]

@@ -276,6 +276,8 @@ class Told:
         Nothing by which a person is recognised.
     picture : PictureSteps or None
         How the picture for presentation is made; the default without it.
+    orientation : (str, str) or None
+        Where rows and columns run to, of L R A P H F.
     """
 
     subject: Subject | None = None
@@ -284,6 +286,7 @@ class Told:
     diconde: bool = False
     anonymous: bool = False
     picture: PictureSteps | None = None
+    orientation: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         factor, target = self.magnification, self.target_exposure_index
@@ -294,6 +297,11 @@ class Told:
             )
         if target is not None and not 1.0 <= target <= 1e6:
             raise ValueError(f"--target must be an exposure index of 1 to 1e6, got {target:g}")
+        if self.orientation is not None:
+            try:
+                _directions(self.orientation)
+            except ValueError as error:
+                raise ValueError(f"--orientation {error}") from None
         if self.diconde and (self.subject is None or self.subject.kind != "workpiece"):
             found = "no subject" if self.subject is None else f"a {self.subject.kind}"
             raise ValueError(f"--diconde needs --subject with kind 'workpiece', got {found}")

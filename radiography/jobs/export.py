@@ -347,13 +347,24 @@ def left_empty(description: DxDescription, name: str) -> tuple[str, ...]:
     warnings : tuple of str
         Empty, or one sentence.
     """
-    carried = description.carried
+    carried, said = description.carried, description.said
+    told = {element.keyword for element in said if element.value} if said is not None else set()
     if carried is not None:
-        asked = {"StudyDate": "the date of its study", "PatientID": "PatientID", "PatientOrientation": "orientation"}
-        unknown = [words for keyword, words in asked.items() if not carried.get(keyword)]
+        asked = {"StudyDate": "the date of its study", "PatientID": "PatientID"}
+        unknown = [words for keyword, words in asked.items() if not carried.get(keyword) and keyword not in told]
     else:
         unknown = ["its date"] if description.acquired is None and description.manufacturer != SIMULATION else []
-    return (f"{name} does not say {', '.join(unknown)}: left empty in the DICOM file",) if unknown else ()
+    warnings = (f"{name} does not say {', '.join(unknown)}: left empty in the DICOM file",) if unknown else ()
+    oriented = (
+        said is None or "PatientOrientation" not in said if carried is None else carried.get("PatientOrientation")
+    )
+    if oriented or "PatientOrientation" in told:
+        return warnings
+    return (
+        *warnings,
+        f"{name} does not say where its rows and columns run to in the body: left empty in the DICOM file, which a "
+        "projection image (DX) may not be: give --orientation, such as L,F",
+    )
 
 
 def origin_text(metadata: Mapping[str, Any]) -> str:

@@ -39,6 +39,7 @@ from radiography.jobs.judgement import check_pitch, doubts_about, needed_pitch_m
 from radiography.jobs.preparation import Wanted, frame_interval_s, prepare
 from radiography.jobs.preview import write_preview
 from radiography.jobs.result_names import result_names
+from radiography.jobs.subject import with_told
 
 # What a frame says besides its conditions: of its simulation, of patient, study and exposure in DICOM's words, and of
 # what compression took from it.
@@ -159,7 +160,10 @@ def reconstruct_frames(
             held = dark_scale if wanted.sequence else None
             plan, found, dark_scale = prepare(source, known, calibration_file, steps, wanted, held)
             if wanted.dicom:
-                found += left_empty(dx_description(source.conditions, source.metadata), str(source.path))
+                whose = dx_description(source.conditions, source.metadata)
+                if wanted.told is not None:
+                    whose = with_told(whose, wanted.told, source.metadata)
+                found += left_empty(whose, str(source.path))
             warnings += found
             pitch, pitch_source = pitch_of(source, known, pitch_mm)
             about_it = {

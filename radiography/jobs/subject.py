@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from radiography.config import build, read_toml
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
     from radiography.dicom.description import DxDescription
     from radiography.dicom.subject import Subject, Told
 
@@ -55,6 +57,7 @@ def told_of_objects(
     diconde: bool = False,
     anonymous: bool = False,
     picture: str | Path | None = None,
+    orientation: str | None = None,
 ) -> Told:
     """What the command line says about DICOM objects, checked.
 
@@ -69,6 +72,8 @@ def told_of_objects(
     diconde, anonymous : bool
     picture : str or Path, optional
         Shipped name or TOML file of the steps of a picture for presentation.
+    orientation : str, optional
+        Where rows and columns run to, such as L,F.
 
     Returns
     -------
@@ -97,7 +102,18 @@ def told_of_objects(
         diconde=diconde,
         anonymous=anonymous,
         picture=steps,
+        orientation=None if orientation is None else _two(orientation),
     )
+
+
+def _two(orientation: str) -> tuple[str, str]:
+    rows, comma, cols = orientation.partition(",")
+    if not comma:
+        raise ValueError(
+            f"--orientation must be two directions of L R A P H F, such as L,F for rows that run to the left and "
+            f"columns that run to the feet, got {orientation!r}"
+        )
+    return rows.strip(), cols.strip()
 
 
 def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any]) -> DxDescription:
@@ -119,6 +135,8 @@ def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any
     ValueError
         If a human has no identifier, by which archives would find the picture.
     """
+    from pydicom.dataset import Dataset
+
     from radiography.dicom.subject import OF_THE_PATIENT, component_module, subject_module
 
     if (factor := told.magnification) is not None:
@@ -130,10 +148,14 @@ def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any
         description = replace(description, magnification=factor, magnification_source=words[:64])
     if told.anonymous:
         description = replace(description, anonymous=True)
-    subject = told.subject
-    if subject is None:
+    subject, carried = told.subject, description.carried
+    if subject is None and told.orientation is None:
         return description
-    said, carried = subject_module(subject), description.carried
+    if subject is None:
+        return replace(description, said=_oriented(Dataset(), told))
+    said = _oriented(subject_module(subject), told)
+    if subject.kind == "human" and carried is None and "PatientOrientation" not in said:
+        said.PatientOrientation = ""  # of a person it is not made up: DICOM PS3.3 C.7.6.1.1.1
     placed = carried is not None and (carried.get("AnatomicRegionSequence") or carried.get("BodyPartExamined"))
     if placed and not (subject.region or subject.body_part):
         del said.AnatomicRegionSequence
@@ -150,6 +172,12 @@ def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any
     if told.diconde:
         said.update(component_module(subject.component))
     return replace(description, patient_id=said.PatientID, quality_control=subject.kind != "human", said=said)
+
+
+def _oriented(said: Dataset, told: Told) -> Dataset:
+    if told.orientation is not None:
+        said.PatientOrientation = list(told.orientation)
+    return said
 
 
 def _plane_of_scene(metadata: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -64,7 +64,7 @@ def source_of_everything() -> Dataset:
 @pytest.mark.parametrize("processing", [False, True])
 @pytest.mark.parametrize("kind", SUBJECTS)
 def test_any_subject(tmp_path: Path, kind: str, processing: bool, anonymous: bool) -> None:
-    told = Told(build(Subject, SUBJECTS[kind], "it"), 1.25, 300.0, anonymous=anonymous)
+    told = Told(build(Subject, SUBJECTS[kind], "it"), 1.25, 300.0, anonymous=anonymous, orientation=("L", "F"))
     assert complaints(written(tmp_path / "one.dcm", told, processing=processing)) == []
 
 

@@ -24,7 +24,8 @@ from radiography.dicom.description import DxDescription
 from radiography.dicom.spacing import detector_pitch
 from radiography.dicom.subject import DICONDE, Subject, Told
 from radiography.dicom.write import export_dx
-from radiography.jobs.export import dx_description
+from radiography.files.frames import write_tiff
+from radiography.jobs.export import dx_description, export_image
 from radiography.jobs.init import write_template
 from radiography.jobs.subject import load_subject, told_of_objects, with_told
 
@@ -78,9 +79,51 @@ def complaints(path: Path) -> list[str]:
 def test_the_validator_has_nothing_to_say_of_any_subject(
     tmp_path: Path, kind: str, processing: bool, anonymous: bool
 ) -> None:
-    told = Told(build(Subject, SUBJECTS[kind], "it"), 1.25, 300.0, anonymous=anonymous)
+    told = Told(build(Subject, SUBJECTS[kind], "it"), 1.25, 300.0, anonymous=anonymous, orientation=("L", "F"))
     written(tmp_path / "one.dcm", told, processing=processing)
     assert complaints(tmp_path / "one.dcm") == []
+
+
+UNORIENTED = ("unknown human", "longest human")  # a person of whom nobody says where rows and columns run to
+
+
+def test_the_orientation_of_a_person_is_told_and_not_made_up(tmp_path: Path) -> None:
+    for kind in UNORIENTED:
+        who = build(Subject, SUBJECTS[kind], "it")
+        assert written(tmp_path / "one.dcm", Told(who)).PatientOrientation == ""
+        (only,) = complaints(tmp_path / "one.dcm")
+        assert "PatientOrientation" in only and "Empty attribute" in only
+        found = written(tmp_path / "two.dcm", Told(who, orientation=("P", "F")))
+        assert found.PatientOrientation == ["P", "F"] and complaints(tmp_path / "two.dcm") == []
+    header = Dataset()
+    header.PatientID, header.StudyID, header.StudyDate, header.StudyTime = "1", "1", "20200101", "120000"
+    found = written(tmp_path / "three.dcm", told_of_objects(None, orientation="L, FR"), {"dicom": carried_of(header)})
+    assert found.PatientOrientation == ["L", "FR"] and found.PatientID == "1"
+    assert complaints(tmp_path / "three.dcm") == []
+    assert written(tmp_path / "four.dcm", Told(build(Subject, {"kind": "phantom"}, "it"))).PatientOrientation == [
+        "L", "F",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_who_must_say_the_orientation_is_told_how(tmp_path: Path, carried: bool) -> None:
+    header = Dataset()
+    header.PatientID, header.StudyDate = "1", "20200101"
+    record = {"dicom": carried_of(header)} if carried else {}
+    write_tiff(tmp_path / "a.tif", image(), 0.1, {"kind": "corrected", "date": "2024-03-01T12:00:05", **record})
+    who = None if carried else build(Subject, SUBJECTS["unknown human"], "it")
+    (said,) = export_image(tmp_path / "a.tif", tmp_path / "a.dcm", told=Told(who)).warnings
+    assert "where its rows and columns run to" in said and "give --orientation, such as L,F" in said
+    assert export_image(tmp_path / "a.tif", tmp_path / "a.dcm", told=Told(who, orientation=("L", "F"))).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("LF", "such as L,F"), ("L,R", "along different axes"), ("L,", "different axes"), ("up,down", "got")],
+)
+def test_an_orientation_that_cannot_be_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"--orientation must be two directions.*{message}"):
+        told_of_objects(None, orientation=text)
 
 
 def test_a_human_is_written_in_codes_of_the_standard(tmp_path: Path) -> None:
@@ -267,8 +310,6 @@ def test_a_word_or_a_template_is_a_subject(tmp_path: Path) -> None:
 
 
 def test_a_target_makes_the_deviation_index_of_a_header_anew(tmp_path: Path) -> None:
-    from radiography.jobs.export import export_image
-
     header = Dataset()
     header.PatientID, header.ExposureIndex, header.TargetExposureIndex, header.DeviationIndex = "1", "200", "100", "3"
     tifffile.imwrite(tmp_path / "a.tif", image())
