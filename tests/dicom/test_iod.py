@@ -20,7 +20,7 @@ from radiography.dicom.description import DxDescription
 from radiography.dicom.subject import Subject, Told
 from radiography.dicom.write import export_dx
 from radiography.jobs.subject import with_told
-from tests.dicom.iod_tables import attribute_count, complaints
+from tests.dicom.iod_tables import attribute_count, basic_profile, complaints
 from tests.dicom.test_cine import LINEAR, PICTURE, frames, pixels
 from tests.dicom.test_cine import complaints as complaints_of_rf
 from tests.dicom.test_subject import COMPONENT, EXPOSURE, HUMAN, SUBJECTS, written
@@ -109,6 +109,22 @@ def test_an_object_of_a_dicom_frame(
     assert complaints(pydicom.dcmread(tmp_path / "one.dcm")) == []
     write_cine(tmp_path / "two.dcm", frames(), pixels(**(LINEAR if processing else PICTURE)), about, comment="c")
     assert complaints(pydicom.dcmread(tmp_path / "two.dcm")) == []
+
+
+@pytest.mark.parametrize("processing", [False, True])
+def test_an_anonymous_object_by_the_table_of_the_basic_profile(tmp_path: Path, processing: bool) -> None:
+    known = {**EVERYTHING, "carried": source_of_everything(), "quality_control": False}
+    found = {}
+    for anonymous in (False, True):
+        about = description(**known, anonymous=anonymous)
+        export_dx(exposure(), PITCH_MM, tmp_path / "one.dcm", about, processing, origin="corrected")
+        found[anonymous] = pydicom.dcmread(tmp_path / "one.dcm")
+    actions = {element.tag: basic_profile()[element.tag] for element in found[False] if element.tag in basic_profile()}
+    assert len(actions) > 30
+    for tag, action in actions.items():
+        assert action != "X" or tag not in found[True], found[False][tag].keyword
+        if tag in found[True] and found[True][tag].value:  # replaced, by a digest or a dummy
+            assert found[True][tag].value != found[False][tag].value, found[False][tag].keyword
 
 
 def test_other_identifiers_stand_where_the_standard_has_them_now(tmp_path: Path) -> None:
