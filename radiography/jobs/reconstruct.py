@@ -277,7 +277,19 @@ def is_big(source: FrameSource) -> bool:
 
 
 def about_plane(metadata: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """What a plane beside the image says about itself: what the image says, but not of whom it is."""
+    """What a plane beside the image says about itself: what the image says, but not of whom it is.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Of the image.
+    kind : str
+        "flags", or a variance.
+
+    Returns
+    -------
+    metadata : dict
+    """
     own = {"unit": "bits", "bits": FLAG_NAMES} if kind == "flags" else {"unit": "DN^2"}
     return {**{key: value for key, value in metadata.items() if key != "dicom"}, "kind": kind, **own}
 
