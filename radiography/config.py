@@ -49,6 +49,8 @@ _WORDING = {  # pydantic's words -> those of a TOML file
     "a valid array": "a list",
 }
 
+Changes = Mapping[str, Any]  # values by dotted key, as a TOML file would hold them
+
 T = TypeVar("T")
 
 
@@ -57,7 +59,7 @@ def shipped(kind: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (DATA_FOLDER / _FOLDERS[kind]).glob("*.toml")))
 
 
-def load_panel(name: str, beside: Path | None = None) -> Panel:
+def load_panel(name: str, beside: Path | None = None, changes: Changes | None = None) -> Panel:
     """Panel by shipped name or by TOML file.
 
     Parameters
@@ -66,6 +68,8 @@ def load_panel(name: str, beside: Path | None = None) -> Panel:
         A shipped name, or the path of a TOML file.
     beside : Path, optional
         Folder that a relative path starts from; by default the working folder.
+    changes : mapping, optional
+        Values that take the place of the file's, by dotted key such as "pixels.rows"; checked like the file's own.
 
     Returns
     -------
@@ -78,15 +82,15 @@ def load_panel(name: str, beside: Path | None = None) -> Panel:
     OSError
         If the file cannot be read.
     """
-    return load_described(Panel, "panel", name, beside)
+    return load_described(Panel, "panel", name, beside, changes)
 
 
-def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
+def load_scintillator(name: str, beside: Path | None = None, changes: Changes | None = None) -> Scintillator:
     """Scintillator by shipped name or by TOML file.
 
     Parameters
     ----------
-    name, beside
+    name, beside, changes
         As for `load_panel`.
 
     Returns
@@ -98,15 +102,15 @@ def load_scintillator(name: str, beside: Path | None = None) -> Scintillator:
     ValueError, OSError
         As for `load_panel`.
     """
-    return load_described(Scintillator, "scintillator", name, beside)
+    return load_described(Scintillator, "scintillator", name, beside, changes)
 
 
-def load_beam(name: str, beside: Path | None = None) -> Beam:
+def load_beam(name: str, beside: Path | None = None, changes: Changes | None = None) -> Beam:
     """Beam by shipped name or by TOML file.
 
     Parameters
     ----------
-    name, beside
+    name, beside, changes
         As for `load_panel`.
 
     Returns
@@ -119,16 +123,31 @@ def load_beam(name: str, beside: Path | None = None) -> Beam:
         As for `load_panel`.
     """
     path = _find("beam", name, beside)
-    table = read_toml(path)
+    table = _changed(read_toml(path), changes, path)
     try:
         return beam_from_table(path.stem, table)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def load_scene(name: str | Path) -> Scene:
-    """Scene by shipped name or by TOML file; errors as for `load_panel`."""
-    return load_described(Scene, "scene", str(name), None)
+def load_scene(name: str | Path, changes: Changes | None = None) -> Scene:
+    """Scene by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    name, changes
+        As for `load_panel`.
+
+    Returns
+    -------
+    scene : Scene
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
+    return load_described(Scene, "scene", str(name), None, changes)
 
 
 def load_steps(path: Path | None) -> Steps:
@@ -176,7 +195,7 @@ def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         raise ValueError(f"{where} holds tables that are nested too deeply") from error
 
 
-def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None) -> T:
+def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None, changes: Changes | None = None) -> T:
     """A description by shipped name or by TOML file.
 
     Parameters
@@ -189,6 +208,8 @@ def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None
         A shipped name, or the path of a TOML file.
     beside : Path or None
         Folder that a relative path starts from; the working folder without it.
+    changes : mapping, optional
+        As for `load_panel`.
 
     Returns
     -------
@@ -201,7 +222,29 @@ def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None
         As for `load_panel`.
     """
     path = _find(folder_of, name, beside)
-    return build(kind, _with_base(folder_of, path, read_toml(path), ()), str(path))
+    return build(kind, _changed(_with_base(folder_of, path, read_toml(path), ()), changes, path), str(path))
+
+
+def _changed(table: dict[str, Any], changes: Changes | None, path: Path) -> dict[str, Any]:
+    """The table with other values at dotted keys; a number in a key counts the entries of a list from 0."""
+    for key, value in (changes or {}).items():
+        table = _with_value(table, key.split("."), value, f"{path}: unknown key '{key}'")
+    return table
+
+
+def _with_value(table: Any, parts: list[str], value: Any, unknown: str) -> Any:
+    """A copy of a table or list with another value below it; whether a table may hold the key is for `build` to say."""
+    part, rest = parts[0], parts[1:]
+    if isinstance(table, list):
+        if not (part.isdecimal() and int(part) < len(table)):
+            raise ValueError(f"{unknown}: '{part}' is no entry of a list of {len(table)}, counted from 0")
+        inside = _with_value(table[int(part)], rest, value, unknown) if rest else value
+        return [*table[: int(part)], inside, *table[int(part) + 1 :]]
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{unknown}: '{part}' would be inside {table!r}, which is no table")
+    new = {key: entry for key, entry in table.items() if key != _RANGES.get(part)}
+    new[part] = _with_value(table.get(part, {}), rest, value, unknown) if rest else value
+    return new
 
 
 def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Path, ...]) -> dict[str, Any]:

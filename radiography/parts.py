@@ -9,7 +9,7 @@ from pathlib import Path
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, material
 from radiography.beam.tube import Beam
-from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.config import Changes, load_beam, load_panel, load_scintillator
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.projection.extent import check_shadow
@@ -39,7 +39,7 @@ class SceneParts:
     materials: Mapping[str, Material]
 
 
-def load_parts(scene: Scene, folder: Path) -> SceneParts:
+def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None = None) -> SceneParts:
     """Everything that a scene names.
 
     Parameters
@@ -48,6 +48,8 @@ def load_parts(scene: Scene, folder: Path) -> SceneParts:
         What to simulate.
     folder : Path
         Where the scene's relative paths start.
+    changes : mapping, optional
+        For "panel", "scintillator" and "beam" the values that take the place of their files', by dotted key.
 
     Returns
     -------
@@ -61,9 +63,10 @@ def load_parts(scene: Scene, folder: Path) -> SceneParts:
     OSError
         If a file that the scene names cannot be read.
     """
-    panel = load_panel(scene.panel, folder)
-    scintillator = load_scintillator(scene.scintillator, folder)
-    beam = load_beam(scene.beam.name, folder)
+    of = changes or {}
+    panel = load_panel(scene.panel, folder, of.get("panel"))
+    scintillator = load_scintillator(scene.scintillator, folder, of.get("scintillator"))
+    beam = load_beam(scene.beam.name, folder, of.get("beam"))
     if scene.beam.anode_angle_deg is not None:
         beam = replace(beam, anode_angle_deg=scene.beam.anode_angle_deg)
     phantom, materials = scene_phantom(scene, folder), scene_materials(scene)

@@ -350,3 +350,44 @@ def test_a_wrong_beam_names_itself(tmp_path, text, message):
     _write(tmp_path, "mine.toml", f'{text}\nsource = "test"\nfilters = [{{ material = "Al", thickness_mm = 2.5 }}]\n')
     with pytest.raises(ValueError, match=message):
         load_beam("mine.toml", tmp_path)
+
+
+def test_changes_take_the_place_of_what_a_file_says():
+    scene = load_scene("edge", {"beam.air_kerma_uGy": 3.0, "timing.integration_time_s": 0.25, "temperature_C": 30.0})
+    assert (scene.beam.air_kerma_uGy, scene.timing.integration_time_s, scene.temperature_C) == (3.0, 0.25, 30.0)
+    assert (scene.beam.name, scene.timing.frame_interval_s) == ("paper_70kV", 5.0)
+    panel = load_panel("worn", None, {"pixels.rows": 96})
+    assert (panel.pixels.rows, panel.pixels.cols, panel.name) == (96, 3072, "worn")
+    before, beam = load_beam("RQA5"), load_beam("RQA5", None, {"kvp": 75.0, "filters.0.thickness_mm": 4.0})
+    assert (beam.kvp, beam.filters) == (75.0, ((before.filters[0][0], 4.0), *before.filters[1:]))
+    assert load_scene("edge", {}) == load_scene("edge")
+
+
+def test_a_changed_number_leaves_its_range_behind():
+    before = load_scintillator("CsPbBr3_75um")
+    assert before.light.yield_range_per_keV is not None
+    assert load_scintillator("CsPbBr3_75um", None, {"light.yield_per_keV": 1.0}).light.yield_range_per_keV is None
+    assert load_scintillator("CsPbBr3_75um", None, {"thickness_um": 80.0}).light == before.light
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes", "message"),
+    [
+        ("scene", "edge", {"beam.kerma": 1.0}, r"edge\.toml: unknown key 'beam\.kerma'; known: name, air_kerma_uGy"),
+        ("scene", "edge", {"beam.air_kerma_uGy": -1.0}, r"edge\.toml: beam\.air_kerma_uGy must be .*, got -1\.0"),
+        (
+            "scene",
+            "edge",
+            {"beam.name.x": 1},
+            r"unknown key 'beam\.name\.x': 'x' would be inside 'paper_70kV'",
+        ),
+        ("scene", "edge", {"geometry.panel_shift_mm": "far"}, r"geometry\.panel_shift_mm must be a list, got 'far'"),
+        ("panel", "worn", {"lag.9.fraction": 0.1}, r"unknown key 'lag\.9\.fraction': '9' is no entry of a list of"),
+        ("scintillator", "CsPbBr3_75um", {"": 1}, r"unknown key ''"),
+        ("beam", "RQA5", {"kvpp": 70.0}, r"RQA5\.toml: beam 'RQA5' has no key 'kvpp'; known: kvp"),
+    ],
+)
+def test_a_wrong_change_names_itself(kind, name, changes, message):
+    load = {"scene": lambda: load_scene(name, changes)}.get(kind, lambda: LOADERS[kind](name, None, changes))
+    with pytest.raises(ValueError, match=message):
+        load()
