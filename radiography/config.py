@@ -14,6 +14,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -314,6 +315,33 @@ def described_by(kind: str, name: str) -> list[Path]:
             raise ValueError(f"{path}: based_on leads back to the file itself")
         paths.append(path)
     return paths
+
+
+def files_named_in(description: object, folder: Path) -> list[Path]:
+    """Files that a description names, such as the panel of a scene or the mesh of a phantom.
+
+    Parameters
+    ----------
+    description : object
+        Record, mapping, sequence or text.
+    folder : Path
+        Folder that its relative names start from.
+
+    Returns
+    -------
+    paths : list of Path
+        Those of its texts that are names of files.
+    """
+    if isinstance(description, str):
+        with suppress(OSError, ValueError):  # a long text is no name
+            return [folder / description] if (folder / description).is_file() else []
+    if is_dataclass(description) and not isinstance(description, type):
+        description = vars(description)
+    if isinstance(description, Mapping):
+        description = list(description.values())
+    if isinstance(description, list | tuple):
+        return [path for part in description for path in files_named_in(part, folder)]
+    return []
 
 
 def read_toml(path: Path) -> dict[str, Any]:

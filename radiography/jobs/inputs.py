@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from calibration.whole_file import check_place, whole_files
@@ -204,33 +203,6 @@ def keep_apart(results: Iterable[Path | None], inputs: Iterable[str | Path | Non
         if same in taken:
             raise ValueError(taken[same])
         taken[same] = f"two results would be written to {path}: give one of them another name"
-
-
-def files_named_in(description: object, folder: Path) -> list[Path]:
-    """Files that a description names, such as the panel of a scene or the mesh of a phantom.
-
-    Parameters
-    ----------
-    description : object
-        Record, mapping, sequence or text.
-    folder : Path
-        Folder that its relative names start from.
-
-    Returns
-    -------
-    paths : list of Path
-        Those of its texts that are names of files.
-    """
-    if isinstance(description, str):
-        with suppress(OSError, ValueError):  # a long text is no name
-            return [folder / description] if (folder / description).is_file() else []
-    if is_dataclass(description) and not isinstance(description, type):
-        description = vars(description)
-    if isinstance(description, Mapping):
-        description = list(description.values())
-    if isinstance(description, list | tuple):
-        return [path for part in description for path in files_named_in(part, folder)]
-    return []
 
 
 def _identity(path: Path) -> object:

@@ -23,6 +23,7 @@ from radiography.acquire import (
     expose,
 )
 from radiography.beam.spectrum import mean_energy_keV
+from radiography.config import files_named_in
 from radiography.dose_history import dose_terms
 from radiography.files.frames import write_tiff
 from radiography.files.tiff import MOST_PAGES
@@ -32,7 +33,6 @@ from radiography.jobs.inputs import (
     all_or_none,
     check_at_least,
     check_writable,
-    files_named_in,
     keep_apart,
     no_report,
 )
