@@ -25,6 +25,7 @@ STOREYS: list[set[str]] = [
     {"radiography.acquire", "radiography.study", "radiography.presentation"},
     {"radiography.dicom", "radiography.figures"},
     {"radiography.files"},
+    {"radiography.sweep"},
     {"radiography.jobs"},
     {"radiography.cli"},
 ]

@@ -160,7 +160,6 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
     megapixels, per_pixel = pixels.rows * pixels.cols / 1e6, sampling.samples_per_pixel**2
-    exposing = _BYTES_PER_PIXEL_OF_EXPOSURE + per_pixel * _BYTES_PER_SAMPLE
     spot = _spot_blur(acquisition)
     rays = (
         megapixels * per_pixel * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
@@ -176,10 +175,29 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         focal_spot=spot,
         solids=solids,
         scatter_to_primary=scatter,
-        memory_bytes=_BYTES_OF_PROGRAM + megapixels * 1e6 * max(_BYTES_PER_PIXEL_OF_FRAME, exposing),
+        memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel),
         frame_s=megapixels * _SECONDS_PER_MEGAPIXEL,
         object_s=rays * _SECONDS_PER_MEGARAY,
     )
+
+
+def frame_memory_bytes(pixels: int, samples_per_pixel: int) -> float:
+    """Memory that frames of a scene take at the most, however many they are.
+
+    Parameters
+    ----------
+    pixels : int
+        Of the panel. [1]
+    samples_per_pixel : int
+        Along each axis. [1]
+
+    Returns
+    -------
+    memory_bytes : float
+        [byte]
+    """
+    exposing = _BYTES_PER_PIXEL_OF_EXPOSURE + samples_per_pixel**2 * _BYTES_PER_SAMPLE
+    return _BYTES_OF_PROGRAM + pixels * max(_BYTES_PER_PIXEL_OF_FRAME, exposing)
 
 
 def _spot_blur(acquisition: Acquisition) -> SpotBlur | None:

@@ -1,0 +1,210 @@
+"""One sample of a sweep: simulated, measured and written into the store by whichever process has it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.own_words import said_by_us
+from radiography.acquire import Exposure, acquire_sequence, expose
+from radiography.parts import load_parts
+from radiography.plan import plan_parts
+from radiography.scene import relative_exposures
+from radiography.sweep.numbers import NUMBERS, SampleFrames
+from radiography.sweep.samples import PlannedSweep, describe_sample, digest_of, place_of
+from radiography.sweep.store import TEXT, Store, StoredArray, read_value, write_value
+
+DONE = StoredArray("done", "uint8", (), (), {"long_name": "1 where the sample is complete"})
+ERROR = StoredArray("error", TEXT, (), (), {"long_name": "why the sample has no result"})
+TRUTH = {  # planes of the noiseless exposure, named as in simulate --truth
+    "quanta": "mean X-ray quanta that the layer absorbs",
+    "light": "mean optical photons that they send to the photodiodes, where they arise",
+    "light_spread": "the same where they arrive",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SampleTask:
+    """All that a process needs to know to do a sample of a sweep.
+
+    Attributes
+    ----------
+    plan : PlannedSweep
+        With paths that hold in every process.
+    store : Store
+        Where results go.
+    frame_shape : (int, int, int) or None
+        Frames, rows and columns of every sample; None where frames and truth are not kept. [1]
+    """
+
+    plan: PlannedSweep
+    store: Store
+    frame_shape: tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """Numbers of one sample by name, or the sentence that says why there are none."""
+
+    index: int
+    numbers: dict[str, float]
+    error: str
+
+
+def arrays_of(plan: PlannedSweep, frame_shape: tuple[int, int, int] | None) -> list[StoredArray]:
+    """Arrays of a sweep's store, `DONE` last: it is what a sample is judged by.
+
+    Parameters
+    ----------
+    plan : PlannedSweep
+    frame_shape : (int, int, int) or None
+        Frames, rows and columns, where frames or truth are kept. [1]
+
+    Returns
+    -------
+    arrays : list of StoredArray
+    """
+    keep = plan.sweep.keep
+    arrays = [
+        StoredArray(name, "float64", (), (), {"units": NUMBERS[name].unit, "long_name": NUMBERS[name].meaning})
+        for name in keep.numbers
+    ]
+    if frame_shape is not None and keep.frames:
+        said = {"units": "DN", "long_name": "raw frames"}
+        arrays.append(StoredArray("frames", "uint16", ("frame", "row", "col"), frame_shape, said))
+    if frame_shape is not None and keep.truth:
+        arrays += [
+            StoredArray(name, "float32", ("row", "col"), frame_shape[1:], {"units": "1", "long_name": meaning})
+            for name, meaning in TRUTH.items()
+        ]
+    return [*arrays, ERROR, DONE]
+
+
+def do_sample(task: SampleTask, item: tuple[int, str]) -> SampleResult:
+    """Simulate and measure one sample, and write it, unless it is there already.
+
+    What is wrong with the sample is written too, and is no error here: the others go on.
+
+    Parameters
+    ----------
+    task : SampleTask
+        The sweep.
+    item : (int, str)
+        Number of the sample, and the digest of what it was when the sweep began.
+
+    Returns
+    -------
+    result : SampleResult
+
+    Raises
+    ------
+    OSError
+        If the store cannot be written to.
+    """
+    index, digest = item
+    known = result_of(task, index)
+    if known is not None:
+        return known
+    place = place_of(task.plan, index)
+    values: dict[str, Any] = {}
+    error = ""
+    try:
+        values = _simulated(task, index, digest)
+    except Exception as problem:  # recorded: a sample is not to end the sweep
+        error = _sentence(problem)
+    if not error:
+        for array in arrays_of(task.plan, task.frame_shape):
+            if array.name in values:
+                write_value(task.store, array, place, values[array.name])
+    record_outcome(task, index, error)
+    return SampleResult(index, {name: values[name] for name in task.plan.sweep.keep.numbers if not error}, error)
+
+
+def record_outcome(task: SampleTask, index: int, error: str) -> None:
+    """Write that a sample is done, or why it is not.
+
+    Parameters
+    ----------
+    task : SampleTask
+        The sweep.
+    index : int
+        Of the sample.
+    error : str
+        Empty where it is done.
+
+    Raises
+    ------
+    OSError
+        If the store cannot be written to.
+    """
+    place = place_of(task.plan, index)
+    write_value(task.store, ERROR, place, error)
+    write_value(task.store, DONE, place, 0 if error else 1)
+
+
+def result_of(task: SampleTask, index: int) -> SampleResult | None:
+    """What the store holds of a sample; None where it is not done.
+
+    Parameters
+    ----------
+    task : SampleTask
+        The sweep.
+    index : int
+        Of the sample.
+
+    Returns
+    -------
+    result : SampleResult or None
+
+    Raises
+    ------
+    ValueError
+        If a file of the store is damaged.
+    """
+    place = place_of(task.plan, index)
+    if read_value(task.store, DONE, place) != 1:
+        return None
+    arrays = [array for array in arrays_of(task.plan, None) if array not in (ERROR, DONE)]
+    return SampleResult(index, {array.name: read_value(task.store, array, place) for array in arrays}, "")
+
+
+def _simulated(task: SampleTask, index: int, digest: str) -> dict[str, Any]:
+    """Numbers, frames and planes of a sample by the names of their arrays."""
+    sweep = task.plan.sweep
+    described = describe_sample(task.plan, index)
+    if digest_of(described, {}) != digest:
+        raise ValueError("the files of this sample are not those with which the sweep began")
+    acquisition = plan_parts(load_parts(described.scene, described.folder, described.changes))
+    exposure = expose(acquisition)
+    rng = np.random.default_rng([sweep.seed, index])
+    pattern = relative_exposures(described.scene, sweep.frames, rng)
+    raw_dn = np.stack(list(acquire_sequence(acquisition, exposure, None, rng, pattern)))
+    lit = np.array([strength > 0 and exposure is not None for strength in pattern])
+    frames = SampleFrames(acquisition, exposure, raw_dn, lit, [])
+    values: dict[str, Any] = {name: NUMBERS[name].measure(frames) for name in sweep.keep.numbers}
+    if sweep.keep.frames:
+        values["frames"] = raw_dn
+    if sweep.keep.truth:
+        values |= _planes(exposure, raw_dn.shape[1:])
+    return values
+
+
+def _planes(exposure: Exposure | None, shape: tuple[int, ...]) -> dict[str, Any]:
+    if exposure is None:
+        return {name: np.zeros(shape, np.float32) for name in TRUTH}
+    return dict(zip(TRUTH, (exposure.quanta, exposure.light, exposure.spread_light), strict=True))
+
+
+def _sentence(problem: Exception) -> str:
+    """What is wrong with a sample; what no sentence of ours says is told with its kind and place."""
+    if isinstance(problem, ValueError | TypeError | OSError) and said_by_us(problem):
+        return " ".join(str(problem).split())
+    if isinstance(problem, MemoryError):
+        return "not enough memory for this sample; fewer workers or a smaller panel need less"
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    what = " ".join(str(problem).split())[:200]
+    return f"{type(problem).__name__} in {Path(place.filename).name}, line {place.lineno}: {what}"

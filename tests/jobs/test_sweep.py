@@ -1,0 +1,234 @@
+"""A sweep gives each sample once, the same everywhere, goes on where it stopped, and outlives what is wrong in it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import radiography.jobs.sweep as job
+from radiography.acquire import acquire_sequence, expose, plan_acquisition
+from radiography.config import load_scene
+from radiography.jobs.sweep import run_sweep, sweep_to_json
+from radiography.sweep.engine import Engine, has_dask
+from tests.jobs.conftest import Followed
+from tests.sweep.scenes import poisonous_sample, slow_sample, sweep_file
+
+LOOP = Engine("none")
+with_dask = pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep of 16 samples with pictures, done one after the other: sweep.toml, x.zarr and the rest."""
+    folder = tmp_path_factory.mktemp("loop")
+    run_sweep(sweep_file(folder, "{ low = 1, high = 8, step = 1 }", "true"), folder / "x.zarr", engine=LOOP)
+    return folder
+
+
+@pytest.fixture
+def copy(loop: Path, tmp_path: Path) -> Path:
+    """The same folder for one test to change."""
+    return Path(shutil.copytree(loop, tmp_path / "copy"))
+
+
+def test_a_sample_is_the_scene_with_its_values_and_its_own_seed(loop: Path) -> None:
+    scene = load_scene(loop / "flat.toml", {"beam.air_kerma_uGy": 3.0, "solids.0.radius_mm": 1.0})
+    plan = plan_acquisition(scene, loop)
+    exposure = expose(plan)
+    frames = np.stack(list(acquire_sequence(plan, exposure, None, np.random.default_rng([3, 5]), (1.0, 1.0))))
+    stored = np.frombuffer((loop / "x.zarr/frames/c/2/1/0/0/0").read_bytes(), "<u2")
+    np.testing.assert_array_equal(stored.reshape(2, 48, 64), frames)
+    quanta = np.frombuffer((loop / "x.zarr/quanta/c/2/1/0/0").read_bytes(), "<f4")
+    assert exposure is not None
+    np.testing.assert_array_equal(quanta.reshape(48, 64), exposure.quanta)
+
+
+def test_the_table_has_a_row_for_each_sample_and_the_signal_follows_the_dose(loop: Path) -> None:
+    with (loop / "x.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["index"]) for row in rows] == list(range(16)) and not any(row["error"] for row in rows)
+    doses = np.array([float(row["beam.air_kerma_uGy"]) for row in rows])
+    signal = np.array([float(row["signal_dn"]) for row in rows])
+    assert doses.tolist() == np.repeat(np.arange(1.0, 9.0), 2).tolist()
+    # the gain of the panel is the same at every dose; 3,000 pixels and 2 frames know a mean to 0.3 % at 1 uGy
+    per_dose = signal / doses
+    np.testing.assert_allclose(per_dose[::2], per_dose[::2].mean(), rtol=0.02)
+    # the larger sphere of aluminium takes more out of the beam
+    assert (signal[1::2] < signal[::2]).all()
+    noise = np.array([float(row["noise_dn"]) for row in rows])
+    assert (np.diff(noise[::2]) > 0).all()
+    assert (loop / "x.png").stat().st_size > 10_000
+
+
+def test_a_second_start_does_nothing_and_changes_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(copy)
+    monkeypatch.setattr("radiography.sweep.sample._simulated", lambda *_: pytest.fail("done again"))
+    found = run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP)
+    assert (found.done_before, found.plan.count, found.failed) == (16, 16, ())
+    after = contents(copy)
+    for files in (before, after):
+        files.pop("x.png")  # of a figure matplotlib promises no bytes
+    assert after == before
+
+
+def test_only_what_is_missing_is_done_and_it_is_the_same_again(
+    copy: Path, loop: Path, monkeypatch: pytest.MonkeyPatch, followed: Followed
+) -> None:
+    for sample in ("0/1", "7/0"):
+        (copy / "x.zarr/done/c" / sample).unlink()
+        (copy / "x.zarr/frames/c" / sample / "0/0/0").write_bytes(b"half")  # as of a killed writer without a rename
+    done = []
+    real = job.do_sample
+    monkeypatch.setattr(job, "do_sample", lambda task, item: done.append(item[0]) or real(task, item))
+    found = run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP, report=followed)
+    assert done == [1, 14] and found.done_before == 14
+    assert contents(copy / "x.zarr") == contents(loop / "x.zarr")
+    assert followed.done == {"looking at the samples": 1.0, "samples": 1.0}
+
+
+@with_dask
+def test_a_killed_worker_costs_no_sample_and_changes_no_byte(
+    copy: Path, loop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(copy / "x.zarr")
+    monkeypatch.setattr(job, "do_sample", slow_sample)
+    import signal
+
+    killed = []
+
+    def kill_one(what: str, done: float) -> None:
+        if done > 0.1 and what == "samples" and not killed:
+            killed.append(int(next(copy.glob("pid-*")).name.removeprefix("pid-")))
+            os.kill(killed[0], signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+    found = run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=Engine("local", 2), report=kill_one)
+    assert len(list(copy.glob("pid-*"))) >= 3 and killed[0] != os.getpid()  # one came in its place
+    assert (len(found.samples), found.failed, found.done_before) == (16, (), 0)
+    assert contents(copy / "x.zarr") == contents(loop / "x.zarr")
+    assert (copy / "x.csv").read_bytes() == (loop / "x.csv").read_bytes()
+    again = run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=Engine("local", 2))
+    assert again.done_before == 16
+
+
+@with_dask
+@pytest.mark.slow
+def test_a_sample_that_kills_its_workers_is_recorded_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "do_sample", poisonous_sample)
+    path = sweep_file(tmp_path)
+    found = run_sweep(path, tmp_path / "x.zarr", engine=Engine("local", 2))
+    assert [one.index for one in found.failed] == [3]
+    assert "4 worker processes have died over it" in found.failed[0].error
+    assert b"4 worker processes" in (tmp_path / "x.zarr/error/c/1/1").read_bytes()
+    monkeypatch.undo()
+    again = run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert again.done_before == 5 and not again.failed  # what failed is tried again
+    assert (tmp_path / "x.zarr/error/c/1/1").read_bytes() == (tmp_path / "x.zarr/error/c/0/0").read_bytes()
+
+
+def test_a_sample_that_is_wrong_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path)
+    text = path.read_text().replace(
+        "[0.5, 1.0]", '[0.5, 1.0]\n"solids.0.position_mm" = [[0.0, 0.0, 10.0], [900.0, 0.0, 9.0]]'
+    )
+    path.write_text(text.replace("[1.0, 4.0, 16.0]", "[4.0]"))
+    found = run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert [one.index for one in found.failed] == [1, 3]
+    assert "object outside the beam" in found.failed[0].error
+    assert [row["numbers"] == {} for row in sweep_to_json(found)["rows"]] == [False, True, False, True]
+    rows = list(csv.DictReader((tmp_path / "x.csv").read_text().splitlines()))
+    assert rows[1]["signal_dn"] == "" and "object outside the beam" in rows[1]["error"]
+    assert rows[1]["solids.0.position_mm"] == "[900.0, 0.0, 9.0]"
+    json.dumps(sweep_to_json(found)["rows"])
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("sweep.toml", "seed = 3", "seed = 4", "holds another sweep, or this one before"),
+        ("sweep.toml", "step = 1", "step = 2", "holds another sweep, or this one before"),
+        ("small.toml", "cols = 64", "cols = 64\n[readout]\nbits = 14", "holds another sweep, or this one before"),
+        ("x.zarr/zarr.json", "radiography 0", "radiography 9", "was begun by radiography 9"),
+        ("x.zarr/zarr.json", "sweep_sha256", "sha256", r"holds no sweep but 'beam\.air_kerma_uGy'"),
+    ],
+)
+def test_the_folder_of_another_sweep_is_refused_and_left_as_it_is(
+    copy: Path, file: str, old: str, new: str, message: str
+) -> None:
+    _change(copy / file, old, new)
+    before = contents(copy)
+    with pytest.raises(ValueError, match=message):
+        run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP)
+    assert contents(copy) == before
+
+
+def _change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_comment_makes_no_other_sweep(copy: Path) -> None:
+    _change(copy / "sweep.toml", "seed = 3", "seed = 3  # of the day")
+    assert run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP).done_before == 16
+
+
+def test_what_cannot_be_leaves_no_file(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, pictures="true")
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r"x\.zip must end in \.zarr"):
+        run_sweep(path, tmp_path / "x.zip")
+    with pytest.raises(ValueError, match=r"the samples differ in frames, rows or columns: keep numbers only"):
+        mixed = tmp_path / "mixed.toml"
+        mixed.write_text(
+            path.read_text().replace('"solids.0.radius_mm" = [0.5, 1.0]', '"panel.pixels.rows" = [40, 48]')
+        )
+        run_sweep(mixed, tmp_path / "x.zarr", engine=LOOP)
+    mixed.unlink()
+    (tmp_path / "small.csv").hardlink_to(tmp_path / "small.toml")
+    with pytest.raises(ValueError, match=r"would be overwritten by a result"):
+        run_sweep(path, tmp_path / "small.zarr", engine=LOOP)
+    (tmp_path / "small.csv").unlink()
+    assert contents(tmp_path) == before
+
+
+def test_frames_of_other_sizes_have_numbers_all_the_same(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, "[4.0]")
+    path.write_text(path.read_text().replace('"solids.0.radius_mm" = [0.5, 1.0]', '"panel.pixels.rows" = [40, 48]'))
+    found = run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert not found.failed and set(found.samples[0].numbers) == {"signal_dn", "noise_dn"}
+
+
+def test_files_that_change_meanwhile_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = sweep_file(tmp_path, "[4.0]")
+    real = job.do_sample
+
+    def change(task: object, item: tuple[int, str]) -> object:
+        (tmp_path / "small.toml").write_text((tmp_path / "small.toml").read_text().replace("64", "60"))
+        return real(task, item)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(job, "do_sample", change)
+    found = run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert {one.error for one in found.failed} == {"the files of this sample are not those with which the sweep began"}
+
+
+def test_a_store_that_cannot_be_written_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("radiography.sweep.sample.write_value", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_sweep(sweep_file(tmp_path, "[4.0]"), tmp_path / "x.zarr", engine=LOOP)
+    assert not (tmp_path / "x.csv").exists()
