@@ -35,6 +35,7 @@ from radiography.cli.parameters import (
 )
 from radiography.cli.report import report
 from radiography.cli.send import send
+from radiography.cli.sweep import sweep
 from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
@@ -42,8 +43,8 @@ app = Commands(
     name="radiography",
     help="Flat-panel digital radiography: simulate, calibrate, correct, measure, export.",
     epilog="`radiography COMMAND --help` says what a command takes, with an example. Frames, rows and columns are "
-    "counted from 0; ranges such as 0:16 leave out their end. Exit code 0: done, 1: a limit is broken "
-    "or not all was sent, 2: wrong input.",
+    "counted from 0; ranges such as 0:16 leave out their end. Exit code 0: done, 1: a limit is broken, "
+    "or not all was sent or has a result, 2: wrong input.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -347,6 +348,7 @@ app.command(
 )(exposure_index)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")(export)
+app.command(epilog="Example: radiography sweep sweep.toml --out sweep.zarr --workers 2")(sweep)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 app.command(epilog="Example: radiography view results edge.tif")(view)
 app.command("import", epilog="Example: radiography import scenario.json --out imported")(import_command)

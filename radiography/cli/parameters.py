@@ -72,6 +72,15 @@ Saturation = Annotated[
         "--saturation", metavar="DN", help="Raw value [DN] from which a pixel is saturated; found from frames without."
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="WHERE",
+        help="local (processes), none (one by one), or tcp:// or tls://HOST:PORT of Dask.",
+    ),
+]
+Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Local processes that share the work.")]
 Scintillators = Annotated[
     list[str],
     typer.Argument(

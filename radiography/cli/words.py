@@ -68,6 +68,7 @@ class Template(enum.StrEnum):
     limits = "limits"
     subject = "subject"
     picture = "picture"
+    sweep = "sweep"
 
 
 def spell_out_file_lists(arguments: list[str]) -> list[str]:

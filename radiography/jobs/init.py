@@ -8,7 +8,7 @@ from calibration.whole_file import whole_file
 from radiography.config import DATA_FOLDER
 
 TEMPLATES = DATA_FOLDER / "templates"
-KINDS = ("scene", "scintillator", "panel", "about", "pipeline", "limits", "subject", "picture")
+KINDS = ("scene", "scintillator", "panel", "about", "pipeline", "limits", "subject", "picture", "sweep")
 
 
 def template(kind: str) -> str:

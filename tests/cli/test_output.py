@@ -71,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "small.toml").write_text(PANEL, encoding="utf-8")
     (made / "row.toml").write_text(ROW, encoding="utf-8")
     (made / "scenario.json").write_text(SCENARIO, encoding="utf-8")
+    (made / "sweep.toml").write_text('base = "flat.toml"\n[axes]\n"beam.air_kerma_uGy" = [1.0, 2.0]\n')
     for name, kerma in (("dark", 0.0), ("flat", 15.0)):
         (made / f"{name}.toml").write_text(SCENE.format(name=name, kerma=kerma), encoding="utf-8")
         assert run(["simulate", str(made / f"{name}.toml"), "--out", str(made / f"{name}.tif"), "--frames", "4"]) == 0
@@ -104,6 +105,10 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "import": (
         "import {f}/scenario.json --out {t}/imported",
         {"scenario", "format", "projection", "taken", "approximated", "refused", "files"},
+    ),
+    "sweep": (
+        "sweep {f}/sweep.toml --out {t}/x.zarr --scheduler none",
+        {"sweep", "base", "samples", "done_before", "failed", "units", "rows"},
     ),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
     "paper": ("paper T2 --out {t}/p", {"paper", "quick", "figures", "not_made", "no_imaging"}),

@@ -14,7 +14,8 @@ from radiography.cli import run
 COMMANDS = sorted(path.stem for path in Path(radiography.cli.__file__).parent.glob("[a-z]*.py"))
 # Packages that take 0.1 s to 2 s to load; those who need them load them where they use them.
 HEAVY = (
-    "cv2", "matplotlib", "pydicom", "rich", "scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage",
+    "cv2", "dask", "distributed", "matplotlib", "pydicom", "rich", "scipy.fft", "scipy.interpolate",
+    "scipy.linalg", "scipy.ndimage",
     "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats", "spekpy",
     "trimesh", "xraylib",
 )  # fmt: skip

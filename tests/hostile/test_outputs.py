@@ -22,7 +22,7 @@ ROWS, COLS = 40, 56
 READ = {  # what commands are given to read
     "calibration", "about", "pipeline", "over", "mtf_file", "nps_file", "image of mtf", "image of export",
     "table of validate", "flags of nps", "flags of dqe", "flags of mtf", "flags of report", "flags of measure",
-    "scenario of import",
+    "scenario of import", "sweep_file of sweep",
     "flags of exposure-index", "token_file of send", "tls_ca of send", "tls_cert of send", "tls_key of send",
     "results of report", "mtf of measure",
 }  # fmt: skip
@@ -87,6 +87,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of list": ("list scenes --json {out}", ".json", []),
     "json_file of import": ("import {folder}/scenario.json --json {out}", ".json", ["scenario.json"]),
     "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
+    "json_file of sweep": ("sweep {folder}/sweep.toml --out {folder}/new.zarr --json {out}", ".toml", ["sweep.toml"]),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
     "json_file of paper": ("paper T2 --out {folder}/paper --json {out}", ".json", []),
@@ -117,6 +118,7 @@ FOLDERS = {
     "out of import": "import scene.json --out {out}",
     "out of validate": "validate --out {out}",
     "out of paper": "paper T2 --out {out}",
+    "out of sweep": "sweep sweep.toml --out {out}",
     "out of benchmark": "benchmark CsPbBr3_75um --size 256 --out {out}",
 }
 
@@ -140,6 +142,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiff(place / "spot.tif", np.ones((3, 3), np.float32), None, {})
     (place / "scene.toml").write_text(SCENE)
     (place / "scenario.json").write_text(SCENARIO)
+    (place / "sweep.toml").write_text('base = "scene.toml"\n[axes]\n"beam.air_kerma_uGy" = [1.0, 2.0]\n')
     (place / "layer.toml").write_text('based_on = "CsPbBr3_75um"\nname = "layer"\ndescription = "l"\n')
     (place / "mtf.csv").write_text("0.5,0.9,0.01\n1,0.8,0.01\n2,0.6,0.01\n3,0.4,0.01\n")
     return place

@@ -26,6 +26,8 @@ from radiography.panel.panel import Panel
 from radiography.presentation.presets import load_picture
 from radiography.presentation.steps import PictureSteps
 from radiography.scene import Scene
+from radiography.sweep.description import Sweep
+from radiography.sweep.samples import check_samples, plan_sweep
 
 HEAD = re.compile(r"(# )?\[\[?([^\[\]]+)\]\]?( columnar)?(\s+#.*)?$")
 KEY = re.compile(r"(# )?(\w+) = (.+?)\s+# (.+)$")
@@ -71,7 +73,7 @@ def known_tables() -> list[tuple[str, str, Any]]:
 
 
 ROOTS = {"scene": Scene, "scintillator": Scintillator, "panel": Panel, "pipeline": Steps, "subject": Subject,
-         "picture": PictureSteps}  # fmt: skip
+         "picture": PictureSteps, "sweep": Sweep}  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "table", "description"), known_tables())
@@ -79,8 +81,8 @@ def test_every_key_of_a_description_is_in_its_template(kind: str, table: str, de
     shown = entries(kind)
     assert table in shown
     for field in fields(description):
-        is_table = any(_inner(typing.get_type_hints(description)[field.name]))
         key = f"{table}.{field.name}" if table else field.name
+        is_table = any(_inner(typing.get_type_hints(description)[field.name])) or key in shown  # of keys of the user's
         if is_table:
             assert any(other == key or other.startswith(f"{key}.") for other in shown), key
             continue
@@ -139,6 +141,9 @@ def test_templates_run_as_they_stand(tmp_path: Path) -> None:
     assert load_steps(tmp_path / "pipeline.toml") == load_steps(None)
     assert replace(load_picture(tmp_path / "picture.toml"), name="default", description="") == PictureSteps("default")
     assert load_about(tmp_path / "about.toml")["dark*.tif"].air_kerma_uGy == 0.0
+    plan = plan_sweep(tmp_path / "sweep.toml")
+    assert (plan.shape, plan.dimensions) == ((2, 3), ("beam.air_kerma_uGy", "geometry.focal_spot_mm"))
+    assert check_samples(plan).frame_shape == (1, 3072, 3072)
     assert limits_from(read_toml(tmp_path / "limits.toml"))["flat_snr"].minimum == 50.0
 
 
