@@ -60,6 +60,9 @@ class Outcome:
     lost: str
 
 
+IN_A_LOOP = Engine(LOOP)
+
+
 def has_dask() -> bool:
     """Whether Dask's workers can be used."""
     return importlib.util.find_spec("distributed") is not None
@@ -142,6 +145,45 @@ def run_tasks(
         yield from _outcomes(client, task, items)
 
 
+def values_of_tasks(
+    task: Callable[[Any], Any],
+    items: Sequence[Any],
+    names: Sequence[str],
+    engine: Engine,
+    tell: Callable[[float], None],
+) -> list[Any]:
+    """What a task makes of each item, where none may be missing.
+
+    Parameters
+    ----------
+    task, items, engine
+        As for `run_tasks`.
+    names : sequence of str
+        What an error calls them.
+    tell : callable
+        Called with the fraction done, 0 to 1.
+
+    Returns
+    -------
+    values : list
+        In the order of the items.
+
+    Raises
+    ------
+    ChildProcessError
+        If one has ended all workers that were at it.
+    Exception
+        As for `run_tasks`.
+    """
+    found: dict[int, Any] = {}
+    for outcome in run_tasks(task, items, engine):
+        if outcome.lost:
+            raise ChildProcessError(f"{names[outcome.number]}: {outcome.lost}")
+        found[outcome.number] = outcome.value
+        tell(len(found) / len(items))
+    return [found[number] for number in range(len(items))]
+
+
 def _outcomes(client: Any, task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Outcome]:
     from concurrent.futures import CancelledError
 
@@ -179,10 +221,10 @@ def own_version() -> str:
 def _client(engine: Engine, count: int, memory_bytes: float) -> Iterator[Any]:
     """A client of the scheduler, whose workers are found good."""
     with ExitStack() as stack:
-        stack.enter_context(_in_silence())
         import dask
         from distributed import Client
 
+        stack.enter_context(_in_silence())
         if engine.scheduler in (None, LOCAL):
             settings = {
                 "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
@@ -194,6 +236,10 @@ def _client(engine: Engine, count: int, memory_bytes: float) -> Iterator[Any]:
             return
         try:
             client = stack.enter_context(Client(engine.scheduler, timeout=TO_ANSWER_S, set_as_default=False))
+        except RuntimeError as error:
+            raise ConnectionError(
+                f"{engine.scheduler} is not encrypted, as Dask's configuration here demands"
+            ) from error
         except (OSError, ValueError, TypeError) as error:
             raise ConnectionError(
                 f"no Dask scheduler answers at {engine.scheduler} within {TO_ANSWER_S:g} s"
@@ -252,7 +298,9 @@ def _is_this_machine(host: str) -> bool:
 @contextmanager
 def _in_silence() -> Iterator[None]:
     """What Dask tells its programmers is not told to users: what matters to them is in the outcomes."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    theirs = ("distributed", "tornado", "asyncio")
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in theirs]
+    loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from calibration.own_words import said_by_us
+from radiography.config import load_panel
 from radiography.sweep import engine as engine_module
-from radiography.sweep.engine import NEEDED, Engine, Outcome, check_engine, has_dask, run_tasks
+from radiography.sweep.engine import NEEDED, Engine, Outcome, check_engine, has_dask, run_tasks, values_of_tasks
 from tests.sweep.scenes import refuse, square, square_or_die, square_or_die_once
 
 with_dask = pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
@@ -58,6 +60,22 @@ def test_a_task_that_kills_its_workers_is_given_up_and_the_rest_goes_on() -> Non
 def test_what_a_task_raises_on_a_worker_comes_here_in_its_own_words() -> None:
     with pytest.raises(ValueError, match=r"^7 is refused$"):
         list(run_tasks(refuse, [7], Engine("local", 1)))
+
+
+@with_dask
+def test_a_sentence_of_ours_is_still_ours_when_it_comes_from_a_worker() -> None:
+    with pytest.raises(ValueError, match="no panel 'none'") as told:
+        list(run_tasks(load_panel, ["none"], Engine("local", 1)))
+    assert said_by_us(told.value)
+
+
+def test_values_come_in_order_and_one_that_is_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[float] = []
+    assert values_of_tasks(square, [3, 1], ["a", "b"], Engine("none"), done.append) == [9, 1] and done == [0.5, 1.0]
+    outcomes = [Outcome(1, 1, ""), Outcome(0, None, "they died")]
+    monkeypatch.setattr(engine_module, "run_tasks", lambda *_: iter(outcomes))
+    with pytest.raises(ChildProcessError, match=r"^a: they died$"):
+        values_of_tasks(square, [3, 1], ["a", "b"], Engine("none"), done.append)
 
 
 @pytest.mark.parametrize(
