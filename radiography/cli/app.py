@@ -32,6 +32,7 @@ from radiography.cli.parameters import (
     Scintillators,
     SubjectTold,
     Target,
+    WhereElse,
 )
 from radiography.cli.report import report
 from radiography.cli.send import send
@@ -384,6 +385,7 @@ def scintillator(
     degeneracy: Annotated[
         Path | None, typer.Option("--degeneracy", help="Plot which scattering and absorption give the same MTF.")
     ] = None,
+    scheduler: WhereElse = "none",
     json_file: JsonFile = None,
     plot: Plot = None,
 ) -> None:
@@ -391,7 +393,14 @@ def scintillator(
     from radiography.cli.scintillator import run_scintillator
 
     run_scintillator(
-        names, beam=beam, dose_uGy=dose, thickness=thickness, degeneracy=degeneracy, json_file=json_file, plot=plot
+        names,
+        beam=beam,
+        dose_uGy=dose,
+        thickness=thickness,
+        degeneracy=degeneracy,
+        json_file=json_file,
+        plot=plot,
+        scheduler=scheduler,
     )
 
 
@@ -443,12 +452,13 @@ def fit(
 def validate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     table: PublishedValues = None,
+    scheduler: WhereElse = "none",
     json_file: JsonFile = None,
 ) -> None:
     """What the model predicts beside what was published. Deviation and source of each number."""
     from radiography.cli.validate import run_validate
 
-    run_validate(out, table, json_file)
+    run_validate(out, table, scheduler, json_file)
 
 
 @app.command(epilog="Example: radiography paper 2a ED10 --out paper")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radiography.cli.parameters import JsonFile, Scintillators
+from radiography.cli.parameters import JsonFile, Scintillators, WhereElse
 from radiography.cli.words import BEAMS, PANELS
 
 
@@ -31,17 +31,20 @@ def benchmark(
         int | None,
         typer.Option("--frames", help="Darks, and flats of each dose; without it what the standard asks for."),
     ] = None,
+    scheduler: WhereElse = "none",
     json_file: JsonFile = None,
 ) -> None:
     """Scintillators side by side, measured on images. MTF, NNPS, DQE, lag and more, beside what transport predicts."""
     from radiography.cli.output import give_json, progress, warn
     from radiography.jobs.benchmark import BenchmarkSetup, run_benchmark
     from radiography.jobs.freed_memory import keep_freed_memory
+    from radiography.sweep.engine import Engine
 
     started = time.monotonic()
     keep_freed_memory()
     with progress() as report:
-        made = run_benchmark(BenchmarkSetup(names, panel, beam, dose, size, seed, frames), out, report)
+        setup = BenchmarkSetup(names, panel, beam, dose, size, seed, frames)
+        made = run_benchmark(setup, out, report, engine=Engine(scheduler))
     for doubt in made.numbers["warnings"]:
         warn(doubt)
     _print(made.numbers)

@@ -80,6 +80,12 @@ Scheduler = Annotated[
         help="local (processes), none (one by one), or tcp:// or tls://HOST:PORT of Dask.",
     ),
 ]
+WhereElse = Annotated[
+    str,
+    typer.Option(
+        "--scheduler", metavar="WHERE", help="none (here), local (processes), or tcp:// or tls://HOST:PORT of Dask."
+    ),
+]
 Workers = Annotated[int | None, typer.Option("--workers", metavar="N", help="Local processes that share the work.")]
 Scintillators = Annotated[
     list[str],

@@ -20,6 +20,7 @@ from radiography.jobs.scintillator import (
     report_scintillators,
 )
 from radiography.study.layer_report import LayerReport
+from radiography.sweep.engine import Engine
 
 MOST_THICKNESSES = 50
 
@@ -34,6 +35,7 @@ def run_scintillator(
     json_file: Path | None,
     plot: Path | None,
     effort: Effort | None = None,
+    scheduler: str = "none",
 ) -> None:
     """Print a report on each layer; write JSON and plots where asked for."""
     with progress() as report:
@@ -46,6 +48,7 @@ def run_scintillator(
             json_file=file_of(json_file),
             plot=plot,
             effort=effort,
+            engine=Engine(scheduler),
             report=report,
         )
     for index, layer in enumerate(found.layers):

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from radiography.jobs.scintillator import MEASURED_MTF
 from radiography.panel.panel import Panel
 from radiography.plan import BIN_KEV
 from radiography.study.layer_report import LayerReport, report_layer
+from radiography.sweep.engine import IN_A_LOOP, LOOP, Engine, check_engine, values_of_tasks
 
 STEP_OF_DOSES = 3.2  # IEC 62220-1-1:2015: noise at a third and at three times the nominal exposure
 HIGH_DOSE = 16.0  # times the nominal one, for calibration flats, edges and lag   # chosen: above electronic noise
@@ -81,7 +83,9 @@ class Benchmark:
     report: Path | None
 
 
-def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_report) -> Benchmark:
+def run_benchmark(
+    setup: BenchmarkSetup, out: str | Path, report: Report = no_report, *, engine: Engine = IN_A_LOOP
+) -> Benchmark:
     """MTF, NNPS, DQE, lag and more of layers on one panel, measured on simulated images beside their prediction.
 
     Each layer has a folder of stages; a stage that is there from the same inputs and software is not made again.
@@ -94,6 +98,8 @@ def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_re
         Folder for the results, ``benchmark.json`` and tables and pictures beside it.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
+    engine : Engine
+        Where layers are measured.
 
     Returns
     -------
@@ -110,6 +116,7 @@ def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_re
     if setup.frames is not None:
         check_at_least("frames", setup.frames, FEWEST, MOST_PAGES)
     check_folder(out)
+    check_engine(engine)
     if not (np.isfinite(setup.dose_uGy) and setup.dose_uGy > 0):
         raise ValueError(f"--dose must be above 0 uGy, got {setup.dose_uGy:g}")
     layers = load_layers(setup.layers, "benchmark")
@@ -137,10 +144,12 @@ def run_benchmark(setup: BenchmarkSetup, out: str | Path, report: Report = no_re
         benches.append(Bench(layer, panel, beam, (name, setup.panel, setup.beam), protocol, setup.seed))
     software = software_digest()
     with folder_for(out):
-        found = {
-            bench.layer.name: _measure_layer(bench, predicted, out, software, report)
-            for bench, predicted in zip(benches, predictions, strict=True)
-        }
+        # on workers a layer says nothing until it is done
+        within, outside = (report, no_report) if engine.scheduler == LOOP else (no_report, report)
+        task = partial(_measure_layer, out.resolve(), software, within)
+        names, pairs = [bench.layer.name for bench in benches], list(zip(benches, predictions, strict=True))
+        measured = values_of_tasks(task, pairs, names, engine, partial(outside, "layers"))
+        found = dict(zip(names, measured, strict=True))
         published = _published(benches, out, software, report)
         numbers = json.loads(json_text(_numbers(setup, benches[0], found, published)))
         report("writing tables and figures", 0.0)
@@ -205,10 +214,9 @@ def _protocol(setup: BenchmarkSetup, predicted: LayerReport, pitch_mm: float) ->
     return Protocol(doses, high, darks, DARKS, flats, EDGES)
 
 
-def _measure_layer(
-    bench: Bench, predicted: list[LayerReport], out: Path, software: str, report: Report
-) -> dict[str, Any]:
-    """All stages of one layer, each kept or made, and its part of the result."""
+def _measure_layer(out: Path, software: str, report: Report, item: tuple[Bench, list[LayerReport]]) -> dict[str, Any]:
+    """All stages of one layer, each kept or made, and its part of the result; beside the layer, what is predicted."""
+    bench, predicted = item
     own = out / bench.layer.name
     inputs = {
         "software": software,

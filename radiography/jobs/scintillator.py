@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from radiography.study.layer_studies import (
     degeneracy_maps,
     thickness_study,
 )
+from radiography.sweep.engine import IN_A_LOOP, Engine, check_engine, values_of_tasks
 
 PANEL = "fully_coated"
 SECOND_BEAM = "RQA5"  # reported on beside the chosen one
@@ -109,6 +111,7 @@ def report_scintillators(
     json_file: str | Path | None = None,
     plot: str | Path | None = None,
     effort: Effort | None = None,
+    engine: Engine = IN_A_LOOP,
     report: Report = no_report,
 ) -> ScintillatorReport:
     """Figures of merit of layers on a panel, and how they change with the thickness.
@@ -129,6 +132,8 @@ def report_scintillators(
         Where the numbers are written as JSON, and drawn (.png, .pdf or .svg).
     effort : Effort, optional
         Fewer or more X-rays and light photons than usual.
+    engine : Engine
+        Where the layers of a study of the thickness are followed.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -148,6 +153,7 @@ def report_scintillators(
     keep_apart([written, drawn, mapped], [*named(scintillators), beam])
     if not (np.isfinite(dose_uGy) and dose_uGy > 0):
         raise ValueError(f"--dose must be above 0 uGy, got {dose_uGy:g}")
+    check_engine(engine)
     layers = load_layers(scintillators, "report")
     _refuse_what_has_no_transport(layers, thicknesses=bool(thickness_um), mapped=mapped is not None)
     panel, much = load_panel(PANEL), effort or Effort()
@@ -157,7 +163,10 @@ def report_scintillators(
     for layer in layers:
         reports.append(_by_beam(layer, panel, spectra, dose_uGy, much, report))
         if thickness_um:
-            studies.append(_by_thickness(layer, panel, spectra[chosen], dose_uGy, thickness_um, much, report))
+            at = partial(_at_thickness, layer, panel, spectra[chosen], dose_uGy, much)
+            names = [f"{layer.name}, {value:g} um" for value in thickness_um]
+            tell = partial(report, f"{layer.name}: thicknesses")
+            studies.append(tuple(values_of_tasks(at, thickness_um, names, engine, tell)))
     maps: tuple[DegeneracyMap, ...] = ()
     if mapped is not None:
         maps = degeneracy_maps(
@@ -223,25 +232,13 @@ def _by_beam(
     return found
 
 
-def _by_thickness(
-    layer: Scintillator,
-    panel: Panel,
-    spectrum: Spectrum,
-    dose_uGy: float,
-    thickness_um: Sequence[float],
-    much: Effort,
-    report: Report,
-) -> tuple[LayerReport, ...]:
-    return thickness_study(
-        layer,
-        panel,
-        spectrum,
-        dose_uGy,
-        thickness_um,
-        histories=much.histories or STUDY_HISTORIES,
-        photons=much.photons or STUDY_PHOTONS,
-        progress=lambda done: report(f"{layer.name}: thicknesses", done),
-    )
+def _at_thickness(
+    layer: Scintillator, panel: Panel, spectrum: Spectrum, dose_uGy: float, much: Effort, thickness_um: float
+) -> LayerReport:
+    """The layer as it would be at one thickness."""
+    histories, photons = much.histories or STUDY_HISTORIES, much.photons or STUDY_PHOTONS
+    at = thickness_study(layer, panel, spectrum, dose_uGy, [thickness_um], histories=histories, photons=photons)
+    return at[0]
 
 
 def _write(found: ScintillatorReport) -> None:

@@ -7,7 +7,8 @@ import io
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from radiography.jobs.inputs import Report, check_at_least, check_folder, keep_a
 from radiography.jobs.json_text import write_json
 from radiography.light.layer_light import PHOTONS
 from radiography.study.measures import VALIDATION_HISTORIES
-from radiography.study.published import load_published
+from radiography.study.published import PublishedTable, load_published
 from radiography.study.validation import (
     LARGE_DEVIATION,
     ValidationRow,
@@ -26,6 +27,7 @@ from radiography.study.validation import (
     median_deviation,
     validation_rows,
 )
+from radiography.sweep.engine import IN_A_LOOP, LOOP, Engine, check_engine, values_of_tasks
 
 OWN = "own_monte_carlo"  # kind of reference that is no publication
 QUANTITY_WIDTH, TEXT_WIDTH = 62, 118  # characters of the text table
@@ -63,6 +65,7 @@ def validate_model(
     table: str | Path | None = None,
     histories: int = VALIDATION_HISTORIES,
     photons: int = PHOTONS,
+    engine: Engine = IN_A_LOOP,
     report: Report = no_report,
 ) -> Validation:
     """Predict what was published, and write both with the deviation into a folder.
@@ -75,8 +78,10 @@ def validate_model(
         Published values as TOML; without it those that ship.
     histories, photons : int
         X-rays per energy and light photons of the Monte Carlo. [1]
+    engine : Engine
+        Where groups of rows are predicted.
     report : callable
-        Called with the group of rows and the fraction of it that is done, 0 to 1.
+        Called with the group of rows and the fraction of it that is done, 0 to 1; on workers with that of all groups.
 
     Returns
     -------
@@ -94,14 +99,17 @@ def validate_model(
     check_at_least("photons", photons, 1000)
     published = load_published(table)
     check_table(published)
-    rows: list[ValidationRow] = []
-    seconds: dict[str, float] = {}
-    started = time.monotonic()
-    for row in validation_rows(published, histories=histories, photons=photons, progress=report):
-        rows.append(row)
-        now = time.monotonic()
-        seconds[row.group] = seconds.get(row.group, 0.0) + now - started
-        started = now
+    check_engine(engine)
+    if engine.scheduler == LOOP:
+        rows, seconds = _predict(published, histories, photons, report)
+    else:
+        groups = list(dict.fromkeys(row.group for row in published.rows))
+        tables = [replace(published, rows=tuple(row for row in published.rows if row.group == g)) for g in groups]
+        task = partial(_predict, histories=histories, photons=photons, report=no_report)
+        found = values_of_tasks(task, tables, groups, engine, partial(report, "groups of rows"))
+        by_quantity = {row.quantity: row for own, _ in found for row in own}
+        rows = [by_quantity[row.quantity] for row in published.rows]
+        seconds = {group: own[group] for group, (_, own) in zip(groups, found, strict=True)}
     with folder_for(out), staged(out) as folder:
         write_json(folder / "validate.json", validation_to_json(rows))
         (folder / "validate.csv").write_text(_as_csv(rows), encoding="utf-8", newline="\n")
@@ -110,6 +118,21 @@ def validate_model(
 
         validation_figure(rows).savefig(folder / "validate.png", dpi=120)
     return Validation(out, tuple(rows), median_deviation(rows), seconds, FILES)
+
+
+def _predict(
+    published: PublishedTable, histories: int, photons: int, report: Report
+) -> tuple[list[ValidationRow], dict[str, float]]:
+    """Rows of a table, and the time that each of its groups took. [s]"""
+    rows: list[ValidationRow] = []
+    seconds: dict[str, float] = {}
+    started = time.monotonic()
+    for row in validation_rows(published, histories=histories, photons=photons, progress=report):
+        rows.append(row)
+        now = time.monotonic()
+        seconds[row.group] = seconds.get(row.group, 0.0) + now - started
+        started = now
+    return rows, seconds
 
 
 def validation_to_json(rows: Sequence[ValidationRow]) -> dict[str, Any]:

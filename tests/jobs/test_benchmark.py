@@ -26,6 +26,7 @@ from radiography.jobs.kept_stages import RECORD, keep_stage
 from radiography.jobs.qc import report_quality
 from radiography.jobs.report import report_calibration, report_frames
 from radiography.panel.panel import coated
+from radiography.sweep.engine import Engine, has_dask
 
 LAYERS = ("CsPbBr3_75um", "CsI_Tl_500um")
 SMALL = BenchmarkSetup(LAYERS, size=256, frames=6)
@@ -45,6 +46,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
 def _numbers(made: Benchmark) -> dict[str, Any]:
     numbers: dict[str, Any] = json.loads((made.folder / "benchmark.json").read_text(encoding="utf-8"))
     return numbers
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
+def test_workers_give_the_same_numbers(made: Benchmark, tmp_path: Path) -> None:
+    again = run_benchmark(SMALL, tmp_path / "out", engine=Engine("local", 2))
+    assert again.numbers == made.numbers
+    for name in ("benchmark.csv", "CsI_Tl_500um/calibration/calibration.cal"):
+        assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes()
 
 
 def test_the_json_holds_what_its_contract_names(made: Benchmark) -> None:

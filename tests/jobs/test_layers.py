@@ -10,6 +10,7 @@ import pytest
 
 from radiography.jobs.residual import report_residual
 from radiography.jobs.scintillator import Effort, at_frequency, report_scintillators
+from radiography.sweep.engine import Engine, has_dask
 
 FILM, CSI = "CsPbBr3_75um", "CsI_Tl_500um"
 FEW = Effort(histories=300, photons=10_000, map_size=2)
@@ -26,6 +27,14 @@ def test_a_layer_is_reported_on(tmp_path: Path, followed: Any) -> None:
     assert at_frequency(chosen, chosen.mtf, 2.0) == pytest.approx(0.72, abs=0.03)
     assert json.loads((tmp_path / "film.json").read_text())["beam"] == found.beam == "paper_70kV"
     assert followed.done == {f"{FILM}: light": 1.0, f"{FILM}: thicknesses": 1.0}
+
+
+@pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
+def test_thicknesses_on_workers_are_those_of_the_loop(tmp_path: Path) -> None:
+    for name, engine in (("loop", Engine("none")), ("workers", Engine("local", 2))):
+        given = {"thickness_um": [50, 100], "effort": FEW, "engine": engine}
+        report_scintillators(FILM, json_file=tmp_path / f"{name}.json", **given)  # type: ignore[arg-type]
+    assert (tmp_path / "loop.json").read_bytes() == (tmp_path / "workers.json").read_bytes()
 
 
 def test_what_remains_of_a_frame(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from radiography.jobs.validate import FILES, validate_model
+from radiography.sweep.engine import Engine, has_dask
 
 TABLE = """
 [[rows]]
@@ -82,6 +83,18 @@ def test_the_same_table_gives_the_same_bytes(own: Path, tmp_path: Path) -> None:
         validate_model(tmp_path / name, table=own)
     for name in ("validate.json", "validate.csv", "validate.txt"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
+def test_workers_give_the_same_bytes(own: Path, tmp_path: Path, followed: Any) -> None:
+    validate_model(tmp_path / "here", table=own)
+    found = validate_model(tmp_path / "there", table=own, engine=Engine("local", 2), report=followed)
+    for name in ("validate.json", "validate.csv", "validate.txt"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+    assert followed.done == {"groups of rows": 1.0} and list(found.seconds) == ["tables", "frames"]
+    with pytest.raises(ValueError, match="--scheduler must be local, none"):
+        validate_model(tmp_path / "no", table=own, engine=Engine("elsewhere"))
+    assert not (tmp_path / "no").exists()
 
 
 def test_what_is_wrong_leaves_no_file(own: Path, tmp_path: Path) -> None:
