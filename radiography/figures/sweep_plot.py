@@ -1,4 +1,4 @@
-"""Figure of a sweep: each number against each axis, a line for each value of another axis."""
+"""Figure of a sweep: each number against each axis, in the colours of another axis."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ SPREAD = 30.0  # chosen: values that rise more than this from the first to the l
 Row = tuple[Mapping[str, Any], Mapping[str, float]]
 
 
-def sweep_figure(axes: Sequence[str], units: Mapping[str, str], rows: Sequence[Row]) -> Figure:
-    """A matrix of plots: a row for each number, a column for each axis of the sweep.
+def sweep_figure(axes: Sequence[str], units: Mapping[str, str], rows: Sequence[Row], *, zipped: bool = False) -> Figure:
+    """A matrix of plots: a row for each number, a column for each axis of the sweep that has several values.
+
+    A line joins samples that differ along its column's axis only; its colour is the value of another axis.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ def sweep_figure(axes: Sequence[str], units: Mapping[str, str], rows: Sequence[R
         Of the numbers, by name.
     rows : sequence of (mapping, mapping)
         Values by key and numbers by name, of each sample that has a result.
+    zipped : bool
+        True where all axes change together: one line for all then.
 
     Returns
     -------
@@ -38,46 +42,43 @@ def sweep_figure(axes: Sequence[str], units: Mapping[str, str], rows: Sequence[R
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns, names = list(axes)[:MOST_AXES], list(units)[:MOST_NUMBERS]
+    varied = [key for key in axes if len({_label(row[0][key]) for row in rows}) > 1] or list(axes)[:1]
+    columns, names = varied[:MOST_AXES], list(units)[:MOST_NUMBERS]
     height = max(len(names), 1)
     figure = Figure(figsize=(1.0 + 3.6 * len(columns), 0.8 + 2.3 * height), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(height, len(columns), squeeze=False, sharey="row", sharex="col")
     for column, key in enumerate(columns):
-        other = _other(axes, key)
+        others = [] if zipped else [other for other in varied if other != key]
         for line, name in enumerate(names):
-            _draw(grid[line, column], key, other, name, rows)
+            _draw(grid[line, column], key, others, name, rows)
             if column == 0:
                 grid[line, column].set_ylabel(name if units[name] == "1" else f"{name} ({units[name]})", fontsize=8)
-        if other is not None and names and grid[0, column].get_legend_handles_labels()[1]:
+        if others and grid[0, column].get_legend_handles_labels()[1]:
             above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4, "frameon": False}
-            grid[0, column].legend(title=other, fontsize=6, title_fontsize=6, **above)
+            grid[0, column].legend(title=others[0], fontsize=6, title_fontsize=6, **above)
         grid[height - 1, column].set_xlabel(key, fontsize=8)
     if not names or not rows:
         grid[0, 0].text(0.5, 0.5, "no numbers", ha="center", transform=grid[0, 0].transAxes)
     return figure
 
 
-def _other(axes: Sequence[str], key: str) -> str | None:
-    """The axis whose values have a line each: the first one that is not drawn along."""
-    return next((axis for axis in axes if axis != key), None)
-
-
-def _draw(axes: Axes, key: str, other: str | None, name: str, rows: Sequence[Row]) -> None:
-    """One number against one axis; samples that differ in still other axes are points of the same line's colour."""
-    drawn = [row for row in rows if np.isfinite(row[1].get(name, np.nan))]
+def _draw(axes: Axes, key: str, others: Sequence[str], name: str, rows: Sequence[Row]) -> None:
+    """One number against one axis; the colour is that of the first of the others."""
     along, labels = _positions([row[0][key] for row in rows])
-    where = {id(row): position for row, position in zip(rows, along, strict=True)}
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for row in drawn:
-        group = "" if other is None else _label(row[0][other])
-        groups.setdefault(group, []).append((where[id(row)], row[1][name]))
-    for number, (group, points) in enumerate(groups.items()):
+    lines: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    for (values, numbers), position in zip(rows, along, strict=True):
+        if np.isfinite(numbers.get(name, np.nan)):
+            lines.setdefault(tuple(_label(values[other]) for other in others), []).append((position, numbers[name]))
+    colours = list(dict.fromkeys(line[:1] for line in lines))
+    told: set[tuple[str, ...]] = set()
+    for line, points in lines.items():
         position, value = np.asarray(sorted(points)).T
-        single = len(set(position.tolist())) == len(position)
-        label = group if number < MOST_LINES else None
-        axes.plot(position, value, "o-" if single else "o", color=f"C{number % 10}", markersize=3.0, linewidth=0.8,
-                  label=label)  # fmt: skip
+        number = colours.index(line[:1])
+        first = bool(others) and line[:1] not in told and number < MOST_LINES
+        told.add(line[:1])
+        axes.plot(position, value, "o-", color=f"C{number % 10}", markersize=3.0, linewidth=0.8,
+                  label=line[0] if first else None)  # fmt: skip
     if labels is not None:
         axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
     elif along and min(along) > 0 and max(along) > SPREAD * min(along):

@@ -217,6 +217,7 @@ def _write(result: SweepResult) -> None:
         [axis.key for axis in plan.axes],
         {name: NUMBERS[name].unit for name in names},
         [(values, numbers) for values, numbers in rows if numbers],
+        zipped=plan.sweep.combine == "zip",
     )
     with all_or_none(result.csv_file, result.plot) as places:
         text = _as_csv(names, plan, result.samples)

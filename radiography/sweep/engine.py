@@ -16,6 +16,7 @@ import ipaddress
 import logging
 import os
 import re
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -212,6 +213,17 @@ def _alone(task: Callable[[Any], Any], item: Any) -> Any:
         return task(item)
 
 
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C to the process that started a worker; Dask calls this in workers that have this file preloaded.
+
+    Parameters
+    ----------
+    worker : distributed.Worker
+        Not used.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def own_version() -> str:
     """Version of this package, as a worker has it."""
     return version("radiography")
@@ -264,6 +276,7 @@ def _local_cluster(engine: Engine, count: int, memory_bytes: float) -> Any:
         dashboard_address=None,
         memory_limit=0,
         silence_logs=logging.CRITICAL,
+        preload=[__name__],
         env={"NUMBA_NUM_THREADS": str(max(1, processors // workers)), "PYTHONWARNINGS": "ignore"},
     )
 

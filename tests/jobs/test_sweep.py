@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import shutil
+import signal
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +19,10 @@ import pytest
 import radiography.jobs.sweep as job
 from radiography.acquire import acquire_sequence, expose, plan_acquisition
 from radiography.config import load_scene
+from radiography.figures.sweep_plot import sweep_figure
 from radiography.jobs.sweep import run_sweep, sweep_to_json
 from radiography.sweep.engine import Engine, has_dask
+from radiography.sweep.numbers import NUMBERS
 from tests.jobs.conftest import Followed
 from tests.sweep.scenes import poisonous_sample, slow_sample, sweep_file
 
@@ -103,8 +110,6 @@ def test_a_killed_worker_costs_no_sample_and_changes_no_byte(
 ) -> None:
     shutil.rmtree(copy / "x.zarr")
     monkeypatch.setattr(job, "do_sample", slow_sample)
-    import signal
-
     killed = []
 
     def kill_one(what: str, done: float) -> None:
@@ -232,3 +237,40 @@ def test_a_store_that_cannot_be_written_ends_the_sweep(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         run_sweep(sweep_file(tmp_path, "[4.0]"), tmp_path / "x.zarr", engine=LOOP)
     assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize(("zipped", "lines"), [(False, 2), (True, 1)])
+def test_the_figure_joins_what_differs_along_its_axis_only(zipped: bool, lines: int) -> None:
+    values = [{"dose": dose, "layer": layer, "same": 1} for dose in (1.0, 10.0, 100.0) for layer in ("thin", "thick")]
+    rows = [(one, {"signal": 2.0 * float(str(one["dose"]))}) for one in values]
+    rows[0][1]["signal"] = float("nan")  # such as the width of a curve that does not fall to one half
+    figure = sweep_figure(["dose", "layer", "same"], {"signal": "DN"}, rows, zipped=zipped)
+    first, second = figure.axes
+    assert (first.get_xlabel(), second.get_xlabel(), first.get_ylabel()) == ("dose", "layer", "signal (DN)")
+    assert first.get_xscale() == "log" and second.get_xscale() == "linear"
+    drawn = first.get_lines()
+    assert len(drawn) == lines and sum(len(np.asarray(line.get_xdata())) for line in drawn) == 5
+    assert [text.get_text() for text in second.get_xticklabels()] == ["thin", "thick"]
+
+
+def test_a_figure_of_nothing_says_so() -> None:
+    assert sweep_figure(["dose"], {"signal": "DN"}, []).axes[0].texts[0].get_text() == "no numbers"
+
+
+def test_the_page_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    told = {name for name in NUMBERS if f"`{name}`" in page or name.replace("_error", "") != name}
+    assert told == set(NUMBERS)
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    path = sweep_file(tmp_path)
+    path.write_text(block.replace('"edge"', '"flat.toml"').replace(', "mtf_2", "mtf_2_error"', ""), encoding="utf-8")
+    found = run_sweep(path, tmp_path / "sweep.zarr", engine=LOOP)
+    assert found.plan.shape == (3, 3) and not found.failed
+    pytest.importorskip("zarr", reason="zarr (extra `sweep`) is not installed")
+    pytest.importorskip("xarray", reason="xarray (extra `sweep`) is not installed")
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    with redirect_stdout(io.StringIO()) as said:
+        exec(compile(code, "sweeps.md", "exec"), names)
+    assert said.getvalue() and float(names["sweep"]["snr"][1, 2]) == found.samples[5].numbers["snr"]
