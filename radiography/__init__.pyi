@@ -44,6 +44,7 @@ from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
 from .jobs.send import Account, SendWanted, SentFile, Server, send_files
 from .jobs.simulate import simulate_scene
+from .jobs.sweep import SweepResult, run_sweep
 from .jobs.undo import undo_frames
 from .jobs.validate import Validation, validate_model
 from .jobs.view_server import view_pictures
@@ -59,6 +60,7 @@ from .study.layer_fit import LayerFit, Vary, fit_layer
 from .study.layer_measurement import LayerMeasurement
 from .study.layer_report import LayerReport, report_layer
 from .truth.layers import Truth, recombine
+from .sweep.engine import Engine
 
 __version__: str
 
@@ -99,6 +101,7 @@ __all__ = [
     "DqeResult",
     "DxDescription",
     "ExportedCine",
+    "Engine",
     "Exposure",
     "ExposureGiven",
     "ExposureIndex",
@@ -130,6 +133,7 @@ __all__ = [
     "Spectrum",
     "Steps",
     "Truth",
+    "SweepResult",
     "Validation",
     "Vary",
     "Wanted",
@@ -201,6 +205,7 @@ __all__ = [
     "report_scintillators",
     "run_benchmark",
     "run_demo",
+    "run_sweep",
     "save_calibration_set",
     "scene_folder",
     "send_files",

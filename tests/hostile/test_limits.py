@@ -121,6 +121,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], None], str, str]] = {  # name, make
     "curve": ("m.csv", BIG_TEXT, "fit CsPbBr3_75um --mtf {path} --vary thickness_um=1:2 --out {folder}/n.toml",
               "at most"),
     "defect map": ("o.csv", BIG_TEXT, "defects {path}", "no defect table"),
+    "sweep": ("v.toml", BIG_TEXT, "sweep {path} --out {folder}/v.zarr", "at most"),
     "endless mesh": ("p.stl", _hollow(ENDLESS_MESH, 5084), "check {folder}/p.stl.toml", "p.stl"),
     "nested": ("r.tif", _described('{"kvp": ' + "[" * 200_000), "mtf {path} --pitch 1 --roi 0:20,0:30", ""),
     "long number": ("s.tif", _described('{"kvp": ' + "9" * 10**6 + "}"), "mtf {path} --pitch 1 --roi 0:20,0:30", ""),
