@@ -8,12 +8,16 @@ that comes later in a phantom replaces what came before: a void is a later solid
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from phantoms.closed_surface import signed_volume, uneven_edges
+
+if TYPE_CHECKING:
+    from phantoms.volume import Volume
 
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.float64]
@@ -168,10 +172,11 @@ class PlacedSolid:
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """Placed solids in order of precedence: a later solid replaces what it overlaps."""
+    """Placed solids in order of precedence: a later solid replaces what it overlaps, and any solid replaces voxels."""
 
     name: str
     solids: tuple[PlacedSolid, ...]
+    volumes: tuple[Volume, ...] = ()
 
 
 def rotation_matrix(rotation_deg: Vector) -> FloatArray:
@@ -248,7 +253,11 @@ def move_phantom(
     for solid in phantom.solids:
         x, y, z = turn @ np.asarray(solid.position_mm) + shift
         moved.append(PlacedSolid(solid.shape, solid.material, (float(x), float(y), float(z)), turn @ solid.rotation))
-    return Phantom(phantom.name, tuple(moved))
+    volumes = []
+    for volume in phantom.volumes:
+        x, y, z = turn @ np.asarray(volume.position_mm) + shift
+        volumes.append(replace(volume, position_mm=(float(x), float(y), float(z)), rotation=turn @ volume.rotation))
+    return Phantom(phantom.name, tuple(moved), tuple(volumes))
 
 
 def phantom_of(name: str, solids: Sequence[PlacedSolid]) -> Phantom:

@@ -134,15 +134,7 @@ def voxel_grid(volume: Volume) -> VoxelGrid:
     linear = volume.rotation.T / np.asarray(volume.spacing_mm)[:, None]
     offset = 0.5 * shape - linear @ np.asarray(volume.position_mm)
     holds: npt.NDArray[np.bool_] = np.asarray(volume.partial_g_per_cm3.any(axis=1))
-    first, stop = np.zeros(3, np.int64), np.zeros(3, np.int64)
-    by_slice = np.array([holds[plane].any() for plane in volume.codes])
-    if by_slice.any():
-        front = np.zeros(volume.codes.shape[1:], np.bool_)
-        for plane in volume.codes[by_slice]:
-            front |= holds[plane]
-        for axis, filled in enumerate((front.any(axis=0), front.any(axis=1), by_slice)):
-            places = np.flatnonzero(filled)
-            first[axis], stop[axis] = places[0], places[-1] + 1
+    first, stop = occupied(volume.codes, holds)
     return VoxelGrid(
         np.ascontiguousarray(volume.codes),
         np.ascontiguousarray(volume.partial_g_per_cm3),
@@ -150,3 +142,47 @@ def voxel_grid(volume: Volume) -> VoxelGrid:
         first,
         stop,
     )
+
+
+def occupied(codes: CodeArray, holds: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Box round the voxels that hold something.
+
+    Parameters
+    ----------
+    codes : (Z, Y, X) uint16
+        Of a volume.
+    holds : (C,) bool
+        Whether each code does.
+
+    Returns
+    -------
+    first, stop : (3,) int64
+        First voxel and past the last along x, y, z; equal where none holds anything. [1]
+    """
+    first, stop = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    by_slice = np.array([holds[plane].any() for plane in codes])
+    if by_slice.any():
+        front = np.zeros(codes.shape[1:], np.bool_)
+        for plane in codes[by_slice]:
+            front |= holds[plane]
+        for axis, filled in enumerate((front.any(axis=0), front.any(axis=1), by_slice)):
+            places = np.flatnonzero(filled)
+            first[axis], stop[axis] = places[0], places[-1] + 1
+    return first, stop
+
+
+def box_corners_mm(volume: Volume) -> FloatArray:
+    """Corners of the whole grid of a volume in the world, x slowest.
+
+    Parameters
+    ----------
+    volume : Volume
+        Placed.
+
+    Returns
+    -------
+    corners_mm : (8, 3) float64
+        [mm]
+    """
+    signs = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in (-0.5, 0.5)])
+    return np.asarray((signs * volume.size_mm) @ volume.rotation.T + np.asarray(volume.position_mm))

@@ -15,6 +15,7 @@ from radiography.panel.panel import Panel
 from radiography.projection.extent import check_shadow
 from radiography.projection.geometry import Geometry
 from radiography.projection.spot_image import load_spot_image
+from radiography.projection.voxel_world import basis_materials
 from radiography.scene import Scene, scene_materials, scene_phantom
 
 
@@ -70,7 +71,8 @@ def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None
     if scene.beam.anode_angle_deg is not None:
         beam = replace(beam, anode_angle_deg=scene.beam.anode_angle_deg)
     phantom, materials = scene_phantom(scene, folder), scene_materials(scene)
-    for name in sorted({solid.material for solid in phantom.solids} if phantom else ()):
+    names = {solid.material for solid in phantom.solids} | set(basis_materials(phantom.volumes)) if phantom else ()
+    for name in sorted(names):
         material(name, materials)  # an unknown material is an error before anything is computed
     geometry = _geometry(panel, scene, beam, folder)
     if phantom is not None:

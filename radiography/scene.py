@@ -28,11 +28,11 @@ from phantoms.solids import (
     Shape,
     Sphere,
     move_phantom,
-    phantom_of,
     place,
 )
 from radiography.beam.attenuation import Material, material, mixture
 from radiography.projection.geometry import check_focal_spot
+from radiography.projection.scene_volume import VolumeChoice, placed_volume
 
 Vector = tuple[float, float, float]
 
@@ -205,6 +205,7 @@ class Scene:
     timing: Timing = Field(default_factory=Timing)
     phantom: PhantomChoice | None = None
     solids: tuple[SolidChoice, ...] = ()
+    volume: tuple[VolumeChoice, ...] = ()
     materials: dict[str, MaterialChoice] = Field(default_factory=dict)
     sampling: Sampling = Field(default_factory=Sampling)
     temperature_C: Annotated[float, Field(ge=-50, le=100)] | None = None
@@ -308,9 +309,10 @@ def scene_phantom(scene: Scene, folder: Path) -> Phantom | None:
     Parameters
     ----------
     scene : Scene
-        With its ready phantom, its own solids, both or neither; own solids come later and so take precedence.
+        With its ready phantom, own solids and volumes, or none; own solids come later and so take precedence, and both
+        replace voxels.
     folder : Path
-        Where mesh files are looked up.
+        Where files of meshes and volumes are looked up.
 
     Returns
     -------
@@ -327,7 +329,9 @@ def scene_phantom(scene: Scene, folder: Path) -> Phantom | None:
         solids.extend(move_phantom(built, scene.phantom.position_mm, scene.phantom.rotation_deg).solids)
     for number, choice in enumerate(scene.solids):
         solids.append(_placed(choice, f"solids[{number}]", folder))
-    return phantom_of(scene.description, solids) if solids else None
+    own = scene_materials(scene) if scene.volume else {}
+    volumes = [placed_volume(choice, f"volume[{n}]", folder, own) for n, choice in enumerate(scene.volume)]
+    return Phantom(scene.description, tuple(solids), tuple(volumes)) if solids or volumes else None
 
 
 def build_phantom(name: str, parameters: Mapping[str, Any]) -> Phantom:

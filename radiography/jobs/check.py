@@ -14,6 +14,7 @@ from radiography.plan import plan_parts
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
 from radiography.projection.scatter_estimate import scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
+from radiography.projection.volume_plan import top_mm, volume_plan
 
 # Measured on 2 cores, at 3,072 x 3,072 and a quarter of it, 1 to 3 samples per pixel and axis, memory within 3 %:
 # frames are drawn by pixel, exposures are computed by sample. Rays are of the network card; other machines differ.
@@ -159,13 +160,16 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     pixels, sampling = acquisition.panel.pixels, described.sampling
     solids = len(acquisition.phantom.solids) if acquisition.phantom else 0
+    volumes = acquisition.phantom.volumes if acquisition.phantom else ()
     megapixels, per_pixel = pixels.rows * pixels.cols / 1e6, sampling.samples_per_pixel**2
     spot = _spot_blur(acquisition)
     rays = (
-        megapixels * per_pixel * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0) if solids else 0.0
+        megapixels * per_pixel * sampling.rays_per_sample**2 * (spot.points_per_ray if spot else 1.0)
+        if solids or volumes
+        else 0.0
     )
     lit, scatter = described.beam.air_kerma_uGy > 0, 0.0
-    if lit and solids:
+    if lit and (solids or volumes):
         mean_keV = mean_energy_keV(acquisition.spectrum)
         scatter = scatter_to_primary(acquisition.phantom, acquisition.geometry, mean_keV, acquisition.materials)
     return SceneCheck(
@@ -175,7 +179,8 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         focal_spot=spot,
         solids=solids,
         scatter_to_primary=scatter,
-        memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel),
+        memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel)
+        + sum(2.0 * volume.codes.nbytes for volume in volumes),
         frame_s=megapixels * _SECONDS_PER_MEGAPIXEL,
         object_s=rays * _SECONDS_PER_MEGARAY,
     )
@@ -205,15 +210,17 @@ def _spot_blur(acquisition: Acquisition) -> SpotBlur | None:
     width_mm, height_mm = spot_size_mm(geometry)
     if phantom is None or max(width_mm, height_mm) == 0:
         return None
-    top_mm = highest_mm(phantom, solid_surfaces(phantom, geometry.source_to_detector_mm))
+    distance_mm = geometry.source_to_detector_mm
+    of_volumes = top_mm(volume_plan(phantom, distance_mm, geometry.medium))
+    highest = max(highest_mm(phantom, solid_surfaces(phantom, distance_mm)), of_volumes)
     rays_per_pixel = sampling.samples_per_pixel * sampling.rays_per_sample
-    points = spot_points(geometry, rays_per_pixel, sampling.rays_per_sample, top_mm)
-    blur = blur_per_spot(top_mm, geometry.source_to_detector_mm)
+    points = spot_points(geometry, rays_per_pixel, sampling.rays_per_sample, highest)
+    blur = blur_per_spot(highest, distance_mm)
     return SpotBlur(
         shape=geometry.focal_spot_shape,
         width_mm=width_mm,
         height_mm=height_mm,
-        top_mm=top_mm,
+        top_mm=highest,
         magnification=1.0 + blur,
         blur_mm=blur * max(width_mm, height_mm),
         points=len(points.points_mm),

@@ -170,12 +170,22 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s"), *spot):
         if place[key] is None:
             del place[key]
+    if not scene.volume:
+        del table["volume"]
     if geometry["focal_spot_samples"] is None:
         geometry["focal_spot_samples"] = 1  # the default that it had when it was a number
     if geometry["focal_spot_shape"] == "square":
         del geometry["focal_spot_shape"]
     resolved = json.dumps(table, sort_keys=True, default=str)
     return np.random.default_rng([seed, zlib.crc32(resolved.encode())])
+
+
+def scene_record(scene: Scene) -> dict[str, Any]:
+    """A scene as JSON values; volumes are left out where there are none, as in records of before there were any."""
+    table = asdict(scene)
+    if not scene.volume:
+        del table["volume"]
+    return table
 
 
 def frame_conditions(acquisition: Acquisition) -> Conditions:
@@ -231,7 +241,7 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
     return {
         "kind": "raw",
         "software": f"radiography {version('radiography')}",
-        "scene": asdict(scene),
+        "scene": scene_record(scene),
         **conditions_to_json(frame_conditions(acquisition)),
         "light_spread": light_origin(acquisition),
         "beam_on": [[len(list(run)), on] for on, run in groupby(beam_on)],

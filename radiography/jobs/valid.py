@@ -7,7 +7,7 @@ from pathlib import Path
 
 from radiography.config import load_scene, scene_folder
 from radiography.parts import SceneParts, load_parts
-from radiography.projection.extent import Extent, extents
+from radiography.projection.extent import Extent, extents, volume_extents
 
 SPECK_PIXELS = 3.0  # chosen: an object smaller than this is hard to see, and hardly meant
 WHOLE = 0.999  # of the panel: more is the whole beam
@@ -44,7 +44,7 @@ class ValidScene:
     parts : SceneParts
         Everything that it names.
     objects : tuple of NamedExtent
-        The ready phantom, then the scene's own solids.
+        The ready phantom, then the scene's own solids, then its volumes.
     doubts : tuple of str
         Sentences: what is likely a slip.
     """
@@ -95,6 +95,12 @@ def _objects(parts: SceneParts) -> tuple[NamedExtent, ...]:
         if choice.file is not None:
             what, scale_to_mm = f"{choice.file} of {choice.material}", choice.scale_to_mm or 1.0
         named.append(NamedExtent(f"solids[{number}]", what, extent, scale_to_mm))
+    if scene.volume:
+        seen = volume_extents(parts.phantom, parts.geometry)
+        for number, (one, placed, extent) in enumerate(zip(scene.volume, parts.phantom.volumes, seen, strict=True)):
+            z, y, x = placed.codes.shape
+            what = f"{one.file}, {x} x {y} x {z} voxels of {' x '.join(f'{mm:.4g}' for mm in placed.spacing_mm)} mm"
+            named.append(NamedExtent(f"volume[{number}]", what, extent, None))
     return tuple(named)
 
 

@@ -11,6 +11,7 @@ from phantoms.solids import Phantom, PlacedSolid
 from radiography.projection.geometry import Geometry
 from radiography.projection.rays import band_items, describe_miss, ray_grid
 from radiography.projection.surfaces import highest_mm, quadric_ranges_mm, quadrics_of, solid_surfaces
+from radiography.projection.volume_plan import shadow_of, volume_plan
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,27 +55,51 @@ def extents(phantom: Phantom, geometry: Geometry, groups: list[slice]) -> list[E
     return [_extent(_box_mm(phantom.solids[group]), geometry) for group in groups]
 
 
-def check_shadow(phantom: Phantom, geometry: Geometry) -> None:
-    """Refuse solids that do not stand between panel and source, and a phantom whose shadow misses the panel.
+def volume_extents(phantom: Phantom, geometry: Geometry) -> list[Extent]:
+    """Sizes and shadows of the boxes round what the volumes of a phantom hold.
 
     Parameters
     ----------
     phantom : Phantom
-        Placed solids. [mm]
+        Placed volumes. [mm]
+    geometry : Geometry
+        Source and panel. [mm]
+
+    Returns
+    -------
+    found : list of Extent
+        One for each volume.
+    """
+    corners_mm = volume_plan(phantom, geometry.source_to_detector_mm, geometry.medium).corners_mm
+    return [_extent(np.stack([points.min(axis=0), points.max(axis=0)]), geometry) for points in corners_mm]
+
+
+def check_shadow(phantom: Phantom, geometry: Geometry) -> None:
+    """Refuse what does not stand between panel and source, and a phantom whose shadow misses the panel.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Placed solids and volumes. [mm]
     geometry : Geometry
         Source and panel. [mm]
 
     Raises
     ------
     ValueError
-        In one sentence, which solid or where the shadow falls.
+        In one sentence, which solid or volume, or where the shadow falls.
     """
     surfaces = solid_surfaces(phantom, geometry.source_to_detector_mm)
+    volumes = volume_plan(phantom, geometry.source_to_detector_mm, geometry.medium)
     if any(_extent(_box_mm((solid,)), geometry).panel_share > 0 for solid in phantom.solids):
         return
     grid = ray_grid(geometry, 1, 1, highest_mm(phantom, surfaces))
-    if len(band_items(surfaces, grid, geometry.rows, geometry.cols, geometry.rows).item) == 0:
-        raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
+    shadow = shadow_of(volumes, grid, geometry.rows, geometry.cols)
+    if shadow[0] < shadow[1] and shadow[2] < shadow[3]:
+        return
+    solids = phantom.solids
+    if not solids or len(band_items(surfaces, grid, geometry.rows, geometry.cols, geometry.rows).item) == 0:
+        raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry, volumes.corners_mm))
 
 
 def _box_mm(solids: tuple[PlacedSolid, ...]) -> FloatArray:

@@ -18,16 +18,22 @@ from radiography.projection.rays import (
     BandItems,
     BandWork,
     BeamSums,
+    CoarseMasses,
     Crossings,
     FanGrid,
     KeptRays,
     RayChunk,
     RayFan,
     RayGrid,
+    StripVoxels,
+    VoxelRays,
 )
 from radiography.projection.surfaces import SolidSurfaces
+from radiography.projection.volume_paths import add_masses, add_masses_near
+from radiography.projection.voxel_world import VoxelWorld
 
 CROSSINGS = "370732c0af1c4bfd"  # start of the SHA-256 of crossings.py, see there
+VOLUME_PATHS = "799cc74ca0f7be5b"  # the same of volume_paths.py
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 # 2**x for |x| <= 1/2: Chebyshev's approximation of degree 7, off by 4.2e-11 at most; computed with 40 digits
@@ -51,10 +57,35 @@ Picture = npt.NDArray[np.float32]
 
 
 @njit(cache=True, error_model="numpy")
-def _resolve_rays(crossings: Crossings, chunk: RayChunk, count: int, solid_material: IntArray) -> None:
+def _displace(chunk: RayChunk, voxels: VoxelRays, ray: int, first: float, last: float) -> None:
+    """Takes the voxels that a solid replaces off the areal masses of a ray, from one crossing to the next."""
+    if chunk.seen[ray] and last > first:
+        add_masses(voxels.world, chunk.source_mm, chunk.end_mm[ray], (first, last), -1.0, chunk.mass[ray])
+
+
+@njit(cache=True, error_model="numpy")
+def _add_volumes(chunk: RayChunk, voxels: VoxelRays, count: int) -> None:
+    """Adds the areal masses of `count` rays through volumes to their paths, and clears them."""
+    mass, path_mm, met = chunk.mass, chunk.path_mm, chunk.met
+    first = path_mm.shape[0] - mass.shape[1]
+    for ray in range(count):
+        if chunk.seen[ray]:
+            add_masses_near(voxels.world, voxels.coarse, chunk.source[0], chunk.source_mm, chunk.end_mm[ray], mass[ray])
+            for basis in range(mass.shape[1]):
+                if mass[ray, basis] != 0.0:
+                    path_mm[first + basis, ray] += mass[ray, basis]
+                    met[first + basis] = True
+                    mass[ray, basis] = 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _resolve_rays(
+    crossings: Crossings, chunk: RayChunk, voxels: VoxelRays, count: int, solid_material: IntArray
+) -> None:
     """Adds the paths of `count` rays; of solids that overlap, the one that comes last in the phantom owns the ray."""
     t, solid, _, _ = crossings
     path_mm, met, ray_crossing, length_mm = chunk.path_mm, chunk.met, chunk.crossing, chunk.length_mm
+    volumes = chunk.mass.shape[1] > 0
     depth = chunk.depth  # (S,), how often each solid was entered less how often left, is 0 before and after
     for ray in range(count):
         first, stop = ray_crossing[0, ray], ray_crossing[1, ray]
@@ -64,6 +95,8 @@ def _resolve_rays(crossings: Crossings, chunk: RayChunk, count: int, solid_mater
             if material >= 0 and along > 0.0:
                 path_mm[material, ray] += along * length_mm[ray]
                 met[material] = True
+            if volumes:
+                _displace(chunk, voxels, ray, min(t[first], t[first + 1]), max(t[first], t[first + 1]))
             continue
         for unsorted in range(first + 1, stop):
             along, owner = t[unsorted], solid[unsorted]
@@ -74,6 +107,8 @@ def _resolve_rays(crossings: Crossings, chunk: RayChunk, count: int, solid_mater
             t[free], solid[free] = along, owner
         owner = -1
         for crossing in range(first, stop):
+            if volumes and owner >= 0:
+                _displace(chunk, voxels, ray, t[crossing - 1], t[crossing])
             if owner >= 0 and solid_material[owner] >= 0:
                 path_mm[solid_material[owner], ray] += (t[crossing] - t[crossing - 1]) * length_mm[ray]
                 met[solid_material[owner]] = True
@@ -162,7 +197,9 @@ def _add_chunk(
     One ray counts as `each`. `place`: of the row among the nodes, and the column of nodes left of the rays.
     """
     path_mm, met, sample_col, chunk_sums = work.chunk.path_mm, work.chunk.met, work.chunk.sample_col, work.chunk.sums
-    _resolve_rays(crossings, work.chunk, count, work.beam.solid_material)
+    _resolve_rays(crossings, work.chunk, work.voxels, count, work.beam.solid_material)
+    if work.beam.basis:
+        _add_volumes(work.chunk, work.voxels, count)
     if not work.beam.paths_only:
         _sum_energies(work.chunk, count, work.beam, place[0], place[1])
     for quantity in range(sums.shape[0]):
@@ -232,14 +269,20 @@ def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, su
     per_ray = 1.0 / own_rays
     crossings = collect_crossings(work.surfaces, fan, work.items)
     begin, stop = crossings.begin, crossings.stop
+    shadow, end_mm, seen = work.voxels.shadow, chunk.end_mm, chunk.seen
+    left_col, right_col = shadow[2] * own_rays, shadow[3] * own_rays
+    for axis in range(3):
+        chunk.source_mm[axis] = fan.source_mm[axis]
     for row in range(fan.stop_row - fan.first_row):
         sample = row // own_rays
         y_mm = fan.grid.first_y_mm + (fan.first_row + row) * step_mm - fan.source_mm[1]
         row_place = node_of_ray[0, 0] + (fan.first_row + row) * node_of_ray[0, 1]
+        in_shadow = shadow[0] <= fan.first_row // own_rays + sample < shadow[1]
         count = node = int(np.int64(0))  # a bare 0 is a type of its own, for which _add_chunk would be compiled again
         for col in range(kept_place[sample, -1]):
-            if stop[row, col] > begin[row, col]:
-                ray_col = kept_col[sample, col]
+            ray_col = kept_col[sample, col]
+            in_volume = in_shadow and left_col <= ray_col < right_col
+            if in_volume or stop[row, col] > begin[row, col]:
                 place = first_place + ray_col * place_step
                 if count == RAYS_PER_CHUNK or (count > 0 and place >= node + 1):
                     _add_chunk(work, crossings, count, (row_place, node), each, sums[sample], hits[sample])
@@ -250,6 +293,8 @@ def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, su
                 x_mm = first_x_mm + ray_col * step_mm
                 length_mm[count] = math.sqrt(x_mm * x_mm + y_mm * y_mm + distance_mm * distance_mm)
                 ray_crossing[0, count], ray_crossing[1, count] = begin[row, col], stop[row, col]
+                seen[count] = in_volume
+                end_mm[count, 0], end_mm[count, 1] = x_mm + fan.source_mm[0], y_mm + fan.source_mm[1]
                 sample_col[count] = int((ray_col + 0.5) * per_ray) - first_sample_col  # faster than to divide
                 count += 1
         if count > 0:
@@ -257,16 +302,39 @@ def _add_fan(work: BandWork, fan: RayFan, node_of_ray: FloatArray, each: int, su
 
 
 @njit(cache=True, error_model="numpy")
+def _together(strip: StripVoxels) -> VoxelRays:
+    """Volumes and coarse rays of a strip as records of their own."""
+    world = VoxelWorld(
+        codes=strip.codes,
+        first_voxel=strip.first_voxel,
+        shape=strip.shape,
+        table=strip.table,
+        first_row=strip.first_row,
+        to_voxel=strip.to_voxel,
+        first=strip.first,
+        stop=strip.stop,
+    )
+    return VoxelRays(world, CoarseMasses(strip.masses, strip.rough, strip.first_mm, strip.per_mm), strip.shadow)
+
+
+@njit(cache=True, error_model="numpy")
 def _project_band(
-    band: int, surfaces: SolidSurfaces, grid: RayGrid, bands: BandItems, beam: BeamSums, top: int, out: Picture
+    band: int,
+    surfaces: SolidSurfaces,
+    grid: RayGrid,
+    bands: BandItems,
+    beam: BeamSums,
+    voxels: StripVoxels,
+    into: tuple[int, Picture],
 ) -> None:
-    """Writes the samples of one band behind a solid to `out` (K, R, cols), rows from `top` on with the open beam."""
+    """Writes the samples of one band behind an object to `out` (K, R, cols), rows from `top` on with the open beam."""
+    top, out = into
     quantities, (sample_rows, sample_cols) = len(out), bands.mixed.shape
     rays, stride, distance_mm, sources = grid.rays_per_sample, grid.stride, grid.source_to_detector_mm, grid.sources_mm
     first, stop = band * bands.samples_per_band, min(sample_rows, (band + 1) * bands.samples_per_band)
     first_col, stop_col = bands.first_ray_col[band] // rays, (bands.stop_ray_col[band] + rays - 1) // rays
     items = bands.item[bands.start[band] : bands.start[band + 1]]
-    if len(items) == 0:
+    if first_col >= stop_col:
         return
     sums = np.zeros((stop - first, quantities, stop_col - first_col))
     hits = np.zeros((stop - first, stop_col - first_col), np.int64)
@@ -276,6 +344,7 @@ def _project_band(
     along, length_mm = np.empty(RAYS_PER_CHUNK), np.empty(RAYS_PER_CHUNK)
     scratch, line = np.empty((2, RAYS_PER_CHUNK)), np.empty_like(beam.weights[0, :2])
     crossing, depth = np.empty((2, RAYS_PER_CHUNK), np.int64), np.zeros_like(beam.solid_material)
+    number = np.zeros(1, np.int64)
     chunk = RayChunk(
         path_mm=path_mm,
         met=met,
@@ -287,8 +356,13 @@ def _project_band(
         depth=depth,
         scratch=scratch,
         line=line,
+        source_mm=np.empty(3),
+        source=number,
+        end_mm=np.empty((RAYS_PER_CHUNK, 2)),
+        seen=np.zeros(RAYS_PER_CHUNK, np.bool_),
+        mass=np.zeros((RAYS_PER_CHUNK, beam.basis)),
     )
-    work, mixed = BandWork(surfaces, items, beam, chunk), bands.mixed[first:stop, first_col:stop_col]
+    work, mixed = BandWork(surfaces, items, beam, chunk, _together(voxels)), bands.mixed[first:stop, first_col:stop_col]
     nodes = np.array([(beam.weights.shape[0] - 1) / sample_rows, (beam.weights.shape[1] - 1) / sample_cols])
     node_of_ray, source_mm, centre = np.empty((2, 2)), np.empty(3), np.array([rays - 1, rays - 1]) * 0.5
     source_mm[2] = distance_mm
@@ -296,6 +370,7 @@ def _project_band(
     # the spot, which counts as all of theirs.
     for source in range(len(sources) + 1):
         of_all = source < len(sources)
+        number[0] = min(source, len(sources) - 1)  # where no ray of all is wanted, volumes see one point of the spot
         own_rays = rays // stride if of_all else 1
         kept = _keep_rays(mixed, of_all, first_col, own_rays)
         if kept.place[:, -1].max() == 0:
@@ -323,9 +398,9 @@ def _project_bands(
     grid: RayGrid,
     bands: BandItems,
     beam: BeamSums,
-    top: int,
-    out: Picture,
+    voxels: StripVoxels,
+    into: tuple[int, Picture],
 ) -> None:
-    """Writes the samples behind solids of the bands from the first end to before the other; a band has one thread."""
+    """Writes the samples behind an object of the bands from one end to before the other; a band has one thread."""
     for band in prange(ends[0], ends[1]):
-        _project_band(band, surfaces, grid, bands, beam, top, out)
+        _project_band(band, surfaces, grid, bands, beam, voxels, into)

@@ -22,6 +22,16 @@ from radiography.projection.open_beam import write_open_beam
 from radiography.projection.rays import BandItems, BeamSums, RayGrid, band_items, describe_miss, no_items, ray_grid
 from radiography.projection.surfaces import SolidSurfaces, highest_mm, solid_surfaces
 from radiography.projection.uniform import mixed_samples
+from radiography.projection.volume_plan import (
+    VolumePlan,
+    bands_with,
+    basis_names,
+    mark_mixed,
+    shadow_of,
+    strip_rays,
+    top_mm,
+    volume_plan,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -141,10 +151,19 @@ def _beam_sums(
         excess_per_mm = linear_attenuation_per_mm(material(name, materials), energies) - displaced_per_mm
         if excess_per_mm.any():
             found[name] = excess_per_mm
-    names, mu_per_mm = list(found), np.array(list(found.values())).reshape(len(found), len(energies))
+    names = list(found)
+    basis = basis_names(phantom, geometry.medium)
+    rows = [*found.values(), *(_mass_attenuation(material(name, materials), energies) for name in basis)]
     # The kernel raises 2, not e, to a power.
-    mu_log2 = mu_per_mm * np.log2(np.e)
-    return BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, paths_only=False)
+    mu_log2 = np.array(rows).reshape(len(rows), len(energies)) * np.log2(np.e)
+    return BeamSums(_solid_material(phantom, names), mu_log2, checked_weights, False, len(basis))
+
+
+def _mass_attenuation(of: Material, energy_keV: FloatArray) -> FloatArray:
+    """Attenuation coefficient over density. [cm2/g]"""
+    if not of.density_g_per_cm3 > 0:
+        raise ValueError(f"a volume cannot hold '{of.name}', which weighs nothing; 'air' is the lightest")
+    return np.asarray(linear_attenuation_per_mm(of, energy_keV) * (10.0 / of.density_g_per_cm3))
 
 
 def path_lengths(
@@ -165,7 +184,7 @@ def path_lengths(
     geometry : Geometry
         Source, panel and focal spot. [mm]
     material_names : sequence of str
-        Materials of the phantom whose paths are wanted; the others still displace them.
+        Materials of the phantom's solids whose paths are wanted; the others still displace them.
     samples_per_pixel : int
         Samples per pixel and axis; their centres are regular. [1]
     rays_per_sample : int
@@ -232,7 +251,8 @@ def _plan_paths(
         raise ValueError(f"material_names must differ, got {', '.join(material_names)}")
     nothing = np.zeros((2, 2, len(material_names), 1))
     beam = BeamSums(_solid_material(phantom, material_names), nothing[0, 0], nothing, paths_only=True)
-    return _plan(phantom, geometry, beam, samples_per_pixel, rays_per_sample)
+    solids = Phantom(phantom.name, phantom.solids)
+    return _plan(solids, geometry, beam, samples_per_pixel, rays_per_sample)
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -286,6 +306,8 @@ class _Projection:
     grid: RayGrid
     bands: BandItems
     beam: BeamSums
+    volumes: VolumePlan
+    shadow: IntArray  # of the volumes
     samples_per_pixel: int
 
 
@@ -300,16 +322,24 @@ def _plan(
     solids = () if phantom is None else phantom.solids
     held = phantom or Phantom("open beam", ())
     surfaces = solid_surfaces(held, geometry.source_to_detector_mm)
-    grid = ray_grid(geometry, samples_per_pixel, rays_per_sample, highest_mm(held, surfaces))
+    volumes = volume_plan(phantom, geometry.source_to_detector_mm, geometry.medium)
+    highest = max(highest_mm(held, surfaces), top_mm(volumes))
+    grid = ray_grid(geometry, samples_per_pixel, rays_per_sample, highest)
+    shadow = shadow_of(volumes, grid, sample_rows, sample_cols)
     bands = no_items(ray_rows, samples_per_band, rays_per_sample)
     if phantom is not None:
-        if not solids:
+        if not solids and not phantom.volumes:
             raise ValueError(f"phantom '{phantom.name}' holds no solids")
-        bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
-        if len(bands.item) == 0:
-            raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry))
-    bands = bands._replace(mixed=mixed_samples(surfaces, grid, bands, sample_rows, sample_cols))
-    return _Projection(surfaces, grid, bands, beam, samples_per_pixel)
+        if solids:
+            bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
+        missed = shadow[0] >= shadow[1] or shadow[2] >= shadow[3]
+        if len(bands.item) == 0 and missed:
+            raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry, volumes.corners_mm))
+    bands = bands_with(bands, shadow, rays_per_sample)
+    mixed = mixed_samples(surfaces, grid, bands, sample_rows, sample_cols)
+    mark_mixed(volumes, grid, shadow, mixed)
+    bands = bands._replace(mixed=mixed)
+    return _Projection(surfaces, grid, bands, beam, volumes, shadow, samples_per_pixel)
 
 
 def _whole(work: _Projection, progress: Callable[[float], None] | None) -> npt.NDArray[np.float32]:
@@ -335,9 +365,10 @@ def _strips(
         if not work.beam.paths_only:
             write_open_beam(work.grid, open_sums, rows, top, out)
         stop_band = min(band_count, (top + strip_rows) // per_band)
+        voxels = strip_rays(work.volumes, work.grid, work.shadow, (top, top + out.shape[1]))
         for first in range(top // per_band, stop_band, step):
             last = min(stop_band, first + step)
-            _project_bands((first, last), work.surfaces, work.grid, work.bands, work.beam, top, out)
+            _project_bands((first, last), work.surfaces, work.grid, work.bands, work.beam, voxels, (top, out))
             if progress is not None:
                 progress(last / band_count)
         yield top, out

@@ -11,14 +11,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from phantoms.volume import CodeArray
 from radiography.projection.focal_spot import spot_points
 from radiography.projection.geometry import Geometry
 from radiography.projection.surfaces import SolidSurfaces
+from radiography.projection.voxel_world import VoxelWorld
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 NumberArray = npt.NDArray[np.int32]
 FlagArray = npt.NDArray[np.bool_]
+Picture = npt.NDArray[np.float32]
 
 
 class RayGrid(NamedTuple):
@@ -63,12 +66,13 @@ class RayFan(NamedTuple):
 
 
 class BeamSums(NamedTuple):
-    """What is summed along the rays; S solids, M materials, K sums, E energies."""
+    """What is summed along the rays; S solids, M materials, B basis materials of volumes, K sums, E energies."""
 
     solid_material: IntArray  # (S,) row of each solid in `mu_log2`, or -1 where its path is not wanted
-    mu_log2: FloatArray  # (M, E) attenuation coefficient of powers of 2 [1/mm]
+    mu_log2: FloatArray  # (M + B, E) attenuation coefficient of powers of 2 [1/mm, cm2/g]
     weights: FloatArray  # (R, C, K, E) weight of each energy at R x C nodes, see `geometry.field_nodes_mm` [any]
     paths_only: bool  # paths through the materials are wanted [mm], not sums over the energies
+    basis: int = 0  # B
 
 
 class BandItems(NamedTuple):
@@ -91,10 +95,45 @@ class Crossings(NamedTuple):
     stop: NumberArray  # (R, C) past its last crossing
 
 
+class CoarseMasses(NamedTuple):
+    """Areal masses at a grid of rays from each of S points, and the cells between them where lines will not do."""
+
+    masses: Picture  # (S, B, h, w) [g/cm2]
+    rough: FlagArray  # (S, h, w) of the cell from a ray to the next ones
+    first_mm: FloatArray  # (2,) y and x of the first ray on the panel [mm]
+    per_mm: FloatArray  # (2,) rays along y and x [1/mm]
+
+
+class VoxelRays(NamedTuple):
+    """Volumes as the rays of a strip meet them."""
+
+    world: VoxelWorld
+    coarse: CoarseMasses
+    shadow: IntArray  # (4,) first row, past the last, first column, past the last of the samples that may see them
+
+
+class StripVoxels(NamedTuple):
+    """What `VoxelRays` holds side by side: kernels of several threads take no tuples in tuples."""
+
+    codes: CodeArray
+    first_voxel: IntArray
+    shape: IntArray
+    table: FloatArray
+    first_row: IntArray
+    to_voxel: FloatArray
+    first: IntArray
+    stop: IntArray
+    masses: Picture
+    rough: FlagArray
+    first_mm: FloatArray
+    per_mm: FloatArray
+    shadow: IntArray
+
+
 class RayChunk(NamedTuple):
     """Rays whose energies are summed together, and what that needs; R is kernels.RAYS_PER_CHUNK."""
 
-    path_mm: FloatArray  # (M, R) path through each material [mm]
+    path_mm: FloatArray  # (M + B, R) path through each material, areal mass of each basis material [mm, g/cm2]
     met: FlagArray  # (M,) whether a ray of the chunk meets the material
     sample_col: IntArray  # (R,) sample of each ray, from the first of the band
     sums: FloatArray  # (K, R) weighted sums, or the paths [unit of weights, mm]
@@ -104,6 +143,11 @@ class RayChunk(NamedTuple):
     depth: IntArray  # (S,) how often each solid was entered less how often left
     scratch: FloatArray  # (2, R)
     line: FloatArray  # (2, K, E) weights at the first of the two columns of nodes, and how much more at the second
+    source_mm: FloatArray  # (3,) where the rays start [mm]
+    source: IntArray  # (1,) number of that point
+    end_mm: FloatArray  # (R, 2) x and y where they meet the panel [mm]
+    seen: FlagArray  # (R,) whether they may meet a volume
+    mass: FloatArray  # (R, B) areal mass of each basis material, 0 before and after [g/cm2]
 
 
 class BandWork(NamedTuple):
@@ -113,6 +157,7 @@ class BandWork(NamedTuple):
     items: IntArray  # faces (number below F), then quadrics
     beam: BeamSums
     chunk: RayChunk
+    voxels: VoxelRays
 
 
 def ray_grid(geometry: Geometry, samples_per_pixel: int, rays_per_sample: int, highest_mm: float = 0.0) -> RayGrid:
@@ -208,7 +253,9 @@ def no_items(rows: int, samples_per_band: int, rays_per_sample: int) -> BandItem
     return BandItems(samples_per_band, start, item, nothing, nothing, np.zeros((0, 0), np.bool_))
 
 
-def describe_miss(name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: Geometry) -> str:
+def describe_miss(
+    name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: Geometry, volume_mm: FloatArray | None = None
+) -> str:
     """One sentence: where the shadow falls and where the panel stands.
 
     Parameters
@@ -221,13 +268,16 @@ def describe_miss(name: str, surfaces: SolidSurfaces, grid: RayGrid, geometry: G
         Rays of the whole panel. [mm]
     geometry : Geometry
         Where the panel stands. [mm]
+    volume_mm : (V, 8, 3) float64, optional
+        Corners of volumes. [mm]
 
     Returns
     -------
     sentence : str
         Without a full stop.
     """
-    points_mm = np.vstack([surfaces.corner_mm, surfaces.quadric_hull_mm.reshape(-1, 3)])
+    voxels_mm = np.empty((0, 3)) if volume_mm is None else volume_mm.reshape(-1, 3)
+    points_mm = np.vstack([surfaces.corner_mm, surfaces.quadric_hull_mm.reshape(-1, 3), voxels_mm])
     extent = []
     for axis, letter in ((0, "x"), (1, "y")):
         low_mm, high_mm = _shadow_range(points_mm[:, axis], points_mm[:, 2], grid, axis)

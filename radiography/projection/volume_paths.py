@@ -1,6 +1,7 @@
-"""Areal masses that rays meet in a voxel volume: exact, from voxel face to voxel face.
+"""Areal masses that rays meet in voxel volumes: exact, from voxel face to voxel face, or between fewer exact rays.
 
-Siddon's sum in the incremental form of Amanatides and Woo; the steps stay within the box of the voxels that hold mass.
+Siddon's sum in the incremental form of Amanatides and Woo; the steps stay within the box of the voxels that differ from
+the medium. `kernels.py` uses what is here and does not see an edit: `kernels.VOLUME_PATHS` names this file's content.
 
 References
 ----------
@@ -17,10 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from phantoms.volume import Volume, VoxelGrid, voxel_grid
+from phantoms.volume import Volume, VoxelGrid
+from radiography.projection.rays import CoarseMasses
+from radiography.projection.voxel_world import VoxelWorld, voxel_world
 
 FloatArray = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.float32]
+FlagArray = npt.NDArray[np.bool_]
+
+RAYS_PER_VOXEL = 1.0  # along the shadow of a voxel's shortest side   # chosen
+REFINE_G_PER_CM2 = 0.05  # chosen: bend of the areal mass from which on a cell is traced; 1 % of a beam at 60 keV
 
 
 @njit(cache=True, error_model="numpy")
@@ -67,17 +74,22 @@ def areal_masses(volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: 
         The same bytes for any number of threads.
     """
     masses = np.zeros((len(volume.materials), len(y_mm), len(x_mm)), np.float32)
-    _trace_rows(voxel_grid(volume), np.asarray(source_mm, np.float64), x_mm, y_mm, masses)
+    trace_rows(voxel_world([volume], volume.materials), np.asarray(source_mm, np.float64), x_mm, y_mm, masses)
     return masses
 
 
 def interpolated_masses(
-    volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, rays_per_voxel: float = 2.0
+    volume: Volume,
+    source_mm: FloatArray,
+    x_mm: FloatArray,
+    y_mm: FloatArray,
+    rays_per_voxel: float = RAYS_PER_VOXEL,
+    refine_g_per_cm2: float = REFINE_G_PER_CM2,
 ) -> Picture:
     """Areal masses as `areal_masses` has them, from fewer rays where voxels cover several pixels.
 
     Rays are traced at a part of the smallest voxel as its shadow falls on the panel; between them the areal masses,
-    not the intensities, follow straight lines.
+    not the intensities, follow straight lines, but where these bend the pixels are traced as well.
 
     Parameters
     ----------
@@ -89,6 +101,8 @@ def interpolated_masses(
         Evenly spaced places of columns and rows on the panel. [mm]
     rays_per_voxel : float
         Rays along the shadow of a voxel's shortest side. [1]
+    refine_g_per_cm2 : float
+        Bend from one ray to the next but one from which on pixels are traced; infinite never. [g/cm2]
 
     Returns
     -------
@@ -106,12 +120,44 @@ def interpolated_masses(
     magnification = source_mm[2] / (source_mm[2] - max(nearest_mm, 0.0))
     step_mm = magnification * min(volume.spacing_mm) / rays_per_voxel
     x_ray, y_ray = _ray_places(x_mm, step_mm), _ray_places(y_mm, step_mm)
-    traced = areal_masses(volume, source_mm, x_ray, y_ray)
+    world, source = voxel_world([volume], volume.materials), np.asarray(source_mm, np.float64)
     if len(x_ray) == len(x_mm) and len(y_ray) == len(y_mm):
-        return traced
-    masses = np.empty((len(traced), len(y_mm), len(x_mm)), np.float32)
-    _interpolate_rows(traced, _between(x_mm, x_ray), _between(y_mm, y_ray), masses)
+        return areal_masses(volume, source_mm, x_mm, y_mm)
+    coarse = coarse_masses(world, source[None], x_ray, y_ray, refine_g_per_cm2)
+    masses = np.empty((coarse.masses.shape[1], len(y_mm), len(x_mm)), np.float32)
+    _interpolate_rows(world, coarse, source, x_mm, y_mm, masses)
     return masses
+
+
+def coarse_masses(
+    world: VoxelWorld, sources_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, refine_g_per_cm2: float
+) -> CoarseMasses:
+    """Areal masses at few rays from each source, and where straight lines between them will not do.
+
+    Parameters
+    ----------
+    world : VoxelWorld
+        Volumes.
+    sources_mm : (S, 3) float64
+        Where rays start. [mm]
+    x_mm, y_mm : (w,), (h,) float64
+        Evenly spaced places where they meet the panel. [mm]
+    refine_g_per_cm2 : float
+        Bend from one ray to the next but one that makes a cell rough. [g/cm2]
+
+    Returns
+    -------
+    coarse : CoarseMasses
+    """
+    masses = np.empty((len(sources_mm), world.table.shape[1], len(y_mm), len(x_mm)), np.float32)
+    rough = np.empty((len(sources_mm), len(y_mm), len(x_mm)), np.bool_)
+    for number, source_mm in enumerate(sources_mm):
+        trace_rows(world, source_mm, x_mm, y_mm, masses[number])
+        _mark_rough(masses[number], refine_g_per_cm2, rough[number])
+    first_mm = np.array([y_mm[0], x_mm[0]], np.float64)
+    per_mm = np.array([(len(places) - 1) / (places[-1] - places[0]) if len(places) > 1 else 0.0
+                       for places in (y_mm, x_mm)])  # fmt: skip
+    return CoarseMasses(masses, rough, first_mm, per_mm)
 
 
 def _ray_places(pixel_mm: FloatArray, step_mm: float) -> FloatArray:
@@ -120,104 +166,208 @@ def _ray_places(pixel_mm: FloatArray, step_mm: float) -> FloatArray:
     return pixel_mm if count >= len(pixel_mm) else np.linspace(pixel_mm[0], pixel_mm[-1], count)
 
 
-def _between(pixel_mm: FloatArray, ray_mm: FloatArray) -> FloatArray:
-    """Place of each pixel among the rays. [1]"""
-    if len(ray_mm) == 1:
-        return np.zeros(len(pixel_mm))
-    return np.asarray((pixel_mm - ray_mm[0]) * ((len(ray_mm) - 1) / (ray_mm[-1] - ray_mm[0])))
-
-
 @njit(parallel=True, cache=True, error_model="numpy")
-def _interpolate_rows(traced: Picture, x_place: FloatArray, y_place: FloatArray, masses: Picture) -> None:
-    """Write every element of `masses` (B, H, W) from `traced` (B, h, w), bilinear; a row has one thread."""
-    height, width = traced.shape[1:]
-    for row in prange(len(y_place)):
-        above = min(max(int(y_place[row]), 0), max(height - 2, 0))
-        below, down = min(above + 1, height - 1), y_place[row] - above
-        for material in range(len(traced)):
-            for col in range(len(x_place)):
-                left = min(max(int(x_place[col]), 0), max(width - 2, 0))
-                right, across = min(left + 1, width - 1), x_place[col] - left
-                top = traced[material, above, left] * (1.0 - across) + traced[material, above, right] * across
-                low = traced[material, below, left] * (1.0 - across) + traced[material, below, right] * across
-                masses[material, row, col] = top * (1.0 - down) + low * down
+def _mark_rough(masses: Picture, refine_g_per_cm2: float, rough: FlagArray) -> None:
+    """Write every element of `rough` (h, w): whether a corner of the cell bends more than allowed."""
+    materials, height, width = masses.shape
+    for row in prange(height):
+        bend = np.empty(width)
+        for col in range(width):
+            rough[row, col] = False
+        for corner_row in range(row, min(row + 2, height)):
+            above, below = max(corner_row - 1, 0), min(corner_row + 1, height - 1)
+            for col in range(width):
+                left, right = max(col - 1, 0), min(col + 1, width - 1)
+                down = across = 0.0
+                for material in range(materials):
+                    twice = 2.0 * masses[material, corner_row, col]
+                    down += abs(masses[material, above, col] + masses[material, below, col] - twice)
+                    across += abs(masses[material, corner_row, left] + masses[material, corner_row, right] - twice)
+                bend[col] = max(down, across)
+            for col in range(width):
+                if max(bend[col], bend[min(col + 1, width - 1)]) > refine_g_per_cm2:
+                    rough[row, col] = True
 
 
 @njit(cache=True, error_model="numpy")
-def _trace_ray(grid: VoxelGrid, start: FloatArray, along: FloatArray, work: FloatArray, sums: FloatArray) -> None:
-    """Write to `sums` (B,) the partial densities times the part of the ray, which is 1 from `start` to the panel.
+def add_masses(
+    world: VoxelWorld,
+    source_mm: FloatArray,
+    end_mm: FloatArray,
+    part: tuple[float, float],
+    sign: float,
+    sums: FloatArray,
+) -> None:
+    """Add the areal masses along a part of a ray.
 
-    `start`, `along` (3,) in voxels; `work` (2, 3) is scratch.
+    Parameters
+    ----------
+    world : VoxelWorld
+        Volumes.
+    source_mm : (3,) float64
+        Where the ray starts. [mm]
+    end_mm : (2,) float64
+        x and y where it meets the panel. [mm]
+    part : (float, float)
+        From where to where, 0 at the source, 1 at the panel. [1]
+    sign : float
+        What the masses are multiplied by. [1]
+    sums : (B,) float64
+        Is added to. [g/cm2]
     """
-    codes, table, first, stop = grid.codes, grid.partial_g_per_cm3, grid.first, grid.stop
-    sums[:] = 0.0
-    enter, leave = 0.0, 1.0
-    for axis in range(3):
-        if along[axis] == 0.0:
-            if not first[axis] <= start[axis] < stop[axis]:
-                return
-        else:
-            one, other = (first[axis] - start[axis]) / along[axis], (stop[axis] - start[axis]) / along[axis]
-            enter, leave = max(enter, min(one, other)), min(leave, max(one, other))
-    if enter >= leave:
+    codes, shape, table, to_voxel, first, stop = (
+        world.codes, world.shape, world.table, world.to_voxel, world.first, world.stop)  # fmt: skip
+    dx, dy, dz = end_mm[0] - source_mm[0], end_mm[1] - source_mm[1], -source_mm[2]
+    scale = sign * 0.1 * math.sqrt(dx * dx + dy * dy + dz * dz)
+    for volume in range(len(shape)):
+        enter, leave = part
+        next_x = next_y = next_z = np.inf
+        gain_x = gain_y = gain_z = 0.0
+        left_x = left_y = left_z = 0
+        step_x = step_y = step_z = 0
+        place = world.first_voxel[volume]
+        stride = 1
+        for axis in range(3):
+            turn = to_voxel[volume, axis]
+            along = turn[0] * dx + turn[1] * dy + turn[2] * dz
+            start = turn[0] * source_mm[0] + turn[1] * source_mm[1] + turn[2] * source_mm[2] + turn[3]
+            low, high = first[volume, axis], stop[volume, axis]
+            if along == 0.0:
+                if not low <= start < high:
+                    enter, leave = 1.0, 0.0
+            else:
+                one, other = (low - start) / along, (high - start) / along
+                enter, leave = max(enter, min(one, other)), min(leave, max(one, other))
+        if enter >= leave:
+            continue
+        for axis in range(3):
+            turn = to_voxel[volume, axis]
+            along = turn[0] * dx + turn[1] * dy + turn[2] * dz
+            start = turn[0] * source_mm[0] + turn[1] * source_mm[1] + turn[2] * source_mm[2] + turn[3]
+            low, high = first[volume, axis], stop[volume, axis]
+            voxel = min(max(math.floor(start + enter * along), low), high - 1)
+            ahead, gain, left, step = np.inf, 0.0, 0, 0
+            if along > 0.0:
+                ahead, gain, left, step = (voxel + 1 - start) / along, 1.0 / along, high - 1 - voxel, stride
+            elif along < 0.0:
+                ahead, gain, left, step = (voxel - start) / along, -1.0 / along, voxel - low, -stride
+            place += stride * voxel
+            stride *= shape[volume, axis]
+            if axis == 0:
+                next_x, gain_x, left_x, step_x = ahead, gain, left, step
+            elif axis == 1:
+                next_y, gain_y, left_y, step_y = ahead, gain, left, step
+            else:
+                next_z, gain_z, left_z, step_z = ahead, gain, left, step
+        row = world.first_row[volume]
+        t, run, code = enter, 0.0, codes[place]
+        while True:
+            if next_x <= next_y and next_x <= next_z:
+                after = next_x
+                next_x += gain_x
+                left_x -= 1
+                step = step_x
+            elif next_y <= next_z:
+                after = next_y
+                next_y += gain_y
+                left_y -= 1
+                step = step_y
+            else:
+                after = next_z
+                next_z += gain_z
+                left_z -= 1
+                step = step_z
+            if after > t:
+                after = min(after, leave)
+                run += after - t
+                t = after
+            done = t >= leave or left_x < 0 or left_y < 0 or left_z < 0
+            if not done:
+                place += step
+            following = codes[place]
+            if done or following != code:
+                for material in range(len(sums)):
+                    sums[material] += scale * run * table[row + code, material]
+                run, code = 0.0, following
+            if done:
+                break
+
+
+@njit(cache=True, error_model="numpy")
+def add_masses_near(
+    world: VoxelWorld, coarse: CoarseMasses, source: int, source_mm: FloatArray, end_mm: FloatArray, sums: FloatArray
+) -> None:
+    """Add the areal masses of a whole ray: between the coarse rays around it, or traced where these will not do.
+
+    Parameters
+    ----------
+    world : VoxelWorld
+        Volumes.
+    coarse : CoarseMasses
+        Of rays from all sources.
+    source : int
+        Number of the ray's source.
+    source_mm : (3,) float64
+        Where it is. [mm]
+    end_mm : (2,) float64
+        x and y where the ray meets the panel, within the coarse rays. [mm]
+    sums : (B,) float64
+        Is added to. [g/cm2]
+    """
+    masses = coarse.masses
+    height, width = masses.shape[2], masses.shape[3]
+    down = (end_mm[1] - coarse.first_mm[0]) * coarse.per_mm[0]
+    across = (end_mm[0] - coarse.first_mm[1]) * coarse.per_mm[1]
+    above, left = min(max(int(down), 0), max(height - 2, 0)), min(max(int(across), 0), max(width - 2, 0))
+    if coarse.rough[source, above, left]:
+        add_masses(world, source_mm, end_mm, (0.0, 1.0), 1.0, sums)
         return
-    x = y = z = 0
-    step_x = step_y = step_z = 0
-    for axis in range(3):
-        place = start[axis] + enter * along[axis]
-        voxel = min(max(math.floor(place), first[axis]), stop[axis] - 1)
-        step = 0
-        work[0, axis], work[1, axis] = np.inf, np.inf
-        if along[axis] > 0.0:
-            step = 1
-            work[0, axis], work[1, axis] = (voxel + 1 - start[axis]) / along[axis], 1.0 / along[axis]
-        elif along[axis] < 0.0:
-            step = -1
-            work[0, axis], work[1, axis] = (voxel - start[axis]) / along[axis], -1.0 / along[axis]
-        if axis == 0:
-            x, step_x = voxel, step
-        elif axis == 1:
-            y, step_y = voxel, step
-        else:
-            z, step_z = voxel, step
-    t, next_x, next_y, next_z = enter, work[0, 0], work[0, 1], work[0, 2]
-    while t < leave:
-        code = codes[z, y, x]
-        if next_x <= next_y and next_x <= next_z:
-            after = min(next_x, leave)
-            next_x += work[1, 0]
-            x += step_x
-        elif next_y <= next_z:
-            after = min(next_y, leave)
-            next_y += work[1, 1]
-            y += step_y
-        else:
-            after = min(next_z, leave)
-            next_z += work[1, 2]
-            z += step_z
-        part = max(after - t, 0.0)
-        for material in range(len(sums)):
-            sums[material] += part * table[code, material]
-        t = max(t, after)
-        if not (first[0] <= x < stop[0] and first[1] <= y < stop[1] and first[2] <= z < stop[2]):
-            return
+    below, right = min(above + 1, height - 1), min(left + 1, width - 1)
+    down -= above
+    across -= left
+    for material in range(masses.shape[1]):
+        top = masses[source, material, above, left] * (1.0 - across) + masses[source, material, above, right] * across
+        low = masses[source, material, below, left] * (1.0 - across) + masses[source, material, below, right] * across
+        sums[material] += top * (1.0 - down) + low * down
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
-def _trace_rows(grid: VoxelGrid, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, masses: Picture) -> None:
+def _interpolate_rows(
+    world: VoxelWorld, coarse: CoarseMasses, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, masses: Picture
+) -> None:
     """Write every element of `masses` (B, H, W); a row has one thread."""
-    to_voxel = grid.to_voxel
     for row in prange(len(y_mm)):
-        start, along, work, sums = np.empty(3), np.empty(3), np.empty((2, 3)), np.empty(masses.shape[0])
-        for axis in range(3):
-            start[axis] = to_voxel[axis, 3]
-            for other in range(3):
-                start[axis] += to_voxel[axis, other] * source_mm[other]
+        end_mm, sums = np.empty(2), np.empty(masses.shape[0])
+        end_mm[1] = y_mm[row]
         for col in range(len(x_mm)):
-            dx, dy, dz = x_mm[col] - source_mm[0], y_mm[row] - source_mm[1], -source_mm[2]
-            for axis in range(3):
-                along[axis] = to_voxel[axis, 0] * dx + to_voxel[axis, 1] * dy + to_voxel[axis, 2] * dz
-            _trace_ray(grid, start, along, work, sums)
-            length_cm = 0.1 * math.sqrt(dx * dx + dy * dy + dz * dz)
+            end_mm[0] = x_mm[col]
+            sums[:] = 0.0
+            add_masses_near(world, coarse, 0, source_mm, end_mm, sums)
             for material in range(len(sums)):
-                masses[material, row, col] = length_cm * sums[material]
+                masses[material, row, col] = sums[material]
+
+
+@njit(parallel=True, cache=True, error_model="numpy")
+def trace_rows(world: VoxelWorld, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, masses: Picture) -> None:
+    """Areal masses of whole rays from one source.
+
+    Parameters
+    ----------
+    world : VoxelWorld
+        Volumes.
+    source_mm : (3,) float64
+        [mm]
+    x_mm, y_mm : (W,), (H,) float64
+        Where the rays meet the panel. [mm]
+    masses : (B, H, W) float32
+        Every element is written; a row has one thread. [g/cm2]
+    """
+    for row in prange(len(y_mm)):
+        end_mm, sums = np.empty(2), np.empty(masses.shape[0])
+        end_mm[1] = y_mm[row]
+        for col in range(len(x_mm)):
+            end_mm[0] = x_mm[col]
+            sums[:] = 0.0
+            add_masses(world, source_mm, end_mm, (0.0, 1.0), 1.0, sums)
+            for material in range(len(sums)):
+                masses[material, row, col] = sums[material]

@@ -381,9 +381,10 @@ def test_kernel_sum_agrees_with_exp_compiled_and_not():
     for kernel in (_sum_energies, _sum_energies.py_func):
         path_mm, met, sums = depth[None, :].copy(), np.array([True]), np.full((2, 8), 1e24)
         nothing = np.zeros(8)
-        chunk = RayChunk(
-            path_mm, met, whole[0], sums, along, nothing, whole, whole[0], np.empty((2, 8)), np.empty((2, 2, 2))
-        )
+        of_volumes = (np.zeros(3), whole[0], np.zeros((8, 2)), np.zeros(8, np.bool_), np.zeros((8, 0)))
+        scratch = (np.empty((2, 8)), np.empty((2, 2, 2)))
+        rays = (path_mm, met, whole[0], sums, along, nothing, whole, whole[0])
+        chunk = RayChunk(*rays, *scratch, *of_volumes)
         kernel(chunk, 8, beam, 0.25, 0)
         np.testing.assert_allclose(sums, expected, rtol=1e-10)
 

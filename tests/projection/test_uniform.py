@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from phantoms.solids import Box, Cylinder, Prism, Sphere, phantom_of, place
-from radiography.projection import crossings, kernels, project, quadrics
+from radiography.projection import crossings, kernels, project, quadrics, volume_paths
 from radiography.projection.geometry import Geometry
 from radiography.projection.rays import band_items, ray_grid
 from radiography.projection.surfaces import highest_mm, solid_surfaces
@@ -91,7 +91,11 @@ def test_one_ray_of_a_wide_fan_stands_for_no_others() -> None:
     assert not _mixed(plate, Geometry(20.0, 70, 90, 0.1), rays=1).any()
 
 
-@pytest.mark.parametrize(("held", "user"), [(quadrics, crossings), (crossings, kernels)], ids=["quadrics", "crossings"])
+@pytest.mark.parametrize(
+    ("held", "user"),
+    [(quadrics, crossings), (crossings, kernels), (volume_paths, kernels)],
+    ids=lambda module: module.__name__,
+)
 def test_a_kernel_was_compiled_with_what_it_imports(held: ModuleType, user: ModuleType) -> None:
     """An edit of an imported file needs one of the importing file: numba's cache looks at the latter only."""
     found = hashlib.sha256(Path(held.__file__ or "").read_bytes()).hexdigest()[:16]
