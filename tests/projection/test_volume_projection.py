@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from phantoms.solids import Box, Phantom, Sphere, place
+from phantoms.solids import Box, Cylinder, Phantom, Sphere, place
 from phantoms.volume import place_volume
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.projection.geometry import Geometry
@@ -135,3 +135,32 @@ def test_the_focal_spot_blurs_the_edge_of_a_volume_as_that_of_a_box() -> None:
 def test_volumes_that_cannot_stand_there_say_so(volumes, words) -> None:
     with pytest.raises(ValueError, match=words):
         project(Phantom("body", (), volumes), PANEL, ENERGY_KEV, WEIGHTS)
+
+
+def test_a_body_as_solids_and_the_same_body_as_voxels_agree() -> None:
+    """Soft tissue with two lungs and a spine, 0.5 mm voxels of one tissue each, 60 keV."""
+    middle, spacing = np.array([0.0, 0.0, 80.0]), 0.5
+    spine = place(Cylinder(6.0, 70.0), "cortical_bone", (0.0, 0.0, 95.0), (90.0, 0.0, 0.0))
+    lungs = [place(Sphere(15.0), "lung_tissue", (x, 0.0, 78.0)) for x in (-19.0, 19.0)]
+    solids = (place(Sphere(45.0), "soft_tissue", (0.0, 0.0, 80.0)), *lungs, spine)
+    along = (np.arange(184) + 0.5) * spacing - 46.0
+    z, y, x = along[:, None, None] + middle[2], along[:, None], along
+    labels = np.zeros((184, 184, 184), np.uint16)
+    for number, solid in enumerate(solids[:3]):
+        centre, radius = solid.position_mm, solid.shape.radius_mm
+        inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 < radius**2
+        labels[inside] = min(number, 1) + 1
+    labels[np.broadcast_to((x**2 + (z - 95.0) ** 2 < 36.0) & (np.abs(y) < 35.0), labels.shape)] = 3
+    names = ("air", "soft_tissue", "lung_tissue", "cortical_bone")
+    table = np.diag([material(name).density_g_per_cm3 for name in names])
+    voxels = place_volume(labels, table, names, (spacing,) * 3, tuple(middle))
+    panel = Geometry(1000.0, 90, 100, 0.9)
+    one, other = (
+        -np.log(project(held, panel, [60.0], [[1.0]])[0] / project(None, panel, [60.0], [[1.0]])[0])
+        for held in (Phantom("", solids), Phantom("", (), (voxels,)))
+    )
+    inside = one > 0.1 * one.max()
+    error = (other[inside] - one[inside]) / one[inside].mean()
+    assert inside.mean() > 0.5
+    assert np.sqrt(np.mean(error**2)) < 0.01
+    assert abs(error.mean()) < 0.001
