@@ -53,7 +53,7 @@ def hand(ring_mm: float = 0.0) -> Phantom:
         turn: Vector = (90.0, 0.0, angle_deg)
         start = np.array([x_mm, y_mm])
         reach_mm = sum(lengths_mm) + 3.0 * len(lengths_mm)
-        soft.append(_rod(start, along, (10.0, reach_mm), 0.5 * width_mm, "soft_tissue", turn))
+        soft.append(_rod(start, along, (-4.0, reach_mm), 0.5 * width_mm, "soft_tissue", turn))
         soft.append(place(Sphere(0.5 * width_mm), "soft_tissue", _at(start + along * reach_mm)))
         done_mm = 0.0
         for order, length_mm in enumerate(lengths_mm):
