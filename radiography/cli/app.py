@@ -364,12 +364,13 @@ def check(
         str,
         typer.Argument(metavar="SCENE.toml", autocompletion=SCENES, help="Scene file, or the name of a shipped scene."),
     ],
+    plot: Plot = None,
     json_file: JsonFile = None,
 ) -> None:
     """Validate a scene, and say what it will take. Prints what will run, and the memory and time to expect."""
     from radiography.cli.check import run_check
 
-    run_check(scene, json_file)
+    run_check(scene, json_file, plot)
 
 
 @app.command(epilog="Example: radiography scintillator CsPbBr3_75um --beam RQA5 --dose 2.5")

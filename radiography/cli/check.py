@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radiography.cli.output import give_json, progress, warn
+from radiography.cli.output import file_of, give_json, progress, warn
 from radiography.jobs.valid import NamedExtent, ValidScene, size_text, validate_scene
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.projection.geometry import Geometry
@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 MOST_OBJECTS = 20  # that are listed one by one
 
 
-def run_check(scene: str, json_file: Path | None = None) -> None:
-    """Print what a scene holds as soon as it is known to be valid, then what must be computed."""
+def run_check(scene: str, json_file: Path | None = None, plot: Path | None = None) -> None:
+    """Print, and draw, what a scene holds as soon as it is known to be valid, then what must be computed."""
+    if plot is not None:
+        from radiography.jobs.inputs import PICTURES, check_writable, keep_apart
+
+        check_writable(plot, PICTURES)
+        keep_apart([plot, file_of(json_file)], [scene])
     valid = validate_scene(scene)
+    if plot is not None:
+        from radiography.jobs.scene_plot import plot_scene
+
+        plot_scene(scene, valid, plot)
     _print([("valid", scene), *_rows_of_parts(valid)])
     for doubt in valid.doubts:
         warn(doubt)

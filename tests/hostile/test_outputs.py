@@ -83,6 +83,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of reconstruct": (f"reconstruct {RAW} --out {{folder}}/new.tif --json {{out}}", ".cal", ["good.cal"]),
     "json_file of defects": ("defects {folder}/map.csv --json {out}", ".csv", ["map.csv"]),
     "json_file of export": ("export {folder}/raw.tif --out {folder}/new.dcm --json {out}", ".tif", ["raw.tif"]),
+    "plot of check": ("check {folder}/scene.toml --plot {out}", ".png", []),
     "json_file of check": ("check {folder}/scene.toml --json {out}", ".toml", ["scene.toml"]),
     "json_file of list": ("list scenes --json {out}", ".json", []),
     "json_file of import": ("import {folder}/scenario.json --json {out}", ".json", ["scenario.json"]),
