@@ -27,7 +27,8 @@ Picture = npt.NDArray[np.float32]
 FlagArray = npt.NDArray[np.bool_]
 
 RAYS_PER_VOXEL = 1.0  # along the shadow of a voxel's shortest side   # chosen
-REFINE_G_PER_CM2 = 0.05  # chosen: bend of the areal mass from which on a cell is traced; 1 % of a beam at 60 keV
+REFINE = 0.0025  # chosen: bend of the areal mass, over the mass there, from which on a cell is traced
+SMALLEST_BEND_G_PER_CM2 = 0.001  # chosen: less than 3e-4 of a beam at 60 keV; a smaller bend is never traced
 
 
 @njit(cache=True, error_model="numpy")
@@ -84,7 +85,7 @@ def interpolated_masses(
     x_mm: FloatArray,
     y_mm: FloatArray,
     rays_per_voxel: float = RAYS_PER_VOXEL,
-    refine_g_per_cm2: float = REFINE_G_PER_CM2,
+    refine: float = REFINE,
 ) -> Picture:
     """Areal masses as `areal_masses` has them, from fewer rays where voxels cover several pixels.
 
@@ -101,8 +102,8 @@ def interpolated_masses(
         Evenly spaced places of columns and rows on the panel. [mm]
     rays_per_voxel : float
         Rays along the shadow of a voxel's shortest side. [1]
-    refine_g_per_cm2 : float
-        Bend from one ray to the next but one from which on pixels are traced; infinite never. [g/cm2]
+    refine : float
+        Bend from one ray to the next but one, over the mass there, from which on pixels are traced; infinite never. [1]
 
     Returns
     -------
@@ -123,14 +124,14 @@ def interpolated_masses(
     world, source = voxel_world([volume], volume.materials), np.asarray(source_mm, np.float64)
     if len(x_ray) == len(x_mm) and len(y_ray) == len(y_mm):
         return areal_masses(volume, source_mm, x_mm, y_mm)
-    coarse = coarse_masses(world, source[None], x_ray, y_ray, refine_g_per_cm2)
+    coarse = coarse_masses(world, source[None], x_ray, y_ray, refine)
     masses = np.empty((coarse.masses.shape[1], len(y_mm), len(x_mm)), np.float32)
     _interpolate_rows(world, coarse, source, x_mm, y_mm, masses)
     return masses
 
 
 def coarse_masses(
-    world: VoxelWorld, sources_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, refine_g_per_cm2: float
+    world: VoxelWorld, sources_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray, refine: float
 ) -> CoarseMasses:
     """Areal masses at few rays from each source, and where straight lines between them will not do.
 
@@ -142,8 +143,8 @@ def coarse_masses(
         Where rays start. [mm]
     x_mm, y_mm : (w,), (h,) float64
         Evenly spaced places where they meet the panel. [mm]
-    refine_g_per_cm2 : float
-        Bend from one ray to the next but one that makes a cell rough. [g/cm2]
+    refine : float
+        Bend from one ray to the next but one, over the mass there, that makes a cell rough. [1]
 
     Returns
     -------
@@ -153,7 +154,7 @@ def coarse_masses(
     rough = np.empty((len(sources_mm), len(y_mm), len(x_mm)), np.bool_)
     for number, source_mm in enumerate(sources_mm):
         trace_rows(world, source_mm, x_mm, y_mm, masses[number])
-        _mark_rough(masses[number], refine_g_per_cm2, rough[number])
+        _mark_rough(masses[number], refine, rough[number])
     first_mm = np.array([y_mm[0], x_mm[0]], np.float64)
     per_mm = np.array([(len(places) - 1) / (places[-1] - places[0]) if len(places) > 1 else 0.0
                        for places in (y_mm, x_mm)])  # fmt: skip
@@ -167,25 +168,26 @@ def _ray_places(pixel_mm: FloatArray, step_mm: float) -> FloatArray:
 
 
 @njit(parallel=True, cache=True, error_model="numpy")
-def _mark_rough(masses: Picture, refine_g_per_cm2: float, rough: FlagArray) -> None:
+def _mark_rough(masses: Picture, refine: float, rough: FlagArray) -> None:
     """Write every element of `rough` (h, w): whether a corner of the cell bends more than allowed."""
     materials, height, width = masses.shape
     for row in prange(height):
-        bend = np.empty(width)
+        bends = np.empty(width, np.bool_)
         for col in range(width):
             rough[row, col] = False
         for corner_row in range(row, min(row + 2, height)):
             above, below = max(corner_row - 1, 0), min(corner_row + 1, height - 1)
             for col in range(width):
                 left, right = max(col - 1, 0), min(col + 1, width - 1)
-                down = across = 0.0
+                down = across = total = 0.0
                 for material in range(materials):
                     twice = 2.0 * masses[material, corner_row, col]
+                    total += 0.5 * abs(twice)
                     down += abs(masses[material, above, col] + masses[material, below, col] - twice)
                     across += abs(masses[material, corner_row, left] + masses[material, corner_row, right] - twice)
-                bend[col] = max(down, across)
+                bends[col] = max(down, across) > max(SMALLEST_BEND_G_PER_CM2, refine * total)
             for col in range(width):
-                if max(bend[col], bend[min(col + 1, width - 1)]) > refine_g_per_cm2:
+                if bends[col] or bends[min(col + 1, width - 1)]:
                     rough[row, col] = True
 
 

@@ -236,7 +236,7 @@ def strip_rays(plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[i
         nothing = np.zeros((0, len(plan.names), 0, 0), np.float32)
         coarse = CoarseMasses(nothing, np.zeros((0, 0, 0), np.bool_), np.zeros(2), np.zeros(2))
         return StripVoxels(*plan.world, *coarse, np.zeros(4, np.int64))
-    from radiography.projection.volume_paths import REFINE_G_PER_CM2, coarse_masses
+    from radiography.projection.volume_paths import REFINE, coarse_masses
 
     sample_mm, step_mm = grid.rays_per_sample * grid.step_mm, ray_step_mm(plan, grid)
     above_mm, left_mm = (first - 0.5 * grid.step_mm for first in (grid.first_y_mm, grid.first_x_mm))
@@ -246,7 +246,7 @@ def strip_rays(plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[i
     begin = math.floor(shadow[2] * sample_mm / step_mm) - 2
     x_mm = np.asarray(left_mm + step_mm * np.arange(begin, math.ceil(shadow[3] * sample_mm / step_mm) + 3), np.float64)
     sources_mm = np.column_stack([grid.sources_mm, np.full(len(grid.sources_mm), grid.source_to_detector_mm)])
-    coarse = coarse_masses(plan.world, np.ascontiguousarray(sources_mm), x_mm, y_mm, REFINE_G_PER_CM2)
+    coarse = coarse_masses(plan.world, np.ascontiguousarray(sources_mm), x_mm, y_mm, REFINE)
     return StripVoxels(*plan.world, *coarse, shadow)
 
 
