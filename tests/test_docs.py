@@ -29,7 +29,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["map", "extending", "scenes", "truth"])
+@pytest.mark.parametrize("page", ["map", "extending", "scenes", "truth", "volumes"])
 def test_the_code_of_a_page_runs_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from radiography.scene import PHANTOMS
 
@@ -54,7 +54,7 @@ def test_the_code_of_a_page_runs_in_order(page: str, tmp_path: Path, monkeypatch
 
 
 def test_every_file_that_a_page_names_is_there() -> None:
-    for page in ("map", "extending", "scenes", "truth", "benchmark", "index", "glossary"):
+    for page in ("map", "extending", "scenes", "truth", "volumes", "benchmark", "index", "glossary"):
         text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
         for name in re.findall(r"`((?:radiography|calibration|phantoms|tests)/[\w/.]+)`", text):
             assert (REPOSITORY / name).exists(), f"{page}.md names {name}"
