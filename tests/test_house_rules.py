@@ -21,6 +21,7 @@ STOREYS: list[set[str]] = [
     {"radiography.scenarios"},
     {"radiography.config", "radiography.dose_history", "radiography.field", "radiography.truth"},
     {"radiography.parts"},
+    {"radiography.scatter"},
     {"radiography.plan"},
     {"radiography.acquire", "radiography.study", "radiography.presentation"},
     {"radiography.dicom", "radiography.figures"},
