@@ -1,6 +1,7 @@
 """The forward chain on one page: from a scene to the raw frames that a panel delivers.
 
-    beam -> object -> cover -> layer absorbs quanta -> light spreads -> light is emitted -> photodiode -> lag -> readout
+    beam -> object -> grid -> cover -> layer absorbs quanta -> light spreads -> light is emitted -> photodiode -> lag ->
+    readout
 
 `plan_acquisition` computes what a scene fixes, and `expose` what falls on the panel, without noise. `acquire_frame`
 draws one frame of it, and `acquire_sequence` one frame after the other.
@@ -25,10 +26,13 @@ from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
 from radiography.plan import Acquisition as Acquisition
+from radiography.plan import experiment_of, strip_shadow_of
 from radiography.plan import plan_acquisition as plan_acquisition
 from radiography.projection.geometry import at_depth, axis_sample
 from radiography.projection.pixel_means import StripMeans, pixel_sums
 from radiography.projection.project import project, project_strips
+from radiography.scatter.grid import behind_grid
+from radiography.scatter.scene_scatter import scatter_map, scatter_planes
 from radiography.scene import relative_exposures
 
 Array = npt.NDArray[np.float32]
@@ -47,6 +51,8 @@ class Exposure:
         By pixel of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV : (H, W) float32
         X-rays in the photodiodes themselves, as in `DiodeMeans`. [1, keV, keV2, keV]
+    scatter : (H, W) float32 or None
+        The part of ``light`` that X-rays scattered by the object make; None where they are not simulated. [1]
     """
 
     spread_light: Array
@@ -57,6 +63,7 @@ class Exposure:
     diode_energy_keV: Array
     diode_energy_square_keV2: Array
     diode_light_energy_keV: Array
+    scatter: Array | None = None
 
     @property
     def diode_means(self) -> DiodeMeans:
@@ -111,6 +118,14 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     # Slant and heel effect: what the X-rays give layer and photodiodes, from place to place.
     layer, lights = acquisition.scintillator, (acquisition.light, acquisition.slanted_light)
     gains = field_gains(acquisition.panel, layer, geometry, *lights, acquisition.heel)
+    gains = behind_grid(gains, geometry, acquisition.grid, energy_keV)
+    shadow = strip_shadow_of(acquisition)
+    # Scatter of the object, as a smooth map.
+    choice, scatter, rest = acquisition.scene.scatter, None, progress
+    if choice is not None and choice.on:
+        first = None if progress is None else lambda done: progress(0.5 * done)
+        rest = None if progress is None else lambda done: progress(0.5 + 0.5 * done)
+        scatter = scatter_map(experiment_of(acquisition), choice.noise, progress=first)
     # X-rays behind the object, summed over their energies with what each gives, at the depth where that becomes light.
     # The same rays go on to the diodes, a little farther out.
     coated_diode = acquisition.coated_diode_weights * gains.coated_diode
@@ -122,7 +137,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         samples_per_pixel=samples,
         rays_per_sample=rays,
         materials=acquisition.materials,
-        progress=progress,
+        progress=rest,
     )
     diode_depth_mm, bare = layer.thickness_um * 1e-3, ~coated(acquisition.panel)
     light_mm, diode_mm = (geometry.source_to_detector_mm + d for d in (acquisition.light_depth_mm, diode_depth_mm))
@@ -133,6 +148,8 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     mean, departure = (np.empty(size, np.float32) for _ in range(2))
     for top, sums in strips:
         rows, pixels = (slice(top // n, (top + sums.shape[1]) // n) for n in (1, samples))
+        if shadow is not None:
+            sums *= shadow[top : top + sums.shape[1]] if len(shadow) > 1 else shadow
         under_layer.add(sums[4:])
         if bare[pixels].any():  # where the panel has no layer, there is no light
             sums[:4, np.repeat(np.repeat(bare[pixels], samples, 0), samples, 1)] = 0.0
@@ -152,6 +169,14 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
             materials=acquisition.materials,
         )
         in_diodes = np.where(bare, in_bare, in_diodes)
+    # Scattered quanta are quanta like others, softer and from all sides: here they join them, before any is drawn.
+    scattered = None
+    if scatter is not None:
+        scattered = scatter_planes(scatter, geometry, bare)
+        for plane, more in zip((light, quanta, light_square, *in_diodes), scattered, strict=True):
+            plane += more
+        by_sample = mean.reshape(geometry.rows, samples, geometry.cols, samples)
+        by_sample += (scattered[0] / np.float32(samples**2))[:, None, :, None]
     arriving = np.zeros((geometry.rows, geometry.cols), np.float32)
     if acquisition.layer_weights[3].any():
         arriving = spread_light(departure, acquisition.departure_spread, overwrite=True)
@@ -168,6 +193,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         diode_energy_keV=diode_energy_keV,
         diode_energy_square_keV2=diode_energy_square_keV2,
         diode_light_energy_keV=diode_light_energy_keV,
+        scatter=None if scattered is None else scattered[0].copy(),
     )
 
 
@@ -322,7 +348,8 @@ def scaled(exposure: Exposure | None, strength: float) -> Exposure | None:
         return None
     if strength == 1.0:
         return exposure
-    return Exposure(*(getattr(exposure, plane.name) * np.float32(strength) for plane in fields(Exposure)))
+    planes = {each.name: getattr(exposure, each.name) for each in fields(Exposure)}
+    return Exposure(**{name: None if plane is None else plane * np.float32(strength) for name, plane in planes.items()})
 
 
 def mean_electrons(acquisition: Acquisition) -> float:

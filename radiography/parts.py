@@ -74,6 +74,8 @@ def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None
     names = {solid.material for solid in phantom.solids} | set(basis_materials(phantom.volumes)) if phantom else ()
     for name in sorted(names):
         material(name, materials)  # an unknown material is an error before anything is computed
+    for name in (scene.grid.strip, scene.grid.interspace) if scene.grid else ():
+        material(name, materials)
     geometry = _geometry(panel, scene, beam, folder)
     if phantom is not None:
         check_shadow(phantom, geometry)

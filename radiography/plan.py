@@ -30,12 +30,19 @@ from radiography.panel.panel import (
 )
 from radiography.parts import SceneParts, load_parts
 from radiography.projection.geometry import Geometry
+from radiography.scatter.grid import grid_shape, primary_transmission, strip_shadow
+from radiography.scatter.kernels import GridShape
+from radiography.scatter.response import panel_portions
+from radiography.scatter.scene_scatter import scatter_experiment
+from radiography.scatter.tables import ENERGY_STEP_KEV
+from radiography.scatter.transport import Experiment
 from radiography.scene import Scene
 
 BIN_KEV = 1.0  # width of the energy bins of a spectrum
 SLANTED_HISTORIES = HISTORIES // 4  # X-rays per energy at slanted incidence: only the ratio to normal incidence counts
 
 FloatArray = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +59,18 @@ class Acquisition:
         Where the central ray meets the panel, object absent, in E bins.
     heel : HeelEffect or None
         How that changes over the panel; None for a beam that is the same in all directions.
+    grid : GridShape
+        The anti-scatter grid on the panel; its ratio is 0 where the scene has none.
+    grid_transmission : (E,) float64
+        Of the grid for the central ray. [1]
     light : LayerLight
         Light of the layer at the energies of the spectrum, for X-rays at normal incidence.
     slanted_light : LayerLight
         The same at `SLANTED_DEG`.
     layer_weights : (4, E) float64
-        What each energy bin gives a sample of the layer at the central ray, object absent: quanta that the layer
-        absorbs, their light at the diodes, the sum of its squares over the quanta, and the light that spreads as the
-        departure from the mean spread. [1]
+        What each energy bin gives a sample of the layer at the central ray behind the grid, object absent: quanta that
+        the layer absorbs, their light at the diodes, the sum of its squares over the quanta, and the light that spreads
+        as the departure from the mean spread. [1]
     coated_diode_weights, bare_diode_weights : (4, E) float64
         What each energy bin gives the photodiode of a pixel itself, below the layer and where there is none: electron
         tracks [1], their energy [keV], the sum of its squares [keV2], and that of its products with the light. [keV]
@@ -87,6 +98,8 @@ class Acquisition:
     materials: Mapping[str, Material]
     spectrum: Spectrum
     heel: HeelEffect | None
+    grid: GridShape
+    grid_transmission: FloatArray
     light: LayerLight
     slanted_light: LayerLight
     layer_weights: FloatArray
@@ -149,7 +162,11 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
     direction = scene.beam.anode_direction
     heel = None if direction is None else heel_effect(beam, spectrum, BIN_KEV, direction)
     energy_keV = spectrum.energy_keV
-    incident = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * cover_transmission(panel, energy_keV)
+    # Grid: what of the central ray passes it; the air kerma is that before it.
+    grid = grid_shape(scene.grid, float(energy_keV[-1]), parts.materials)
+    passing = primary_transmission(grid, geometry.source_to_detector_mm, 0.0, 0.0, energy_keV)
+    on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * passing
+    incident = on_pixel * cover_transmission(panel, energy_keV)
     # Layer: light of a photon of each energy, and how far it spreads; in the dark that of any beam serves.
     report = None if progress is None else lambda done, total: progress(0.5 * done / total)
     light = layer_light(scintillator, energy_keV, progress=report)
@@ -162,7 +179,6 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
     blurred = nodes > 1 and (parts.phantom is not None or not coated(panel).all())
     mean_spread, departure_spread, noise_spread = _plan_spreads(panel, scene, spread, by_depth if blurred else None)
     # Photodiodes: what X-rays leave in them, below the layer and where they are bare, and how it goes with the light.
-    on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2
     in_coated_diode = in_bare_diode = np.zeros((PORTIONS, energy_keV.size))
     if scene.beam.air_kerma_uGy > 0:
         later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
@@ -180,6 +196,8 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
         materials=parts.materials,
         spectrum=spectrum,
         heel=heel,
+        grid=grid,
+        grid_transmission=passing,
         light=light,
         slanted_light=slanted_light,
         layer_weights=_layer_portions(light, spread) * (incident / scene.sampling.samples_per_pixel**2),
@@ -193,6 +211,71 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
         noise_spread=noise_spread,
         maps=_maps_at(panel, scene.temperature_C),
     )
+
+
+def experiment_of(acquisition: Acquisition) -> Experiment:
+    """Histories of photons that give the scatter of a scene, with what each gives layer and diodes.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Of a scene with the beam on.
+
+    Returns
+    -------
+    experiment : Experiment
+        For `scatter.scene_scatter.scatter_map`; the portions are those of `response.panel_portions`.
+    """
+    panel, spectrum = acquisition.panel, acquisition.spectrum
+    on_pixel = spectrum.fluence_per_mm2 * panel.pixels.pitch_mm**2 * acquisition.grid_transmission
+    lit = on_pixel > 0
+    diodes = [
+        np.divide(weights, on_pixel, out=np.zeros_like(weights), where=lit)
+        for weights in (acquisition.coated_diode_weights, acquisition.bare_diode_weights)
+    ]
+    portions = panel_portions(
+        panel,
+        acquisition.scintillator,
+        (acquisition.light, acquisition.slanted_light),
+        diodes[0],
+        None if coated(panel).all() else diodes[1],
+        int(np.ceil(spectrum.energy_keV[-1] / ENERGY_STEP_KEV)) + 2,
+    )
+    return scatter_experiment(
+        acquisition.phantom,
+        acquisition.geometry,
+        spectrum,
+        acquisition.heel,
+        portions,
+        acquisition.grid,
+        materials=acquisition.materials,
+    )
+
+
+def strip_shadow_of(acquisition: Acquisition) -> Picture | None:
+    """Shadow of a grid that stands still, by sample, (1, W * S) or (H * S, 1) float32; None where there is none. [1]
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`.
+
+    Returns
+    -------
+    shadow : (1, W * S) or (H * S, 1) float32, or None
+        What the primary behind the mean transmission is multiplied by. [1]
+    """
+    choice, geometry = acquisition.scene.grid, acquisition.geometry
+    if choice is None or not choice.lines:
+        return None
+    across, samples = acquisition.grid.across, acquisition.scene.sampling.samples_per_pixel
+    pixels, shift_mm = (geometry.rows, geometry.cols)[1 - across], geometry.panel_shift_mm[1 - across]
+    edge_mm = shift_mm + geometry.pitch_mm * (np.arange(pixels * samples + 1) / samples - 0.5 * pixels)
+    light = acquisition.layer_weights[1] / np.maximum(acquisition.grid_transmission, 1e-300)
+    energy_keV = acquisition.spectrum.energy_keV
+    shadow = strip_shadow(acquisition.grid, geometry.source_to_detector_mm, edge_mm, light, energy_keV)
+    line: Picture = shadow.astype(np.float32)
+    return line[:, None] if across else line[None]
 
 
 def _plan_spreads(

@@ -192,6 +192,49 @@ class Sampling:
 
 
 @dataclass(frozen=True, config=STRICT)
+class ScatterChoice:
+    """X-rays that the object scatters: whether they are simulated, and the standard error of their map. [1]"""
+
+    on: bool = True
+    noise: Annotated[float, Field(ge=0.002, le=0.2)] = 0.02
+
+
+@dataclass(frozen=True, config=STRICT)
+class GridChoice:
+    """A linear anti-scatter grid on the panel.
+
+    Its ratio is height over gap; strips run along the columns, with numbers of columns across them, or along the rows.
+    Without a focus they are parallel. With ``lines`` the grid stands still and its strips are seen. [1, 1/cm, um, mm]
+    """
+
+    ratio: Annotated[float, Field(gt=0, le=50)]
+    lines_per_cm: Annotated[float, Field(gt=0, le=500)]
+    strip_um: Positive
+    strip: str = "Pb"
+    interspace: str = "Al"
+    focus_mm: Positive | None = None
+    across: Literal["cols", "rows"] = "cols"
+    lines: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.gap_mm > 0:
+            raise ValueError(
+                f"strips of {self.strip_um:g} um leave no gap at {self.lines_per_cm:g} lines per cm: "
+                f"strip_um must be below {1e4 / self.lines_per_cm:g}"
+            )
+
+    @property
+    def gap_mm(self) -> float:
+        """Between two strips. [mm]"""
+        return 10.0 / self.lines_per_cm - 1e-3 * self.strip_um
+
+    @property
+    def height_mm(self) -> float:
+        """Of the strips. [mm]"""
+        return self.ratio * self.gap_mm
+
+
+@dataclass(frozen=True, config=STRICT)
 class Scene:
     """Everything that a simulated frame depends on, but its seed.
 
@@ -212,6 +255,8 @@ class Scene:
     sampling: Sampling = Field(default_factory=Sampling)
     temperature_C: Annotated[float, Field(ge=-50, le=100)] | None = None
     sequence: BeamSequence | None = None
+    scatter: ScatterChoice | None = None
+    grid: GridChoice | None = None
 
 
 _LENGTHS: dict[str, tuple[tuple[str, ...], Callable[..., Shape]]] = {

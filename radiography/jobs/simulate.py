@@ -167,7 +167,8 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     table = asdict(scene)
     geometry = table["geometry"]
     spot = [(geometry, f"focal_spot_{key}") for key in ("height_mm", "image", "pitch_mm")]
-    for place, key in ((table, "temperature_C"), (table, "sequence"), (table["timing"], "exposure_time_s"), *spot):
+    later = [(table, key) for key in ("temperature_C", "sequence", "scatter", "grid")]
+    for place, key in (*later, (table["timing"], "exposure_time_s"), *spot):
         if place[key] is None:
             del place[key]
     if not scene.volume:

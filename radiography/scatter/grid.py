@@ -13,84 +13,32 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.field import FieldGains
+from radiography.projection.geometry import Geometry, field_nodes_mm
 from radiography.scatter.kernels import GridShape, ray_transmission
 from radiography.scatter.tables import ENERGY_STEP_KEV, LOWEST_KEV
+from radiography.scene import GridChoice
 
 POINTS_PER_CELL = 400  # chosen: strips of a tenth of a cell are within 1 % of their width
 
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A linear anti-scatter grid directly on the panel.
-
-    Attributes
-    ----------
-    ratio : float
-        Height over the gap between two strips. [1]
-    lines_per_cm : float
-        Strips per length. [1/cm]
-    strip_um : float
-        Width of a strip. [um]
-    strip, interspace : str
-        Materials.
-    focus_mm : float or None
-        Distance at which the planes of the strips meet; None where they are parallel. [mm]
-    across : str
-        "cols" where columns are counted across the strips, "rows" where rows are.
-
-    Raises
-    ------
-    ValueError
-        If the strips leave no gap, or a number is not positive.
-    """
-
-    ratio: float
-    lines_per_cm: float
-    strip_um: float
-    strip: str = "Pb"
-    interspace: str = "Al"
-    focus_mm: float | None = None
-    across: Literal["cols", "rows"] = "cols"
-
-    def __post_init__(self) -> None:
-        for name in ("ratio", "lines_per_cm", "strip_um", "focus_mm"):
-            value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise ValueError(f"{name} of a grid must be positive, got {value}")
-        if not self.gap_mm > 0:
-            raise ValueError(
-                f"strips of {self.strip_um:g} um leave no gap at {self.lines_per_cm:g} lines per cm: "
-                f"strip_um must be below {1e4 / self.lines_per_cm:g}"
-            )
-
-    @property
-    def gap_mm(self) -> float:
-        """Between two strips. [mm]"""
-        return 10.0 / self.lines_per_cm - 1e-3 * self.strip_um
-
-    @property
-    def height_mm(self) -> float:
-        """Of the strips. [mm]"""
-        return self.ratio * self.gap_mm
-
-
-def grid_shape(grid: Grid | None, highest_keV: float, materials: Mapping[str, Material] | None = None) -> GridShape:
+def grid_shape(
+    grid: GridChoice | None, highest_keV: float, materials: Mapping[str, Material] | None = None
+) -> GridShape:
     """What kernels need of a grid, up to an energy.
 
     Parameters
     ----------
-    grid : Grid or None
+    grid : GridChoice or None
         None for no grid, which passes everything.
     highest_keV : float
         [keV]
@@ -196,6 +144,33 @@ def primary_transmission(
     place = (y if shape.across else x)[..., None]
     rays = (place / distance[..., None], (source_to_detector_mm / distance)[..., None])
     return grid_transmission(shape, place, *rays, np.asarray(energy_keV, dtype=np.float64))
+
+
+def behind_grid(gains: FieldGains, geometry: Geometry, shape: GridShape, energy_keV: FloatArray) -> FieldGains:
+    """Gains over the panel with those of a grid, which are 1 at the foot of the central ray.
+
+    Parameters
+    ----------
+    gains : FieldGains
+        Without a grid.
+    geometry : Geometry
+        Source and panel. [mm]
+    shape : GridShape
+        From `grid_shape`.
+    energy_keV : (E,) float64
+        Of the gains. [keV]
+
+    Returns
+    -------
+    gains : FieldGains
+    """
+    if shape.ratio == 0.0:
+        return gains
+    y_mm, x_mm = field_nodes_mm(geometry)
+    distance_mm = geometry.source_to_detector_mm
+    passing = primary_transmission(shape, distance_mm, y_mm[:, None], x_mm, energy_keV)
+    passing = (passing / primary_transmission(shape, distance_mm, 0.0, 0.0, energy_keV))[:, :, None, :]
+    return FieldGains(*(each * passing for each in gains))
 
 
 def strip_shadow(

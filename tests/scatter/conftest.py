@@ -10,10 +10,11 @@ import pytest
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material
 from radiography.projection.geometry import Geometry
-from radiography.scatter.grid import Grid, grid_shape
+from radiography.scatter.grid import grid_shape
 from radiography.scatter.kernels import Detector
 from radiography.scatter.transport import Experiment, panel_field_mm, panel_source
 from radiography.scatter.world import world_of
+from radiography.scene import GridChoice
 
 MakeExperiment = Callable[..., Experiment]
 
@@ -29,7 +30,7 @@ def experiment_of() -> MakeExperiment:
         fluence: np.ndarray,
         *,
         materials: dict[str, Material] | None = None,
-        grid: Grid | None = None,
+        grid: GridChoice | None = None,
         cells: tuple[int, int] = (48, 48),
     ) -> Experiment:
         highest = float(np.max(energy_keV))
