@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -348,8 +349,11 @@ def scaled(exposure: Exposure | None, strength: float) -> Exposure | None:
         return None
     if strength == 1.0:
         return exposure
-    planes = {each.name: getattr(exposure, each.name) for each in fields(Exposure)}
-    return Exposure(**{name: None if plane is None else plane * np.float32(strength) for name, plane in planes.items()})
+    planes: dict[str, Any] = {each.name: getattr(exposure, each.name) for each in fields(Exposure)}
+    for name, plane in planes.items():
+        if plane is not None:
+            planes[name] = plane * np.float32(strength)
+    return Exposure(**planes)
 
 
 def mean_electrons(acquisition: Acquisition) -> float:

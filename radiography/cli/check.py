@@ -14,7 +14,7 @@ from radiography.scene import beam_pattern
 
 if TYPE_CHECKING:
     from radiography.acquire import Acquisition
-    from radiography.jobs.check import OpenField, SceneCheck, SpotBlur
+    from radiography.jobs.check import OpenField, ScatterCost, SceneCheck, SpotBlur
 
 MOST_OBJECTS = 20  # that are listed one by one
 
@@ -102,12 +102,36 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
     return [
         *rows,
         *_of_blur(found.focal_spot),
+        *_of_grid(acquisition),
+        *_of_scatter(found.scatter),
         ("memory", f"about {found.memory_bytes / 2**30:.1f} GiB"),
         (
             "time",
             f"about {found.frame_s:.1f} s per frame; the object once, at most "
             f"{found.object_s:.0f} s if it covers the whole panel (2 cores)",
         ),
+    ]
+
+
+def _of_grid(acquisition: Acquisition) -> list[tuple[str, str]]:
+    grid = acquisition.scene.grid
+    if grid is None:
+        return []
+    focus = "parallel" if grid.focus_mm is None else f"focus {grid.focus_mm:g} mm"
+    made = f"ratio {grid.ratio:g}, {grid.lines_per_cm:g} lines/cm, {grid.strip_um:g} um {grid.strip}"
+    spectrum = acquisition.spectrum
+    weight = spectrum.fluence_per_mm2 * spectrum.energy_keV
+    passing = f"passes {100 * (acquisition.grid_transmission @ weight) / max(weight.sum(), 1e-30):.0f} % of the beam"
+    return [("grid", f"{made}, {grid.interspace} between, {focus}, {passing}")]
+
+
+def _of_scatter(cost: ScatterCost | None) -> list[tuple[str, str]]:
+    if cost is None:
+        return []
+    ratio = f"{cost.scatter_to_primary:.2g} times the primary where it is largest"
+    return [
+        ("scatter", f"{ratio}; map within {100 * cost.noise:.2g} %"),
+        ("", f"{cost.histories / 1e6:.0f} million photons, about {cost.seconds:.0f} s, once"),
     ]
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
+
+import numpy as np
 
 from radiography.acquire import Acquisition, mean_electrons
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.field import kerma_range
 from radiography.jobs.inputs import Report, no_report
 from radiography.jobs.valid import ValidScene, validate_scene
-from radiography.plan import plan_parts
+from radiography.plan import experiment_of, plan_parts
 from radiography.projection.focal_spot import blur_per_spot, spot_points, spot_size_mm
-from radiography.projection.scatter_estimate import scatter_to_primary
+from radiography.projection.project import project
+from radiography.projection.scatter_estimate import coarse_panel, scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 from radiography.projection.volume_plan import top_mm, volume_plan
+from radiography.scatter.map_fit import map_at
+from radiography.scatter.scene_scatter import forecast
 
 # Measured on 2 cores, at 3,072 x 3,072 and a quarter of it, 1 to 3 samples per pixel and axis, memory within 3 %:
 # frames are drawn by pixel, exposures are computed by sample. Rays are of the network card; other machines differ.
@@ -83,6 +89,28 @@ class SpotBlur:
     up_to_per_mm: float
 
 
+@dataclass(frozen=True)
+class ScatterCost:
+    """What the scatter of a scene takes.
+
+    Attributes
+    ----------
+    histories : int
+        Photons to be followed. [1]
+    seconds : float
+        At the speed of some that were. [s]
+    noise : float
+        Standard error of the map to expect, over its mean. [1]
+    scatter_to_primary : float
+        Scattered over primary light, where the scatter is largest, behind the grid. [1]
+    """
+
+    histories: int
+    seconds: float
+    noise: float
+    scatter_to_primary: float
+
+
 @dataclass(frozen=True, eq=False)
 class SceneCheck:
     """A valid scene, and what it will take.
@@ -100,8 +128,10 @@ class SceneCheck:
     solids : int
         Bodies of the object. [1]
     scatter_to_primary : float
-        What the object would scatter onto the panel at its most, relative to the primary energy, roughly; no frame has
-        it. 0 in the dark. [1]
+        What the object would scatter onto the panel at its most, relative to the primary energy, by a formula; 0 in
+        the dark. [1]
+    scatter : ScatterCost or None
+        Of a scene that simulates it.
     memory_bytes : float
         At the most. [byte]
     frame_s, object_s : float
@@ -114,6 +144,7 @@ class SceneCheck:
     focal_spot: SpotBlur | None
     solids: int
     scatter_to_primary: float
+    scatter: ScatterCost | None
     memory_bytes: float
     frame_s: float
     object_s: float
@@ -179,6 +210,7 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         focal_spot=spot,
         solids=solids,
         scatter_to_primary=scatter,
+        scatter=_scatter_cost(acquisition, report) if lit else None,
         memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel)
         + sum(2.0 * volume.codes.nbytes for volume in volumes),
         frame_s=megapixels * _SECONDS_PER_MEGAPIXEL,
@@ -203,6 +235,26 @@ def frame_memory_bytes(pixels: int, samples_per_pixel: int) -> float:
     """
     exposing = _BYTES_PER_PIXEL_OF_EXPOSURE + samples_per_pixel**2 * _BYTES_PER_SAMPLE
     return _BYTES_OF_PROGRAM + pixels * max(_BYTES_PER_PIXEL_OF_FRAME, exposing)
+
+
+def _scatter_cost(acquisition: Acquisition, report: Report) -> ScatterCost | None:
+    choice = acquisition.scene.scatter
+    if choice is None or not choice.on:
+        return None
+    report("following some photons", 0.0)
+    found = forecast(experiment_of(acquisition), choice.noise, perf_counter)
+    coarse = coarse_panel(acquisition.geometry)
+    per_mm2 = (
+        acquisition.layer_weights[1:2]
+        * (acquisition.scene.sampling.samples_per_pixel / acquisition.geometry.pitch_mm) ** 2
+    )
+    energy_keV = acquisition.spectrum.energy_keV
+    primary = project(acquisition.phantom, coarse, energy_keV, per_mm2, materials=acquisition.materials)[0]
+    rows, cols = ((np.arange(count) + 0.5) / count for count in (coarse.rows, coarse.cols))
+    scattered = map_at(found.tried, rows, cols)
+    most = np.unravel_index(np.argmax(scattered), scattered.shape)
+    ratio = float(scattered[most]) / max(float(primary[most]), 1e-30)
+    return ScatterCost(found.histories, found.seconds, found.noise, ratio)
 
 
 def _spot_blur(acquisition: Acquisition) -> SpotBlur | None:

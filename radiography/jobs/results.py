@@ -156,6 +156,7 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
         "solids": found.solids,
         "objects": [{"name": one.name, "what": one.what, **asdict(one.extent)} for one in found.valid.objects],
         "scatter_to_primary": found.scatter_to_primary,
+        "scatter": None if found.scatter is None else asdict(found.scatter),
         "memory_bytes": found.memory_bytes,
         "time_per_frame_s": found.frame_s,
         "time_of_object_s": found.object_s,
@@ -166,9 +167,9 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
 def doubts_of_scene(found: SceneCheck) -> list[str]:
     """What is likely a slip in the scene, and what a frame of it leaves out that matters."""
     ratio, doubts = found.scatter_to_primary, list(found.valid.doubts)
-    if ratio >= TOLD_SCATTER:
+    if ratio >= TOLD_SCATTER and found.scatter is None:
         scatter = f"about {ratio:.2g} times the primary energy (+-30 %), without a grid"
-        doubts.append(f"scatter is not simulated; expect {scatter}")
+        doubts.append(f"scatter is not simulated; expect {scatter}; [scatter] on = true in the scene adds it")
     return doubts
 
 

@@ -72,7 +72,7 @@ def scatter_to_primary(
     ]
     if not low_z:
         return 0.0
-    coarse = _coarse(geometry)
+    coarse = coarse_panel(geometry)
     path_mm = path_lengths(phantom, coarse, low_z, rays_per_sample=2).astype(np.float64)
     scattered, absorbed = (np.tensordot([depths[name][which] for name in low_z], path_mm, 1) for which in (0, 1))
     if not scattered.any():
@@ -113,8 +113,19 @@ def _names(phantom: Phantom) -> list[str]:
     return sorted({solid.material for solid in phantom.solids})
 
 
-def _coarse(geometry: Geometry) -> Geometry:
-    """The same panel in few cells, seen from the centre of the focal spot."""
+def coarse_panel(geometry: Geometry) -> Geometry:
+    """The same panel in few cells, seen from the centre of the focal spot.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Source and panel. [mm]
+
+    Returns
+    -------
+    coarse : Geometry
+        `CELLS` along the longer side.
+    """
     pitch_mm = max(geometry.rows, geometry.cols) * geometry.pitch_mm / CELLS
     sides = (geometry.rows * geometry.pitch_mm, geometry.cols * geometry.pitch_mm)
     rows, cols = (max(1, round(side / pitch_mm)) for side in sides)

@@ -150,7 +150,7 @@ def test_check_warns_in_one_line_where_scatter_would_matter(
         assert ratio == pytest.approx(1.4, rel=0.3)
         assert lines[0] == (
             f"radiography: warning: scatter is not simulated; expect about {ratio:.2g} times the primary energy "
-            "(+-30 %), without a grid"
+            "(+-30 %), without a grid; [scatter] on = true in the scene adds it"
         )
 
 

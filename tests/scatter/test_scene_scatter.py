@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 from radiography.acquire import Exposure, expose
+from radiography.cli.check import run_check
 from radiography.config import load_scene
+from radiography.jobs.simulate import simulate_scene
+from radiography.jobs.valid import validate_scene
 from radiography.plan import Acquisition, experiment_of, plan_acquisition
 from radiography.projection.project import project
 from radiography.scatter.map_fit import ScatterMap, map_at, spline_basis
@@ -28,6 +32,28 @@ cols = 64
 pitch_mm = 4.1666
 [readout]
 columns_per_amplifier = 16
+"""
+SCENE_FILE = """
+description = "10 cm PMMA behind a grid"
+panel = "coarse.toml"
+scintillator = "CsI_Tl_500um"
+[beam]
+name = "paper_70kV"
+air_kerma_uGy = 10.0
+[geometry]
+source_to_detector_mm = 1500.0
+[[solids]]
+shape = "box"
+material = "PMMA"
+size_mm = [300.0, 300.0, 100.0]
+position_mm = [0.0, 0.0, 100.0]
+[scatter]
+on = true
+noise = 0.05
+[grid]
+ratio = 8.0
+lines_per_cm = 40.0
+strip_um = 43.0
 """
 SLAB = SolidChoice("box", "PMMA", position_mm=(0.0, 0.0, 100.0), size_mm=(300.0, 300.0, 100.0))
 
@@ -149,6 +175,49 @@ def test_lines_leave_the_mean_and_show_the_strips(folder: Path) -> None:
     assert np.argmax(power) == pytest.approx(64 * 0.3, abs=1)  # mm on the panel, a line each
     assert line.max() - line.min() > 0.2
     assert still.light.std(axis=0).max() / still.light.mean() < 0.01
+
+
+def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Histories, seconds, noise and ratio, in words and as JSON; and no warning that scatter is missing."""
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    (tmp_path / "scene.toml").write_text(SCENE_FILE, encoding="utf-8")
+    run_check(str(tmp_path / "scene.toml"), tmp_path / "check.json")
+    printed = capsys.readouterr()
+    told = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))["scatter"]
+    assert set(told) == {"histories", "seconds", "noise", "scatter_to_primary"}
+    assert told["histories"] >= 1_600_000 and told["seconds"] > 0 and 0 < told["noise"] <= 0.05
+    assert 0.15 < told["scatter_to_primary"] < 0.35  # 1.3 without the grid, which passes a sixth as much of it
+    assert "million photons" in printed.out and "grid          ratio 8, 40 lines/cm" in printed.out
+    assert "scatter is not simulated" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("[grid]\nratio = 8.0\nlines_per_cm = 40.0\nstrip_um = 250.0\n", "leave no gap at 40 lines per cm"),
+        (
+            "[grid]\nratio = 8.0\nlines_per_cm = 40.0\nstrip_um = 43.0\nstrip = 'lead'\n",
+            "no attenuation data for 'lead'",
+        ),
+        ("[scatter]\nnoise = 0.0\n", "scatter.noise"),
+        ("[scatter]\nquality = 1\n", "quality"),
+    ],
+)
+def test_a_wrong_table_is_one_sentence(wrong: str, named: str, tmp_path: Path) -> None:
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    start = SCENE_FILE.partition("[scatter]")[0]
+    (tmp_path / "scene.toml").write_text(start + wrong, encoding="utf-8")
+    with pytest.raises(ValueError, match=named):
+        validate_scene(tmp_path / "scene.toml")
+
+
+def test_truth_holds_primary_and_scatter(tmp_path: Path) -> None:
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    (tmp_path / "scene.toml").write_text(SCENE_FILE, encoding="utf-8")
+    simulate_scene(tmp_path / "scene.toml", tmp_path / "a.tif", truth=tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as truth:
+        assert truth["primary"] + truth["scatter"] == pytest.approx(truth["light"], rel=1e-6)
+        assert truth["scatter"].min() > 0
 
 
 def test_open_air_scatters_little(folder: Path) -> None:
