@@ -51,6 +51,7 @@ from .jobs.view_server import view_pictures
 from .light.layer_light import LayerLight, layer_light
 from .light.scintillator import Scintillator
 from .panel.panel import Panel
+from .plan import object_dose
 from .presentation.chain import PresentedPicture, ProcessedPicture, present, process_picture
 from .presentation.presets import load_picture
 from .presentation.steps import PictureSteps
@@ -181,6 +182,7 @@ __all__ = [
     "mtf50",
     "mtf_at",
     "noise_power_spectrum",
+    "object_dose",
     "open_frames",
     "plan_acquisition",
     "plan_correction",

@@ -30,6 +30,7 @@ from radiography.panel.panel import (
 )
 from radiography.parts import SceneParts, load_parts
 from radiography.projection.geometry import Geometry
+from radiography.scatter.dose import ObjectDose, doses_of
 from radiography.scatter.grid import grid_shape, primary_transmission, strip_shadow
 from radiography.scatter.kernels import GridShape
 from radiography.scatter.response import panel_portions
@@ -249,6 +250,43 @@ def experiment_of(acquisition: Acquisition) -> Experiment:
         portions,
         acquisition.grid,
         materials=acquisition.materials,
+    )
+
+
+def object_dose(
+    acquisition: Acquisition, histories: int = 4_000_000, progress: Callable[[float], None] | None = None
+) -> ObjectDose:
+    """Doses that one exposure of a scene leaves in its object, from histories of photons.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Of a scene with an object, and with the beam on.
+    histories : int
+        Photons to be followed. [1]
+    progress : callable, optional
+        Called with the fraction done, 0 to 1.
+
+    Returns
+    -------
+    doses : ObjectDose
+        Entrance air kerma with backscatter, dose-area product, and absorbed dose of each solid.
+
+    Raises
+    ------
+    ValueError
+        If there is no object, or no beam.
+    """
+    if acquisition.phantom is None:
+        raise ValueError("object_dose needs an object in the beam, but the scene has none")
+    return doses_of(
+        acquisition.phantom,
+        acquisition.geometry,
+        acquisition.spectrum,
+        acquisition.heel,
+        materials=acquisition.materials,
+        histories=histories,
+        progress=progress,
     )
 
 

@@ -170,6 +170,36 @@ def _inside(world: World, solid: int, x: float, y: float, z: float) -> bool:
 
 
 @njit(cache=True, error_model="numpy")
+def volume_share(world: World, solid: int, place: FloatArray) -> float:
+    """Part of a solid's bounds that it fills and no later solid takes. [1]
+
+    Parameters
+    ----------
+    world, solid : World, int
+        The solid's number there.
+    place : (N, 3) float64
+        Points of its bounds, from 0 to 1 along each axis. [1]
+
+    Returns
+    -------
+    share : float
+        [1]
+    """
+    low, count = world.bounds_mm[solid, 0], 0
+    extent = world.bounds_mm[solid, 1] - low
+    for point in range(len(place)):
+        x, y, z = low[0] + place[point, 0] * extent[0], low[1] + place[point, 1] * extent[1], 0.0
+        z = low[2] + place[point, 2] * extent[2]
+        own = _inside(world, solid, x, y, z)
+        for later in range(solid + 1, len(world.kind)):
+            if not own:
+                break
+            own = not _inside(world, later, x, y, z)
+        count += 1 if own else 0
+    return count / len(place)
+
+
+@njit(cache=True, error_model="numpy")
 def _strip_transmission(
     grid: GridShape, c: float, a: float, mu_gap_per_mm: float, mu_strip_per_mm: float, height_mm: float
 ) -> float:
@@ -316,19 +346,6 @@ def _between(table: FloatArray, row: int, index: int, part: float) -> float:
     return float(table[row, index] + part * (table[row, index + 1] - table[row, index]))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
-def _block_of(cuts: FloatArray, axis: int, count: int, place_mm: float, forward: bool) -> int:
-    """Block along an axis that a photon at a place flies in."""
-    low, high = 0, count
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if cuts[axis, middle] < place_mm or (cuts[axis, middle] == place_mm and forward):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
 @njit(cache=True, error_model="numpy")
 def _trace_chunk(
     world: World,
@@ -351,10 +368,11 @@ def _trace_chunk(
     air_kerma = tables.air_kerma_cm2_per_g
     medium = len(world.kind)
     state, place, way = _generator(seed), np.empty(3), np.empty(3)
+    first_x, first_y = np.searchsorted(cuts[0, : count_x + 1], 0.0), np.searchsorted(cuts[1, : count_y + 1], 0.0)
     for _ in range(source.histories):
         energy, weight = _start(source, place, way, state)
-        x = _block_of(cuts, 0, count_x, place[0], way[0] >= 0.0)
-        y = _block_of(cuts, 1, count_y, place[1], way[1] >= 0.0)
+        x = first_x if cuts[0, first_x] == 0.0 and way[0] >= 0.0 else first_x - 1
+        y = first_y if cuts[1, first_y] == 0.0 and way[1] >= 0.0 else first_y - 1
         z = count_z - 1
         scattered, depth = False, -math.log(_uniform(state))
         while True:
