@@ -60,8 +60,8 @@ from .study.frame_residual import ResidualStudy, study_residual
 from .study.layer_fit import LayerFit, Vary, fit_layer
 from .study.layer_measurement import LayerMeasurement
 from .study.layer_report import LayerReport, report_layer
-from .truth.layers import Truth, recombine
 from .sweep.engine import Engine
+from .truth.layers import Truth, recombine
 
 __version__: str
 
@@ -101,8 +101,8 @@ __all__ = [
     "DqeInput",
     "DqeResult",
     "DxDescription",
-    "ExportedCine",
     "Engine",
+    "ExportedCine",
     "Exposure",
     "ExposureGiven",
     "ExposureIndex",
@@ -133,8 +133,8 @@ __all__ = [
     "Server",
     "Spectrum",
     "Steps",
-    "Truth",
     "SweepResult",
+    "Truth",
     "Validation",
     "Vary",
     "Wanted",

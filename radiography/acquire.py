@@ -52,8 +52,9 @@ class Exposure:
         By pixel of the layer: absorbed quanta, their light at the diodes, and the sum of its squares. [1]
     diode_tracks, diode_energy_keV, diode_energy_square_keV2, diode_light_energy_keV : (H, W) float32
         X-rays in the photodiodes themselves, as in `DiodeMeans`. [1, keV, keV2, keV]
-    scatter : (H, W) float32 or None
-        The part of ``light`` that X-rays scattered by the object make; None where they are not simulated. [1]
+    scatter, scatter_diode_keV : (H, W) float32 or None
+        The parts of ``light`` and ``diode_energy_keV`` that X-rays scattered by the object make; None where they are
+        not simulated. [1, keV]
     """
 
     spread_light: Array
@@ -65,6 +66,7 @@ class Exposure:
     diode_energy_square_keV2: Array
     diode_light_energy_keV: Array
     scatter: Array | None = None
+    scatter_diode_keV: Array | None = None
 
     @property
     def diode_means(self) -> DiodeMeans:
@@ -195,6 +197,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
         diode_energy_square_keV2=diode_energy_square_keV2,
         diode_light_energy_keV=diode_light_energy_keV,
         scatter=None if scattered is None else scattered[0].copy(),
+        scatter_diode_keV=None if scattered is None else scattered[4].copy(),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, files_named_in, keep_apart
+from radiography.config import files_named_in
+from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart
 from radiography.jobs.valid import ValidScene
 
 

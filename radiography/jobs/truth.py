@@ -112,7 +112,10 @@ def primary_and_scatter(acquisition: Acquisition, exposure: Exposure) -> tuple[A
     per_photon, per_keV = _conversions(acquisition)
     whole = exposure.spread_light * np.float32(per_photon)
     whole += exposure.diode_energy_keV * np.float32(per_keV)
-    scatter = np.zeros_like(whole)  # exposures hold no scattered X-rays yet
+    if exposure.scatter is None or exposure.scatter_diode_keV is None:
+        return whole, np.zeros_like(whole)
+    scatter = exposure.scatter * np.float32(per_photon)
+    scatter += exposure.scatter_diode_keV * np.float32(per_keV)
     return whole - scatter, scatter
 
 

@@ -54,7 +54,7 @@ def data_card(
     card : dict
         JSON values.
     """
-    geometry, count = acquisition.geometry, metadata["frames"]
+    geometry, count, choice = acquisition.geometry, metadata["frames"], acquisition.scene.scatter
     return {
         "kind": "truth behind simulated radiographs",
         "card_version": CARD_VERSION,
@@ -72,7 +72,7 @@ def data_card(
         "columns": geometry.cols,
         "pitch_mm": geometry.pitch_mm,
         "axes": "rows run downwards, columns to the right, both counted from 0; z from the panel to the tube",
-        "scatter_simulated": False,
+        "scatter_simulated": choice is not None and choice.on,
         "constants": truth_constants(acquisition)._asdict(),
         "recombination": list(RECOMBINATION),
         "defect_bits": DEFECT_BITS,

@@ -199,6 +199,27 @@ def test_primary_is_all_of_the_signal_and_scatter_nothing(tmp_path: Path) -> Non
     np.testing.assert_allclose(truth.layers["mean_electrons"], held, rtol=1e-6)
 
 
+@pytest.mark.slow
+def test_scatter_is_told_from_the_primary_and_frames_come_out_of_both(tmp_path: Path) -> None:
+    slab = """
+[scatter]
+noise = 0.1
+[[solids]]
+shape = "box"
+material = "PMMA"
+size_mm = [200.0, 200.0, 100.0]
+position_mm = [0.0, 0.0, 100.0]
+"""
+    raw, truth = simulated(scene_file(tmp_path, slab, layer="CsPbBr3_75um"), ".npz")
+    primary, scatter = (truth.layers[name].astype(np.float64) for name in ("primary", "scatter"))
+    assert truth.card["scatter_simulated"] is True
+    assert 0.005 < scatter.mean() / primary.mean() < 0.05  # of a field of 9 mm
+    assert scatter.std() / scatter.mean() < 0.1  # smooth over 9 mm
+    assert truth.layers["mask/solids[0]"].all()
+    np.testing.assert_array_equal(rx.recombine(truth), raw[0])
+    assert (rx.recombine(truth, without=("scatter",)) != raw[0]).any()
+
+
 def test_thickness_and_masks_are_where_the_solids_are(tmp_path: Path) -> None:
     _, truth = simulated(scene_file(tmp_path), ".npz")
     layers = truth.layers
