@@ -406,7 +406,10 @@ def test_edges_and_flats_of_any_panel_have_a_page(made: Benchmark, tmp_path: Pat
     given = DqeInput(edges, own / "flats" / "flats_2.5uGy.tif", 2.5, "RQA5")
     page = report_frames(given, tmp_path / "own.html")
     assert _inside(page)["dqe_zero"]["value"] == measure_dqe(given).result.dqe_zero
-    assert "--edge edge_horizontal.tif edge_vertical.tif" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "--edge edge_horizontal.tif edge_vertical.tif" in text and 'id="view-said"' in text
+    without = report_frames(given, tmp_path / "without.html", pictures=False).read_text(encoding="utf-8")
+    assert 'id="view-said"' not in without and len(without) < len(text) - 1e6
     with pytest.raises(ValueError, match="would be overwritten"):
         report_frames(replace(given, edges=page), page)
 
