@@ -15,7 +15,7 @@ from typing import Any
 
 from radiography.jobs.check import frame_memory_bytes
 from radiography.jobs.inputs import Report, all_or_none, check_folder, check_writable, keep_apart, no_report
-from radiography.sweep.engine import Engine, check_engine, run_tasks
+from radiography.sweep.engine import IN_A_LOOP, Engine, check_engine, run_tasks
 from radiography.sweep.numbers import NUMBERS
 from radiography.sweep.sample import SampleResult, SampleTask, arrays_of, do_sample, record_outcome, result_of
 from radiography.sweep.samples import (
@@ -61,7 +61,7 @@ class SweepResult:
 
 
 def run_sweep(
-    sweep_file: str | Path, out: str | Path, *, engine: Engine | None = None, report: Report = no_report
+    sweep_file: str | Path, out: str | Path, *, engine: Engine = IN_A_LOOP, report: Report = no_report
 ) -> SweepResult:
     """A scene at many values of its keys, each sample kept in a zarr group; what is there already is not done again.
 
@@ -73,8 +73,8 @@ def run_sweep(
         TOML file: base scene, axes, and what is kept.
     out : str or Path
         Folder that ends in .zarr, new or of the same sweep. Its table (.csv) and figure (.png) are written beside it.
-    engine : Engine, optional
-        Where samples run.
+    engine : Engine
+        Where samples run. A script that has local workers begins with ``if __name__ == "__main__":``.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -87,7 +87,7 @@ def run_sweep(
     ValueError, TypeError, OSError
         In one sentence, if the sweep is wrong or the folder holds something else.
     """
-    sweep_file, out, engine = Path(sweep_file), Path(out), engine or Engine()
+    sweep_file, out = Path(sweep_file), Path(out)
     check_folder(out)
     if out.suffix != SUFFIX:
         raise ValueError(f"{out} must end in {SUFFIX}")

@@ -274,6 +274,7 @@ def _local_cluster(engine: Engine, count: int, memory_bytes: float) -> Any:
         processes=True,
         host="127.0.0.1",
         dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # of its state: any free port, else it warns of 8787
         memory_limit=0,
         silence_logs=logging.CRITICAL,
         preload=[__name__],

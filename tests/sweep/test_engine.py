@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,11 +43,38 @@ def test_workers_give_what_the_loop_gives() -> None:
 
 
 @with_dask
+def test_local_workers_listen_to_this_machine_only_and_need_no_port_of_their_own() -> None:
+    import psutil
+
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else's has it, which is as good
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        heard = set()
+        for _ in run_tasks(square, [1], Engine("local", 1)):
+            own = psutil.Process()
+            for process in (own, *own.children(recursive=True)):
+                heard |= {
+                    c.laddr.ip for c in process.net_connections() if c.status == "LISTEN" and c.laddr.port != 8787
+                }
+    assert heard == {"127.0.0.1"}
+
+
+@with_dask
 def test_the_work_of_a_killed_worker_is_done_by_another(tmp_path: Path) -> None:
     items = [(number, str(tmp_path)) for number in range(16)]
     found = by_number(run_tasks(square_or_die_once, items, Engine("local", 2)))
     assert (tmp_path / "died").exists()
     assert found == {number: (number * number, "") for number in range(16)}
+
+
+@with_dask
+@pytest.mark.slow
+def test_the_way_to_a_worker_and_back_is_a_tenth_of_a_task_of_two_seconds_at_most() -> None:
+    started, ended = time.monotonic(), []
+    for _ in run_tasks(time.sleep, [0.5] * 9, Engine("local", 1)):
+        ended.append(time.monotonic() - started)
+    assert (ended[-1] - ended[0]) / 8 - 0.5 < 0.2  # start-up, before the first one, is once for all
 
 
 @with_dask
