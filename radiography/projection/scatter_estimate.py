@@ -15,7 +15,7 @@ most of what they scatter (copper, glass fibre board, iron, lead) are left out, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,11 @@ from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Pri
 from radiography.beam.attenuation import Material, material
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import path_lengths
+from radiography.projection.volume_paths import trace_rows
+from radiography.projection.volume_plan import volume_plan
+from radiography.projection.voxel_world import basis_materials, voxel_world
 
+LIGHTEST_G_PER_CM3 = 0.01  # chosen: of a basis material that counts; air does not
 LOW_Z_ALBEDO = 0.3  # chosen: least part of the interactions that scatter, at the beam's mean energy
 CELLS = 48  # along the longer side of the panel   # chosen
 SINGLE = 0.40  # A   # chosen: the part of single scatter that goes on downwards; thick slabs alone would take 0.2
@@ -66,16 +70,25 @@ def scatter_to_primary(
     """
     if phantom is None:
         return 0.0
-    depths = {name: _depths_per_mm(material(name, materials), energy_keV) for name in _names(phantom)}
+    coarse = coarse_panel(geometry)
+    names = _names(phantom) if phantom.solids else []
+    depths = {
+        name: _depths_per_mm(material(name, materials), energy_keV)
+        for name in (*names, *basis_materials(phantom.volumes))
+    }
     low_z = [
         name for name, (scattered, absorbed) in depths.items() if scattered > LOW_Z_ALBEDO * (scattered + absorbed)
     ]
-    if not low_z:
-        return 0.0
-    coarse = coarse_panel(geometry)
-    path_mm = path_lengths(phantom, coarse, low_z, rays_per_sample=2).astype(np.float64)
+    path_mm = np.zeros((len(low_z), coarse.rows, coarse.cols))
+    of_solids = [name for name in low_z if name in names]
+    if of_solids:
+        alone = Phantom(phantom.name, phantom.solids)
+        places = [low_z.index(name) for name in of_solids]
+        path_mm[places] += path_lengths(alone, coarse, of_solids, rays_per_sample=2)
+    if phantom.volumes:
+        path_mm += _volume_paths_mm(phantom, coarse, low_z, materials)
     scattered, absorbed = (np.tensordot([depths[name][which] for name in low_z], path_mm, 1) for which in (0, 1))
-    if not scattered.any():
+    if not low_z or not scattered.any():
         return 0.0
     gap_mm = _gap_mm(phantom, {name: depths[name][0] for name in low_z})
     height_mm = gap_mm + EXIT_DEPTH * path_mm.sum(axis=0)
@@ -113,6 +126,26 @@ def _names(phantom: Phantom) -> list[str]:
     return sorted({solid.material for solid in phantom.solids})
 
 
+def _volume_paths_mm(
+    phantom: Phantom, coarse: Geometry, names: Sequence[str], materials: Mapping[str, Material] | None
+) -> FloatArray:
+    """Paths (M, H, W) through the basis materials of volumes, each at its own density; solids are not cut out. [mm]"""
+    basis = basis_materials(phantom.volumes)
+    y_mm, x_mm = (
+        shift_mm + (np.arange(count) - 0.5 * (count - 1)) * coarse.pitch_mm
+        for count, shift_mm in zip((coarse.rows, coarse.cols), coarse.panel_shift_mm, strict=True)
+    )
+    masses = np.zeros((len(basis), coarse.rows, coarse.cols), np.float32)
+    source_mm = np.array([0.0, 0.0, coarse.source_to_detector_mm])
+    trace_rows(voxel_world(phantom.volumes, basis), source_mm, x_mm, y_mm, masses)
+    paths = np.zeros((len(names), coarse.rows, coarse.cols))
+    for name, mass in zip(basis, masses, strict=True):
+        density = material(name, materials).density_g_per_cm3
+        if name in names and density > LIGHTEST_G_PER_CM3:
+            paths[names.index(name)] = 10.0 * mass / density
+    return paths
+
+
 def coarse_panel(geometry: Geometry) -> Geometry:
     """The same panel in few cells, seen from the centre of the focal spot.
 
@@ -133,8 +166,17 @@ def coarse_panel(geometry: Geometry) -> Geometry:
 
 
 def _gap_mm(phantom: Phantom, scattered_per_mm: Mapping[str, float]) -> float:
-    """Height of the lower faces of the solids over the panel, weighted with what each scatters. [mm]"""
+    """Height of the lower faces of solids and volumes over the panel, weighted with what each scatters. [mm]"""
     found = []
+    for volume in phantom.volumes:
+        corners_mm = volume_plan(Phantom("", (), (volume,)), np.inf, "air").corners_mm
+        counts = np.bincount(volume.codes.reshape(-1), minlength=len(volume.partial_g_per_cm3))
+        content_mm3 = counts @ volume.partial_g_per_cm3 * float(np.prod(volume.spacing_mm))  # at 1 g/cm3
+        weight = sum(
+            scattered_per_mm.get(name, 0.0) * float(mass)
+            for name, mass in zip(volume.materials, content_mm3, strict=True)
+        )
+        found.append((float(corners_mm[0, :, 2].min()), weight))
     for solid in phantom.solids:
         corners = _corners_mm(solid) @ solid.rotation.T + np.asarray(solid.position_mm)
         extent = np.ptp(corners, axis=0)

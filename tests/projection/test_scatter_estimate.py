@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import phantoms
+from phantoms.volume import place_volume
 from radiography.beam.attenuation import material
 from radiography.cli.check import run_check
 from radiography.jobs.check import check_scene
@@ -160,3 +161,23 @@ def test_the_shipped_card_and_edge_get_no_warning(capsys: pytest.CaptureFixture[
         assert check_scene(scene).scatter_to_primary < 0.05
     run_check("card")
     assert "warning" not in capsys.readouterr().out
+
+
+def test_a_slab_of_voxels_scatters_as_one_of_a_box() -> None:
+    codes = np.ones((20, 30, 30), np.uint16)
+    codes[:, :, 25:] = 0  # air within the grid
+    table = np.array([[material("air").density_g_per_cm3, 0.0], [0.0, material("soft_tissue").density_g_per_cm3]])
+    size = (10.0, 10.0, 10.0)
+    voxels = place_volume(codes, table, ("air", "soft_tissue"), size, (0.0, 0.0, 120.0))
+    box = phantoms.place(phantoms.Box((250.0, 300.0, 200.0)), "soft_tissue", (-25.0, 0.0, 120.0))
+    of_voxels = scatter_to_primary(phantoms.Phantom("", (), (voxels,)), panel(), KEV[80])
+    of_box = scatter_to_primary(phantoms.Phantom("", (box,)), panel(), KEV[80])
+    assert of_voxels == pytest.approx(of_box, rel=0.02)
+    both = scatter_to_primary(phantoms.Phantom("", (slab(20.0, 5.0, 300.0).solids[0],), (voxels,)), panel(), KEV[80])
+    assert of_voxels <= both < 1.1 * of_voxels
+
+
+def test_a_volume_of_air_scatters_nothing() -> None:
+    codes = np.zeros((20, 30, 30), np.uint16)
+    air = place_volume(codes, np.array([[0.001205]]), ("air",), (10.0, 10.0, 10.0), (0.0, 0.0, 120.0))
+    assert scatter_to_primary(phantoms.Phantom("", (), (air,)), panel(), KEV[80]) == 0.0
