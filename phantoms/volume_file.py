@@ -6,6 +6,7 @@ raw files here. Sizes are judged before a voxel is read.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +94,20 @@ def load_voxels(path: Path, raw: RawVolume | None = None, series: str | None = N
     """
     if not path.exists():
         raise FileNotFoundError(f"volume {path} does not exist")
+    logger = logging.getLogger("tifffile")  # what it says of damage is in the error as well
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        return _stored(path, raw, series)
+    except Exception as error:  # libraries raise many kinds for damaged files
+        if str(error).startswith(f"volume {path} "):
+            raise
+        raise ValueError(f"volume {path} is damaged: {type(error).__name__} while it was read") from error
+    finally:
+        logger.setLevel(before)
+
+
+def _stored(path: Path, raw: RawVolume | None, series: str | None) -> StoredVolume:
     name = path.name.lower()
     if raw is not None:
         if path.is_dir() or name.endswith((*ITK_ENDINGS, *TIFF_ENDINGS, ".npy")):

@@ -121,6 +121,8 @@ def _judge_text(path: Path, *, meta: bool) -> tuple[Path, bool, bool, bool]:
         text, pattern = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0], r"(?m)^([\w ]+): *([^\r\n]*)"
     fields = {key.strip().lower(): word.strip() for key, word in re.findall(pattern, text.decode("utf-8", "replace"))}
     if meta:
+        if missing := [key for key in ("NDims", "DimSize", "ElementType") if key.lower() not in fields]:
+            refuse(path, f"is no whole MetaImage: it says no {missing[0]}")
         name = fields["elementdatafile"]
         local, packed = name.upper() == "LOCAL", fields.get("compresseddata", "").lower() in ("true", "1")
         has_spacing = "elementspacing" in fields or "elementsize" in fields

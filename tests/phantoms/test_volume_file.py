@@ -1,6 +1,7 @@
 """Volumes in files: values, spacing and axes come out right, and each trap is one sentence."""
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -153,6 +154,7 @@ def test_two_series_in_a_folder_are_told_apart_by_name(tmp_path, hu) -> None:
         (lambda p, v: write_mha(p / "v.mha", v, data="LIST"), "several files"),
         (lambda p, v: write_mha(p / "v.mha", v, ElementNumberOfChannels="3"), "3 numbers a voxel"),
         (lambda p, v: write_mha(p / "v.mha", v, ElementType="MET_WHAT"), "cannot be read"),
+        (lambda p, v: write_mha(p / "v.mha", v, ElementType=None), "is no whole MetaImage: it says no ElementType"),
         (lambda p, v: (p / "v.mha").write_text("text"), "names no ElementDataFile"),
         (lambda p, v: write_nrrd(p / "v.nrrd", v, data="../v.raw"), "only a file in its own folder"),
         (lambda p, v: (p / "v.nrrd").write_text("text"), "is no NRRD file"),
@@ -169,6 +171,36 @@ def test_a_header_that_lies_is_refused(tmp_path, hu, write, words) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         load_voxels(file)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damage_is_one_sentence_that_names_the_file(tmp_path, hu, seed) -> None:
+    rng, kinds = np.random.default_rng(seed), ["v.npy", "v.tif", "ct"]
+    np.save(tmp_path / "v.npy", hu)
+    tifffile.imwrite(tmp_path / "v.tif", hu, photometric="minisblack")
+    write_dicom(tmp_path / "ct", hu)
+    if SimpleITK is not None:
+        write_nifti(tmp_path / "v.nii", hu)
+        write_nrrd(tmp_path / "v.nrrd", hu)
+        kinds += ["v.nii", "v.nrrd"]
+    refused = 0
+    for kind in kinds:
+        file = tmp_path / kind if kind != "ct" else tmp_path / "ct" / "1.2.3_001.dcm"
+        whole = file.read_bytes()
+        for _ in range(12):
+            content = bytearray(whole)
+            for place in rng.integers(0, min(len(whole), 700), 3):
+                content[place : place + int(rng.integers(0, 6))] = rng.bytes(int(rng.integers(0, 6)))
+            file.write_bytes(bytes(content))
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # pydicom's, of values that it mends
+                    load_voxels(tmp_path / kind)
+            except ValueError as error:
+                refused += 1
+                assert str(error).startswith(f"volume {tmp_path / kind} ") and "\n" not in str(error)
+        file.write_bytes(whole)
+    assert refused > 10
 
 
 @needs_itk
