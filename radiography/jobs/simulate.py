@@ -42,6 +42,7 @@ from radiography.jobs.valid import validate_scene
 from radiography.panel.panel import shielded_columns
 from radiography.plan import plan_parts
 from radiography.projection.focal_spot import spot_size_mm
+from radiography.projection.scene_volume import volume_files
 from radiography.scene import Scene, beam_pattern, relative_exposures
 
 
@@ -117,7 +118,8 @@ def simulate_scene(
     described, folder = valid.parts.scene, valid.folder
     if truth is not None:
         check_layer_names(valid.parts.phantom)
-    keep_apart([out, truth], [scene, *files_named_in(described, folder)])
+    inputs = [*files_named_in(described, folder), *volume_files(described.volume, folder)]
+    keep_apart([out, truth], [scene, *inputs])
     report("planning", 0.0)
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     report("exposing", 0.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,6 +53,31 @@ class VolumeChoice:
     header_bytes: Annotated[int, Field(ge=0)] = 0
     slope: float = 1.0
     intercept: float = 0.0
+
+
+def volume_files(choices: Sequence[VolumeChoice], folder: Path) -> list[Path]:
+    """Files that some volumes are read from, which no output may replace.
+
+    Parameters
+    ----------
+    choices : sequence of VolumeChoice
+        As a scene has them.
+    folder : Path
+        Where their files are looked up.
+
+    Returns
+    -------
+    paths : list of Path
+        Of a folder every file in it; of a header file those beside it that have its name but for the ending.
+    """
+    paths: list[Path] = []
+    for choice in choices:
+        path = folder / choice.file
+        if path.is_dir():
+            paths += [each for each in sorted(path.iterdir()) if each.is_file()]
+        elif path.is_file():
+            paths += [each for each in sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if each.is_file()]
+    return paths
 
 
 def placed_volume(choice: VolumeChoice, where: str, folder: Path, materials: Mapping[str, Material]) -> Volume:

@@ -9,7 +9,7 @@ import pytest
 
 from phantoms.hounsfield import BASIS
 from radiography.config import build, load_scene
-from radiography.projection.scene_volume import VolumeChoice
+from radiography.projection.scene_volume import VolumeChoice, volume_files
 from radiography.scene import MaterialChoice, Scene, scene_phantom
 from tests.phantoms.volume_writers import write_dicom
 from tests.reference import partial_densities_at
@@ -133,3 +133,11 @@ def test_a_table_that_is_wrong_names_its_key(table, words) -> None:
              "geometry": {"source_to_detector_mm": 1000.0}, "volume": [table]}  # fmt: skip
     with pytest.raises(ValueError, match=words):
         build(Scene, scene, "scene.toml")
+
+
+def test_files_of_a_volume_are_not_to_be_written_over(folder) -> None:
+    (folder / "two.mhd").write_text("")
+    (folder / "two.raw").write_text("")
+    choices = [VolumeChoice(name, "schneider") for name in ("ct", "two.mhd", "hu.npy", "gone.npy")]
+    found = [path.relative_to(folder).as_posix() for path in volume_files(choices, folder)]
+    assert found == [*(f"ct/1.2.3_00{n}.dcm" for n in range(4)), "two.mhd", "two.raw", "hu.npy"]
