@@ -207,7 +207,8 @@ def strip_shadow(
     height = shape.ratio * shape.gap_mm
     share = weight / weight.sum()
     held = np.linspace(0.0, 1.0, 257)  # part of the height in a strip, and what passes
-    passed = np.exp(-np.multiply.outer(held, (mu_strip - mu_gap) * height)) @ (share * np.exp(-mu_gap * height))
+    by_energy = np.exp(-np.multiply.outer(held, (mu_strip - mu_gap) * height)) * (share * np.exp(-mu_gap * height))
+    passed = by_energy.sum(axis=1)
     part = (np.arange(POINTS_PER_CELL) + 0.5) / POINTS_PER_CELL
     shadow = np.empty(edge_mm.size - 1)
     for cell, (low, high) in enumerate(pairwise(edge_mm.tolist())):
