@@ -22,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiography.presentation.equalise import equalised_bands
-from radiography.presentation.exposure import FoundRegion, attenuate, find_region, lit_columns
+from radiography.presentation.exposure import FoundRegion, attenuate, find_region
 from radiography.presentation.noise import NoiseTables, flat_noise_gain, noise_tables
 from radiography.presentation.presets import load_picture
 from radiography.presentation.pyramid import Plane, add_expanded, block_means, gaussian_levels, shape_band
+from radiography.presentation.shadow import LitField, continued, lit_field
 from radiography.presentation.steps import PictureSteps
 from radiography.presentation.tone import DISPLAY_MAXIMUM, as_counts, choose_window, span_of, tone_curve
+from radiography.presentation.usable import usable_blocks
 
 EDGE_BANDS = 2  # the finest: details of about 1 and 2 pixels; the others are equalised
 LEAST_SIDE = 8  # of a level, in pixels   # chosen
@@ -47,12 +49,15 @@ class ProcessedPicture:
         Of the bands; None where no step asked for it.
     noise_gain : float or None
         Standard deviation of flat parts, over that before; None where there are none. [1]
+    lit : LitField or None
+        What collimators left in the light; None where they are not looked for, or not found.
     """
 
     values: Plane
     region: FoundRegion | None
     noise: NoiseTables | None = None
     noise_gain: float | None = None
+    lit: LitField | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +126,7 @@ def present(
     assert region is not None
     blocks = block_means(made.values, region.side)
     shown = choose_window(blocks, region.shows_object, steps.window, made.noise)
-    lit = None
-    if steps.collimation.on:
-        lit = lit_columns(region, (len(made.values), made.values.shape[1]), steps.collimation.least_sides)
+    lit = None if made.lit is None else made.lit.shown
     knots = tone_curve(span_of(steps.logarithm), shown, steps.curve)
     display = as_counts(made.values, knots, lit)
     low, high = (float(np.interp(end, *knots)) for end in shown)
@@ -174,24 +177,30 @@ def process_picture(
         raise ValueError(f"the variance is {variance_dn2.shape} but the image is {pixels.shape}")
     region = find_region(pixels, open_field_dn)
     attenuation = attenuate(pixels, region.open_field_dn, steps.logarithm.decades)
+    lit = lit_field(region, attenuation, steps.collimation.least_sides) if steps.collimation.on else None
     if not (steps.denoise.on or steps.equalise.on or steps.edge.on):
-        return ProcessedPicture(attenuation, region)
+        return ProcessedPicture(attenuation, region, lit=lit)
     known = None
     if variance_dn2 is not None:
         floor = region.open_field_dn * 10.0**-steps.logarithm.decades
         known = np.asarray(variance_dn2 / np.square(np.maximum(pixels, floor)), np.float32)
-    values, noise = _shape_bands(attenuation, steps, known)
-    return ProcessedPicture(values, region, noise, flat_noise_gain(attenuation, values))
+    usable = usable_blocks(attenuation, lit)
+    whole = attenuation if lit is None else continued(attenuation, lit)
+    change, noise = _change_of_bands(whole, steps, known, usable)
+    values = attenuation.copy() if change is None else np.add(change, attenuation, out=change)
+    return ProcessedPicture(values, region, noise, flat_noise_gain(attenuation, values, usable), lit)
 
 
-def _shape_bands(attenuation: Plane, steps: PictureSteps, known: Plane | None) -> tuple[Plane, NoiseTables | None]:
-    """Attenuation with its bands denoised, equalised and sharpened, and the noise that was found."""
+def _change_of_bands(
+    attenuation: Plane, steps: PictureSteps, known: Plane | None, usable: NDArray[np.bool_] | None
+) -> tuple[Plane | None, NoiseTables | None]:
+    """What denoising, equalising and sharpening the bands adds to a picture, and the noise that was found."""
     size = steps.equalise.largest_px if steps.equalise.on else 0.0
     bands = max(EDGE_BANDS, steps.denoise.bands, int(np.ceil(np.log2(size))) if size else 0)
     levels = gaussian_levels(attenuation, LEAST_SIDE, bands)
     if len(levels) < 2:
-        return attenuation.copy(), None
-    noise = noise_tables(levels, span_of(steps.logarithm), known)
+        return None, None
+    noise = noise_tables(levels, span_of(steps.logarithm), known, usable)
     coarse = levels[EDGE_BANDS:]
     if steps.equalise.on and len(coarse) > 1:
         added = equalised_bands(coarse, steps.equalise.gain, steps.equalise.reach)
@@ -212,7 +221,7 @@ def _shape_bands(attenuation: Plane, steps: PictureSteps, known: Plane | None) -
         if raised is not None:
             add_expanded(change, raised)
         raised = change
-    return np.add(change, attenuation, out=change), noise
+    return change, noise
 
 
 def _told(

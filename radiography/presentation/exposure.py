@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiography.analysis.relevant_region import (
-    BLOCKS,
     COLLIMATED,
     DIRECT,
-    LEAST_BLOCK,
-    LEAST_BLOCKS,
     METAL,
     RELEVANT,
     relevant_region,
@@ -28,8 +25,6 @@ CHUNK_ROWS = 64  # whose intermediate planes stay in the cache   # chosen
 LEAST_METAL = 0.1  # of the object, from which metal is what was imaged   # chosen
 SMALL = (5e-4, 0.1)  # of the field: an object too small to be told from a flat by the region   # chosen
 SEEN = 0.9  # of the open field, below which blocks are such an object   # chosen: beyond heel effect and noise
-REGAINED = 1.5  # of the two blocks by which the region keeps away from a shadow   # chosen
-SHADOWED = 0.9  # of a side of the panel, which counts as lying in shadow then   # chosen
 
 
 class NotExposed(ValueError):
@@ -142,56 +137,3 @@ def attenuate(pixels: NDArray[Any], open_field_dn: float, decades: float) -> Pla
         np.log(part, out=part)
         np.negative(part, out=part)
     return attenuation
-
-
-def lit_columns(found: FoundRegion, shape: tuple[int, int], least_sides: int) -> NDArray[np.int64] | None:
-    """First and end column of each row that collimators left in the light; None where they shadow too few sides.
-
-    The field is convex, so that each row of it is one run of columns. The region keeps two of its blocks away from the
-    shadow; most of that is given back.
-
-    Parameters
-    ----------
-    found : FoundRegion
-    shape : (int, int)
-        Rows and columns of the picture. [1]
-    least_sides : int
-        Sides of the panel that lie in shadow. [1]
-
-    Returns
-    -------
-    columns : (H, 2) int64 or None
-        Half-open. [1]
-    """
-    from scipy.spatial import ConvexHull, QhullError
-
-    if found.kinds is None:
-        return None
-    lit = found.kinds != COLLIMATED
-    dark = found.kinds == COLLIMATED
-    sides = sum(bool(line.mean() >= SHADOWED) for line in (dark[0], dark[-1], dark[:, 0], dark[:, -1]))
-    if sides < least_sides or not lit.any():
-        return None
-    rows = np.flatnonzero(lit.any(axis=1))
-    ends = lit[rows].argmax(axis=1), lit.shape[1] - lit[rows, ::-1].argmax(axis=1)  # the hull of all blocks is theirs
-    corners = np.concatenate([np.stack([rows + down, end], axis=1) for down in (0, 1) for end in ends]) * found.side
-    try:
-        lines = ConvexHull(corners.astype(float)).equations
-    except (QhullError, ValueError):
-        return None
-    size = found.kinds.shape
-    own = max(-(-max(size) // BLOCKS), min(LEAST_BLOCK, min(size) // LEAST_BLOCKS), 1)  # of relevant_region
-    regained = REGAINED * own * found.side
-    centre = np.arange(shape[0]) + 0.5
-    first, stop = np.zeros(shape[0]), np.full(shape[0], float(shape[1]))
-    for across, along, offset in lines:  # inside: across * row + along * col + offset <= regained
-        rest = regained - offset - across * centre
-        if abs(along) < 1e-12:
-            stop[rest < 0] = 0.0
-        elif along > 0:
-            stop = np.minimum(stop, rest / along)
-        else:
-            first = np.maximum(first, rest / along)
-    run = np.stack([np.round(first), np.round(stop)], axis=1).astype(np.int64)
-    run[:, 1] = np.maximum(run[:, 0], run[:, 1])
-    return run

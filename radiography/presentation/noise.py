@@ -2,8 +2,9 @@
 
 Of attenuation u, quanta give a variance that grows as e^u, electronics one that grows as e^2u, and the panel's fixed
 pattern a constant one. The three are fitted to what is measured in classes of attenuation: the most frequent variance
-of small blocks, so that structure, which most blocks of a class do not hold, counts little. From the third band on
-noise is white, as the light's spread is shorter: each band has a quarter of the variance of the one before.
+of small blocks, so that structure, which most blocks of a class do not hold, counts little. The third band, in which
+structure is in more blocks, holds no more noise than the first two allow: light that spreads takes less from each band
+than from the finer one. From there on noise is white: each band has a quarter of the variance of the one before.
 """
 
 from __future__ import annotations
@@ -15,15 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiography.presentation.pyramid import Plane, expanded
+from radiography.presentation.usable import USABLE_BLOCK, usable_of_level
 
 MEASURED_BANDS = 3  # of which the noise is measured   # chosen
+WHITE = (
+    0.0595,
+    0.190,
+)  # variance of white noise in the second band over that in the first; in the third over the second
+ROOM = 1.3  # of the noise that the third band may hold   # chosen: noise that is in part not blurred, such as readout's
 STRIP_ROWS = 8  # side of a block, and rows that are looked at together   # chosen: 18 % error of a block's variance
 STRIPS = 64  # of a level, evenly spread   # chosen
 CLASSES = 16  # of equal population   # chosen
 LEAST_BLOCKS = 24  # of a class   # chosen
 OVER = 0.15  # weight of classes above the fit: structure raises a variance, nothing lowers it   # chosen
 TABLE = 1024  # entries of a table by attenuation   # chosen: steps of 1 % of the variance at most
-FLAT_BLOCK = 16  # side of a block in which flat noise is compared   # chosen
+FLAT_BLOCK = USABLE_BLOCK  # side of a block in which flat noise is compared   # chosen
 FLAT_SHARE = 0.3  # of the blocks that are looked at: those with least variance for their class   # chosen
 LEAST_VARIANCE = 1e-14  # of a table   # chosen
 ROUNDING = 1e-11  # variance of float32 at the largest attenuation, 14, is 3e-12; of 1e9 quanta 1e-9   # chosen
@@ -54,7 +61,12 @@ class NoiseTables:
         return tuple(float(table[place]) for table in self.variances)
 
 
-def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plane | None = None) -> NoiseTables:
+def noise_tables(
+    levels: Sequence[Plane],
+    span: tuple[float, float],
+    known: Plane | None = None,
+    usable: NDArray[np.bool_] | None = None,
+) -> NoiseTables:
     """Noise of all bands of a picture.
 
     Parameters
@@ -65,6 +77,8 @@ def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plan
         Attenuation from and to. [1]
     known : (H, W) float32, optional
         Variance of the attenuation of each pixel. How it is shared among the bands is then measured only. [1]
+    usable : (H // 16, W // 16) bool, optional
+        Blocks of pixels that count, from `usable_blocks`; all without it.
 
     Returns
     -------
@@ -72,11 +86,11 @@ def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plan
     """
     first, last = span
     at = np.linspace(first, last, TABLE)
-    given = None if known is None else _fit(*_classes_of(*_known_blocks(levels[0], known)))
+    given = None if known is None else _fit(*_classes_of(*_known_blocks(levels[0], known, usable)))
     variances: list[Plane] = []
     for k in range(len(levels) - 1):
         if k < MEASURED_BANDS or not variances:
-            attenuation, variance = _band_blocks(levels[k], levels[k + 1])
+            attenuation, variance = _band_blocks(levels, k, usable)
             centres, found = _classes_of(attenuation, variance)
             if not centres.size:
                 table = variances[-1] / 4 if variances else np.zeros(TABLE, np.float32)
@@ -84,6 +98,8 @@ def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plan
                 table = _model(_fit(centres, found), at)
             else:  # structure only raises the share of a class
                 table = _model(given, at) * float(np.percentile(found / _model(given, centres), 25.0))
+            if k == 2:
+                table = np.minimum(table, _most_of_third(variances[0], variances[1]))
         else:
             table = variances[-1] / 4
         variances.append(np.asarray(np.maximum(table, LEAST_VARIANCE), np.float32))
@@ -91,25 +107,22 @@ def noise_tables(levels: Sequence[Plane], span: tuple[float, float], known: Plan
     return NoiseTables(first, (TABLE - 1) / (last - first), tuple(variances), source)
 
 
-def flat_noise_gain(before: Plane, after: Plane, where: NDArray[np.bool_] | None = None) -> float | None:
+def flat_noise_gain(before: Plane, after: Plane, usable: NDArray[np.bool_] | None = None) -> float | None:
     """How many times the noise of flat parts is larger in one picture than in another; None where none is found.
 
     Parameters
     ----------
     before, after : (H, W) float32
         The same picture, without and with what was done to it. [1]
-    where : (H, W) bool, optional
-        Pixels that count.
+    usable : (H // 16, W // 16) bool, optional
+        Blocks that count, from `usable_blocks`; all without it.
 
     Returns
     -------
     gain : float or None
         Of standard deviations within blocks of 16 x 16 pixels. [1]
     """
-    first, second = _blocks(before, FLAT_BLOCK), _blocks(after, FLAT_BLOCK)
-    if where is not None:
-        inside = _blocks(where, FLAT_BLOCK).all(axis=(1, 2))
-        first, second = first[inside], second[inside]
+    first, second = _blocks(before, usable), _blocks(after, usable)
     noisy = first.var(axis=(1, 2)) > ROUNDING
     first, second = first[noisy], second[noisy]
     if not len(first):
@@ -121,32 +134,56 @@ def flat_noise_gain(before: Plane, after: Plane, where: NDArray[np.bool_] | None
     return float(np.sqrt(second[flat].var(axis=(1, 2)).sum() / own[flat].sum()))
 
 
+def _most_of_third(first: Plane, second: Plane) -> NDArray[np.float64]:
+    """Most variance of the third band's noise, by attenuation: from the second to the third it rises, over white noise,
+    by no more than from the first to the second. (N,)"""
+    rise = np.maximum(second.astype(np.float64) / first / WHITE[0], 1.0)
+    return np.asarray(ROOM * WHITE[1] * second * rise)
+
+
 def _strips(rows: int) -> list[int]:
     """First rows of the strips of a level that are looked at."""
     every = np.arange(0, rows - STRIP_ROWS + 1, STRIP_ROWS)
     return [int(r) for r in every[np.linspace(0, len(every) - 1, min(STRIPS, len(every))).astype(int)]] if rows else []
 
 
-def _band_blocks(level: Plane, coarser: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _band_blocks(
+    levels: Sequence[Plane], k: int, usable: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean attenuation, and mean square of the band, of blocks of 8 x 8 pixels."""
+    level, coarser = levels[k], levels[k + 1]
     means, squares = [], []
     for top in _strips(level.shape[0]):
         smooth = expanded(coarser, (level.shape[0], level.shape[1]), top, top + STRIP_ROWS)
         detail = level[top : top + STRIP_ROWS] - smooth
         means.append(_across(smooth))
         squares.append(_across(detail * detail))
+    return _counted(means, squares, (level, k, usable))
+
+
+def _known_blocks(
+    level: Plane, known: Plane, usable: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    tops = _strips(level.shape[0])
+    means, squares = ([_across(plane[top : top + STRIP_ROWS]) for top in tops] for plane in (level, known))
+    return _counted(means, squares, (level, 0, usable))
+
+
+def _counted(
+    means: list[NDArray[np.float64]],
+    squares: list[NDArray[np.float64]],
+    where: tuple[Plane, int, NDArray[np.bool_] | None],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The blocks of the strips of a level that are usable, of all where none is."""
     if not means:
         return np.empty(0), np.empty(0)
+    level, k, usable = where
+    if usable is not None:
+        shape = (level.shape[0] // STRIP_ROWS, level.shape[1] // STRIP_ROWS)
+        rows = usable_of_level(usable, k, STRIP_ROWS, shape)[[top // STRIP_ROWS for top in _strips(level.shape[0])]]
+        if rows.any():
+            return np.stack(means)[rows], np.stack(squares)[rows]
     return np.concatenate(means), np.concatenate(squares)
-
-
-def _known_blocks(level: Plane, known: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    tops = _strips(level.shape[0])
-    if not tops:
-        return np.empty(0), np.empty(0)
-    return tuple(  # type: ignore[return-value]
-        np.concatenate([_across(plane[top : top + STRIP_ROWS]) for top in tops]) for plane in (level, known)
-    )
 
 
 def _across(strip: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -156,11 +193,14 @@ def _across(strip: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(cut.mean(axis=(0, 2), dtype=np.float64))
 
 
-def _blocks(picture: NDArray[np.generic], side: int) -> NDArray[np.generic]:
+def _blocks(picture: Plane, usable: NDArray[np.bool_] | None) -> Plane:
     """An even scatter of square blocks, (N, side, side)."""
+    side = FLAT_BLOCK
     rows, cols = picture.shape[0] // side, picture.shape[1] // side
     step = max(1, -(-rows * cols // 4096))
     chosen = np.arange(0, rows * cols, step + (1 if step > 1 and cols % step == 0 else 0))
+    if usable is not None:
+        chosen = chosen[usable.ravel()[chosen]]
     parts = [
         picture[r * side : (r + 1) * side, c * side : (c + 1) * side] for r, c in (divmod(k, cols) for k in chosen)
     ]

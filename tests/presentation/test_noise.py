@@ -69,4 +69,32 @@ def test_a_part_of_one_value_does_not_hide_the_noise(seed: int) -> None:
     assert made.noise.at(0.8)[0] == pytest.approx(whole.at(0.8)[0], rel=0.25)
     plain = attenuate(masked, made.region.open_field_dn, 3.5)
     inside = (slice(120, 200), slice(130, 250))
-    assert made.values[inside].std() < plain[inside].std()  # raised by half of itself when the mask was believed
+    truth = made.values[inside].std() / plain[inside].std()
+    assert truth < 0.8  # raised by half of itself when the mask was believed
+    assert made.noise_gain == pytest.approx(truth, rel=0.08)  # 0.97 of 0.72 while the mask's border was counted
+
+
+@pytest.mark.parametrize("seed", [3, 5, 7])
+def test_a_masked_quarter_leaves_the_noise_of_every_band(seed: int) -> None:
+    """The second band came out at a sixth, and the third 40 % too high, with what the mask's border put into them."""
+    pixels = exposed(np.pad(np.full((520, 560), 0.8), 60), 900.0, seed=seed)
+    truth = [float(band[8:-8, 8:-8].std()) for band in bands_of(exposed(np.full((400, 500), 0.8), 900.0, seed=seed))]
+    masked = pixels.copy()
+    masked[:320, :340] = 0.0
+    made = process_picture(masked, load_picture("default"))
+    assert made.noise is not None
+    found = np.sqrt(made.noise.at(0.8))
+    assert found[:2] == pytest.approx(truth[:2], rel=0.1)  # a mode of some hundred blocks that scatter by 9 % of these
+    assert found[2] == pytest.approx(truth[2], rel=0.15)
+    plain = process_picture(pixels, load_picture("default"))
+    assert made.noise_gain == pytest.approx(plain.noise_gain, rel=0.03)
+
+
+def test_structure_in_every_block_is_not_the_noise_of_the_third_band() -> None:
+    """Of a plate of soft structure in air: the third band's noise was taken for 30 times what flats have."""
+    flat = [float(band.std()) for band in bands_of(exposed(np.full((480, 580), 0.6), 20000.0, dn=0.4))]
+    levels = gaussian_levels(attenuate(exposed(board(600, 700), 20000.0), 40000.0, 3.5), 8, 4)
+    found = np.sqrt(noise_tables(levels, SPAN).at(0.6))
+    assert found[0] == pytest.approx(flat[0], rel=0.1)
+    assert found[1] < 1.5 * flat[1]  # where structure is in every block too, and air tells some of the truth
+    assert found[2] < np.sqrt(1.3) * 1.5 * flat[2]  # no more than that allows

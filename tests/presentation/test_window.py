@@ -48,11 +48,10 @@ def test_an_object_on_a_small_part_of_the_panel_is_shown(preset: str, side: int)
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> None:
-    """By 15 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal.
+    """By 3 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal.
 
-    Without equalisation by 1 %: the region itself finds the object. With it the coarse bands of an object reach over to
-    what lies beside it, blades instead of air, so that its contrast is raised less: two blades move the ends of
-    `default` by 5 % of the width and of `chest`, whose largest detail is wider than this frame, by 13 %.
+    Without equalisation by 1 %: the region itself finds the object. With it the most is 2.1 %, of `chest` with
+    more air around; it was 13 % with two blades while the object's structure was taken for noise of the third band.
     """
     thing = board()[60:240, 60:300]
     plain = np.pad(thing, 40)
@@ -70,7 +69,7 @@ def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> No
     inside[140:320, 110:350] = thing
     cases["turned blades"] = np.maximum(open_square, inside)
     low, high = present(exposed(plain, 20000.0), preset).shown
-    most = 0.15 if load_picture(preset).equalise.on else 0.01
+    most = 0.03 if load_picture(preset).equalise.on else 0.01
     for name, attenuation in cases.items():
         shown = present(exposed(attenuation, 20000.0), preset).shown
         assert np.abs(np.subtract(shown, (low, high))).max() < most * (high - low), name

@@ -1,0 +1,75 @@
+"""What collimators shadow: how a picture goes on beyond its field, and where noise is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from radiography.presentation.chain import process_picture
+from radiography.presentation.presets import load_picture
+from radiography.presentation.shadow import LitField, continued
+from radiography.presentation.usable import usable_blocks, usable_of_level
+from tests.presentation.pictures import board, exposed
+
+
+def runs(*rows: tuple[int, int]) -> LitField:
+    both = np.array(rows, np.int64)
+    return LitField(both, both)
+
+
+def test_a_picture_goes_on_with_its_last_pixels() -> None:
+    picture = np.full((6, 8), 9.0, np.float32)
+    picture[2:5, 2:6] = np.array([1.0, 1.0, 3.0, 3.0])
+    before = picture.copy()
+    lit = runs((0, 0), (0, 0), (2, 6), (2, 6), (2, 6), (0, 0))
+    whole = continued(picture, lit)
+    assert np.array_equal(whole[2:5, 2:6], picture[2:5, 2:6]) and np.array_equal(picture, before)
+    assert np.allclose(whole[:, :2], 2.0) and np.allclose(whole[:, 6:], 2.0)  # the mean of at most 8 columns
+    assert np.allclose(whole[[0, 1, 5]], whole[2])
+
+
+def test_a_field_without_clear_rows_is_left_as_it_is() -> None:
+    picture = np.ones((3, 4), np.float32)
+    assert np.array_equal(continued(picture, runs((0, 0), (0, 0), (0, 0))), picture)
+
+
+@pytest.mark.parametrize("preset", ["default", "chest", "extremity"])
+def test_blades_change_nothing_beside_them(preset: str) -> None:
+    """Air goes on behind two blades as it does beyond the panel: within 0.02; within 0.05 while blades counted."""
+    plain = np.pad(board()[60:240, 60:300], 40)
+    shutter = np.zeros((300, 320))
+    shutter[:20] = shutter[-20:] = 5.0
+    steps = load_picture(preset)
+    with_it, without = (
+        process_picture(exposed(each, None), steps, open_field_dn=2000.0).values
+        for each in (np.pad(plain, ((20, 20), (0, 0))) + shutter, plain)
+    )
+    assert np.abs(with_it[25:-25] - without[5:-5]).max() < 0.02
+
+
+def test_noise_is_measured_in_the_light_and_away_from_parts_of_one_value() -> None:
+    picture = np.random.default_rng(1).standard_normal((160, 240)).astype(np.float32)
+    assert usable_blocks(picture, None) is None
+    picture[:20, :40] = 4.0
+    usable = usable_blocks(picture, None)
+    assert usable is not None and usable.shape == (10, 15)
+    truth = np.ones((10, 15), bool)
+    truth[:4, :5] = False  # blocks that hold 8 or more squares of the part, and two more
+    assert np.array_equal(usable, truth)
+    lit = usable_blocks(picture[40:, 60:], runs(*[(20, 180)] * 60, *[(20, 120)] * 60))
+    assert lit is not None and lit.shape == (7, 11)
+    assert lit[:3, 2:].all() and not lit[:, :2].any() and lit[4:, 2:7].all() and not lit[3:, 7:].any()
+
+
+def test_whole_numbers_with_little_noise_are_no_part_of_one_value() -> None:
+    drawn = np.random.default_rng(2).normal(60.0, 1.0, (320, 320)).round().astype(np.float32)
+    usable = usable_blocks(drawn, None)
+    assert usable is None or usable.mean() > 0.9
+
+
+def test_blocks_of_a_level_are_those_of_the_picture_below() -> None:
+    usable = np.ones((4, 6), bool)
+    usable[1, 2] = False
+    assert np.argwhere(~usable_of_level(usable, 0, 8, (8, 12))).tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]
+    assert np.argwhere(~usable_of_level(usable, 1, 8, (4, 6))).tolist() == [[1, 2]]
+    assert np.argwhere(~usable_of_level(usable, 2, 8, (2, 3))).tolist() == [[0, 1]]
