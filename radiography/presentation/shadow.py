@@ -144,9 +144,10 @@ def continued(picture: Plane, lit: LitField) -> Plane:
     for row, (left, right) in zip(rows, ends, strict=True):
         first, stop = lit.shown[row]
         whole[row, :first], whole[row, stop:] = left, right
-    for outer, near in ((range(rows[0]), rows[:LAST_PIXELS]), (range(rows[-1] + 1, len(whole)), rows[-LAST_PIXELS:])):
+    above, below = range(int(rows[0])), range(int(rows[-1]) + 1, len(whole))
+    for outer, near in ((above, rows[:LAST_PIXELS]), (below, rows[-LAST_PIXELS:])):
         line = whole[near].mean(axis=0)
-        for row in outer:
-            first, stop = lit.shown[row]
-            whole[row, :first], whole[row, stop:] = line[:first], line[stop:]
+        for beyond in outer:
+            first, stop = lit.shown[beyond]
+            whole[beyond, :first], whole[beyond, stop:] = line[:first], line[stop:]
     return whole
