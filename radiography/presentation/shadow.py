@@ -16,8 +16,10 @@ from radiography.presentation.exposure import FoundRegion
 from radiography.presentation.pyramid import Plane
 
 REGAINED = 1.5  # of the two blocks by which the region keeps away from a shadow, at most   # chosen
-SHADE = 0.1  # of the natural logarithm: what blades darken by more counts as their shadow   # chosen
-LEAST_POINTS = 16  # of a border, one each 4 pixels, whose own shadow is looked for   # chosen: noise falls to a quarter
+SHADE = 0.15  # of the natural logarithm: what blades darken by more counts as their shadow   # chosen
+SHADED_PART = 0.2  # of a border that may lie in it   # chosen: as anatomy that ends at it may seem to
+LEAST_POINTS = 16  # of a border, one each 4 pixels, whose own shadow is looked for   # chosen
+SMOOTHED_POINTS = 9  # of them, averaged: noise falls to a third   # chosen
 SHADOWED = 0.9  # of a side of the panel, which counts as lying in shadow then   # chosen
 LAST_PIXELS = 8  # of a row, and columns, whose mean goes on beyond the field: noise falls to a third   # chosen
 
@@ -74,29 +76,37 @@ def lit_field(found: FoundRegion, attenuation: Plane, least_sides: int) -> LitFi
         return None
     size = found.kinds.shape
     own = max(-(-max(size) // BLOCKS), min(LEAST_BLOCK, min(size) // LEAST_BLOCKS), 1)  # of relevant_region
-    most = int(REGAINED * own * found.side)
+    inset, most = own * found.side, int(REGAINED * own * found.side)
     borders = hull.points[hull.simplices]
-    unshaded = [_unshaded(attenuation, line, ends, most) for line, ends in zip(hull.equations, borders, strict=True)]
+    unshaded = [
+        _unshaded(attenuation, line, ends, (inset, most)) for line, ends in zip(hull.equations, borders, strict=True)
+    ]
     usual = float(np.median([each for each in unshaded if each is not None] or [most]))
     regained = np.array([usual if each is None else each for each in unshaded])
     shape = (attenuation.shape[0], attenuation.shape[1])
-    return LitField(_runs(hull.equations, shape, regained), _runs(hull.equations, shape, np.zeros(len(regained))))
+    clear = np.full(len(regained), -float(inset))  # borders that are turned run along steps of blocks
+    return LitField(_runs(hull.equations, shape, regained), _runs(hull.equations, shape, clear))
 
 
-def _unshaded(picture: Plane, line: NDArray[np.float64], ends: NDArray[np.float64], most: int) -> float | None:
-    """How far a picture goes on beyond a border before blades darken it; None where the border is too short. [px]"""
+def _unshaded(
+    picture: Plane, line: NDArray[np.float64], ends: NDArray[np.float64], within: tuple[int, int]
+) -> float | None:
+    """How far beyond a border a picture is not darkened by blades, of `within`; None where it is too short. [px]"""
+    from scipy.ndimage import uniform_filter1d
+
     count = int(np.hypot(*(ends[1] - ends[0])) / 4)
     if count < LEAST_POINTS:
         return None
+    inset, most = within
     at = ends[0] + np.linspace(0.02, 0.98, count)[:, None] * (ends[1] - ends[0])
-    depth = np.arange(-LAST_PIXELS, most) + 0.5
+    depth = np.arange(-inset - LAST_PIXELS, most) + 0.5
     row, col = (
         np.clip(np.floor(at[:, k, None] + line[k] * depth), 0, picture.shape[k] - 1).astype(np.int64) for k in (0, 1)
     )
-    values = picture[row, col]
-    excess = np.median(values - values[:, :LAST_PIXELS].mean(axis=1)[:, None], axis=0)[LAST_PIXELS:]
-    shaded = np.flatnonzero(excess > SHADE)
-    return float(shaded[0] if shaded.size else most)
+    values = uniform_filter1d(picture[row, col], SMOOTHED_POINTS, axis=0, mode="nearest")
+    excess = values[:, LAST_PIXELS:] - values[:, :LAST_PIXELS].mean(axis=1)[:, None]
+    shaded = np.flatnonzero(np.quantile(excess, 1.0 - SHADED_PART, axis=0) > SHADE)
+    return float(shaded[0] - inset if shaded.size else most)
 
 
 def _runs(lines: NDArray[np.float64], shape: tuple[int, int], regained: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -163,6 +163,24 @@ def test_detail_above_the_noise_rises_and_noise_does_not() -> None:
     assert unsharp.std() > 1.4 * process_picture(noisy, OFF).values.std()  # what a mask without a weight would do
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("radius", "contrast"), [(3, 0.06), (10, 0.02), (10, 0.06)])
+def test_discs_stay_as_visible_as_in_the_logarithm(preset: str, radius: int, contrast: float) -> None:
+    """Contrast of 20 discs of a plate over noise of a pixel: at least 0.93 of it, in `wire`, whose noise is 1.05."""
+    down, across = np.indices((48, 48)) - 23.5
+    disc = np.hypot(down, across) < radius
+    attenuation = np.pad(np.tile(np.where(disc, 0.5 - contrast, 0.5), (8, 9)), 40)
+    pixels = exposed(attenuation, 4000.0, blur=0.7)
+
+    def ratio(values: np.ndarray) -> float:
+        tiles = values[40:-40, 40:-40].reshape(8, 48, 9, 48)[2:6, :, 2:7].swapaxes(1, 2).reshape(20, 48, 48)
+        inner, outer = np.hypot(down, across) < radius - 1, np.hypot(down, across) > radius + 5
+        return float((tiles[:, outer].mean() - tiles[:, inner].mean()) / tiles[:, outer].std(axis=1).mean())
+
+    plain = ratio(process_picture(pixels, OFF).values)
+    assert ratio(process_picture(pixels, load_picture(preset)).values) > 0.93 * plain > 0.93 * 0.6
+
+
 def test_denoising_keeps_an_edge_and_takes_noise() -> None:
     pixels = exposed(step(0.6), 900.0)
     made = process_picture(pixels, replace(OFF, denoise=Denoise(strength=0.9, bands=3))).values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, rotate
 
 from radiography.presentation.chain import process_picture
 from radiography.presentation.presets import load_picture
@@ -45,6 +46,23 @@ def test_blades_change_nothing_beside_them(preset: str) -> None:
         for each in (np.pad(plain, ((20, 20), (0, 0))) + shutter, plain)
     )
     assert np.abs(with_it[25:-25] - without[5:-5]).max() < 0.02
+
+
+@pytest.mark.parametrize("turned_deg", [0.0, 10.0])
+def test_a_blurred_shadow_is_no_white_line_round_the_picture(turned_deg: float) -> None:
+    """Air at the border: what is shown of a shadow that is blurred over two blocks of the region darkens it by 0.3."""
+    square = np.pad(np.zeros((400, 440)), 80, constant_values=5.0)
+    square = rotate(square, turned_deg, reshape=False, order=1, cval=5.0)
+    square[230:330, 240:360] += 0.8
+    pixels = exposed(square, 20000.0, blur=2.0)
+    made = process_picture(pixels, load_picture("extremity"))
+    assert made.lit is not None and made.region is not None
+    column = np.arange(square.shape[1])
+    shown = (column >= made.lit.shown[:, :1]) & (column < made.lit.shown[:, 1:])
+    plain = gaussian_filter(np.exp(-square), 2.0)
+    beside = shown & (square < 0.1)
+    assert np.percentile(-np.log(plain[shown & (square != 0.8)]), 99.9) < 0.3
+    assert beside.sum() > 0.9 * (square < 0.1).sum()
 
 
 def test_noise_is_measured_in_the_light_and_away_from_parts_of_one_value() -> None:
