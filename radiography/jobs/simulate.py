@@ -143,7 +143,7 @@ def simulate_scene(
             write_tiff(places[out], sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
         if truth is not None:
             card = data_card(
-                acquisition, raw_metadata(acquisition, seed, count), said, files_named_in(described, folder)
+                acquisition, raw_metadata(acquisition, seed, count), said, [path for path in inputs if path.is_file()]
             )
             store.close(card, card_text(card))
     return Simulation(out, truth, count, seed, described)
