@@ -173,6 +173,26 @@ def test_ed3_light_comes_out_redder_and_narrower() -> None:
 
 
 @pytest.mark.slow
+def test_4c_shapes_at_frequencies_that_nothing_was_fitted_to() -> None:
+    film, columns = "CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm"
+    # an independent Monte Carlo of layers with the same MTF at 2 /mm: .977, .914, .511 and .891, .696, .188
+    for at, expected, band in ((0.5, 0.977, 0.02), (1, 0.914, 0.02), (3, 0.511, 0.03)):
+        assert ours("4c", f"MTF of {film} at {at:g} /mm") == pytest.approx(expected, abs=band)
+    for at, expected, band in ((0.5, 0.891, 0.02), (1, 0.696, 0.03), (3, 0.188, 0.03)):
+        assert ours("4c", f"MTF of {columns} at {at:g} /mm") == pytest.approx(expected, abs=band)
+
+
+@pytest.mark.slow
+def test_4e_the_film_is_sharper_and_noisier() -> None:
+    film, columns = (ours("4e", f"SNR of a pixel, {name}") for name in ("CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm"))
+    assert 5 * film < columns
+    curves = made("4e").curves
+    rows = [np.asarray(curves[f"middle_row_{name}_dn"]) for name in ("CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm")]
+    steepest = [np.percentile(np.abs(np.diff(row / np.percentile(row, 95))), 99.5) for row in rows]
+    assert steepest[0] > 1.2 * steepest[1]
+
+
+@pytest.mark.slow
 def test_tables_keep_quoted_and_computed_apart() -> None:
     for key in ("T1", "T2"):
         for number in made(key).numbers:
