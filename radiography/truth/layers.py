@@ -128,7 +128,7 @@ def layer_name(family: str, name: str) -> str:
     Returns
     -------
     layer : str
-        What is no letter, digit or one of ``_.-~@+()[] ``, and a leading point or line, is written %XX.
+        What is no letter, digit, blank or one of ``_.-~@+()[]``, and a leading point or line, is written %XX.
 
     Raises
     ------
