@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
 import warnings
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -197,10 +197,13 @@ class _ByChunks:
 
 
 class _PlaneFile:
-    """A file that takes the rows of a plane in their order."""
+    """An .npy file that takes the rows of a plane in their order."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        self.path, self.shape, self.dtype, self.zeros = path, shape, np.dtype(dtype), True
+        self.path, self.dtype, self.zeros = path, np.dtype(dtype), True
+        about = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, about)
 
     def __setitem__(self, index: Any, values: npt.NDArray[Any]) -> None:
         """Add rows, the next ones whatever the index."""
@@ -231,13 +234,10 @@ class _NpzStore:
                 entry = zipfile.ZipInfo(f"{name}.npy")
                 if plane.dtype.type in DEFLATED or plane.zeros:
                     entry.compress_type = zipfile.ZIP_DEFLATED
-                about = {"descr": plane.dtype.str, "fortran_order": False, "shape": plane.shape}
-                with file.open(entry, "w", force_zip64=True) as out, plane.path.open("rb") as rows:
-                    np.lib.format.write_array_header_1_0(out, about)
-                    shutil.copyfileobj(rows, out, 1 << 20)
+                file.writestr(entry, plane.path.read_bytes())
             for name, said in (("card", json.dumps(card)), ("card_text", text)):
-                with file.open(zipfile.ZipInfo(f"{name}.npy"), "w") as out:
-                    np.lib.format.write_array(out, np.array(said), allow_pickle=False)
+                np.lib.format.write_array(array := BytesIO(), np.array(said), allow_pickle=False)
+                file.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue())
 
     def __enter__(self) -> _NpzStore:
         return self
