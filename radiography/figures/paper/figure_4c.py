@@ -76,8 +76,8 @@ def mtf_of_panels(making: Making) -> PaperFigure:
     return PaperFigure(
         title="MTF of both panels",
         status="reproduced" if near else "differs",
-        verdict="The paper gives the MTF at 2 /mm only, and each layer has a number fitted to it, so that 0.72 and 0.36 "
-        "are no test of the model; the shape at other frequencies is what comes out. What the film's sharpness costs in "
+        verdict="The paper gives the MTF at 2 /mm only, and each layer has one number fitted to it: 0.72 and 0.36 "
+        "are no test, the shape at other frequencies is. What the film's sharpness costs in "
         "noise stands beside the card of Fig. 4e.",
         numbers=numbers,
         curves={name: np.asarray(column) for name, column in curves.items()},
