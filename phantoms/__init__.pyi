@@ -1,8 +1,10 @@
 from .bars import BarGroup, bar_pattern
 from .card.network_card import network_card
+from .chest import chest
 from .contrast_detail import Detail, contrast_detail
 from .duplex_wire import duplex_wire
 from .edge import edge_angle_deg, tungsten_edge
+from .hand import hand
 from .line_pairs import line_pairs
 from .mesh_file import load_mesh
 from .solids import (
@@ -19,6 +21,8 @@ from .solids import (
     place,
 )
 from .step_wedge import step_wedge
+from .volume import Volume, place_volume
+from .volume_file import RawVolume, StoredVolume, load_voxels
 
 __all__ = [
     "BarGroup",
@@ -30,17 +34,24 @@ __all__ = [
     "Phantom",
     "PlacedSolid",
     "Prism",
+    "RawVolume",
     "Sphere",
+    "StoredVolume",
+    "Volume",
     "bar_pattern",
+    "chest",
     "contrast_detail",
     "duplex_wire",
     "edge_angle_deg",
+    "hand",
     "line_pairs",
     "load_mesh",
+    "load_voxels",
     "move_phantom",
     "network_card",
     "phantom_of",
     "place",
+    "place_volume",
     "step_wedge",
     "tungsten_edge",
 ]
