@@ -76,6 +76,12 @@ def test_air_alone_lets_pass_what_the_law_of_attenuation_says(experiment_of: Mak
     assert passed == pytest.approx(expected, abs=4 * np.sqrt(0.04 / sums.histories) + 2e-4)
 
 
+def test_vacuum_scatters_nothing(experiment_of: MakeExperiment) -> None:
+    sums = _sums(experiment_of(None, Geometry(1800.0, 39, 39, 10.0, medium="vacuum"), [56.4], [1.0]), BATCH)
+    assert not sums.cells.any() and not sums.deposits_keV.any()
+    assert sums.totals[0] == pytest.approx(56.4 * sums.histories, rel=1e-9)
+
+
 def _octahedron(radius_mm: float) -> Mesh:
     points = radius_mm * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1.0]])
     sides = [(0, 2, 4), (2, 1, 4), (1, 3, 4), (3, 0, 4), (2, 0, 5), (1, 2, 5), (3, 1, 5), (0, 3, 5)]
