@@ -122,7 +122,7 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
     layer, lights = acquisition.scintillator, (acquisition.light, acquisition.slanted_light)
     gains = field_gains(acquisition.panel, layer, geometry, *lights, acquisition.heel)
     gains = behind_grid(gains, geometry, acquisition.grid, energy_keV)
-    shadow = strip_shadow_of(acquisition)
+    shadow = strip_shadow_of(acquisition, samples)
     # Scatter of the object, as a smooth map.
     choice, scatter, rest = acquisition.scene.scatter, None, progress
     if choice is not None and choice.on:
@@ -171,6 +171,8 @@ def expose(acquisition: Acquisition, progress: Callable[[float], None] | None = 
             rays_per_sample=samples * rays,
             materials=acquisition.materials,
         )
+        if (by_pixel := strip_shadow_of(acquisition, 1)) is not None:
+            in_bare *= by_pixel
         in_diodes = np.where(bare, in_bare, in_diodes)
     # Scattered quanta are quanta like others, softer and from all sides: here they join them, before any is drawn.
     scattered = None

@@ -290,13 +290,15 @@ def object_dose(
     )
 
 
-def strip_shadow_of(acquisition: Acquisition) -> Picture | None:
+def strip_shadow_of(acquisition: Acquisition, samples: int) -> Picture | None:
     """Shadow of a grid that stands still, by sample, (1, W * S) or (H * S, 1) float32; None where there is none. [1]
 
     Parameters
     ----------
     acquisition : Acquisition
         From `plan_acquisition`.
+    samples : int
+        S, per pixel. [1]
 
     Returns
     -------
@@ -306,7 +308,7 @@ def strip_shadow_of(acquisition: Acquisition) -> Picture | None:
     choice, geometry = acquisition.scene.grid, acquisition.geometry
     if choice is None or not choice.lines:
         return None
-    across, samples = acquisition.grid.across, acquisition.scene.sampling.samples_per_pixel
+    across = acquisition.grid.across
     pixels, shift_mm = (geometry.rows, geometry.cols)[1 - across], geometry.panel_shift_mm[1 - across]
     edge_mm = shift_mm + geometry.pitch_mm * (np.arange(pixels * samples + 1) / samples - 0.5 * pixels)
     light = acquisition.layer_weights[1] / np.maximum(acquisition.grid_transmission, 1e-300)

@@ -50,7 +50,7 @@ position_mm = [60.0, 0.0, 150.0]
 samples_per_pixel = 1
 rays_per_sample = 2
 [scatter]
-noise = 0.05
+noise = 0.03
 [grid]
 ratio = 12.0
 lines_per_cm = 40.0

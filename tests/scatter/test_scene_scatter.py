@@ -192,6 +192,19 @@ def test_lines_leave_the_mean_and_show_the_strips(folder: Path) -> None:
     assert still.light.std(axis=0).max() / still.light.mean() < 0.01
 
 
+def test_bare_diodes_get_scatter_and_lines_but_no_light(folder: Path) -> None:
+    """A coating of 60 x 60 mm on 200 x 267 mm."""
+    text = PANEL.replace("coarse", "part") + "[coating]\nrows_mm = 60.0\ncols_mm = 60.0\n"
+    (folder / "part.toml").write_text(text, encoding="utf-8")
+    grid = GridChoice(8.0, 10.0, 100.0, focus_mm=1500.0, lines=True)
+    found = expose(plan_acquisition(_scene(panel="part.toml", grid=grid), folder))
+    assert found is not None and found.scatter is not None
+    assert not found.light[:10].any() and not found.scatter[:10].any() and found.scatter[20:28, 28:36].all()
+    alone = expose(plan_acquisition(_scene(panel="part.toml", grid=grid, scatter=None), folder))
+    assert alone is not None
+    assert np.all(found.diode_energy_keV > alone.diode_energy_keV)
+
+
 def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Histories, seconds, noise and ratio, in words and as JSON; and no warning that scatter is missing."""
     (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
