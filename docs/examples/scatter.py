@@ -16,10 +16,10 @@ import radiography as rx
 PANEL = """
 based_on = "fully_coated"
 name = "coarse"
-description = "128 x 128 pixels over 430 x 430 mm"
+description = "80 x 80 pixels over 270 x 270 mm"
 [pixels]
-rows = 128
-cols = 128
+rows = 80
+cols = 80
 pitch_mm = 3.36
 """
 SCENE = """
@@ -34,7 +34,7 @@ source_to_detector_mm = 1500.0
 [[solids]]
 shape = "box"
 material = "water"
-size_mm = [300.0, 300.0, 200.0]
+size_mm = [320.0, 320.0, 200.0]
 position_mm = [0.0, 0.0, 150.0]
 [[solids]]
 shape = "box"
@@ -50,7 +50,7 @@ position_mm = [60.0, 0.0, 150.0]
 samples_per_pixel = 1
 rays_per_sample = 2
 [scatter]
-noise = 0.03
+noise = 0.04
 [grid]
 ratio = 12.0
 lines_per_cm = 40.0
@@ -71,7 +71,7 @@ scenes = {
     "with scatter, behind a grid": with_grid,
 }
 exposures = {name: rx.expose(rx.plan_acquisition(scene, Path())) for name, scene in scenes.items()}
-middle = (slice(60, 68), slice(60, 68))
+middle = (slice(36, 44), slice(36, 44))
 for name, exposure in exposures.items():
     if exposure.scatter is not None:
         scatter, light = exposure.scatter[middle].mean(), exposure.light[middle].mean()
@@ -87,8 +87,8 @@ for column, (name, exposure) in enumerate(exposures.items()):
     above, below = axes[:, column]
     above.imshow(relative, cmap="gray", vmin=0.4, vmax=1.9)
     above.set(title=name, xticks=[], yticks=[])
-    below.plot(np.arange(128) * 3.36 - 215, relative[60:68].mean(axis=0), color="C0")
-    below.set(xlabel="across the panel (mm)", xlim=(-160, 160), ylim=(0.3, 2.6))
+    below.plot(np.arange(80) * 3.36 - 133, relative[36:44].mean(axis=0), color="C0")
+    below.set(xlabel="across the panel (mm)", xlim=(-134, 134), ylim=(0.3, 2.6))
     below.grid(alpha=0.3)
 axes[1, 0].set_ylabel("light, beside = 1")
 figure.savefig("scatter.png", dpi=100)
