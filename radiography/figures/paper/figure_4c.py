@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from radiography.analysis.mtf import MtfCurve, mtf_at, slanted_edge_mtf
 from radiography.figures import BAND
 from radiography.figures.paper.panel_pictures import COLS, LAYERS, ROWS, corrected
-from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
+from radiography.figures.paper.parts import FloatArray, Making, Number, PaperFigure, sheet
 
 PAPER_AT_2 = {"CsPbBr3_75um": 0.72, "CsI_Tl_500um": 0.36}
 PITCH_MM = 0.139
@@ -44,7 +42,8 @@ def mtf_of_panels(making: Making) -> PaperFigure:
     figure : PaperFigure
     """
     drawing, (axes,) = sheet()
-    numbers, curves = [], {}
+    numbers: list[Number] = []
+    curves: dict[str, FloatArray] = {}
     for layer, words in LAYERS.items():
         curve = panel_mtf(layer)
         axes.plot(curve.frequency_per_mm, curve.value, label=words)
@@ -80,7 +79,7 @@ def mtf_of_panels(making: Making) -> PaperFigure:
         "are no test, the shape at other frequencies is. What the film's sharpness costs in "
         "noise stands beside the card of Fig. 4e.",
         numbers=numbers,
-        curves={name: np.asarray(column) for name, column in curves.items()},
+        curves=curves,
         drawing=drawing,
         notes=(
             "Tungsten edge at 2.5°, 70 kV, 15 µGy, one frame, corrected by 12 darks and 12 flats of its own panel; "
