@@ -258,12 +258,6 @@ class Scene:
     scatter: ScatterChoice | None = None
     grid: GridChoice | None = None
 
-    def __post_init__(self) -> None:
-        if self.volume and self.scatter is not None and self.scatter.on:
-            raise ValueError(
-                "[scatter] follows photons through solids and meshes, not through a [[volume]] yet: leave out one"
-            )
-
 
 _LENGTHS: dict[str, tuple[tuple[str, ...], Callable[..., Shape]]] = {
     "box": (("size_mm",), Box),

@@ -5,7 +5,7 @@ Energy is absorbed where a photon sets electrons free; they get less far than a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,10 +17,11 @@ from radiography.beam.heel import HeelEffect, heel_gain
 from radiography.beam.spectrum import Spectrum, air_energy_absorption_cm2_per_g, air_kerma_uGy
 from radiography.projection.geometry import Geometry
 from radiography.scatter.grid import grid_shape
-from radiography.scatter.kernels import BACK_KERMA, volume_share
+from radiography.scatter.kernels import BACK_KERMA
+from radiography.scatter.places import count_voxels, volume_share
 from radiography.scatter.scene_scatter import SEED, scatter_experiment
 from radiography.scatter.transport import CHUNKS_PER_BATCH, HISTORIES_PER_CHUNK, Experiment, batches, panel_field_mm
-from radiography.scatter.world import TOUCHING_MM
+from radiography.scatter.world import TOUCHING_MM, table_names
 
 JOULE_PER_KEV = 1.602176634e-16  # exact by the SI of 2019
 ENTRANCE_RADIUS_MM = 20.0  # chosen: backscatter is counted within it, about the central ray
@@ -56,6 +57,32 @@ class SolidDose:
 
 
 @dataclass(frozen=True)
+class VoxelDose:
+    """What one exposure leaves in a volume, or in one of the materials that its voxels are mixtures of.
+
+    Attributes
+    ----------
+    volume : int
+        Its number in the phantom.
+    material : str
+        Name of the material; "" for the volume as a whole.
+    mass_g : float
+        Of the box of its voxels that are not the medium, without voxels whose middle a solid takes. [g]
+    energy_uJ, dose_uGy : float
+        Absorbed energy, and that per mass: the mean absorbed dose. [uJ, uGy]
+    error : float
+        Standard error of both, from independent parts of the histories, over their value. [1]
+    """
+
+    volume: int
+    material: str
+    mass_g: float
+    energy_uJ: float
+    dose_uGy: float
+    error: float
+
+
+@dataclass(frozen=True)
 class ObjectDose:
     """Doses of one exposure.
 
@@ -73,6 +100,9 @@ class ObjectDose:
         Dose-area product: air kerma free in air, over the field, which is the panel. [uGy cm2]
     solids : tuple of SolidDose
         In the order of the phantom.
+    volumes : tuple of VoxelDose
+        Each volume as a whole, and after it each of its materials. Energy counts for the material whose atoms took it:
+        in a volume of labels that is the dose of each material, in a mixture its share.
     histories : int
         Photons followed. [1]
     """
@@ -84,6 +114,7 @@ class ObjectDose:
     entrance_kerma_uGy: float
     area_product_uGy_cm2: float
     solids: tuple[SolidDose, ...]
+    volumes: tuple[VoxelDose, ...]
     histories: int
 
 
@@ -168,6 +199,7 @@ def doses_of(
         entrance_kerma_uGy=kerma_uGy * factor,
         area_product_uGy_cm2=_area_product(spectrum, heel, geometry),
         solids=_solid_doses(experiment, phantom, np.array(parts), materials),
+        volumes=_voxel_doses(experiment, phantom, np.array(parts), table_names(phantom, geometry.medium)),
         histories=before.histories,
     )
 
@@ -194,19 +226,46 @@ def _area_product(spectrum: Spectrum, heel: HeelEffect | None, geometry: Geometr
 def _solid_doses(
     experiment: Experiment, phantom: Phantom, parts_keV: FloatArray, materials: Mapping[str, Material] | None
 ) -> tuple[SolidDose, ...]:
-    """From the deposits of each batch (B, S + 1)."""
+    """From the deposits of each batch (B, D)."""
     from scipy.stats import qmc
 
-    world, count = experiment.world, len(parts_keV)
-    histories = count * CHUNKS_PER_BATCH * HISTORIES_PER_CHUNK
+    world = experiment.world
     points = qmc.Sobol(3, scramble=False).random(VOLUME_POINTS)
     doses = []
-    for number, solid in enumerate(phantom.solids):
+    for number, solid in enumerate(phantom.solids, len(phantom.volumes)):
         volume_mm3 = float(np.prod(np.ptp(world.bounds_mm[number], axis=0)) * volume_share(world, number, points))
         mass_g = 1e-3 * volume_mm3 * material(solid.material, materials).density_g_per_cm3
-        left = parts_keV[:, number]
-        energy_J = float(left.sum()) * JOULE_PER_KEV * experiment.photons / histories
-        error = float(left.std(ddof=1) / np.sqrt(count) / left.mean()) if left.any() else 0.0
-        dose_uGy = 1e6 * energy_J / (1e-3 * mass_g) if mass_g > 0 else 0.0
-        doses.append(SolidDose(number, solid.material, mass_g, 1e6 * energy_J, dose_uGy, error))
+        found = _absorbed(experiment, parts_keV[:, number], mass_g)
+        doses.append(SolidDose(number - len(phantom.volumes), solid.material, mass_g, *found))
+    return tuple(doses)
+
+
+def _absorbed(experiment: Experiment, left_keV: FloatArray, mass_g: float) -> tuple[float, float, float]:
+    """Energy [uJ], dose [uGy] and their error [1] from what each batch (B,) left in some mass."""
+    count = len(left_keV)
+    histories = count * CHUNKS_PER_BATCH * HISTORIES_PER_CHUNK
+    energy_J = float(left_keV.sum()) * JOULE_PER_KEV * experiment.photons / histories
+    error = float(left_keV.std(ddof=1) / np.sqrt(count) / left_keV.mean()) if left_keV.any() else 0.0
+    return 1e6 * energy_J, 1e6 * energy_J / (1e-3 * mass_g) if mass_g > 0 else 0.0, error
+
+
+def _voxel_doses(
+    experiment: Experiment, phantom: Phantom, parts_keV: FloatArray, names: Sequence[str]
+) -> tuple[VoxelDose, ...]:
+    """From the deposits of each batch (B, D); those of the tabulated materials come after the medium."""
+    world, doses = experiment.world, []
+    for number, volume in enumerate(phantom.volumes):
+        counts = np.zeros(len(volume.partial_g_per_cm3), np.int64)
+        linear, offset = world.to_voxel[number, :, :3], world.to_voxel[number, :, 3]
+        back = np.linalg.inv(linear)
+        count_voxels(world, number, np.column_stack([back, -back @ offset]), counts)
+        masses_g = counts @ volume.partial_g_per_cm3 * (1e-3 * float(np.prod(volume.spacing_mm)))
+        start = len(world.kind) + 1 + number * len(names)
+        own_keV = parts_keV[:, start : start + len(names)]
+        whole = _absorbed(experiment, own_keV.sum(axis=1), float(masses_g.sum()))
+        doses.append(VoxelDose(number, "", float(masses_g.sum()), *whole))
+        for name in dict.fromkeys(volume.materials):
+            mass_g = float(sum(mass for mass, held in zip(masses_g, volume.materials, strict=True) if held == name))
+            left_keV = own_keV[:, names.index(name)]
+            doses.append(VoxelDose(number, name, mass_g, *_absorbed(experiment, left_keV, mass_g)))
     return tuple(doses)

@@ -1,4 +1,4 @@
-"""Compiled Monte Carlo of photons through solids in a medium, from the source to the panel.
+"""Compiled Monte Carlo of photons through solids and voxels in a medium, from the source to the panel.
 
 Analogue histories: what a photon meets is drawn as nature would. The space is cut into blocks by planes; within one a
 photon flies as in the block's strongest matter and passes as many of its collisions as the matter at hand is weaker
@@ -21,13 +21,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
+from radiography.scatter.places import inside, voxel_code
 from radiography.scatter.tables import ANGLE_STEPS, ELECTRON_KEV, ENERGY_STEP_KEV, LOWEST_KEV, ScatterTables
-from radiography.scatter.world import BALL, BOX, FRUSTUM, MESH, World
+from radiography.scatter.world import World
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
+PLACES = "1e7124c03efe57ca"  # start of the SHA-256 of places.py, see there
 UNSCATTERED, BACK_KERMA, SCATTERED, SCATTERED_ENERGY, TOTALS = 0, 1, 2, 3, 4  # columns of `totals`, see Tallies
 COUNT, SQUARE, FIRST = 0, 1, 2  # columns of `cells`, see Tallies
 
@@ -71,7 +73,7 @@ class Tallies(NamedTuple):
 
     cells: FloatArray  # (chunks, R, C, 2 + Q) scattered photons, their squared first portion, and their portions
     totals: FloatArray  # (chunks, TOTALS), see `transport.Sums`
-    deposits_keV: FloatArray  # (chunks, S + 1) energy left in each solid and in the medium [keV]
+    deposits_keV: FloatArray  # (chunks, D), see `transport.Sums` [keV]
 
 
 @njit(cache=True, error_model="numpy")
@@ -103,100 +105,6 @@ def _uniform(state: WordArray) -> float:
     state[2] ^= shifted
     state[3] = _rotate_left(state[3], 45)
     return (np.float64(word >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
-
-
-@njit(cache=True, error_model="numpy")
-def _in_mesh(world: World, solid: int, x: float, y: float, z: float) -> bool:
-    """Whether a vertical line from the point up leaves the mesh more often than it enters it."""
-    mesh = world.mesh_of_solid[solid]
-    cells, corner, start, item = world.mesh_cells[mesh], world.triangle_mm, world.mesh_start, world.mesh_item
-    col = min(max(int((x - world.mesh_low_mm[mesh, 0]) * world.mesh_per_mm[mesh, 0]), 0), cells - 1)
-    row = min(max(int((y - world.mesh_low_mm[mesh, 1]) * world.mesh_per_mm[mesh, 1]), 0), cells - 1)
-    cell = world.mesh_first_cell[mesh] + row * cells + col
-    winding = 0
-    for place in range(start[cell], start[cell + 1]):
-        triangle = item[place]
-        ax, ay = corner[triangle, 0, 0] - x, corner[triangle, 0, 1] - y
-        bx, by = corner[triangle, 1, 0] - x, corner[triangle, 1, 1] - y
-        cx, cy = corner[triangle, 2, 0] - x, corner[triangle, 2, 1] - y
-        # weights of the corners; neighbours compute that of a shared edge alike but for the sign
-        wa, wb, wc = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
-        if (wa >= 0.0 and wb >= 0.0 and wc >= 0.0) or (wa < 0.0 and wb < 0.0 and wc < 0.0):
-            area = wa + wb + wc
-            if area != 0.0:
-                height = wa * corner[triangle, 0, 2] + wb * corner[triangle, 1, 2] + wc * corner[triangle, 2, 2]
-                height /= area
-                if height > z:
-                    winding += 1 if area > 0.0 else -1
-    return winding > 0
-
-
-@njit(cache=True, error_model="numpy")
-def _inside(world: World, solid: int, x: float, y: float, z: float) -> bool:
-    """Whether a point lies in a solid, whatever else is there."""
-    bounds = world.bounds_mm
-    if x < bounds[solid, 0, 0] or x > bounds[solid, 1, 0] or y < bounds[solid, 0, 1] or y > bounds[solid, 1, 1]:
-        return False
-    if z < bounds[solid, 0, 2] or z > bounds[solid, 1, 2]:
-        return False
-    kind = world.kind[solid]
-    if kind == MESH:
-        return bool(_in_mesh(world, solid, x, y, z))
-    centre, turn, size = world.centre_mm, world.turn, world.size_mm
-    dx, dy, dz = x - centre[solid, 0], y - centre[solid, 1], z - centre[solid, 2]
-    px = turn[solid, 0, 0] * dx + turn[solid, 0, 1] * dy + turn[solid, 0, 2] * dz
-    py = turn[solid, 1, 0] * dx + turn[solid, 1, 1] * dy + turn[solid, 1, 2] * dz
-    pz = turn[solid, 2, 0] * dx + turn[solid, 2, 1] * dy + turn[solid, 2, 2] * dz
-    if kind == BOX:
-        return bool(abs(px) <= size[solid, 0] and abs(py) <= size[solid, 1] and abs(pz) <= size[solid, 2])
-    if kind == BALL:
-        return bool(px * px + py * py + pz * pz <= size[solid, 0] * size[solid, 0])
-    if abs(pz) > size[solid, 2]:
-        return False
-    if kind == FRUSTUM:
-        radius = size[solid, 0] + size[solid, 1] * pz
-        return bool(px * px + py * py <= radius * radius)
-    crossings = 0
-    start, stop = world.corner_start[solid], world.corner_start[solid + 1]
-    previous = stop - 1
-    for corner in range(start, stop):
-        ay, by = world.corner_mm[previous, 1], world.corner_mm[corner, 1]
-        if (ay <= py) != (by <= py):
-            ax, bx = world.corner_mm[previous, 0], world.corner_mm[corner, 0]
-            if ax + (py - ay) * (bx - ax) / (by - ay) > px:
-                crossings += 1
-        previous = corner
-    return crossings % 2 == 1
-
-
-@njit(cache=True, error_model="numpy")
-def volume_share(world: World, solid: int, place: FloatArray) -> float:
-    """Part of a solid's bounds that it fills and no later solid takes. [1]
-
-    Parameters
-    ----------
-    world, solid : World, int
-        The solid's number there.
-    place : (N, 3) float64
-        Points of its bounds, from 0 to 1 along each axis. [1]
-
-    Returns
-    -------
-    share : float
-        [1]
-    """
-    low, count = world.bounds_mm[solid, 0], 0
-    extent = world.bounds_mm[solid, 1] - low
-    for point in range(len(place)):
-        x, y, z = low[0] + place[point, 0] * extent[0], low[1] + place[point, 1] * extent[1], 0.0
-        z = low[2] + place[point, 2] * extent[2]
-        own = _inside(world, solid, x, y, z)
-        for later in range(solid + 1, len(world.kind)):
-            if not own:
-                break
-            own = not _inside(world, later, x, y, z)
-        count += 1 if own else 0
-    return count / len(place)
 
 
 @njit(cache=True, error_model="numpy")
@@ -366,7 +274,7 @@ def _trace_chunk(
     photo, compton, total = tables.photo_per_mm, tables.compton_per_mm, tables.total_per_mm
     compton_angle, rayleigh_angle = tables.compton_angle, tables.rayleigh_angle
     air_kerma = tables.air_kerma_cm2_per_g
-    medium = len(world.kind)
+    medium, volumes, materials = len(world.kind), len(world.voxel_start), len(total)
     state, place, way = _generator(seed), np.empty(3), np.empty(3)
     first_x, first_y = np.searchsorted(cuts[0, : count_x + 1], 0.0), np.searchsorted(cuts[1, : count_y + 1], 0.0)
     for _ in range(source.histories):
@@ -433,10 +341,11 @@ def _trace_chunk(
                 if item[entry] < 0:  # fills the rest of the block
                     solid = ~item[entry]
                     break
-                if _inside(world, item[entry], place[0], place[1], place[2]):
+                if inside(world, item[entry], place[0], place[1], place[2]):
                     solid = item[entry]
                     break
-            code = code_of_solid[solid]
+            held = solid < volumes
+            code = voxel_code(world, solid, place[0], place[1], place[2]) if held else code_of_solid[solid]
             wanted, number, amount = _uniform(state) * strongest, 0, 0.0
             for entry in range(code_start[code], code_start[code + 1]):
                 number, amount = code_material[entry], code_amount[entry]
@@ -447,6 +356,8 @@ def _trace_chunk(
                 amount = 0.0
             if amount == 0.0:  # a collision that this matter is too weak for
                 continue
+            if held:  # of a volume each material has its own
+                solid = medium + 1 + solid * materials + number
             absorbed = amount * _between(photo, number, index, part)
             if wanted < absorbed:
                 deposits_keV[solid] += weight * energy

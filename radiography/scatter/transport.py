@@ -64,8 +64,9 @@ class Sums:
     totals : (4,) float64
         Energy of photons that meet the panel's plane unscattered [keV], backscattered energy times mass energy
         absorption of air [keV cm2/g], number of scattered photons at the plane [1], their energy [keV].
-    deposits_keV : (S + 1,) float64
-        Energy left in each solid, and in the medium. [keV]
+    deposits_keV : (S + 1 + V M,) float64
+        Energy left in each solid, the V volumes before all, and in the medium; those of volumes are 0, and what is left
+        in each of the M materials of a volume comes after the medium. [keV]
     """
 
     histories: int
@@ -100,10 +101,10 @@ def batches(experiment: Experiment, rng: np.random.Generator) -> Iterator[Sums]:
         Of all histories so far; `HISTORIES_PER_CHUNK` times `CHUNKS_PER_BATCH` more each time.
     """
     rows, cols = cell_counts(experiment.detector, experiment.source)
-    quantities, solids = experiment.detector.portions.shape[2], len(experiment.world.kind)
+    quantities, world = experiment.detector.portions.shape[2], experiment.world
     histories = 0
     cells, totals = np.zeros((rows, cols, FIRST + quantities)), np.zeros(TOTALS)
-    deposits_keV = np.zeros(solids + 1)
+    deposits_keV = np.zeros(len(world.kind) + 1 + len(world.voxel_start) * len(experiment.tables.total_per_mm))
     source = experiment.source._replace(histories=HISTORIES_PER_CHUNK)
     while True:
         seeds = rng.integers(0, 2**64, size=CHUNKS_PER_BATCH, dtype=np.uint64)

@@ -1,8 +1,8 @@
-"""Solids and meshes in a medium as the photon Monte Carlo asks for them: what is at a point, and what bounds it.
+"""Solids, meshes and volumes in a medium as the photon Monte Carlo asks for them: what is at a point, what bounds it.
 
 The kernel needs of a world: blocks between planes, the strongest attenuation in each, and at a point the number of the
-solid there, whose code names a composition, parts of tabulated materials. A solid is one material;
-a voxel volume is one more kind of solid whose code is that of the voxel at the point.
+solid there, whose code names a composition, parts of tabulated materials. A solid is one material; a voxel volume is
+one more kind of solid, before all others as any of them replaces its voxels, and its code is that of the voxel there.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Box, Cone, Cylinder, Mesh, Phantom, PlacedSolid, Prism, Sphere
+from phantoms.volume import CodeArray
 from radiography.beam.attenuation import Material, material
 from radiography.projection.surfaces import quadric_ranges_mm, quadrics_of
+from radiography.projection.voxel_world import VoxelWorld, basis_materials, occupied_corners_mm, voxel_world
 from radiography.scatter.tables import ScatterTables, scatter_tables
+from radiography.scatter.voxels import VOLUME_CUTS, rows_within, voxel_amounts
 
-BOX, BALL, FRUSTUM, PRISM, MESH = 0, 1, 2, 3, 4
+BOX, BALL, FRUSTUM, PRISM, MESH, VOXELS = 0, 1, 2, 3, 4, 5
 FAR_MM = 1e5  # where the world ends to the sides
 MOST_CUTS = 24  # chosen: planes through the object along each axis
 MOST_MESH_CELLS = 128  # along each axis
@@ -29,7 +32,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class World(NamedTuple):
-    """S solids in a medium, which is solid S, in blocks between planes; see `world_of`."""
+    """S solids, the first V of them volumes, in a medium, solid S, in blocks between planes; see `world_of`."""
 
     cut_mm: FloatArray  # (3, P) planes of x, y, z; infinite after the last [mm]
     blocks: IntArray  # (3,) blocks along x, y, z
@@ -37,7 +40,7 @@ class World(NamedTuple):
     majorant_per_mm: FloatArray  # (kinds, E) strongest attenuation of a kind of block [1/mm]
     item_start: IntArray  # (blocks + 1,) first of the solids of each block
     item: IntArray  # (items,) solids, the one that counts most first; ~solid where it fills the rest of the block
-    kind: IntArray  # (S,) BOX, BALL, FRUSTUM, PRISM, MESH
+    kind: IntArray  # (S,) BOX, BALL, FRUSTUM, PRISM, MESH, VOXELS
     bounds_mm: FloatArray  # (S, 2, 3) lowest and highest x, y, z [mm]
     centre_mm: FloatArray  # (S, 3) [mm]
     turn: FloatArray  # (S, 3, 3) local = turn @ (world - centre) [1]
@@ -52,7 +55,14 @@ class World(NamedTuple):
     mesh_start: IntArray  # (cells + 1,) first triangle of each cell
     mesh_item: IntArray  # (items,) triangles
     triangle_mm: FloatArray  # (T, 3, 3) corners [mm]
-    code_of_solid: IntArray  # (S + 1,) composition of each solid and of the medium
+    voxels: CodeArray  # (N,) of all volumes, x fastest, then y, then z
+    voxel_start: IntArray  # (V,) first voxel of each volume
+    voxel_shape: IntArray  # (V, 3) voxels along x, y, z
+    voxel_first: IntArray  # (V, 3) occupied voxels along x, y, z: those that are not the medium
+    voxel_stop: IntArray  # (V, 3)
+    to_voxel: FloatArray  # (V, 3, 4) voxel = to_voxel @ (x, y, z, 1), voxel i from i to i + 1
+    voxel_row: IntArray  # (V,) composition of each volume's code 0
+    code_of_solid: IntArray  # (S + 1,) composition of each solid and of the medium; -1 for volumes
     code_start: IntArray  # (codes + 1,) first part of each composition
     code_material: IntArray  # (parts,) row of the tables
     code_amount: FloatArray  # (parts,) density of that part over the density of the table [1]
@@ -84,7 +94,7 @@ def world_of(
     Parameters
     ----------
     phantom : Phantom or None
-        Later solids replace what they overlap. [mm]
+        Later solids replace what they overlap, and any solid voxels. [mm]
     medium : str
         Material around it.
     source_to_detector_mm : float
@@ -101,19 +111,29 @@ def world_of(
     world : World
     tables : ScatterTables
     """
-    solids = () if phantom is None else phantom.solids
-    names = list(dict.fromkeys([medium, *(solid.material for solid in solids)]))
-    tables = scatter_tables([material(name, materials) for name in names], highest_keV)
-    code_of_solid = np.array([names.index(name) for name in [*(s.material for s in solids), medium]], dtype=np.int64)
-    bounds_mm = _bounds_mm(solids)
+    solids, volumes = ((), ()) if phantom is None else (phantom.solids, phantom.volumes)
+    first = len(volumes)
+    names = table_names(phantom, medium)
+    found = [material(name, materials) for name in names]
+    tables = scatter_tables(found, highest_keV)
+    solid_names = [*(solid.material for solid in solids), medium]
+    code_of_solid = np.array([-1] * first + [names.index(name) for name in solid_names], dtype=np.int64)
+    density = [each.density_g_per_cm3 for each in found]
+    voxels = voxel_world(volumes, names, medium, density[0])
+    amounts = voxel_amounts(volumes, names, density)
+    total_per_mm = np.vstack([tables.total_per_mm, amounts @ tables.total_per_mm]) if first else tables.total_per_mm
+    corners_mm = occupied_corners_mm(voxels)
+    bounds_mm = np.vstack([np.stack([corners_mm.min(axis=1), corners_mm.max(axis=1)], axis=1), _bounds_mm(solids)])
     kind, turn, size_mm, centre_mm, corners = _shapes(solids)
-    cut_mm, blocks = _cuts(bounds_mm, source_to_detector_mm, planes_mm)
-    filling = _filling(solids, bounds_mm)
-    item_start, item, code_sets = _items(cut_mm, blocks, bounds_mm, filling, code_of_solid)
+    cut_mm, blocks = _cuts(bounds_mm, first, source_to_detector_mm, planes_mm)
+    filling = np.concatenate([_filling_volumes(voxels, bounds_mm), _filling(solids, bounds_mm[first:])])
+    item_start, item, held = _items(cut_mm, blocks, bounds_mm, filling)
+    code_sets = _code_sets(held, code_of_solid, len(names), voxels, (cut_mm, blocks))
     kinds = {codes: row for row, codes in enumerate(dict.fromkeys(code_sets))}
-    majorant = np.array([tables.total_per_mm[sorted(codes)].max(axis=0) for codes in kinds])
+    majorant = np.array([total_per_mm[list(codes)].max(axis=0) for codes in kinds])
     meshes = _mesh_cells(solids)
-    size = [0 if each is None else len(each) for each in corners]
+    size = [0] * first + [0 if each is None else len(each) for each in corners]
+    part_code, part_material = np.nonzero(amounts)
     return World(
         cut_mm=cut_mm,
         blocks=blocks,
@@ -121,19 +141,47 @@ def world_of(
         majorant_per_mm=majorant,
         item_start=item_start,
         item=item,
-        kind=kind,
+        kind=np.concatenate([np.full(first, VOXELS), kind]),
         bounds_mm=bounds_mm,
-        centre_mm=centre_mm,
-        turn=turn,
-        size_mm=size_mm,
+        centre_mm=np.vstack([np.zeros((first, 3)), centre_mm]),
+        turn=np.concatenate([np.zeros((first, 3, 3)), turn]),
+        size_mm=np.vstack([np.zeros((first, 3)), size_mm]),
         corner_start=np.concatenate([[0], np.cumsum(size)]).astype(np.int64),
         corner_mm=np.vstack([np.empty((0, 2)), *(each for each in corners if each is not None)]),
+        voxels=voxels.codes,
+        voxel_start=voxels.first_voxel,
+        voxel_shape=voxels.shape,
+        voxel_first=voxels.first,
+        voxel_stop=voxels.stop,
+        to_voxel=voxels.to_voxel,
+        voxel_row=len(names) + voxels.first_row,
         code_of_solid=code_of_solid,
-        code_start=np.arange(len(names) + 1),
-        code_material=np.arange(len(names)),
-        code_amount=np.ones(len(names)),
-        **meshes._asdict(),
+        code_start=np.concatenate(
+            [np.arange(len(names)), np.searchsorted(part_code, np.arange(len(amounts) + 1)) + len(names)]
+        ),
+        code_material=np.concatenate([np.arange(len(names)), part_material]),
+        code_amount=np.concatenate([np.ones(len(names)), amounts[part_code, part_material]]),
+        **meshes._replace(mesh_of_solid=np.concatenate([np.full(first, -1), meshes.mesh_of_solid]))._asdict(),
     ), tables
+
+
+def table_names(phantom: Phantom | None, medium: str) -> list[str]:
+    """Materials of a world in the order of its tables.
+
+    Parameters
+    ----------
+    phantom : Phantom or None
+        With or without solids and volumes.
+    medium : str
+        Material around it.
+
+    Returns
+    -------
+    names : list of str
+        The medium first.
+    """
+    solids, volumes = ((), ()) if phantom is None else (phantom.solids, phantom.volumes)
+    return list(dict.fromkeys([medium, *(solid.material for solid in solids), *basis_materials(volumes)]))
 
 
 def _world_vertices_mm(solid: PlacedSolid) -> FloatArray:
@@ -192,11 +240,17 @@ def _shapes(
     return kind, np.ascontiguousarray(turn), size, centre, corners
 
 
-def _cuts(bounds_mm: FloatArray, top_mm: float, planes_mm: Sequence[float]) -> tuple[FloatArray, IntArray]:
-    """Planes between blocks (3, P), and blocks along each axis: at faces of solids, at most `MOST_CUTS` of them."""
+def _cuts(
+    bounds_mm: FloatArray, volumes: int, top_mm: float, planes_mm: Sequence[float]
+) -> tuple[FloatArray, IntArray]:
+    """Planes between blocks (3, P), and blocks along each axis: at faces of solids, at most `MOST_CUTS` of them.
+
+    The first solids are volumes, which are cut evenly.
+    """
     planes: list[FloatArray] = []
     for axis in range(3):
-        wanted = _apart(bounds_mm[:, :, axis].ravel())
+        even = [np.linspace(low, high, VOLUME_CUTS + 1) for low, high in bounds_mm[:volumes, :, axis]]
+        wanted = _apart(np.concatenate([bounds_mm[:, :, axis].ravel(), *even]))
         if len(wanted) > MOST_CUTS:  # even in space, so that many small solids are told apart wherever they are
             places = np.linspace(wanted[0], wanted[-1], MOST_CUTS)
             near = np.abs(wanted[:, None] - places).argmin(axis=0)
@@ -230,14 +284,23 @@ def _filling(solids: Sequence[PlacedSolid], bounds_mm: FloatArray) -> npt.NDArra
     return filling
 
 
+def _filling_volumes(voxels: VoxelWorld, bounds_mm: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether the occupied voxels of each volume are all that its bounds hold: volumes along the axes."""
+    filling = np.zeros(len(voxels.shape), dtype=bool)
+    for number, to_voxel in enumerate(voxels.to_voxel):
+        volume_mm3 = np.prod(voxels.stop[number] - voxels.first[number]) / abs(np.linalg.det(to_voxel[:, :3]))
+        box_mm3 = np.prod(np.ptp(bounds_mm[number], axis=0))
+        filling[number] = volume_mm3 > 0 and bool(np.isclose(box_mm3, volume_mm3, rtol=1e-9))
+    return filling
+
+
 def _items(
     cut_mm: FloatArray,
     blocks: IntArray,
     bounds_mm: FloatArray,
     filling: npt.NDArray[np.bool_],
-    code_of_solid: IntArray,
-) -> tuple[IntArray, IntArray, list[tuple[int, ...]]]:
-    """Solids that reach into each block, the last first, up to one that fills it; and the codes found there."""
+) -> tuple[IntArray, IntArray, list[list[int]]]:
+    """Solids that reach into each block, the last first, up to one that fills it; and these with the medium."""
     reach = np.zeros((len(bounds_mm), 3, 2), dtype=np.int64)  # first block, and the one after the last
     within = np.zeros((len(bounds_mm), 3, 2), dtype=np.int64)  # those that its bounds hold whole
     for axis in range(3):
@@ -261,14 +324,32 @@ def _items(
                 lists[block][-1] = ~solid
             closed[z, y, x] = True
     medium = len(bounds_mm)
-    codes = []
+    held = []
     for each in lists:
-        held = [solid if solid >= 0 else ~solid for solid in each]
+        held.append([solid if solid >= 0 else ~solid for solid in each])
         if not each or each[-1] >= 0:
-            held.append(medium)
-        codes.append(tuple(sorted({int(code_of_solid[solid]) for solid in held})))
+            held[-1].append(medium)
     start = np.concatenate([[0], np.cumsum([len(each) for each in lists])]).astype(np.int64)
-    return start, np.array([solid for each in lists for solid in each], dtype=np.int64), codes
+    return start, np.array([solid for each in lists for solid in each], dtype=np.int64), held
+
+
+def _code_sets(
+    held: Sequence[Sequence[int]],
+    code_of_solid: IntArray,
+    plain: int,
+    voxels: VoxelWorld,
+    cuts: tuple[FloatArray, IntArray],
+) -> list[tuple[int, ...]]:
+    """Codes found in each block, rising; those of voxels come after the `plain` ones of single materials."""
+    (cut_mm, (count_x, count_y, _)), sets = cuts, []
+    for block, solids in enumerate(held):
+        codes = {int(code_of_solid[solid]) for solid in solids if code_of_solid[solid] >= 0}
+        place = np.array([block % count_x, block // count_x % count_y, block // (count_x * count_y)])
+        for volume in (solid for solid in solids if code_of_solid[solid] < 0):
+            low_mm, high_mm = (np.take_along_axis(cut_mm, at[:, None], axis=1)[:, 0] for at in (place, place + 1))
+            codes |= {plain + row for row in rows_within(voxels, volume, low_mm, high_mm)}
+        sets.append(tuple(sorted(codes)))
+    return sets
 
 
 def _mesh_cells(solids: Sequence[PlacedSolid]) -> _MeshCells:

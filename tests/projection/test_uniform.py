@@ -15,6 +15,8 @@ from radiography.projection.geometry import Geometry
 from radiography.projection.rays import band_items, ray_grid
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 from radiography.projection.uniform import mixed_samples
+from radiography.scatter import kernels as scatter_kernels
+from radiography.scatter import places
 
 ENERGY_KEV = np.array([20.0, 40.0, 70.0])
 WEIGHTS = np.array([[1.0, 2.0, 3.0], [20.0, 80.0, 210.0]])
@@ -93,7 +95,7 @@ def test_one_ray_of_a_wide_fan_stands_for_no_others() -> None:
 
 @pytest.mark.parametrize(
     ("held", "user"),
-    [(quadrics, crossings), (crossings, kernels), (volume_paths, kernels)],
+    [(quadrics, crossings), (crossings, kernels), (volume_paths, kernels), (places, scatter_kernels)],
     ids=lambda module: module.__name__,
 )
 def test_a_kernel_was_compiled_with_what_it_imports(held: ModuleType, user: ModuleType) -> None:
