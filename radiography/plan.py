@@ -270,7 +270,7 @@ def object_dose(
     Returns
     -------
     doses : ObjectDose
-        Entrance air kerma with backscatter, dose-area product, and absorbed dose of each solid.
+        Entrance air kerma with backscatter, dose-area product, and absorbed dose of each solid and volume.
 
     Raises
     ------

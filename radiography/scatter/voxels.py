@@ -11,7 +11,7 @@ import numpy.typing as npt
 from phantoms.volume import Volume
 from radiography.projection.voxel_world import VoxelWorld
 
-VOLUME_CUTS = 12  # blocks of a volume along each axis, each with a majorant of its own   # chosen
+VOLUME_CUTS = 8  # blocks of a volume along each axis, each with a majorant of its own   # chosen: fastest of 4 to 20
 ROUNDING_VOXELS = 1e-6  # a point at a plane may lie that far beyond it
 
 FloatArray = npt.NDArray[np.float64]

@@ -13,6 +13,7 @@ import pytest
 from radiography.acquire import Exposure, expose
 from radiography.cli.check import run_check
 from radiography.config import load_scene
+from radiography.jobs.check import check_scene
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.valid import validate_scene
 from radiography.noise import draw_portions
@@ -253,6 +254,23 @@ def test_open_air_scatters_little(folder: Path) -> None:
     found = expose(plan)
     assert found is not None and found.scatter is not None
     assert 0.001 < found.scatter.mean() / found.light.mean() < 0.02
+
+
+def test_a_scene_of_voxels_has_the_scatter_of_the_solid(tmp_path: Path, exposure: Exposure) -> None:
+    """Labels of the slab of `_scene`, from a file; both maps are within 5 %, their means closer."""
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    np.save(tmp_path / "slab.npy", np.ones((10, 30, 30), np.uint8))
+    volume = "[[volume]]\nfile = 'slab.npy'\nmaterials = { 1 = 'PMMA' }\nspacing_mm = [10.0, 10.0, 10.0]\n"
+    start, _, rest = SCENE_FILE.partition("[grid]")[0].partition("[[solids]]")
+    volume += "position_mm = [0.0, 0.0, 100.0]\n[scatter]" + rest.partition("[scatter]")[2]
+    (tmp_path / "scene.toml").write_text(start + volume, encoding="utf-8")
+    told = check_scene(tmp_path / "scene.toml").scatter
+    assert told is not None and 0.9 < told.scatter_to_primary < 1.8
+    found = expose(plan_acquisition(load_scene(tmp_path / "scene.toml"), tmp_path))
+    assert found is not None and found.scatter is not None and exposure.scatter is not None
+    assert found.scatter.mean() == pytest.approx(exposure.scatter.mean(), rel=0.015)
+    assert np.sqrt(np.mean((found.scatter - exposure.scatter) ** 2)) < 0.07 * exposure.scatter.mean()
+    assert found.light - found.scatter == pytest.approx(exposure.light - exposure.scatter, rel=2e-3)
 
 
 def test_primary_is_what_the_projection_says(acquisition: Acquisition, exposure: Exposure) -> None:
