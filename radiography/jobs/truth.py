@@ -19,10 +19,12 @@ from radiography.dose_history import diode_gain, gains_of_sequence, layer_gain, 
 from radiography.files.truth_store import CHUNK, TruthStore
 from radiography.jobs.inputs import Report
 from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted
-from radiography.projection.geometry import at_depth
-from radiography.projection.project import VACUUM, path_length_strips
+from radiography.projection.geometry import Geometry, at_depth
+from radiography.projection.project import VACUUM, areal_mass_strips, path_length_strips
+from radiography.projection.voxel_world import basis_materials
 from radiography.truth.layers import (
     MASK,
+    MASS,
     THICKNESS,
     Constants,
     exact_noise,
@@ -34,6 +36,8 @@ from radiography.truth.layers import (
 
 MASKS_TOGETHER = 16  # objects whose masks are found in one pass, in strips of some 100 MB   # chosen
 THINNEST_MM = 1e-6  # path above which a ray has met a solid: faces that touch leave 1e-14 of rounding   # chosen
+DENSER_THAN_AIR_G_PER_CM3 = 0.05  # chosen: over the noise of a CT in air, 20 to 40 HU, and below lung
+MARK_G_PER_CM3 = 10.0  # of a mixture whose areal mass in g/cm2 is its path in mm
 OTHERS = "others"  # material, for the time, of all that is no object of the pass
 
 Array = npt.NDArray[np.float32]
@@ -76,8 +80,12 @@ def check_layer_names(phantom: Phantom | None) -> None:
     ValueError
         If a name is too long.
     """
-    for material in {} if phantom is None else dict.fromkeys(solid.material for solid in phantom.solids):
+    if phantom is None:
+        return
+    for material in dict.fromkeys(solid.material for solid in phantom.solids):
         layer_name(THICKNESS, material)
+    for material in basis_materials(phantom.volumes):
+        layer_name(MASS, material)
 
 
 def truth_constants(acquisition: Acquisition) -> Constants:
@@ -177,7 +185,9 @@ def write_shared_layers(
         said[name] = _about(name, plane.shape, plane.dtype)
         store.create(name, plane.shape, plane.dtype, said[name])[...] = plane
     said |= _write_thicknesses(store, acquisition, report)
-    return said | _write_masks(store, acquisition, report)
+    said |= _write_masses(store, acquisition, report)
+    said |= _write_masks(store, acquisition, report)
+    return said | _write_volume_masks(store, acquisition, report)
 
 
 def truthful_sequence(
@@ -327,20 +337,65 @@ def _write_thicknesses(store: TruthStore, acquisition: Acquisition, report: Repo
     return said
 
 
-def _write_masks(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
-    """Write where each object is met, and say what it is."""
-    phantom, scene = acquisition.phantom, acquisition.scene
-    if phantom is None:
+def _write_masses(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+    """Write the mean areal masses of the rays of each pixel through volumes, and say what they are."""
+    phantom, geometry, sampling = acquisition.phantom, acquisition.geometry, acquisition.scene.sampling
+    if phantom is None or not phantom.volumes:
         return {}
-    seen = at_depth(acquisition.geometry, acquisition.light_depth_mm)
-    seen = replace(
-        seen,
+    shape, said, arrays = (geometry.rows, geometry.cols), {}, []
+    for material in basis_materials(phantom.volumes):
+        name = layer_name(MASS, material)
+        said[name] = _about(name, shape, np.float32, material=material)
+        arrays.append(store.create(name, shape, np.float32, said[name]))
+    strips = areal_mass_strips(
+        phantom,
+        at_depth(geometry, acquisition.light_depth_mm),
+        rays_per_sample=sampling.samples_per_pixel * sampling.rays_per_sample,
+        progress=lambda done: report("mass of the volumes", done),
+    )
+    # between coarse rays the voxels that a solid replaces may weigh a little more than all
+    _fill(arrays, ((top, np.maximum(masses, 0.0)) for top, masses in strips), as_mask=False)
+    return said
+
+
+def _write_volume_masks(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+    """Write where each volume is met by rays from the middle of the focal spot, and say what it is."""
+    phantom = acquisition.phantom
+    if phantom is None or not phantom.volumes:
+        return {}
+    seen = _from_a_point(acquisition)
+    shape, said, arrays, marked = (seen.rows, seen.cols), {}, [], []
+    for number, volume in enumerate(phantom.volumes):
+        one = f"volume[{number}]"
+        name = layer_name(MASK, one)
+        said[name] = _about(name, shape, np.bool_, object=one, materials=", ".join(dict.fromkeys(volume.materials)))
+        arrays.append(store.create(name, shape, np.bool_, said[name]))
+        dense = volume.partial_g_per_cm3.sum(axis=1, keepdims=True) > DENSER_THAN_AIR_G_PER_CM3
+        marked.append(replace(volume, partial_g_per_cm3=MARK_G_PER_CM3 * dense, materials=(one,)))
+    marks = Phantom(phantom.name, phantom.solids, tuple(marked))
+    strips = areal_mass_strips(marks, seen, exact=True, progress=lambda done: report("masks of the volumes", done))
+    _fill(arrays, strips, as_mask=True)
+    return said
+
+
+def _from_a_point(acquisition: Acquisition) -> Geometry:
+    """The geometry of the panel with a focal spot that is a point."""
+    return replace(
+        at_depth(acquisition.geometry, acquisition.light_depth_mm),
         focal_spot_mm=0.0,
         focal_spot_samples=None,
         focal_spot_shape="square",
         focal_spot_height_mm=None,
         focal_spot_image=None,
     )
+
+
+def _write_masks(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+    """Write where each object is met, and say what it is."""
+    phantom, scene = acquisition.phantom, acquisition.scene
+    if phantom is None:
+        return {}
+    seen = _from_a_point(acquisition)
     shape, said = (seen.rows, seen.cols), {}
     objects = masked_objects(phantom, len(scene.solids))
     for first in range(0, len(objects), MASKS_TOGETHER):
@@ -354,7 +409,9 @@ def _write_masks(store: TruthStore, acquisition: Acquisition, report: Report) ->
         owner = {number: one.name for one in group for number in range(*one.solids.indices(len(phantom.solids)))}
         marked = [replace(solid, material=owner.get(n, OTHERS)) for n, solid in enumerate(phantom.solids)]
         names = [one.name for one in group]
-        _fill(arrays, path_length_strips(Phantom(phantom.name, tuple(marked)), seen, names), as_mask=True)
+        _fill(
+            arrays, path_length_strips(Phantom(phantom.name, tuple(marked), phantom.volumes), seen, names), as_mask=True
+        )
         report("masks of the objects", (first + len(group)) / len(objects))
     return said
 

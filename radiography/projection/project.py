@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -238,6 +238,49 @@ def path_length_strips(
     yield from _strips(work, progress)
 
 
+def areal_mass_strips(
+    phantom: Phantom,
+    geometry: Geometry,
+    *,
+    rays_per_sample: int = 1,
+    exact: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """Areal mass of each basis material of the volumes along the rays of each pixel, strip by strip.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        With volumes; solids replace their voxels. [mm]
+    geometry : Geometry
+        Source, panel and focal spot; what is between them is not taken off. [mm]
+    rays_per_sample : int
+        Rays per pixel and axis; the mean mass is returned. [1]
+    exact : bool
+        Whether all rays are traced; else masses lie between coarse rays where pixels are finer than voxels.
+    progress : callable, optional
+        Called with the fraction done, from 0 to 1. [1]
+
+    Yields
+    ------
+    top : int
+        First row of the strip. [1]
+    masses : (B, N, cols) float32
+        N rows from there on, of `voxel_world.basis_materials` of the volumes. [g/cm2]
+
+    Raises
+    ------
+    ValueError
+        If there is no volume, or for the reasons of `project`.
+    """
+    count = len(basis_names(phantom, VACUUM))
+    if count == 0:
+        raise ValueError(f"phantom '{phantom.name}' holds no volume")
+    beam = BeamSums(_solid_material(phantom, ()), np.zeros((count, 1)), np.zeros((2, 2, count, 1)), True, count)
+    work = _plan(phantom, replace(geometry, medium=VACUUM), beam, 1, rays_per_sample)
+    yield from _strips(replace(work, exact=exact), progress)
+
+
 def _plan_paths(
     phantom: Phantom, geometry: Geometry, material_names: Sequence[str], samples_per_pixel: int, rays_per_sample: int
 ) -> _Projection:
@@ -252,7 +295,8 @@ def _plan_paths(
     nothing = np.zeros((2, 2, len(material_names), 1))
     beam = BeamSums(_solid_material(phantom, material_names), nothing[0, 0], nothing, paths_only=True)
     solids = Phantom(phantom.name, phantom.solids)
-    return _plan(solids, geometry, beam, samples_per_pixel, rays_per_sample)
+    # Beside volumes solids need not be seen, as in `project`.
+    return _plan(solids, geometry, beam, samples_per_pixel, rays_per_sample, may_miss=bool(phantom.volumes))
 
 
 def _checked_beam(energy_keV: npt.ArrayLike, weights: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -309,10 +353,17 @@ class _Projection:
     volumes: VolumePlan
     shadow: IntArray  # of the volumes
     samples_per_pixel: int
+    exact: bool = False  # all rays through volumes are traced
 
 
 def _plan(
-    phantom: Phantom | None, geometry: Geometry, beam: BeamSums, samples_per_pixel: int, rays_per_sample: int
+    phantom: Phantom | None,
+    geometry: Geometry,
+    beam: BeamSums,
+    samples_per_pixel: int,
+    rays_per_sample: int,
+    *,
+    may_miss: bool = False,
 ) -> _Projection:
     _check_count("samples_per_pixel", samples_per_pixel)
     _check_count("rays_per_sample", rays_per_sample)
@@ -333,7 +384,7 @@ def _plan(
         if solids:
             bands = band_items(surfaces, grid, ray_rows, ray_cols, samples_per_band)
         missed = shadow[0] >= shadow[1] or shadow[2] >= shadow[3]
-        if len(bands.item) == 0 and missed:
+        if len(bands.item) == 0 and missed and not may_miss:
             raise ValueError(describe_miss(phantom.name, surfaces, grid, geometry, volumes.corners_mm))
     bands = bands_with(bands, shadow, rays_per_sample)
     mixed = mixed_samples(surfaces, grid, bands, sample_rows, sample_cols)
@@ -365,7 +416,7 @@ def _strips(
         if not work.beam.paths_only:
             write_open_beam(work.grid, open_sums, rows, top, out)
         stop_band = min(band_count, (top + strip_rows) // per_band)
-        voxels = strip_rays(work.volumes, work.grid, work.shadow, (top, top + out.shape[1]))
+        voxels = strip_rays(work.volumes, work.grid, work.shadow, (top, top + out.shape[1]), work.exact)
         for first in range(top // per_band, stop_band, step):
             last = min(stop_band, first + step)
             _project_bands((first, last), work.surfaces, work.grid, work.bands, work.beam, voxels, (top, out))

@@ -212,7 +212,9 @@ def ray_step_mm(plan: VolumePlan, grid: RayGrid) -> float:
     return max(magnification * plan.spacing_mm / rays_per_voxel(), grid.step_mm * grid.stride)
 
 
-def strip_rays(plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[int, int]) -> StripVoxels:
+def strip_rays(
+    plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[int, int], exact: bool = False
+) -> StripVoxels:
     """Coarse rays of a strip of rows, the same as those of the whole panel.
 
     Parameters
@@ -225,6 +227,8 @@ def strip_rays(plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[i
         From `shadow_of`.
     strip : (int, int)
         First row of samples and past the last. [1]
+    exact : bool
+        Whether none of the rays of samples is to lie between coarse ones.
 
     Returns
     -------
@@ -247,6 +251,8 @@ def strip_rays(plan: VolumePlan, grid: RayGrid, shadow: IntArray, strip: tuple[i
     x_mm = np.asarray(left_mm + step_mm * np.arange(begin, math.ceil(shadow[3] * sample_mm / step_mm) + 3), np.float64)
     sources_mm = np.column_stack([grid.sources_mm, np.full(len(grid.sources_mm), grid.source_to_detector_mm)])
     coarse = coarse_masses(plan.world, np.ascontiguousarray(sources_mm), x_mm, y_mm, REFINE)
+    if exact:
+        coarse.rough[:] = True
     return StripVoxels(*plan.world, *coarse, shadow)
 
 

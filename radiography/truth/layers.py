@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 ROWS_AND_COLUMNS = ("row", "column")
 FRAMES = ("frame", "row", "column")
 ONE_A_FRAME = ("frame",)
-THICKNESS, MASK = "thickness_mm/", "mask/"  # with the name of a material, of an object
+THICKNESS, MASS, MASK = "thickness_mm/", "mass_g_per_cm2/", "mask/"  # with the name of a material, of an object
 LONGEST_NAME = 200  # bytes of a name in a folder: file systems stop at 255   # chosen
 
 
@@ -76,8 +76,11 @@ LAYERS: dict[str, LayerKind] = {
 FAMILIES: dict[str, LayerKind] = {
     THICKNESS: LayerKind("mm", ROWS_AND_COLUMNS, "mean path of the pixel's rays through this material, later solids "
                          "in place of earlier ones"),
+    MASS: LayerKind("g/cm2", ROWS_AND_COLUMNS, "mean areal mass of this material along the pixel's rays through "
+                    "volumes, without the voxels that solids replace"),
     MASK: LayerKind("1", ROWS_AND_COLUMNS, "true where the ray from the middle of the focal spot to the middle of the "
-                    "pixel passes through this object, later solids in place of earlier ones"),
+                    "pixel passes through this object, later solids in place of earlier ones; of a volume through "
+                    "voxels of more than 0.05 g/cm3"),
 }  # fmt: skip
 MADE_OF = ("relative_exposure", "primary", "scatter", "afterglow_electrons", "dark_electrons_per_s", "response",
            "nonlinearity", "offset_dn", "lag_dn", "noise_dn")  # fmt: skip
@@ -121,7 +124,7 @@ def layer_name(family: str, name: str) -> str:
     Parameters
     ----------
     family : str
-        `THICKNESS` or `MASK`.
+        `THICKNESS`, `MASS` or `MASK`.
     name : str
         Of the material or object.
 
