@@ -64,9 +64,12 @@ def _truth(folder: Path, extra: str = SOLIDS, end: str = ".npz") -> Truth:
     return rx.load_truth(folder / f"truth{end}")
 
 
-def test_masses_and_mask_are_where_the_voxels_are(tmp_path: Path) -> None:
-    truth = _truth(tmp_path)
-    layers = truth.layers
+@pytest.mark.parametrize("end", [".npz", ".zarr"])
+def test_masses_and_mask_are_where_the_voxels_are(tmp_path: Path, end: str) -> None:
+    if end == ".zarr":
+        pytest.importorskip("zarr")
+    truth = _truth(tmp_path, end=end)
+    layers = {name: truth.layers[name][...] for name in truth.card["layers"]}
     tissue, bone, air = (layers[f"mass_g_per_cm2/{name}"] for name in ("soft_tissue", "cortical_bone", "air"))
     assert tissue.dtype == np.float32 and tissue.shape == (48, 64)
     in_bone = (np.abs(X) < 2.2) & (np.abs(Y) < 1.2)
@@ -91,7 +94,8 @@ def test_masses_and_mask_are_where_the_voxels_are(tmp_path: Path) -> None:
     assert about["mass_g_per_cm2/soft_tissue"]["unit"] == "g/cm2"
     assert about["mass_g_per_cm2/soft_tissue"]["material"] == "soft_tissue"
     assert about["mask/volume[0]"]["materials"] == "air, soft_tissue, cortical_bone"
-    assert "mass_g_per_cm2/cortical_bone [g/cm2]" in str(layers["card_text"])
+    text = str(truth.layers["card_text"]) if end == ".npz" else (tmp_path / "truth.zarr" / "card.txt").read_text()
+    assert "mass_g_per_cm2/cortical_bone [g/cm2]" in text
     np.testing.assert_array_equal(rx.recombine(truth), np.load(tmp_path / "raw.npy"))
 
 
