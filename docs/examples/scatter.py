@@ -62,8 +62,8 @@ focus_mm = 1500.0
 # One scene has everything; the others leave a part of it out. `expose` gives the means of a frame, without noise.
 
 # %%
-Path("coarse.toml").write_text(PANEL)
-Path("scene.toml").write_text(SCENE)
+Path("coarse.toml").write_text(PANEL, encoding="utf-8", newline="\n")
+Path("scene.toml").write_text(SCENE, encoding="utf-8", newline="\n")
 with_grid = rx.load_scene("scene.toml")
 scenes = {
     "primary alone": replace(with_grid, scatter=None, grid=None),

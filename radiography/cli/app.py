@@ -15,6 +15,7 @@ from radiography.cli.import_scenario import import_command
 from radiography.cli.measure_options import measure
 from radiography.cli.noise_options import dqe, nps
 from radiography.cli.output import Commands, Quiet, Verbose, speak
+from radiography.cli.paper import paper
 from radiography.cli.parameters import (
     About,
     Diconde,
@@ -462,20 +463,7 @@ def validate(
     run_validate(out, table, scheduler, json_file)
 
 
-@app.command(epilog="Example: radiography paper 2a ED10 --out paper")
-def paper(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
-    figures: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FIGURE]...", help="As the paper numbers them, as 2a or ED10.", show_default=False),
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the histories.")] = False,
-    json_file: JsonFile = None,
-) -> None:
-    """Figures of the paper, computed. Each beside the paper's numbers, and one page of all."""
-    from radiography.cli.paper import run_paper
-
-    run_paper(out, figures or [], quick, json_file)
+app.command(epilog="Example: radiography paper 2a ED10 --out paper")(paper)
 
 
 @app.command("warm-up", epilog="Example: radiography warm-up")

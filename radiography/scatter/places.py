@@ -1,4 +1,4 @@
-"""What is at a point of the world, for compiled kernels: which solid holds it, and which voxel of a volume.
+"""Contents of the world at a point, for compiled kernels: the solid that holds it, and the voxel of a volume.
 
 `kernels.py` uses what is here and does not see an edit: `kernels.PLACES` names this file's content.
 """

@@ -43,7 +43,9 @@ def test_the_validator_has_nothing_to_say(tmp_path: Path, result: str, known: di
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_validator_has_nothing_to_say_about_any_subject(tmp_path: Path, name: str) -> None:
-    about = with_told(description(**EVERYTHING), Told(build(Subject, SUBJECTS[name], "s"), 1.2), {})
+    about = with_told(
+        description(**EVERYTHING), Told(build(Subject, SUBJECTS[name], "s"), 1.2, orientation=("L", "F")), {}
+    )
     write_annotated(tmp_path / "one.dcm", exposure(ROWS, COLS), PITCH_MM, about, MARKS, result="defects")
     assert complaints(tmp_path / "one.dcm") == []
 

@@ -14,7 +14,6 @@ from radiography.acquire import Exposure, expose
 from radiography.cli.check import run_check
 from radiography.config import load_scene
 from radiography.jobs.check import check_scene
-from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.valid import validate_scene
 from radiography.noise import draw_portions
 from radiography.plan import Acquisition, experiment_of, plan_acquisition
@@ -238,15 +237,6 @@ def test_a_wrong_table_is_one_sentence(wrong: str, named: str, tmp_path: Path) -
     (tmp_path / "scene.toml").write_text(start + wrong, encoding="utf-8")
     with pytest.raises(ValueError, match=named):
         validate_scene(tmp_path / "scene.toml")
-
-
-def test_truth_holds_primary_and_scatter(tmp_path: Path) -> None:
-    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
-    (tmp_path / "scene.toml").write_text(SCENE_FILE, encoding="utf-8")
-    simulate_scene(tmp_path / "scene.toml", tmp_path / "a.tif", truth=tmp_path / "a.npz")
-    with np.load(tmp_path / "a.npz") as truth:
-        assert truth["primary"] + truth["scatter"] == pytest.approx(truth["light"], rel=1e-6)
-        assert truth["scatter"].min() > 0
 
 
 def test_open_air_scatters_little(folder: Path) -> None:
