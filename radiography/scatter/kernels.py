@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from radiography.scatter.places import inside, voxel_code
+from radiography.scatter.places import inside
 from radiography.scatter.tables import ANGLE_STEPS, ELECTRON_KEV, ENERGY_STEP_KEV, LOWEST_KEV, ScatterTables
 from radiography.scatter.world import World
 
@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
-PLACES = "1e7124c03efe57ca"  # start of the SHA-256 of places.py, see there
+PLACES = "88818b8af6eb7b92"  # start of the SHA-256 of places.py, see there
 UNSCATTERED, BACK_KERMA, SCATTERED, SCATTERED_ENERGY, TOTALS = 0, 1, 2, 3, 4  # columns of `totals`, see Tallies
 COUNT, SQUARE, FIRST = 0, 1, 2  # columns of `cells`, see Tallies
 
@@ -271,6 +271,8 @@ def _trace_chunk(
     count_x, count_y, count_z = world.blocks[0], world.blocks[1], world.blocks[2]
     item_start, item, code_of_solid = world.item_start, world.item, world.code_of_solid
     code_start, code_material, code_amount = world.code_start, world.code_material, world.code_amount
+    voxels, voxel_start, voxel_shape, voxel_row = world.voxels, world.voxel_start, world.voxel_shape, world.voxel_row
+    voxel_first, voxel_stop, to_voxel = world.voxel_first, world.voxel_stop, world.to_voxel
     photo, compton, total = tables.photo_per_mm, tables.compton_per_mm, tables.total_per_mm
     compton_angle, rayleigh_angle = tables.compton_angle, tables.rayleigh_angle
     air_kerma = tables.air_kerma_cm2_per_g
@@ -345,7 +347,16 @@ def _trace_chunk(
                     solid = item[entry]
                     break
             held = solid < volumes
-            code = voxel_code(world, solid, place[0], place[1], place[2]) if held else code_of_solid[solid]
+            code = code_of_solid[solid]
+            if held:  # the occupied voxel that is nearest, as rounding may set a point beside them
+                at, stride = voxel_start[solid], 1
+                for axis in range(3):
+                    across, along = to_voxel[solid, axis, 0] * place[0], to_voxel[solid, axis, 1] * place[1]
+                    voxel = math.floor(across + along + to_voxel[solid, axis, 2] * place[2] + to_voxel[solid, axis, 3])
+                    voxel = min(max(voxel, voxel_first[solid, axis]), voxel_stop[solid, axis] - 1)
+                    at += stride * voxel
+                    stride *= voxel_shape[solid, axis]
+                code = voxel_row[solid] + int(voxels[at])
             wanted, number, amount = _uniform(state) * strongest, 0, 0.0
             for entry in range(code_start[code], code_start[code + 1]):
                 number, amount = code_material[entry], code_amount[entry]

@@ -1,11 +1,9 @@
-"""Contents of the world at a point, for compiled kernels: the solid that holds it, and the voxel of a volume.
+"""Points of the world, for compiled kernels: the solids that hold one, and what a solid or a volume holds.
 
 `kernels.py` uses what is here and does not see an edit: `kernels.PLACES` names this file's content.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import numpy.typing as npt
@@ -128,32 +126,6 @@ def volume_share(world: World, solid: int, place: FloatArray) -> float:
             own = not inside(world, later, x, y, z)
         count += 1 if own else 0
     return count / len(place)
-
-
-@njit(cache=True, error_model="numpy")
-def voxel_code(world: World, volume: int, x: float, y: float, z: float) -> int:
-    """Composition of the occupied voxel that is nearest to a point.
-
-    Parameters
-    ----------
-    world, volume : World, int
-        The volume's number there.
-    x, y, z : float
-        In it; rounding may set it beside. [mm]
-
-    Returns
-    -------
-    code : int
-        Number of the composition.
-    """
-    place, stride = 0, 1
-    for axis in range(3):
-        turn = world.to_voxel[volume, axis]
-        voxel = math.floor(turn[0] * x + turn[1] * y + turn[2] * z + turn[3])
-        voxel = min(max(voxel, world.voxel_first[volume, axis]), world.voxel_stop[volume, axis] - 1)
-        place += stride * voxel
-        stride *= world.voxel_shape[volume, axis]
-    return int(world.voxel_row[volume]) + int(world.voxels[world.voxel_start[volume] + place])
 
 
 @njit(cache=True, error_model="numpy")
