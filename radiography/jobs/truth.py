@@ -36,7 +36,7 @@ from radiography.truth.layers import (
 
 MASKS_TOGETHER = 16  # objects whose masks are found in one pass, in strips of some 100 MB   # chosen
 THINNEST_MM = 1e-6  # path above which a ray has met a solid: faces that touch leave 1e-14 of rounding   # chosen
-DENSER_THAN_AIR_G_PER_CM3 = 0.05  # chosen: over the noise of a CT in air, 20 to 40 HU, and below lung
+DENSER_THAN_AIR_G_PER_CM3 = 0.1  # chosen: five times a noise of 20 HU over the air of a CT, and below lung
 MARK_G_PER_CM3 = 10.0  # of a mixture whose areal mass in g/cm2 is its path in mm
 OTHERS = "others"  # material, for the time, of all that is no object of the pass
 

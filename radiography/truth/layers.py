@@ -80,7 +80,7 @@ FAMILIES: dict[str, LayerKind] = {
                     "volumes, without the voxels that solids replace"),
     MASK: LayerKind("1", ROWS_AND_COLUMNS, "true where the ray from the middle of the focal spot to the middle of the "
                     "pixel passes through this object, later solids in place of earlier ones; of a volume through "
-                    "voxels of more than 0.05 g/cm3"),
+                    "voxels of more than 0.1 g/cm3"),
 }  # fmt: skip
 MADE_OF = ("relative_exposure", "primary", "scatter", "afterglow_electrons", "dark_electrons_per_s", "response",
            "nonlinearity", "offset_dn", "lag_dn", "noise_dn")  # fmt: skip
