@@ -41,3 +41,27 @@ def test_a_folder_without_pictures_and_a_part_of_no_pictures_are_told(
     assert "in holds no file of frames" in capsys.readouterr().err
     assert run(["report", "x.cal", "--part", "0:9,0:9", "--out", str(tmp_path / "p.html")]) == 2
     assert "--part is for a report of pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a.tif", "--kerma", "5"],
+        ["a.tif", "--flags", "flags.tif"],
+        ["a.tif", "--edition", "2003"],
+        ["a.tif", "--no-pictures"],
+        ["x.cal", "--edge-roi", "0:30,0:30"],
+        ["x.cal", "--pitch", "0.1"],
+        ["a.tif", "--edge", "e.tif"],
+    ],
+)
+def test_an_option_that_a_page_has_no_use_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(1).normal(100.0, 1.0, (40, 56)).astype(np.float32)
+    write_tiff(tmp_path / "a.tif", noise, 0.1, {"kind": "corrected"})
+    assert run(["report", "--out", "p.html", *words]) == 2
+    told = capsys.readouterr().err
+    assert words[1] in told and told.count("\n") == 1
+    assert not (tmp_path / "p.html").exists()
