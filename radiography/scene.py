@@ -222,6 +222,11 @@ class GridChoice:
                 f"strips of {self.strip_um:g} um leave no gap at {self.lines_per_cm:g} lines per cm: "
                 f"strip_um must be below {1e4 / self.lines_per_cm:g}"
             )
+        if self.focus_mm is not None and self.focus_mm <= self.height_mm:
+            raise ValueError(
+                f"the strips are {self.height_mm:.3g} mm high (ratio times gap) and cannot meet within that: "
+                f"focus_mm must be above it, got {self.focus_mm:g}"
+            )
 
     @property
     def gap_mm(self) -> float:

@@ -102,7 +102,7 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
     return [
         *rows,
         *_of_blur(found.focal_spot),
-        *_of_grid(acquisition),
+        *_of_grid(found),
         *_of_scatter(found.scatter),
         ("memory", f"about {found.memory_bytes / 2**30:.1f} GiB"),
         (
@@ -113,16 +113,17 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
     ]
 
 
-def _of_grid(acquisition: Acquisition) -> list[tuple[str, str]]:
-    grid = acquisition.scene.grid
+def _of_grid(found: SceneCheck) -> list[tuple[str, str]]:
+    grid = found.acquisition.scene.grid
     if grid is None:
         return []
     focus = "parallel" if grid.focus_mm is None else f"focus {grid.focus_mm:g} mm"
     made = f"ratio {grid.ratio:g}, {grid.lines_per_cm:g} lines/cm, {grid.strip_um:g} um {grid.strip}"
-    spectrum = acquisition.spectrum
-    weight = spectrum.fluence_per_mm2 * spectrum.energy_keV
-    passing = f"passes {100 * (acquisition.grid_transmission @ weight) / max(weight.sum(), 1e-30):.0f} % of the beam"
-    return [("grid", f"{made}, {grid.interspace} between, {focus}, {passing}")]
+    rows = [("grid", f"{made}, {grid.interspace} between, {focus}")]
+    if found.grid_passes is not None:
+        centre, least = found.grid_passes
+        rows.append(("", f"passes {100 * centre:.0f} % of the central ray, {100 * least:.2g} % at the panel's side"))
+    return rows
 
 
 def _of_scatter(cost: ScatterCost | None) -> list[tuple[str, str]]:

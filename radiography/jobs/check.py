@@ -19,6 +19,7 @@ from radiography.projection.project import project
 from radiography.projection.scatter_estimate import coarse_panel, scatter_to_primary
 from radiography.projection.surfaces import highest_mm, solid_surfaces
 from radiography.projection.volume_plan import top_mm, volume_plan
+from radiography.scatter.grid import primary_transmission
 from radiography.scatter.map_fit import map_at
 from radiography.scatter.scene_scatter import forecast
 
@@ -131,6 +132,9 @@ class SceneCheck:
     scatter_to_primary : float
         What the object would scatter onto the panel at its most, relative to the primary energy, by a formula; 0 in
         the dark. [1]
+    grid_passes : (float, float) or None
+        What the grid passes of the beam's energy: of the central ray, and at the side of the panel where that is least;
+        None without a grid or beam. [1]
     scatter : ScatterCost or None
         Of a scene that simulates it.
     memory_bytes : float
@@ -145,6 +149,7 @@ class SceneCheck:
     focal_spot: SpotBlur | None
     solids: int
     scatter_to_primary: float
+    grid_passes: tuple[float, float] | None
     scatter: ScatterCost | None
     memory_bytes: float
     frame_s: float
@@ -213,6 +218,7 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         focal_spot=spot,
         solids=solids,
         scatter_to_primary=scatter,
+        grid_passes=_grid_passes(acquisition) if lit else None,
         scatter=_scatter_cost(acquisition, report) if lit else None,
         memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel)
         + sum(2.0 * volume.codes.nbytes for volume in volumes),
@@ -238,6 +244,20 @@ def frame_memory_bytes(pixels: int, samples_per_pixel: int) -> float:
     """
     exposing = _BYTES_PER_PIXEL_OF_EXPOSURE + samples_per_pixel**2 * _BYTES_PER_SAMPLE
     return _BYTES_OF_PROGRAM + pixels * max(_BYTES_PER_PIXEL_OF_FRAME, exposing)
+
+
+def _grid_passes(acquisition: Acquisition) -> tuple[float, float] | None:
+    if acquisition.scene.grid is None:
+        return None
+    spectrum, geometry, across = acquisition.spectrum, acquisition.geometry, acquisition.grid.across
+    weight = spectrum.fluence_per_mm2 * spectrum.energy_keV
+    middle_mm = geometry.panel_shift_mm[0 if across else 1]
+    half_mm = 0.5 * geometry.pitch_mm * (geometry.rows if across else geometry.cols)
+    place_mm = np.array([0.0, middle_mm - half_mm, middle_mm + half_mm])
+    y_mm, x_mm = (place_mm, np.zeros(3)) if across else (np.zeros(3), place_mm)
+    passing = primary_transmission(acquisition.grid, geometry.source_to_detector_mm, y_mm, x_mm, spectrum.energy_keV)
+    centre, *sides = (passing @ weight / max(weight.sum(), 1e-30)).tolist()
+    return centre, min(sides)
 
 
 def _scatter_cost(acquisition: Acquisition, report: Report) -> ScatterCost | None:

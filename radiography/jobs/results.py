@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from radiography.jobs.simulate import Simulation
     from radiography.jobs.undo import RawFile
 
+TOLD_CUT_OFF = 0.5  # chosen: of the central ray's; a grid whose sides pass less hardly fits the source
 TOLD_SCATTER = 0.05  # chosen: scatter of less than this of the primary is not worth a word
 LARGEST_GROUPS = 20  # of bad pixels that are listed one by one
 
@@ -156,6 +157,7 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
         "solids": found.solids,
         "objects": [{"name": one.name, "what": one.what, **asdict(one.extent)} for one in found.valid.objects],
         "scatter_to_primary": found.scatter_to_primary,
+        "grid_passes": found.grid_passes,
         "scatter": None if found.scatter is None else asdict(found.scatter),
         "memory_bytes": found.memory_bytes,
         "time_per_frame_s": found.frame_s,
@@ -170,6 +172,14 @@ def doubts_of_scene(found: SceneCheck) -> list[str]:
     if ratio >= TOLD_SCATTER and found.scatter is None:
         scatter = f"about {ratio:.2g} times the primary energy (+-30 %), without a grid"
         doubts.append(f"scatter is not simulated; expect {scatter}; [scatter] on = true in the scene adds it")
+    centre, least = found.grid_passes or (1.0, 1.0)
+    if (grid := found.acquisition.scene.grid) is not None and least < TOLD_CUT_OFF * centre:
+        focus = "parallel strips" if grid.focus_mm is None else f"focus_mm = {grid.focus_mm:g}"
+        source = f"the source at {found.acquisition.geometry.source_to_detector_mm:g} mm"
+        doubts.append(
+            f"the grid cuts the beam off: {100 * least:.2g} % passes at the panel's side, {100 * centre:.0f} % of the "
+            f"central ray, with {focus} and {source}"
+        )
     return doubts
 
 

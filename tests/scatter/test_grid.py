@@ -102,6 +102,7 @@ def test_the_shadow_of_strips_has_their_period_and_leaves_the_mean() -> None:
         ({"ratio": -1.0}, "greater than 0"),
         ({"strip_um": 300.0}, "leave no gap at 40 lines per cm: strip_um must be below 250"),
         ({"focus_mm": 0.0}, "greater than 0"),
+        ({"focus_mm": 2.0}, "the strips are 2.48 mm high .* focus_mm must be above it, got 2"),
     ],
 )
 def test_an_impossible_grid_names_itself(values: dict[str, float], named: str) -> None:

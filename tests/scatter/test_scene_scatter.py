@@ -219,6 +219,24 @@ def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFi
     assert "scatter is not simulated" not in printed.err
 
 
+@pytest.mark.parametrize(("focus_mm", "cut_off"), [(1500.0, False), (300.0, True), (None, True)])
+def test_check_warns_of_a_grid_that_cuts_the_beam_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], focus_mm: float | None, cut_off: bool
+) -> None:
+    """At the side of the panel, across strips that do not point to the source."""
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    start, _, grid = SCENE_FILE.partition("[scatter]\non = true\nnoise = 0.05\n")
+    own = "" if focus_mm is None else f"focus_mm = {focus_mm}\n"
+    (tmp_path / "scene.toml").write_text(start + grid.replace("ratio = 8.0", "ratio = 12.0") + own, encoding="utf-8")
+    run_check(str(tmp_path / "scene.toml"))
+    told = capsys.readouterr()
+    assert ("the grid cuts the beam off" in told.err) == cut_off
+    assert "% of the central ray" in told.out
+    if not cut_off:
+        found = check_scene(tmp_path / "scene.toml").grid_passes
+        assert found is not None and found[1] == pytest.approx(found[0], rel=0.03)  # the slant in the interspace
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
