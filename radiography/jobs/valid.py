@@ -105,8 +105,10 @@ def _objects(parts: SceneParts) -> tuple[NamedExtent, ...]:
 
 
 def _doubt(one: NamedExtent) -> str | None:
-    """A sentence where an object is a speck, or a mesh is larger than the beam."""
+    """A sentence where an object is not seen, is a speck, or a mesh is larger than the beam."""
     rows, cols = one.extent.shadow_pixels
+    if one.extent.panel_share == 0.0:
+        return f"the shadow of {one.name} ({one.what}) misses the panel: its position_mm leaves it out of the picture"
     size = f"{one.name} ({one.what}) is {size_text(one.extent)}"
     if max(rows, cols) < SPECK_PIXELS:
         seen = f"{size} and covers {rows:.2g} x {cols:.2g} pixels"

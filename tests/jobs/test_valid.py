@@ -93,3 +93,12 @@ def test_an_object_beside_the_beam_is_refused_by_the_check(scene: Path) -> None:
     away = BALL.format(radius=1.0).replace("[0.0, 0.5, 500.0]", "[90.0, 0.0, 500.0]")
     with pytest.raises(ValueError, match="object outside the beam: the shadow of phantom"):
         validate_scene(_with(scene, away))
+
+
+def test_an_object_whose_shadow_misses_the_panel_is_doubted(scene: Path) -> None:
+    """One beside others that are seen; alone it is refused."""
+    beside = BALL.format(radius=1.0).replace("[0.0, 0.5, 500.0]", "[300.0, 0.0, 500.0]")
+    (doubt,) = validate_scene(_with(scene, BALL.format(radius=1.0), beside)).doubts
+    assert doubt.startswith("the shadow of solids[1] (sphere of Al) misses the panel")
+    with pytest.raises(ValueError, match="shadow"):
+        validate_scene(_with(scene, beside))
