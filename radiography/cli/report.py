@@ -63,7 +63,7 @@ def report(
     of_pictures = results and not (len(results) == 1 and (is_benchmark(results[0]) or is_calibration(results[0])))
     if part and not of_pictures:
         raise ValueError("--part is for a report of pictures: give a folder or files of `reconstruct`")
-    of_frames = {"--kerma": kerma, "--beam": beam, "--fluence": fluence, "--response": response}
+    of_frames: dict[str, object] = {"--kerma": kerma, "--beam": beam, "--fluence": fluence, "--response": response}
     of_frames |= {"--response-kerma": response_kerma, "--roi": roi, "--flags": flags}
     of_frames |= {"--no-pictures": no_pictures or None, "--edition": None if edition is Edition.iec_2015 else edition}
     idle = [name for name, value in of_frames.items() if results and value is not None]
