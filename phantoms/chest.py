@@ -16,7 +16,7 @@ SHELL_MM = 1.0  # of cortical bone round marrow, which is soft tissue here   # a
 
 
 def chest(nodule_mm: float = 0.0, thickness_mm: float = 230.0) -> Phantom:
-    """A chest whose left is at positive x, whose back is towards the source.
+    """A chest, left at positive x, back to the source; place it half its thickness or more above the panel.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def chest(nodule_mm: float = 0.0, thickness_mm: float = 230.0) -> Phantom:
     Returns
     -------
     phantom : Phantom
-        330 mm wide, 460 mm high, centred on the origin; move it by at least half its thickness from the panel.
+        330 mm wide, 460 mm high, centred on the origin.
 
     Raises
     ------

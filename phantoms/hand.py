@@ -23,7 +23,7 @@ MARROW = 0.55  # radius of the marrow of a bone's shaft, of its own   # assumed
 
 
 def hand(ring_mm: float = 0.0) -> Phantom:
-    """A right hand, its palm on the panel and its fingers upwards.
+    """A right hand, its palm to the panel, its fingers upwards; place it 15 mm or more above the panel.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def hand(ring_mm: float = 0.0) -> Phantom:
     Returns
     -------
     phantom : Phantom
-        About 150 mm wide and 330 mm high, its middle at z = 0; move it by 15 mm or more from the panel.
+        About 150 mm wide and 330 mm high, its middle at z = 0.
 
     Raises
     ------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from phantoms.closed_surface import signed_volume
 from phantoms.hand import hand
 from phantoms.solids import move_phantom
 from radiography.beam.attenuation import material
+from radiography.jobs.valid import validate_scene
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import path_lengths
 
@@ -76,3 +79,22 @@ def test_a_hand_has_bones_in_soft_tissue_and_may_wear_a_ring() -> None:
     assert bone.max() > 3.0 and soft.max() > 20.0
     assert ((bone > 0) & (soft == 0)).sum() == 0
     assert {solid.material for solid in hand(5.0).solids} - {solid.material for solid in hand().solids} == {"Au"}
+
+
+@pytest.mark.parametrize(("name", "height_mm"), [("chest", 130.0), ("hand", 20.0)])
+def test_a_body_stands_above_the_panel_where_the_docs_lift_it(tmp_path: Path, name: str, height_mm: float) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "volumes.md").read_text(encoding="utf-8")
+    assert f"[0.0, 0.0, {height_mm}]" in text.partition("## Bodies without a file")[2]
+    scene = f"""description = "a {name}"
+panel = "fully_coated"
+scintillator = "CsI_Tl_500um"
+beam = {{ name = "paper_70kV", air_kerma_uGy = 5.0 }}
+geometry = {{ source_to_detector_mm = 1500.0 }}
+phantom = {{ name = "{name}", position_mm = [0.0, 0.0, PLACE] }}
+"""
+    path = tmp_path / "scene.toml"
+    path.write_text(scene.replace("PLACE", str(height_mm)), encoding="utf-8")
+    assert validate_scene(path).objects[0].name == "phantom"
+    path.write_text(scene.replace("PLACE", "0.0"), encoding="utf-8")
+    with pytest.raises(ValueError, match="solids must lie between the panel"):
+        validate_scene(path)
