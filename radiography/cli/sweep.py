@@ -34,7 +34,7 @@ def sweep(
         warn(f"sample {sample.index} has no result: {sample.error}")
     count, failed = found.plan.count, len(found.failed)
     done = count - failed - found.done_before
-    print(f"{count} samples: {done} done now, {found.done_before} before, {failed} without a result")
+    print(f"{count} sample{'s' * (count > 1)}: {done} done now, {found.done_before} before, {failed} without a result")
     print(f"{found.out}, {found.csv_file}, {found.plot}; {time.monotonic() - started:.0f} s")
     give_json(json_file, sweep_to_json(found))
     if failed:

@@ -19,7 +19,8 @@ from radiography.scene import BeamChoice, Scene
 from radiography.sweep.description import Axis, Sweep, load_sweep
 
 PARTS = ("panel", "scintillator", "beam")  # whose own files have keys too
-_OF_SCENE = {field.name for field in fields(BeamChoice)}  # of [beam]: these are the scene's, others the beam file's
+_OF_SCENE = tuple(field.name for field in fields(BeamChoice))  # of [beam]: these are the scene's
+_OF_BEAM = tuple(field.name for field in fields(Beam) if field.name != "name")  # and these the beam file's
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +181,11 @@ def describe_sample(plan: PlannedSweep, index: int) -> DescribedSample:
         changes[part][own] = value
     of_scene = changes.pop("scene")
     scene, folder = load_scene(plan.base, of_scene), scene_folder(plan.base)
+    strange = [key for key in changes["beam"] if key.partition(".")[0] not in _OF_BEAM]
+    if strange:
+        raise ValueError(
+            f"unknown key 'beam.{strange[0]}'; known in beam: {', '.join(dict.fromkeys(_OF_SCENE + _OF_BEAM))}"
+        )
     return DescribedSample(
         scene=scene,
         panel=load_panel(scene.panel, folder, changes["panel"]),
