@@ -28,6 +28,7 @@ from radiography.scatter.scene_scatter import forecast
 _SECONDS_PER_MEGAPIXEL = 0.1
 _SECONDS_PER_MEGARAY = 0.25
 _SECONDS_PER_MEGARAY_OF_VOLUME = 0.6  # through 512 cubed voxels, where every ray is traced
+SEEN = 1e-3  # chosen: of the brightest place; less is the shadow of metal
 _BYTES_OF_PROGRAM = 240e6
 _BYTES_PER_PIXEL_OF_FRAME, _BYTES_PER_PIXEL_OF_EXPOSURE, _BYTES_PER_SAMPLE = 80.0, 66.0, 8.1
 
@@ -104,7 +105,7 @@ class ScatterCost:
     noise : float
         Standard error of the map to expect, over its mean. [1]
     scatter_to_primary : float
-        Scattered over primary light, where the scatter is largest, behind the grid. [1]
+        Scattered over primary light, behind the grid, where the scatter is largest of all places that see primary. [1]
     """
 
     histories: int
@@ -275,7 +276,8 @@ def _scatter_cost(acquisition: Acquisition, report: Report) -> ScatterCost | Non
     primary = project(acquisition.phantom, coarse, energy_keV, per_mm2, materials=acquisition.materials)[0]
     rows, cols = ((np.arange(count) + 0.5) / count for count in (coarse.rows, coarse.cols))
     scattered = map_at(found.tried, rows, cols)
-    most = np.unravel_index(np.argmax(scattered), scattered.shape)
+    seen = primary >= SEEN * primary.max()  # behind lead any scatter is infinitely more than the primary
+    most = np.unravel_index(np.argmax(np.where(seen, scattered, -np.inf)), scattered.shape)
     ratio = float(scattered[most]) / max(float(primary[most]), 1e-30)
     return ScatterCost(found.histories, found.seconds, found.noise, ratio)
 

@@ -219,6 +219,16 @@ def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFi
     assert "scatter is not simulated" not in printed.err
 
 
+def test_the_ratio_is_not_that_behind_metal(tmp_path: Path) -> None:
+    """Scatter is largest behind a plate of lead above the middle of the slab, where there is no primary."""
+    (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
+    plate = '[[solids]]\nshape = "box"\nmaterial = "Pb"\nsize_mm = [30.0, 30.0, 5.0]\nposition_mm = [0, 0, 200.0]\n'
+    start, middle, _ = SCENE_FILE.partition("[grid]")[0].partition("[scatter]")
+    (tmp_path / "scene.toml").write_text(start + plate + middle + "\nnoise = 0.05\n", encoding="utf-8")
+    found = check_scene(tmp_path / "scene.toml").scatter
+    assert found is not None and 0.5 < found.scatter_to_primary < 2.0
+
+
 @pytest.mark.parametrize(("focus_mm", "cut_off"), [(1500.0, False), (300.0, True), (None, True)])
 def test_check_warns_of_a_grid_that_cuts_the_beam_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], focus_mm: float | None, cut_off: bool
