@@ -64,7 +64,7 @@ def scene_figure(description: str, phantom: Phantom | None, geometry: Geometry) 
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(_NAMES[across])
         axes.set_ylabel(_NAMES[up])
-        axes.set_aspect("equal", adjustable="datalim" if seen else "box")
+        axes.set_aspect("equal", adjustable="datalim")
         axes.autoscale_view()
         if seen:
             axes.invert_yaxis()

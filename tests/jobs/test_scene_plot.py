@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -60,3 +62,11 @@ def test_a_plot_that_cannot_be_written_is_refused_before_anything(tmp_path, capf
     assert run(["check", "edge", "--plot", str(tmp_path / name)]) == 2
     assert capfd.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_on_the_axes_of_a_small_panel_stand_apart() -> None:
+    figure = scene_figure("a small panel", None, Geometry(1000.0, 128, 160, 0.139))
+    figure.canvas.draw()
+    for axes in figure.axes:
+        spans = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(one.x1 < other.x0 for one, other in itertools.pairwise(spans))
