@@ -47,6 +47,7 @@ _WORDING = {  # pydantic's words -> those of a TOML file
     " after validation": "",
     "Field required": "is missing",
     "an object": "a table",
+    "a valid dictionary": "a table",
     "a valid array": "a list",
 }
 
@@ -409,9 +410,19 @@ def _inner_dataclass(kind: Any, value: Any) -> Any:
 
 def _first_problem(error: ValidationError) -> str:
     """The first of pydantic's findings as a sentence."""
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    problems = error.errors()
+    problem, loc = problems[0], problems[0]["loc"]
     text = problem["msg"].removeprefix("Value error, ")
+    # Where a word or another kind of value may stand, pydantic tries each and puts its own name of it into the place.
+    choice = next((n for n, part in enumerate(loc) if str(part).startswith("literal[")), None)
+    if choice is not None:
+        others = [each for each in problems[1:] if each["loc"][:choice] == loc[:choice]]
+        deeper = [each for each in others if len(each["loc"]) > choice + 1]
+        problem = deeper[0] if deeper else problem
+        loc = problem["loc"][:choice] + problem["loc"][choice + 1 :]
+        text = problem["msg"] if deeper else " or ".join(each["msg"] for each in (problem, *others))
+        text = text.replace(" or Input should be", " or")
+    place = ".".join(str(part) for part in loc)
     if problem["type"] == "value_error":
         return f"{place}: {text}" if place else text
     if problem["type"] == "json_invalid":

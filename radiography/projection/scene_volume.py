@@ -181,7 +181,9 @@ def _doubt_values(choice: VolumeChoice, stored: StoredVolume, where: str) -> Non
         return
     if stored.modality not in ("", "CT"):
         raise ValueError(f"{choice.file} is {stored.modality}, not CT: its values are no Hounsfield units")
-    low, high = float(np.nanmin(stored.values)), float(np.nanmax(stored.values))
+    low, high = (float(edge.reduce(stored.values, axis=None)) for edge in (np.fmin, np.fmax))  # NaN passed over
+    if not np.isfinite((low, high)).all():
+        raise ValueError(f"{choice.file} holds Hounsfield units that are not finite")
     low, high = sorted((low * choice.slope + choice.intercept, high * choice.slope + choice.intercept))
     if stored.values.dtype.kind in "iu" and low >= 0 and high <= HIGHEST_LABEL:
         raise ValueError(

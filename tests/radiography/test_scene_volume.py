@@ -25,6 +25,7 @@ def folder(tmp_path):
     np.save(tmp_path / "hu.npy", hu)
     np.save(tmp_path / "unsigned.npy", (hu + 1024).astype(np.uint16))
     np.save(tmp_path / "labels.npy", np.where(hu > 1000, 2, hu > 0).astype(np.uint8))
+    np.save(tmp_path / "nan.npy", np.full(hu.shape, np.nan))
     write_dicom(tmp_path / "ct", hu, SPACING)
     write_dicom(tmp_path / "mr", hu, SPACING, change=lambda head, n: setattr(head, "Modality", "MR"))
     return tmp_path
@@ -97,6 +98,7 @@ def test_metal_is_warned_of(folder) -> None:
         ({"file": "hu.npy", "spacing_mm": SPACING, "orientation": "LXS"}, "orientation must be three letters"),
         ({"file": "ct", "view": "RIP"}, "view 'RIP' would mirror the patient"),
         ({"file": "mr"}, "mr is MR, not CT"),
+        ({"file": "nan.npy", "spacing_mm": SPACING}, "nan.npy holds Hounsfield units that are not finite"),
         ({"file": "labels.npy", "spacing_mm": SPACING}, "whole numbers from 0 to 2, which are labels"),
         ({"file": "labels.npy", "spacing_mm": SPACING, "materials": {"0": "air", "2": "water"}}, "none for label 1"),
         ({"file": "labels.npy", "spacing_mm": SPACING, "materials": {"bone": "air"}}, "no whole number"),
@@ -112,6 +114,7 @@ def test_metal_is_warned_of(folder) -> None:
         ({"file": "hu.npy", "shape": (4, 5, 6), "dtype": "int16"}, "says itself how it is laid out"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_volume_that_cannot_be_used_says_why(folder, choice, words) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         _volume(folder, **choice)
@@ -123,7 +126,11 @@ def test_a_volume_that_cannot_be_used_says_why(folder, choice, words) -> None:
     ("table", "words"),
     [
         ({"file": "a.npy"}, r"the key 'volume\[0\].materials' is missing"),
-        ({"file": "a.npy", "materials": "hounsfield"}, "volume.0.materials"),
+        (
+            {"file": "a.npy", "materials": "hounsfield"},
+            r"toml: volume\.0\.materials must be 'schneider' or a table, got 'hou",
+        ),
+        ({"file": "a.npy", "materials": {"0": 1}}, r"toml: volume\.0\.materials\.0 must be a valid string, got 1"),
         ({"file": "a.npy", "materials": "schneider", "spacing": 1}, r"unknown key 'volume\[0\].spacing'"),
         ({"file": "a.npy", "materials": "schneider", "spacing_mm": [1, 1, 0]}, "volume.0.spacing_mm.2"),
     ],
