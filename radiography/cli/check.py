@@ -21,12 +21,16 @@ MOST_OBJECTS = 20  # that are listed one by one
 
 def run_check(scene: str, json_file: Path | None = None, plot: Path | None = None) -> None:
     """Print, and draw, what a scene holds as soon as it is known to be valid, then what must be computed."""
-    if plot is not None:
-        from radiography.jobs.inputs import PICTURES, check_writable, keep_apart
+    from radiography.config import files_named_in
+    from radiography.jobs.inputs import PICTURES, check_writable, keep_apart
+    from radiography.projection.scene_volume import volume_files
 
+    if plot is not None:
         check_writable(plot, PICTURES)
-        keep_apart([plot, file_of(json_file)], [scene])
     valid = validate_scene(scene)
+    described = valid.parts.scene
+    inputs = [*files_named_in(described, valid.folder), *volume_files(described.volume, valid.folder)]
+    keep_apart([plot, file_of(json_file)], [scene, *inputs])
     if plot is not None:
         from radiography.jobs.scene_plot import plot_scene
 

@@ -23,13 +23,15 @@ def sweep(
     json_file: JsonFile = None,
 ) -> None:
     """A scene at many values of its keys. Samples in a zarr folder, their numbers as a table and a figure."""
-    from radiography.cli.output import give_json, progress, warn
+    from radiography.cli.output import file_of, give_json, progress, warn
     from radiography.jobs.sweep import run_sweep, sweep_to_json
     from radiography.sweep.engine import Engine
 
     started = time.monotonic()
     with progress() as report:
-        found = run_sweep(sweep_file, out, engine=Engine(scheduler, workers), report=report)
+        found = run_sweep(
+            sweep_file, out, engine=Engine(scheduler, workers), json_file=file_of(json_file), report=report
+        )
     for sample in found.failed:
         warn(f"sample {sample.index} has no result: {sample.error}")
     count, failed = found.plan.count, len(found.failed)

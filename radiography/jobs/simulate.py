@@ -74,6 +74,7 @@ def simulate_scene(
     frames: int | None = None,
     seed: int = 1,
     truth: str | Path | None = None,
+    json_file: Path | None = None,
     report: Report = no_report,
 ) -> Simulation:
     """Raw frames of a scene in a file, and the truth behind them where asked for.
@@ -91,6 +92,8 @@ def simulate_scene(
     truth : str or Path, optional
         Ground truth beside the frames: a new .zarr folder, or an .npz file, which holds the layers of the frame
         itself where it is one frame only.
+    json_file : Path, optional
+        Where the caller will write numbers: refused where that would overwrite what the scene reads.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -119,7 +122,7 @@ def simulate_scene(
     if truth is not None:
         check_layer_names(valid.parts.phantom)
     inputs = [*files_named_in(described, folder), *volume_files(described.volume, folder)]
-    keep_apart([out, truth], [scene, *inputs])
+    keep_apart([out, truth, json_file], [scene, *inputs])
     report("planning", 0.0)
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
     report("exposing", 0.0)

@@ -61,7 +61,12 @@ class SweepResult:
 
 
 def run_sweep(
-    sweep_file: str | Path, out: str | Path, *, engine: Engine = IN_A_LOOP, report: Report = no_report
+    sweep_file: str | Path,
+    out: str | Path,
+    *,
+    engine: Engine = IN_A_LOOP,
+    json_file: Path | None = None,
+    report: Report = no_report,
 ) -> SweepResult:
     """A scene at many values of its keys, each sample kept in a zarr group; what is there already is not done again.
 
@@ -75,6 +80,8 @@ def run_sweep(
         Folder that ends in .zarr, new or of the same sweep. Its table (.csv) and figure (.png) are written beside it.
     engine : Engine
         Where samples run. A script that has local workers begins with ``if __name__ == "__main__":``.
+    json_file : Path, optional
+        Where the caller will write numbers: refused where that is another result, or a file that the sweep reads.
     report : callable
         Called with what is being done and the fraction of it that is done, 0 to 1.
 
@@ -97,7 +104,7 @@ def run_sweep(
     check_engine(engine)
     plan = plan_sweep(sweep_file)
     checked = check_samples(plan, lambda done: report("looking at the samples", done))
-    keep_apart([table, plot], [sweep_file, *checked.inputs])
+    keep_apart([table, plot, json_file], [sweep_file, plan.base, *checked.inputs])
     store = Store(out.resolve(), plan.shape)
     task = SampleTask(plan, store, _frame_shape(plan, checked))
     _open(task, checked)
