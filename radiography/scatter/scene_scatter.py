@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -125,7 +126,7 @@ def scatter_map(
     Returns
     -------
     found : ScatterMap
-        With the error that it has: larger than wanted where `MOST_BATCHES` did not suffice.
+        With the error that it has: larger than wanted, which is warned of, where `MOST_BATCHES` did not suffice.
     """
     rng = np.random.default_rng(SEED) if rng is None else rng
     next_fit = FIRST_BATCHES
@@ -135,7 +136,14 @@ def scatter_map(
         if number < next_fit:
             continue
         found = map_of(experiment, sums)
-        if found.noise <= noise or number >= MOST_BATCHES:
+        if found.noise <= noise:
+            return found
+        if number >= MOST_BATCHES:
+            warnings.warn(
+                f"the map of scatter has a standard error of {found.noise:.2g} of its mean where {noise:g} was wanted, "
+                "and followed as many photons as it may: ask for a larger noise in [scatter]",
+                stacklevel=2,
+            )
             return found
         wanted = int(np.ceil(number * min(16.0, (found.noise / noise) ** 2)))
         next_fit = min(MOST_BATCHES, max(number + 1, wanted))

@@ -92,6 +92,15 @@ def exposure(acquisition: Acquisition) -> Exposure:
     return found
 
 
+def test_a_map_that_may_follow_no_more_photons_says_so(
+    acquisition: Acquisition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radiography.scatter.scene_scatter.MOST_BATCHES", 4)
+    with pytest.warns(UserWarning, match=r"standard error of 0\.\d+ of its mean where 0.002 was wanted"):
+        found = scatter_map(experiment_of(acquisition), 0.002)
+    assert found.noise > 0.002
+
+
 def test_scatter_adds_to_the_primary_and_leaves_it(acquisition: Acquisition, exposure: Exposure) -> None:
     without = expose(replace(acquisition, scene=replace(acquisition.scene, scatter=None)))
     assert without is not None and without.scatter is None and exposure.scatter is not None
