@@ -33,7 +33,7 @@ from radiography.projection.volume_paths import add_masses, add_masses_near
 from radiography.projection.voxel_world import VoxelWorld
 
 CROSSINGS = "370732c0af1c4bfd"  # start of the SHA-256 of crossings.py, see there
-VOLUME_PATHS = "09de0f3d617f5d33"  # the same of volume_paths.py
+VOLUME_PATHS = "0238e41291b0eb4f"  # the same of volume_paths.py
 RAYS_PER_CHUNK = 128  # path, depth and sums of one chunk stay in the first-level cache
 LARGEST_DEPTH = 1000.0  # [powers of 2] behind this, 2**-1000 of the beam is left
 # 2**x for |x| <= 1/2: Chebyshev's approximation of degree 7, off by 4.2e-11 at most; computed with 40 digits
@@ -313,6 +313,8 @@ def _together(strip: StripVoxels) -> VoxelRays:
         to_voxel=strip.to_voxel,
         first=strip.first,
         stop=strip.stop,
+        runs=strip.runs,
+        run_axis=strip.run_axis,
     )
     return VoxelRays(world, CoarseMasses(strip.masses, strip.rough, strip.first_mm, strip.per_mm), strip.shadow)
 

@@ -15,7 +15,7 @@ from phantoms.volume import CodeArray
 from radiography.projection.focal_spot import spot_points
 from radiography.projection.geometry import Geometry
 from radiography.projection.surfaces import SolidSurfaces
-from radiography.projection.voxel_world import VoxelWorld
+from radiography.projection.voxel_world import RunArray, VoxelWorld
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -123,6 +123,8 @@ class StripVoxels(NamedTuple):
     to_voxel: FloatArray
     first: IntArray
     stop: IntArray
+    runs: RunArray
+    run_axis: IntArray
     masses: Picture
     rough: FlagArray
     first_mm: FloatArray

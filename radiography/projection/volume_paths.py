@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from phantoms.volume import Volume, VoxelGrid
+from phantoms.volume import Volume
 from radiography.projection.rays import CoarseMasses
 from radiography.projection.voxel_world import VoxelWorld, voxel_world
 
@@ -29,31 +29,6 @@ FlagArray = npt.NDArray[np.bool_]
 RAYS_PER_VOXEL = 1.0  # along the shadow of a voxel's shortest side   # chosen
 REFINE = 0.0025  # chosen: bend of the areal mass, over the mass there, from which on a cell is traced
 SMALLEST_BEND_G_PER_CM2 = 0.001  # chosen: less than 3e-4 of a beam at 60 keV; a smaller bend is never traced
-
-
-@njit(cache=True, error_model="numpy")
-def code_at(grid: VoxelGrid, x_mm: float, y_mm: float, z_mm: float) -> int:
-    """Code of the voxel at a point of the world, to be called from kernels.
-
-    Parameters
-    ----------
-    grid : VoxelGrid
-        From `voxel_grid`.
-    x_mm, y_mm, z_mm : float
-        World coordinates. [mm]
-
-    Returns
-    -------
-    code : int
-        Row of the volume's table; -1 outside of the box of the voxels that hold mass.
-    """
-    to_voxel, first, stop = grid.to_voxel, grid.first, grid.stop
-    column = math.floor(to_voxel[0, 0] * x_mm + to_voxel[0, 1] * y_mm + to_voxel[0, 2] * z_mm + to_voxel[0, 3])
-    row = math.floor(to_voxel[1, 0] * x_mm + to_voxel[1, 1] * y_mm + to_voxel[1, 2] * z_mm + to_voxel[1, 3])
-    plane = math.floor(to_voxel[2, 0] * x_mm + to_voxel[2, 1] * y_mm + to_voxel[2, 2] * z_mm + to_voxel[2, 3])
-    if not (first[0] <= column < stop[0] and first[1] <= row < stop[1] and first[2] <= plane < stop[2]):
-        return -1
-    return int(grid.codes[int(plane), int(row), int(column)])
 
 
 def areal_masses(volume: Volume, source_mm: FloatArray, x_mm: FloatArray, y_mm: FloatArray) -> Picture:
@@ -217,8 +192,8 @@ def add_masses(
     sums : (B,) float64
         Is added to. [g/cm2]
     """
-    codes, shape, table, to_voxel, first, stop = (
-        world.codes, world.shape, world.table, world.to_voxel, world.first, world.stop)  # fmt: skip
+    codes, shape, table, to_voxel, first, stop, runs = (
+        world.codes, world.shape, world.table, world.to_voxel, world.first, world.stop, world.runs)  # fmt: skip
     dx, dy, dz = end_mm[0] - source_mm[0], end_mm[1] - source_mm[1], -source_mm[2]
     scale = sign * 0.1 * math.sqrt(dx * dx + dy * dy + dz * dz)
     for volume in range(len(shape)):
@@ -227,8 +202,11 @@ def add_masses(
         gain_x = gain_y = gain_z = 0.0
         left_x = left_y = left_z = 0
         step_x = step_y = step_z = 0
+        per_gain_z = 0.0
         place = world.first_voxel[volume]
         stride = 1
+        main = abs(world.run_axis[volume]) - 1 if world.run_axis[volume] != 0 else 2  # is called z here
+        in_runs = False
         for axis in range(3):
             turn = to_voxel[volume, axis]
             along = turn[0] * dx + turn[1] * dy + turn[2] * dz
@@ -255,12 +233,13 @@ def add_masses(
                 ahead, gain, left, step = (voxel - start) / along, -1.0 / along, voxel - low, -stride
             place += stride * voxel
             stride *= shape[volume, axis]
-            if axis == 0:
+            if axis == main:
+                next_z, gain_z, left_z, step_z, per_gain_z = ahead, gain, left, step, abs(along)
+                in_runs = step * world.run_axis[volume] > 0
+            elif axis == 0 or (axis == 1 and main == 0):
                 next_x, gain_x, left_x, step_x = ahead, gain, left, step
-            elif axis == 1:
-                next_y, gain_y, left_y, step_y = ahead, gain, left, step
             else:
-                next_z, gain_z, left_z, step_z = ahead, gain, left, step
+                next_y, gain_y, left_y, step_y = ahead, gain, left, step
         row = world.first_row[volume]
         t, run, code = enter, 0.0, codes[place]
         while True:
@@ -274,6 +253,13 @@ def add_masses(
                 next_y += gain_y
                 left_y -= 1
                 step = step_y
+            elif in_runs:
+                room = max(min(min(next_x, next_y), leave) - next_z, 0.0)  # until the ray leaves this row of voxels
+                count = min(min(int(runs[place]), left_z + 1), 1 + int(room * per_gain_z))
+                after = next_z + (count - 1) * gain_z
+                next_z = after + gain_z
+                left_z -= count
+                step = count * step_z
             else:
                 after = next_z
                 next_z += gain_z

@@ -17,6 +17,7 @@ from phantoms.volume import CodeArray, Volume, occupied
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+RunArray = npt.NDArray[np.uint8]
 
 SMALLEST_G_PER_CM3 = 1e-5  # chosen: CT numbers round air's density to 5e-6; 300 mm of that take 3e-5 of a beam
 
@@ -32,6 +33,8 @@ class VoxelWorld(NamedTuple):
     to_voxel: FloatArray  # (V, 3, 4) voxel = to_voxel @ (x, y, z, 1), voxel i from i to i + 1
     first: IntArray  # (V, 3) occupied voxels along x, y, z
     stop: IntArray  # (V, 3)
+    runs: RunArray  # (N,) how many voxels from each one on have its code, along the way of most rays; or empty
+    run_axis: IntArray  # (V,) and along which axis, as `voxel_runs.main_axis` says; 0 where `runs` says nothing
 
 
 def basis_materials(volumes: Sequence[Volume]) -> tuple[str, ...]:
@@ -51,7 +54,12 @@ def basis_materials(volumes: Sequence[Volume]) -> tuple[str, ...]:
 
 
 def voxel_world(
-    volumes: Sequence[Volume], names: Sequence[str], medium: str = "vacuum", medium_g_per_cm3: float = 0.0
+    volumes: Sequence[Volume],
+    names: Sequence[str],
+    medium: str = "vacuum",
+    medium_g_per_cm3: float = 0.0,
+    *,
+    runs: bool = True,
 ) -> VoxelWorld:
     """Tables of some volumes.
 
@@ -65,6 +73,8 @@ def voxel_world(
         What the volumes displace.
     medium_g_per_cm3 : float
         Its density. [g/cm3]
+    runs : bool
+        Whether rays will be traced, a byte a voxel.
 
     Returns
     -------
@@ -89,6 +99,7 @@ def voxel_world(
     codes = [volume.codes.reshape(-1) for volume in volumes] or [np.zeros(0, np.uint16)]
     sizes = [len(part) for part in codes[: len(volumes)]]
     rows = [len(table) for table in tables]
+    held, axes = _runs(volumes, np.array(to_voxel), first, stop) if runs and volumes else (np.zeros(0, np.uint8), [])
     return VoxelWorld(
         codes=np.ascontiguousarray(codes[0] if len(codes) == 1 else np.concatenate(codes)),
         first_voxel=np.array([0, *itertools.accumulate(sizes)], np.int64)[: len(volumes)],
@@ -98,7 +109,27 @@ def voxel_world(
         to_voxel=np.array(to_voxel, np.float64).reshape(-1, 3, 4),
         first=np.array(first, np.int64).reshape(-1, 3),
         stop=np.array(stop, np.int64).reshape(-1, 3),
+        runs=held,
+        run_axis=np.array(axes or [0] * len(volumes), np.int64),
     )
+
+
+def _runs(
+    volumes: Sequence[Volume], to_voxel: FloatArray, first: Sequence[IntArray], stop: Sequence[IntArray]
+) -> tuple[RunArray, list[int]]:
+    """Runs of all volumes, and the axis of each; nothing and zeros where no volume has runs that are worth it."""
+    from radiography.projection.voxel_runs import main_axis, voxel_runs
+
+    parts: list[RunArray] = []
+    axes: list[int] = []
+    for number, volume in enumerate(volumes):
+        axis = main_axis(to_voxel[number])
+        counted = voxel_runs(volume.codes, first[number], stop[number], axis)
+        parts.append(np.zeros(volume.codes.size, np.uint8) if counted is None else counted.reshape(-1))
+        axes.append(0 if counted is None else axis)
+    if not any(axes):
+        return np.zeros(0, np.uint8), axes
+    return parts[0] if len(parts) == 1 else np.concatenate(parts), axes
 
 
 def occupied_corners_mm(world: VoxelWorld) -> FloatArray:

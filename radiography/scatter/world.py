@@ -119,7 +119,7 @@ def world_of(
     solid_names = [*(solid.material for solid in solids), medium]
     code_of_solid = np.array([-1] * first + [names.index(name) for name in solid_names], dtype=np.int64)
     density = [each.density_g_per_cm3 for each in found]
-    voxels = voxel_world(volumes, names, medium, density[0])
+    voxels = voxel_world(volumes, names, medium, density[0], runs=False)
     amounts = voxel_amounts(volumes, names, density)
     total_per_mm = np.vstack([tables.total_per_mm, amounts @ tables.total_per_mm]) if first else tables.total_per_mm
     corners_mm = occupied_corners_mm(voxels)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from phantoms.volume import place_volume, voxel_grid
-from radiography.projection.volume_paths import areal_masses, code_at, interpolated_masses
+from radiography.projection.volume_paths import areal_masses, interpolated_masses, trace_rows
+from radiography.projection.voxel_runs import voxel_runs
+from radiography.projection.voxel_world import voxel_world
 from tests.reference import on_threads, partial_densities_at
 
 SOURCE = np.array([3.0, -5.0, 500.0])
@@ -43,6 +45,73 @@ def test_masses_equal_the_sum_over_all_faces(seed: int) -> None:
     assert np.allclose(found, np.moveaxis(np.array(expected), -1, 0), rtol=1e-6, atol=1e-7)
 
 
+def _labels(rotation_deg=(0.0, 0.0, 0.0), seed: int = 8):
+    """Blocks of 8 voxels a side, so that most runs are long."""
+    rng = np.random.default_rng(seed)
+    codes = np.kron(rng.integers(0, 3, (4, 4, 5)), np.ones((8, 8, 8), np.int64)).astype(np.uint16)
+    table = np.vstack([np.zeros(2), rng.random((2, 2))])
+    return place_volume(codes, table, ("water", "bone"), (0.5, 0.6, 0.7), (1.0, -2.0, 60.0), rotation_deg)
+
+
+# the voxel axis along the rays, and which way: z down and up, y both ways, x both ways, and between
+TURNS = [(0, 0, 0), (180, 0, 0), (90, 0, 0), (-90, 0, 0), (0, 90, 0), (0, -90, 0), (50, 30, 20), (-40, 130, 10)]
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_runs_of_equal_voxels_change_no_path(turn) -> None:
+    volume = _labels(turn)
+    x_mm, y_mm = np.linspace(-14.0, 16.0, 23), np.linspace(-17.0, 13.0, 19)
+    worlds = [voxel_world([volume], volume.materials, runs=runs) for runs in (True, False)]
+    assert worlds[0].run_axis[0] != 0 and worlds[1].run_axis[0] == 0
+    found = [np.empty((2, 19, 23), np.float32) for _ in worlds]
+    for world, masses in zip(worlds, found, strict=True):
+        trace_rows(world, SOURCE, x_mm, y_mm, masses)
+    expected = [[_by_faces(volume, SOURCE, np.array([x, y, 0.0])) for x in x_mm] for y in y_mm]
+    assert found[0].max() > 0.5
+    assert np.allclose(found[0], np.moveaxis(np.array(expected), -1, 0), rtol=1e-6, atol=1e-7)
+    assert np.allclose(found[0], found[1], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_level_rays_with_and_against_the_runs(side: float) -> None:
+    volume, source = _labels((50.0, 30.0, 20.0)), np.array([side * 400.0, side * 300.0, 90.0])
+    x_mm, y_mm = side * np.linspace(-860.0, -740.0, 15), side * np.linspace(-660.0, -540.0, 15)
+    to_voxel, axis = voxel_grid(volume).to_voxel, voxel_world([volume], volume.materials).run_axis[0]
+    along = to_voxel[abs(axis) - 1, :3] @ (np.array([x_mm[7], y_mm[7], 0.0]) - source)
+    assert along * axis * side > 0  # with the runs from one side, against them from the other
+    found = areal_masses(volume, source, x_mm, y_mm)
+    expected = [[_by_faces(volume, source, np.array([x, y, 0.0])) for x in x_mm] for y in y_mm]
+    assert found.max() > 0.5
+    assert np.allclose(found, np.moveaxis(np.array(expected), -1, 0), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("axis", [1, -1, 2, -2, 3, -3])
+def test_runs_are_counted_along_their_axis(axis: int) -> None:
+    codes = np.random.default_rng(9).integers(0, 2, (5, 6, 7)).repeat(8, axis=3 - abs(axis)).astype(np.uint16)
+    box = np.array([1, 0, 2]), np.array([*codes.shape[::-1]]) - [0, 1, 1]
+    runs = voxel_runs(codes, *box, axis)
+    assert runs is not None
+    along = np.moveaxis(codes, 3 - abs(axis), 0)[:: -1 if axis < 0 else 1]
+    counted = np.moveaxis(runs, 3 - abs(axis), 0)[:: -1 if axis < 0 else 1]
+    low, high = box[0][abs(axis) - 1], box[1][abs(axis) - 1]
+    if axis < 0:
+        low, high = len(along) - high, len(along) - low
+    for place in zip(*np.nonzero(counted), strict=True):
+        line = along[place[0] : high, place[1], place[2]]
+        same = np.append(line == line[0], False)
+        assert counted[place] == np.argmin(same)
+    assert np.count_nonzero(runs) == np.prod(box[1] - box[0])
+
+
+def test_long_runs_are_cut_to_a_byte_and_short_ones_are_not_kept() -> None:
+    everything = np.array([1, 1, 600])
+    runs = voxel_runs(np.ones((600, 1, 1), np.uint16), np.zeros(3, np.int64), everything, 3)
+    assert runs is not None
+    assert runs[0, 0, 0] == 255 and runs[599, 0, 0] == 1
+    noise = np.random.default_rng(1).integers(0, 4, (600, 1, 1)).astype(np.uint16)
+    assert voxel_runs(noise, np.zeros(3, np.int64), everything, 3) is None
+
+
 def test_straight_ray_through_a_slab_is_density_times_thickness() -> None:
     codes = np.ones((10, 5, 5), np.uint16)
     slab = place_volume(codes, np.array([[0.0], [1.2]]), ("water",), (2.0, 2.0, 2.0), (0.0, 0.0, 50.0))
@@ -63,16 +132,6 @@ def test_same_bytes_for_one_thread_and_two() -> None:
     volume, x_mm, y_mm = _volume(4), np.linspace(-9.0, 9.0, 40), np.linspace(-9.0, 9.0, 30)
     one, two = (on_threads(count, lambda: areal_masses(volume, SOURCE, x_mm, y_mm)) for count in (1, 2))
     assert one.tobytes() == two.tobytes()
-
-
-def test_code_in_a_kernel_is_the_code_at_a_point() -> None:
-    volume = _volume(5)
-    points = np.random.default_rng(6).uniform((-8, -8, 50), (8, 8, 70), (200, 3))
-    grid = voxel_grid(volume)
-    codes = np.array([code_at(grid, *point) for point in points])
-    table = np.vstack([volume.partial_g_per_cm3, np.zeros(3)])  # -1 is outside
-    assert (codes >= 0).any()
-    assert np.array_equal(table[codes], partial_densities_at(volume, points))
 
 
 def test_fewer_rays_agree_inside_a_smooth_body() -> None:
