@@ -76,7 +76,7 @@ def read_ctsimu(ledger: Ledger, folder: Path, projection: int) -> ImportedScene:
         description=ledger.text("file.description") or "",
         view=view,
         tube=read_source(ledger, folder, materials),
-        detector=read_detector(ledger, folder),
+        detector=read_detector(ledger, folder, materials),
         samples=_samples(ledger, folder, stage, materials),
         materials=materials,
         vacuum=vacuum,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from radiography.scenarios.imported import IMAX, INTEGRATION_S, ForeignDetector
+from radiography.scenarios.imported import IMAX, INTEGRATION_S, ForeignDetector, ForeignMaterial
 from radiography.scenarios.ledger import Ledger
 from radiography.scenarios.limits import check_pixels
 
@@ -13,11 +14,10 @@ _NOT_DONE = {
     "gray_value.efficiency_characteristics_file": "the detector takes all energy that arrives",
     "noise.noise_characteristics_file": "noise follows from the SNR at imax",
     "unsharpness.mtf": "unsharpness is a Gaussian, from the basic spatial resolution",
-    "scintillator.thickness": "the layer is one of ours",
 }
 
 
-def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
+def read_detector(ledger: Ledger, folder: Path, materials: Mapping[str, ForeignMaterial]) -> ForeignDetector:
     """The detector of a scenario; the ledger learns what became of its keys.
 
     Parameters
@@ -25,6 +25,8 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
     ledger : Ledger
         With the scenario.
     folder : Path
+        Of the scenario.
+    materials : mapping of str to ForeignMaterial
         Of the scenario.
 
     Returns
@@ -50,10 +52,9 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
             ledger.refuse(f"detector.{key}", instead)
         else:
             ledger.take(f"detector.{key}", "none")
-    ledger.approximate(
-        "detector.type", "the picture is that of an ideal detector; the scene has a panel of ours, 500 um of CsI:Tl"
-    )
-    ledger.approximate("detector.scintillator.material_id", "the scene's layer is 500 um of CsI:Tl")
+    layer = _layer(ledger, materials)
+    counted = "energy that its scintillator absorbs" if layer else "all energy that arrives"
+    ledger.approximate("detector.type", f"the picture counts {counted}; the scene has a panel and a layer of ours")
     if ledger.number("detector.image_lag", 0.0):
         ledger.refuse("detector.image_lag", "lag of one number is not done, the panel has none")
     else:
@@ -89,7 +90,32 @@ def read_detector(ledger: Ledger, folder: Path) -> ForeignDetector:
     time_s = ledger.number("detector.integration_time", INTEGRATION_S)
     if time_s is None or not time_s > 0:
         raise ValueError(f"detector.integration_time must be positive, got {time_s} s")
-    return ForeignDetector(*pixels, time_s, bits, grey=grey, snr=snr, basic_resolution_mm=resolution)
+    return ForeignDetector(*pixels, time_s, bits, grey=grey, snr=snr, basic_resolution_mm=resolution, layer=layer)
+
+
+def _layer(ledger: Ledger, materials: Mapping[str, ForeignMaterial]) -> tuple[str, float] | None:
+    """Material and thickness [mm] of the scintillator; None where the scenario has none."""
+    name = ledger.text("detector.scintillator.material_id")
+    thickness_mm = ledger.number("detector.scintillator.thickness", 0.0) or 0.0
+    if thickness_mm < 0:
+        raise ValueError(f"detector.scintillator.thickness must be zero or positive, got {thickness_mm:g} mm")
+    if thickness_mm == 0 or name is None:
+        if thickness_mm:
+            ledger.refuse("detector.scintillator.thickness", "a scintillator without a material stops nothing")
+        else:
+            ledger.take("detector.scintillator.thickness", "none")
+        ledger.approximate("detector.scintillator.material_id", "the scene's layer is 500 um of CsI:Tl")
+        return None
+    if name not in materials:
+        raise ValueError(
+            f"detector.scintillator.material_id '{name}' is not among the materials: {', '.join(materials)}"
+        )
+    if materials[name].density_g_per_cm3 == 0:
+        raise ValueError(f"detector.scintillator.material_id '{name}' weighs nothing and absorbs nothing")
+    how = "absorbs as said, without electron range and light, in the picture; the scene's has the light of our CsI:Tl"
+    for key in ("material_id", "thickness"):
+        ledger.approximate(f"detector.scintillator.{key}", how)
+    return name, thickness_mm
 
 
 def _grey(ledger: Ledger) -> tuple[float, float]:

@@ -57,6 +57,7 @@ class ForeignTube:
 class ForeignDetector:
     """Pixels [1, mm], time [s], and what an ideal detector makes of the beam: grey values, noise and unsharpness.
 
+    ``layer`` is a scintillator whose absorbed energy counts, material and thickness [mm]; without it all energy does.
     ``grey`` is that without beam and that of the brightest place of the open beam, ``snr`` that at the latter [1],
     ``basic_resolution_mm`` the duplex-wire resolution of the whole detector. [mm]
     """
@@ -69,6 +70,7 @@ class ForeignDetector:
     grey: tuple[float, float] = (0.0, IMAX)
     snr: float | None = None
     basic_resolution_mm: float | None = None
+    layer: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from radiography.scenarios.imported import ForeignMaterial, ImportedScene
 FloatArray = npt.NDArray[np.float64]
 
 _KERMA_UGY = 5.0  # chosen: far below the saturation of the panel
+_LAYER = "CsI_Tl_500um"  # chosen: what most flat panels have
 _INTERVAL_S = 5.0  # assumed: shortest interval of frames, longer where their integration asks for it
 
 # The panel has no lag, defects or spread of its pixels: what a foreign scene does not say is not invented.
@@ -56,6 +57,18 @@ def own_materials(scene: ImportedScene) -> dict[str, Material]:
             raise ValueError(f"two materials of samples would be named '{_word(name)}' in the scene, '{name}' is one")
         found[_word(name)] = _own(_word(name), scene.materials[name])
     return found
+
+
+def own_layer(scene: ImportedScene) -> Material | None:
+    """What the scenario's scintillator is made of; None where it has none.
+
+    Raises
+    ------
+    ValueError
+        If a formula is not known.
+    """
+    layer = scene.detector.layer
+    return None if layer is None else _own(_word(layer[0]), scene.materials[layer[0]])
 
 
 def _own(name: str, foreign: ForeignMaterial) -> Material:
@@ -104,7 +117,7 @@ def scene_files(scene: ImportedScene) -> dict[str, bytes]:
     Returns
     -------
     files : dict of str to bytes
-        scene.toml, panel.toml, beam.toml and one STL for each sample.
+        scene.toml, panel.toml, beam.toml, one STL for each sample, and scintillator.toml where the scenario has one.
 
     Raises
     ------
@@ -129,6 +142,8 @@ def scene_files(scene: ImportedScene) -> dict[str, bytes]:
         f'source = "imported scene"\n'
     )
     files = {"panel.toml": panel.encode(), "beam.toml": beam.encode()}
+    if detector.layer is not None:
+        files["scintillator.toml"] = _layer_file(scene, *detector.layer).encode()
     lines = _scene_lines(scene)
     for number, (mesh, sample) in enumerate(zip(placed_meshes(scene), scene.samples, strict=True)):
         name = f"{number:02d}_{_word(sample.file.stem)}.stl"
@@ -143,6 +158,24 @@ def scene_files(scene: ImportedScene) -> dict[str, bytes]:
     return files
 
 
+def _layer_file(scene: ImportedScene, name: str, thickness_mm: float) -> str:
+    """The scenario's scintillator as a layer of ours: what it is made of is its own, its light that of CsI:Tl."""
+    foreign = scene.materials[name]
+    whole = sum(foreign.mass_fractions.values())
+    lines = [
+        "# Layer of an imported scene: material and thickness of the scenario, light of the shipped layer named here.",
+        f"based_on = {_quoted(_LAYER)}",
+        f"name = {_quoted(_word(name))}",
+        f"description = {_quoted(f'{thickness_mm:g} mm of {name}')}",
+        f"thickness_um = {thickness_mm * 1e3!r}",
+    ]
+    for formula, mass in foreign.mass_fractions.items():
+        # all parts have the density of the whole: then their fractions of volume are those of mass
+        part = f"{formula}@{foreign.density_g_per_cm3!r}"
+        lines += ["", "[[parts]]", f"material = {_quoted(part)}", f"volume_fraction = {mass / whole!r}"]
+    return "\n".join(lines) + "\n"
+
+
 def _elements(of: Material) -> Mapping[str, float]:
     import xraylib
 
@@ -155,7 +188,7 @@ def _scene_lines(scene: ImportedScene) -> list[str]:
     lines = [
         f"description = {_quoted(scene.description or scene.name)}",
         'panel = "panel.toml"',
-        'scintillator = "CsI_Tl_500um"',
+        f'scintillator = "{"scintillator.toml" if detector.layer else _LAYER}"',
         "",
         "[beam]",
         'name = "beam.toml"',

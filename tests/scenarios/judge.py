@@ -1,6 +1,7 @@
 """The official evaluation of a CTSimU 2-D test, in a process of its own: NAME SUBTEST FOLDER, results as JSON.
 
-FOLDER holds projection.tif and, where the test corrects by a flat, flat.tif.
+FOLDER holds projection.tif and, where the test corrects by a flat, flat.tif. Several subtests of a test that compares
+them are joined by commas; each has a folder of its name.
 """
 
 import importlib
@@ -21,15 +22,18 @@ name, subtest, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 module = importlib.import_module(f"ctsimu.evaluation.test{name}")
 test = getattr(module, f"Test{name}")(resultFileDirectory=str(folder / "judged"))
 test.pipe = Pipeline()
-if subtest != "-":
-    test.addSubtest(subtest)
-pixels = tifffile.imread(folder / "projection.tif").astype(np.float64)
-if name in ("2D_FB_1", "2D_WE_1", "2D_WE_2", "2D_DW_1", "2D_HS_1"):
-    pixels = pixels / tifffile.imread(folder / "flat.tif") * 60000.0
-image = Image()
-image.shape(pixels.shape[1], pixels.shape[0], 0, image.getInternalDataType())
-image.px = pixels
-test.run(image)
+for each in subtest.split(","):
+    if each != "-":
+        test.addSubtest(each)
+for each in subtest.split(","):
+    place = folder / each if "," in subtest else folder
+    pixels = tifffile.imread(place / "projection.tif").astype(np.float64)
+    if name in ("2D_FB_1", "2D_WE_1", "2D_WE_2", "2D_DW_1", "2D_HS_1", "2D_SW_1"):
+        pixels = pixels / tifffile.imread(place / "flat.tif") * 60000.0
+    image = Image()
+    image.shape(pixels.shape[1], pixels.shape[0], 0, image.getInternalDataType())
+    image.px = pixels
+    test.run(image)
 if name == "2D_HS_1":
     # The toolbox multiplies a text by a numpy bool, which numpy 2 does not do: plain numbers instead.
     from ctsimu.primitives import Vector
@@ -52,6 +56,17 @@ elif name == "2D_WE_2":
     found = {"matched": test.matchRatio, "rms": test.partlyCovered_rmsd}
 elif name == "2D_DW_1":
     found = {"srb_mm": test.results[0].SRb_interpolated}
+elif name == "2D_SW_1":
+    primary = {
+        "means": "means",
+        "ratios": "ratios_to_D1",
+        "reference": "ratios_to_D1_mc_primary",
+        "lower": "error_ratios_to_D1_mc_primary_lower",
+        "upper": "error_ratios_to_D1_mc_primary_upper",
+    }
+    for result in filter(None, test.results):
+        numbers = {key: [float(one) for one in getattr(result, held)] for key, held in primary.items()}
+        found[result.subtestName] = numbers | {"expected": [float(one) for one in result.means_mc_primary]}
 elif name == "2D_HS_1":
     text = (folder / "judged" / "2D-HS-1_summary.txt").read_text()
     for key in ("Mean scale", "Mean rot", "Mean tr"):

@@ -15,11 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from phantoms.mesh_file import load_mesh
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.cli import run
 from radiography.config import load_scene
 from radiography.jobs.import_scenario import import_scenario
+from radiography.light.scintillator import layer_material
 from radiography.parts import SceneParts, load_parts
-from radiography.scenarios.ideal_detector import gaussian_sigma_mm
+from radiography.scenarios.ideal_detector import counted_keV, gaussian_sigma_mm
 from radiography.scenarios.ledger import leaves
 from tests.scenarios.scenario_files import prism, write_stl
 
@@ -337,6 +339,60 @@ def test_gvxr_is_read_and_its_misspelt_keys_are_named(scenario: Path) -> None:
     parts = _parts(scenario.parent / "out")
     assert parts.phantom is not None and len(parts.phantom.solids) == 1
     assert parts.geometry.source_to_detector_mm == pytest.approx(1000.0)
+
+
+def _with_layer(material: str, thickness_um: float) -> dict[str, Any]:
+    """A scintillator of silicon, or of what weighs nothing, in a beam of a single line."""
+    data = _scenario()
+    data["source"] |= {"voltage": {"value": 40.0, "unit": "kV"}, "spectrum": {"monochromatic": True}}
+    data["detector"]["scintillator"] = {"material_id": material, "thickness": {"value": thickness_um, "unit": "um"}}
+    silicon = {"formula": {"value": "Si"}, "mass_fraction": {"value": 1}}
+    for name, density in (("silicon", 2.33), ("nothing", 0.0)):
+        data["materials"].append(
+            {"id": name, "density": {"value": density, "unit": "g/cm^3"}, "composition": [silicon]}
+        )
+    return data
+
+
+def test_a_scintillator_counts_the_energy_that_it_absorbs(scenario: Path) -> None:
+    """Silicon keeps nearly all of what it stops at 8 keV, and below its edge all: the law of attenuation."""
+    scenario.write_text(json.dumps(_with_layer("silicon", 20.0)), encoding="utf-8")
+    found = import_scenario(scenario, out=scenario.parent / "out")
+    assert _unlisted(_with_layer("silicon", 20.0), found) == []
+    assert {"detector.scintillator.material_id", "detector.scintillator.thickness"} <= set(found.approximated)
+    energy_keV = np.array([0.5, 1.5, 8.0])
+    stops = -np.expm1(-linear_attenuation_per_mm(material("Si@2.33"), energy_keV) * 0.02)
+    assert counted_keV(found.scene, energy_keV) / energy_keV == pytest.approx(stops, rel=0.02)
+    layer = _parts(scenario.parent / "out").scintillator
+    assert layer.thickness_um == pytest.approx(20.0)
+    assert layer_material(layer).density_g_per_cm3 == pytest.approx(2.33)
+    assert layer_material(layer).mass_fractions == ((14, 1.0),)
+
+
+def test_without_a_scintillator_all_energy_counts(scenario: Path) -> None:
+    energy_keV = np.array([0.5, 8.0, 80.0])
+    assert (counted_keV(import_scenario(scenario).scene, energy_keV) == energy_keV).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "thickness_um", "said"),
+    [
+        ("lead", 20.0, "'lead' is not among the materials: steel, Al, silicon, nothing"),
+        ("nothing", 20.0, "'nothing' weighs nothing"),
+        ("silicon", -1.0, r"thickness must be zero or positive, got -0\.001 mm"),
+    ],
+)
+def test_a_scintillator_that_cannot_be_is_refused(name: str, thickness_um: float, said: str, scenario: Path) -> None:
+    scenario.write_text(json.dumps(_with_layer(name, thickness_um)), encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        import_scenario(scenario)
+
+
+def test_a_scintillator_without_a_material_is_refused_by_name(scenario: Path) -> None:
+    data = _scenario()
+    data["detector"]["scintillator"] = {"material_id": None, "thickness": {"value": 0.2, "unit": "mm"}}
+    scenario.write_text(json.dumps(data), encoding="utf-8")
+    assert "detector.scintillator.thickness" in import_scenario(scenario).refused
 
 
 ctsimu = pytest.mark.skipif(importlib.util.find_spec("ctsimu") is None, reason="the package ctsimu is not installed")

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from radiography.jobs.import_scenario import import_scenario
 from tests.scenarios.scenario_files import duplex_stl, edge_stl, holes_stl, spectrum_tsv
+from tests.scenarios.wedge_scenario import SUBTESTS, wedge_scenario
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ctsimu") is None, reason="the package ctsimu is not installed"
@@ -32,10 +34,15 @@ def _said(word: str, script: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def _judged(folder: Path, pattern: str, name: str, subtest: str = "-") -> dict[str, Any]:
+def _official(pattern: str) -> Path:
+    """A scenario file of the package."""
     found = importlib.util.find_spec("ctsimu")
     assert found is not None and found.origin is not None
-    source = next((Path(found.origin).parent / "evaluation" / "scenarios").glob(pattern))
+    return next((Path(found.origin).parent / "evaluation" / "scenarios").glob(pattern))
+
+
+def _judged(folder: Path, pattern: str, name: str, subtest: str = "-") -> dict[str, Any]:
+    source = _official(pattern)
     scenario = Path(shutil.copy(source, folder))
     data = json.loads(scenario.read_text(encoding="utf-8"))
     for sample in data["samples"]:
@@ -83,3 +90,23 @@ def test_holes_lie_where_the_official_frames_put_them(tmp_path: Path) -> None:
     found = _judged(tmp_path, "2D-HS-1*", "2D_HS_1")
     assert abs(float(found["Mean scale"])) < 1e-4
     assert abs(float(found["Mean rot"].split()[0])) < 1e-4
+
+
+@pytest.mark.long
+def test_scintillators_weigh_the_beam_as_the_official_monte_carlo_does(tmp_path: Path) -> None:
+    """Two programs of the references differ by up to 1.8 %; the bounds are those of the official evaluation."""
+    (tmp_path / "out").mkdir()
+    for subtest in SUBTESTS:
+        import_scenario(
+            wedge_scenario(_official("2D-WE-2*"), tmp_path, subtest), out=tmp_path / "out" / subtest, picture=True
+        )
+    found = _said("JUDGED ", "judge.py", "2D_SW_1", ",".join(SUBTESTS), str(tmp_path / "out"))
+    assert sorted(found) == sorted(SUBTESTS)
+    for subtest, numbers in found.items():
+        means, expected, ratios, reference, lower, upper = (
+            np.array(numbers[key]) for key in ("means", "expected", "ratios", "reference", "lower", "upper")
+        )
+        if subtest.startswith("D1"):  # the wedges and spectra themselves, which were made from these tables
+            np.testing.assert_allclose(means, expected, rtol=0.02, err_msg=subtest)
+            continue
+        assert (ratios >= reference - lower).all() and (ratios <= reference + upper).all(), subtest
