@@ -50,8 +50,9 @@ if name == "2D_FB_1":
 elif name == "2D_FB_2":
     found = {"rms": test.rmsGVDiff, "largest": test.maxDiff}
 elif name == "2D_WE_1":
-    result = test.results[0]
-    found = {"mtf20": result.MTF20freq_measured, "ideal": result.MTF20freq_ideal, "sigma": result.sigma_relDev()}
+    for each, result in zip(test.subtests, test.results, strict=True):
+        mtf20, ideal = float(result.MTF20freq_measured), float(result.MTF20freq_ideal)
+        found[each] = {"mtf20": mtf20, "ideal": ideal, "sigma": float(result.sigma_relDev())}
 elif name == "2D_WE_2":
     found = {"matched": test.matchRatio, "rms": test.partlyCovered_rmsd}
 elif name == "2D_DW_1":

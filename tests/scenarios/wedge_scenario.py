@@ -1,10 +1,10 @@
 """Scenario files of 2D-SW-1, which the package ctsimu has no JSON of: built on that of 2D-WE-2, from its tables.
 
 The package gives the steps of its wedges as regions of the picture, and what an ideal detector has behind them for a
-single line. By Beer and Lambert's law that is their thickness: nine steps, even to 0.5 %, from 0.15 to 41.1 mm of Al and
-from 0.02 to 10.0 mm of Fe. Its wedges are spherical: each step is a piece of a shell about the source, so that all rays
-through it have the same path. Places, pixels and the two spectra are assumed; spectra such that the ideal detector's
-table for a tube's beam is met within 2 %.
+single line. By Beer and Lambert's law that is their thickness: nine even steps from 0.15 to 41.1 mm of Al and from 0.02
+to 10.0 mm of Fe. Its wedges are spherical: each step is a piece of a shell about the source, so that all rays through
+it have the same path. Places, pixels and the two spectra are assumed; spectra such that the ideal detector's table for
+a tube's beam is met within 2 %.
 """
 
 from __future__ import annotations
