@@ -29,6 +29,7 @@ from radiography.sweep.samples import (
 from radiography.sweep.store import Store, attributes_of, create_store, text_of
 
 SUFFIX = ".zarr"
+_FIGURE_OF = "radiography sweep"  # said in the figure, by which a sweep knows its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,7 @@ def run_sweep(
     keep_apart([table, plot, json_file], [sweep_file, plan.base, *checked.inputs])
     store = Store(out.resolve(), plan.shape)
     task = SampleTask(plan, store, _frame_shape(plan, checked))
+    _check_beside(table, plot, plan)
     _open(task, checked)
     found = {index: result for index in range(plan.count) if (result := result_of(task, index)) is not None}
     before = len(found)
@@ -161,6 +163,20 @@ def _frame_shape(plan: PlannedSweep, checked: CheckedSweep) -> tuple[int, int, i
             "keep numbers only, or sweep them apart"
         )
     return checked.frame_shape
+
+
+def _check_beside(table: Path, plot: Path, plan: PlannedSweep) -> None:
+    """Complain about a table or figure that no sweep with these columns has written."""
+    own = _line(_heading(plan)).encode()
+    for path, what, begins, said in ((table, "table", own, b""), (plot, "figure", b"\x89PNG", _FIGURE_OF.encode())):
+        if not path.exists():
+            continue
+        with path.open("rb") as file:
+            start = file.read(max(len(begins), 4096))
+        if not start.startswith(begins) or said not in start:
+            raise ValueError(
+                f"{path} is there already and is no {what} of this sweep: remove it, or give another --out"
+            )
 
 
 def _open(task: SampleTask, checked: CheckedSweep) -> None:
@@ -229,15 +245,25 @@ def _write(result: SweepResult) -> None:
     with all_or_none(result.csv_file, result.plot) as places:
         text = _as_csv(names, plan, result.samples)
         places[result.csv_file].write_text(text, encoding="utf-8", newline="\n")
-        figure.savefig(places[result.plot], dpi=120)
+        figure.savefig(places[result.plot], dpi=120, metadata={"Source": _FIGURE_OF})
 
 
 def _as_csv(names: list[str], plan: PlannedSweep, samples: Iterable[SampleResult]) -> str:
     """A row for each sample: index, its values by key, its numbers to the last digit, and why there are none."""
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(["index", *(axis.key for axis in plan.axes), *names, "error"])
+    lines = [_line(_heading(plan))]
     for one in samples:
         values = [text_of(value) for value in values_of(plan, one.index).values()]
-        table.writerow([one.index, *values, *(one.numbers.get(name, "") for name in names), one.error])
+        lines.append(_line([one.index, *values, *(one.numbers.get(name, "") for name in names), one.error]))
+    return "".join(lines)
+
+
+def _heading(plan: PlannedSweep) -> list[str]:
+    """Names of the columns of the table."""
+    return ["index", *(axis.key for axis in plan.axes), *plan.sweep.keep.numbers, "error"]
+
+
+def _line(values: Iterable[Any]) -> str:
+    """A line of the table."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerow(values)
     return stream.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from calibration.limits import STRICT
 from radiography.config import build, read_toml
 from radiography.sweep.numbers import DEFAULT_NUMBERS, NUMBERS
+from radiography.sweep.store import text_of
 
 MOST_SAMPLES = 10_000  # chosen: each has a file for each number
 MOST_FRAMES = 1_000  # chosen: the frames of a sample are in memory together
@@ -137,6 +138,12 @@ def load_sweep(path: Path) -> tuple[Sweep, tuple[Axis, ...]]:
         raise ValueError(
             f"{path}: axes that are zipped must be equally long, got {', '.join(map(str, lengths))} values"
         )
+    for axis in axes if sweep.combine == "product" else ():
+        for value in _again(axis.values):
+            raise ValueError(
+                f'{path}: axes."{axis.key}" has the value {value!r:.80} more than once: give each value once, and frames '
+                'for more of the same; with combine = "zip" values may come again'
+            )
     count = lengths[0] if sweep.combine == "zip" else math.prod(lengths)
     if count > MOST_SAMPLES:
         raise ValueError(f"{path}: a sweep has at most {MOST_SAMPLES} samples, got {count}")
@@ -144,6 +151,17 @@ def load_sweep(path: Path) -> tuple[Sweep, tuple[Axis, ...]]:
         if NUMBERS[name].needs_frames > (sweep.frames or NUMBERS[name].needs_frames):
             raise ValueError(f"{path}: the number {name} needs {NUMBERS[name].needs_frames} frames, got {sweep.frames}")
     return sweep, axes
+
+
+def _again(values: tuple[Any, ...]) -> Iterator[Any]:
+    """Values that were there before: 1 and 1.0 are one number, lists and tables are compared as text."""
+    known: set[tuple[type, Any]] = set()
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        key = (float, value) if number else (type(value), text_of(value))
+        if key in known:
+            yield value
+        known.add(key)
 
 
 def _values(given: Any, where: str) -> tuple[Any, ...]:

@@ -209,6 +209,31 @@ def test_what_cannot_be_leaves_no_file(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.csv", b"patient,dose\n1,2\n", "no table of this sweep"),
+        ("x.csv", b"index,beam.air_kerma_uGy,error\n", "no table of this sweep"),
+        ("x.csv", b"", "no table of this sweep"),
+        ("x.png", b"\x89PNG of somebody else", "no figure of this sweep"),
+    ],
+)
+def test_a_table_or_figure_of_others_is_not_written_over(tmp_path: Path, name: str, text: bytes, message: str) -> None:
+    path = sweep_file(tmp_path, "[4.0]")
+    (tmp_path / name).write_bytes(text)
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=rf"{name} is there already and is {message}: remove it, or give another"):
+        run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert contents(tmp_path) == before and not (tmp_path / "x.zarr").exists()
+
+
+def test_a_table_and_figure_of_its_own_are_written_again_where_the_folder_was_removed(copy: Path) -> None:
+    _change(copy / "sweep.toml", "low = 1, high = 8, step = 1", "low = 4, high = 5, points = 2")
+    shutil.rmtree(copy / "x.zarr")
+    assert not run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP).failed
+    assert len((copy / "x.csv").read_text(encoding="utf-8").splitlines()) == 5
+
+
 def test_frames_of_other_sizes_have_numbers_all_the_same(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, "[4.0]")
     path.write_text(path.read_text().replace('"solids.0.radius_mm" = [0.5, 1.0]', '"panel.pixels.rows" = [40, 48]'))

@@ -50,6 +50,10 @@ def test_a_range_holds_both_ends(given: AxisRange, values: tuple[float, ...]) ->
         ('base = "edge"\nframes = 1\n[axes]\nx = [1]\n[keep]\nnumbers = ["snr"]\n', r"snr needs 2 frames, got 1"),
         ('base = "edge"\ncombine = "zip"\n[axes]\nx = [1]\ny = [1, 2]\n', r"must be equally long, got 1, 2 values"),
         ('base = "edge"\n[axes]\nx = {low=1, high=200, step=1}\ny = {low=1, high=200, step=1}\n', r"got 40000"),
+        ('base = "edge"\n[axes]\ntemperature_C = [1, 2, 1.0]\n', r'axes\."temperature_C" has the value 1\.0 more than'),
+        ('base = "edge"\n[axes]\npanel = ["worn", "worn"]\n', r"axes\.\"panel\" has the value 'worn' more than once"),
+        ('base = "edge"\n[axes]\nx = {low = 1, high = 1.0000000000001, points = 9}\n', r"has the value 1.* more than"),
+        ('base = "edge"\n[axes]\nx = [{a = 1}, {a = 1}]\n', r"has the value \{'a': 1\} more than once"),
         ("base = \n", r"sweep\.toml is not valid TOML"),
     ],
 )  # fmt: skip
@@ -59,6 +63,14 @@ def test_what_a_sweep_cannot_be_is_one_sentence(tmp_path: Path, text: str, messa
     with pytest.raises(ValueError, match=message) as told:
         load_sweep(path)
     assert str(told.value).startswith(str(path)) and "\n" not in str(told.value).strip()
+
+
+def test_values_may_come_again_where_axes_are_zipped_and_where_they_differ(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text('base = "edge"\ncombine = "zip"\n[axes]\nx = [1, 1]\ny = [1, 2]\n', encoding="utf-8")
+    assert [axis.values for axis in load_sweep(path)[1]] == [(1, 1), (1, 2)]
+    path.write_text('base = "edge"\n[axes]\nx = [1, true, "1", [1], [2]]\n', encoding="utf-8")
+    assert load_sweep(path)[1][0].values == (1, True, "1", [1], [2])
 
 
 def test_a_missing_base_is_told_with_the_sweep(tmp_path: Path) -> None:
