@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -107,7 +108,7 @@ def run_sweep(
     checked = check_samples(plan, lambda done: report("looking at the samples", done))
     keep_apart([table, plot, json_file], [sweep_file, plan.base, *checked.inputs])
     store = Store(out.resolve(), plan.shape)
-    task = SampleTask(plan, store, _frame_shape(plan, checked))
+    task = _task(plan, store, _frame_shape(plan, checked))
     _check_beside(table, plot, plan)
     _open(task, checked)
     found = {index: result for index in range(plan.count) if (result := result_of(task, index)) is not None}
@@ -115,7 +116,7 @@ def run_sweep(
     missing = [index for index in range(plan.count) if index not in found]
     report("samples", before / plan.count)
     items = [(index, checked.digests[index]) for index in missing]
-    for outcome in run_tasks(partial(do_sample, task), items, engine, _memory_bytes(plan)):
+    for outcome in run_tasks(partial(do_sample, task), items, engine, _memory_bytes(task)):
         index = missing[outcome.number]
         if outcome.lost:
             record_outcome(task, index, outcome.lost)
@@ -152,6 +153,15 @@ def sweep_to_json(result: SweepResult) -> dict[str, Any]:
     }
 
 
+def _task(plan: PlannedSweep, store: Store, frame_shape: tuple[int, int, int] | None) -> SampleTask:
+    """All that a process needs to know; the code of the truth is loaded only where it is kept."""
+    if frame_shape is None or not plan.sweep.keep.truth:
+        return SampleTask(plan, store, frame_shape)
+    from radiography.jobs.sweep_truth import truth_arrays, truthful_frames
+
+    return SampleTask(plan, store, frame_shape, truth_arrays(plan, frame_shape), truthful_frames)
+
+
 def _frame_shape(plan: PlannedSweep, checked: CheckedSweep) -> tuple[int, int, int] | None:
     """Frames, rows and columns where pictures are kept, which all samples must have alike."""
     keep = plan.sweep.keep
@@ -184,7 +194,8 @@ def _open(task: SampleTask, checked: CheckedSweep) -> None:
     plan, folder = task.plan, task.store.folder
     sweep = {key: value for key, value in asdict(plan.sweep).items() if key != "description"}
     software = f"radiography {version('radiography')}"
-    whole = json.dumps([sweep, list(plan.dimensions), checked.digests], sort_keys=True, default=str)
+    layers = [[layer.name for layer in task.layers]] if task.layers else []
+    whole = json.dumps([sweep, list(plan.dimensions), checked.digests, *layers], sort_keys=True, default=str)
     digest = hashlib.sha256(whole.encode()).hexdigest()
     held = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     if not held:
@@ -197,7 +208,7 @@ def _open(task: SampleTask, checked: CheckedSweep) -> None:
         }
         zipped = plan.sweep.combine == "zip"
         along = {axis.key: ("sample" if zipped else axis.key, axis.values) for axis in plan.axes}
-        create_store(task.store, plan.dimensions, arrays_of(plan, task.frame_shape), along, attributes)
+        create_store(task.store, plan.dimensions, arrays_of(task), along, attributes)
         return
     there = attributes_of(folder)
     if there is None or "sweep_sha256" not in there:
@@ -215,8 +226,9 @@ def _jsonable(value: Any) -> Any:
     return value if isinstance(value, int | float | str) else text_of(value)
 
 
-def _memory_bytes(plan: PlannedSweep) -> float:
+def _memory_bytes(task: SampleTask) -> float:
     """That a sample takes at the most, by the first that can be described. [byte]"""
+    plan, truth = task.plan, 4.0 * sum(math.prod(layer.shape) for layer in task.layers)
     for index in range(plan.count):
         try:
             described = describe_sample(plan, index)
@@ -225,7 +237,7 @@ def _memory_bytes(plan: PlannedSweep) -> float:
         sequence = described.scene.sequence
         frames = plan.sweep.frames or (sequence.frames if sequence else 1)
         pixels = described.panel.pixels.rows * described.panel.pixels.cols
-        return frame_memory_bytes(pixels, described.scene.sampling.samples_per_pixel) + 2.0 * frames * pixels
+        return frame_memory_bytes(pixels, described.scene.sampling.samples_per_pixel) + 2.0 * frames * pixels + truth
     return 0.0
 
 

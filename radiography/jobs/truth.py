@@ -19,6 +19,7 @@ from radiography.dose_history import diode_gain, gains_of_sequence, layer_gain, 
 from radiography.files.truth_store import CHUNK, TruthStore
 from radiography.jobs.inputs import Report
 from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted
+from radiography.parts import SceneParts
 from radiography.projection.geometry import Geometry, at_depth
 from radiography.projection.project import VACUUM, areal_mass_strips, path_length_strips
 from radiography.projection.voxel_world import basis_materials
@@ -251,7 +252,7 @@ def truthful_sequence(
         yield raw_dn
 
 
-def has_late_light(acquisition: Acquisition) -> bool:
+def has_late_light(acquisition: Acquisition | SceneParts) -> bool:
     """Whether light of a frame comes in a later one, or earlier doses change the gain."""
     layer, timing = acquisition.scintillator, acquisition.scene.timing
     prompt = prompt_fraction_emitted(layer, timing.integration_time_s, timing.exposure_time_s)

@@ -141,7 +141,7 @@ def load_sweep(path: Path) -> tuple[Sweep, tuple[Axis, ...]]:
     for axis in axes if sweep.combine == "product" else ():
         for value in _again(axis.values):
             raise ValueError(
-                f'{path}: axes."{axis.key}" has the value {value!r:.80} more than once: give each value once, and frames '
+                f'{path}: axes."{axis.key}" has the value {value!r:.80} more than once: give each once, and frames '
                 'for more of the same; with combine = "zip" values may come again'
             )
     count = lengths[0] if sweep.combine == "zip" else math.prod(lengths)

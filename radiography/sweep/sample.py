@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from calibration.own_words import said_by_us
-from radiography.acquire import Exposure, acquire_sequence, expose
+from radiography.acquire import acquire_sequence, expose
 from radiography.parts import load_parts
 from radiography.plan import plan_parts
 from radiography.scene import relative_exposures
@@ -20,11 +21,6 @@ from radiography.sweep.store import TEXT, Store, StoredArray, read_value, write_
 
 DONE = StoredArray("done", "uint8", (), (), {"long_name": "1 where the sample is complete"})
 ERROR = StoredArray("error", TEXT, (), (), {"long_name": "why the sample has no result"})
-TRUTH = {  # planes of the noiseless exposure, named as in simulate --truth
-    "quanta": "mean X-ray quanta that the layer absorbs",
-    "light": "mean optical photons that they send to the photodiodes, where they arise",
-    "light_spread": "the same where they arrive",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +35,18 @@ class SampleTask:
         Where results go.
     frame_shape : (int, int, int) or None
         Frames, rows and columns of every sample; None where frames and truth are not kept. [1]
+    layers : tuple of StoredArray
+        Of the truth, where it is kept.
+    truthful : callable or None
+        What makes the frames of a sample and the layers behind them, of the same arguments as `acquire_sequence`
+        without its state; None where no truth is kept. A function of a module, so that other processes find it.
     """
 
     plan: PlannedSweep
     store: Store
     frame_shape: tuple[int, int, int] | None
+    layers: tuple[StoredArray, ...] = ()
+    truthful: Callable[..., tuple[list[Any], dict[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,33 +58,30 @@ class SampleResult:
     error: str
 
 
-def arrays_of(plan: PlannedSweep, frame_shape: tuple[int, int, int] | None) -> list[StoredArray]:
+def arrays_of(task: SampleTask) -> list[StoredArray]:
     """Arrays of a sweep's store, `DONE` last: it is what a sample is judged by.
 
     Parameters
     ----------
-    plan : PlannedSweep
-    frame_shape : (int, int, int) or None
-        Frames, rows and columns, where frames or truth are kept. [1]
+    task : SampleTask
+        The sweep.
 
     Returns
     -------
     arrays : list of StoredArray
     """
-    keep = plan.sweep.keep
-    arrays = [
-        StoredArray(name, "float64", (), (), {"units": NUMBERS[name].unit, "long_name": NUMBERS[name].meaning})
-        for name in keep.numbers
-    ]
-    if frame_shape is not None and keep.frames:
+    arrays = _numbers_of(task.plan)
+    if task.frame_shape is not None and task.plan.sweep.keep.frames:
         said = {"units": "DN", "long_name": "raw frames"}
-        arrays.append(StoredArray("frames", "uint16", ("frame", "row", "col"), frame_shape, said))
-    if frame_shape is not None and keep.truth:
-        arrays += [
-            StoredArray(name, "float32", ("row", "col"), frame_shape[1:], {"units": "1", "long_name": meaning})
-            for name, meaning in TRUTH.items()
-        ]
-    return [*arrays, ERROR, DONE]
+        arrays.append(StoredArray("frames", "uint16", ("frame", "row", "col"), task.frame_shape, said))
+    return [*arrays, *task.layers, ERROR, DONE]
+
+
+def _numbers_of(plan: PlannedSweep) -> list[StoredArray]:
+    return [
+        StoredArray(name, "float64", (), (), {"units": NUMBERS[name].unit, "long_name": NUMBERS[name].meaning})
+        for name in plan.sweep.keep.numbers
+    ]
 
 
 def do_sample(task: SampleTask, item: tuple[int, str]) -> SampleResult:
@@ -117,7 +117,7 @@ def do_sample(task: SampleTask, item: tuple[int, str]) -> SampleResult:
     except Exception as problem:  # recorded: a sample is not to end the sweep
         error = _sentence(problem)
     if not error:
-        for array in arrays_of(task.plan, task.frame_shape):
+        for array in arrays_of(task):
             if array.name in values:
                 write_value(task.store, array, place, values[array.name])
     record_outcome(task, index, error)
@@ -168,8 +168,8 @@ def result_of(task: SampleTask, index: int) -> SampleResult | None:
     place = place_of(task.plan, index)
     if read_value(task.store, DONE, place) != 1:
         return None
-    arrays = [array for array in arrays_of(task.plan, None) if array not in (ERROR, DONE)]
-    return SampleResult(index, {array.name: read_value(task.store, array, place) for array in arrays}, "")
+    numbers = {array.name: read_value(task.store, array, place) for array in _numbers_of(task.plan)}
+    return SampleResult(index, numbers, "")
 
 
 def _simulated(task: SampleTask, index: int, digest: str) -> dict[str, Any]:
@@ -182,21 +182,18 @@ def _simulated(task: SampleTask, index: int, digest: str) -> dict[str, Any]:
     exposure = expose(acquisition)
     rng = np.random.default_rng([sweep.seed, index])
     pattern = relative_exposures(described.scene, sweep.frames, rng)
-    raw_dn = np.stack(list(acquire_sequence(acquisition, exposure, None, rng, pattern)))
+    layers: dict[str, Any] = {}
+    if task.truthful is None:
+        raw_dn = np.stack(list(acquire_sequence(acquisition, exposure, None, rng, pattern)))
+    else:
+        made, layers = task.truthful(acquisition, exposure, rng, pattern)
+        raw_dn = np.stack(made)
     lit = np.array([strength > 0 and exposure is not None for strength in pattern])
     frames = SampleFrames(acquisition, exposure, raw_dn, lit, [])
     values: dict[str, Any] = {name: NUMBERS[name].measure(frames) for name in sweep.keep.numbers}
     if sweep.keep.frames:
         values["frames"] = raw_dn
-    if sweep.keep.truth:
-        values |= _planes(exposure, raw_dn.shape[1:])
-    return values
-
-
-def _planes(exposure: Exposure | None, shape: tuple[int, ...]) -> dict[str, Any]:
-    if exposure is None:
-        return {name: np.zeros(shape, np.float32) for name in TRUTH}
-    return dict(zip(TRUTH, (exposure.quanta, exposure.light, exposure.spread_light), strict=True))
+    return values | {array.name: layers[array.name] for array in task.layers if array.name in layers}
 
 
 def _sentence(problem: Exception) -> str:

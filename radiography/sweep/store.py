@@ -27,7 +27,7 @@ from calibration.whole_file import folder_for, staged
 
 GROUP = "zarr.json"
 TEXT = "string"  # data type of zarr; all others have the names of numpy
-_FILL: dict[str, Any] = {TEXT: "", "float64": "NaN", "float32": "NaN"}
+_FILL: dict[str, Any] = {TEXT: "", "float64": "NaN", "float32": "NaN", "bool": False}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class StoredArray:
     Attributes
     ----------
     name, dtype : str
-        Name of its folder, and type: of numpy, or "string".
+        Name of its folder, in a group where it has a "/", and type: of numpy, or "string".
     dimensions : tuple of str
         Names of those that come after the samples' own.
     shape : tuple of int
@@ -93,16 +93,26 @@ def create_store(
     for name, (dimension, values) in coordinates.items():
         dtype, chunks[name] = _coordinate(values)
         described[name] = _metadata(dtype, (len(values),), (len(values),), (dimension,), {})
+    inner = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+    groups = {name.partition("/")[0]: inner for name in described if "/" in name}
+    # zarr asks each group for a table of its own, and fills it from the whole one, where what is in it stands together
+    told = described | {name: {**one, "consolidated_metadata": _consolidated({})} for name, one in groups.items()}
+    told = dict(sorted(told.items(), key=lambda entry: entry[0] if "/" in entry[0] else ""))
+    described |= groups
     group = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-    group["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": described}
+    group["consolidated_metadata"] = _consolidated(told)
     with folder_for(store.folder), staged(store.folder) as place:
         for name, metadata in described.items():
-            (place / name).mkdir()
+            (place / name).mkdir(parents=True, exist_ok=True)
             _write_json(place / name / GROUP, metadata)
         for name, chunk in chunks.items():
             (place / name / "c").mkdir()
             (place / name / "c" / "0").write_bytes(chunk)
         _write_json(place / GROUP, group)
+
+
+def _consolidated(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": "inline", "must_understand": False, "metadata": dict(metadata)}
 
 
 def attributes_of(folder: Path) -> dict[str, Any] | None:
@@ -200,7 +210,7 @@ def _metadata(
     dtype: str, shape: Sequence[int], chunk: Sequence[int], names: Sequence[str], attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
     codec: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}
-    if dtype == "uint8":
+    if dtype in ("uint8", "bool"):
         codec = {"name": "bytes"}
     return {
         "zarr_format": 3,

@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import radiography.jobs.sweep as job
 from radiography.acquire import acquire_sequence, expose, plan_acquisition
 from radiography.config import load_scene
 from radiography.figures.sweep_plot import sweep_figure
+from radiography.files.truth_store import load_truth
+from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.sweep import run_sweep, sweep_to_json
 from radiography.sweep.engine import Engine, has_dask
 from radiography.sweep.numbers import NUMBERS
@@ -59,6 +62,49 @@ def test_a_sample_is_the_scene_with_its_values_and_its_own_seed(loop: Path) -> N
     quanta = np.frombuffer((loop / "x.zarr/quanta/c/2/1/0/0").read_bytes(), "<f4")
     assert exposure is not None
     np.testing.assert_array_equal(quanta.reshape(48, 64), exposure.quanta)
+
+
+def _layer(folder: Path, name: str, place: str, dtype: str = "<f4") -> NDArray[Any]:
+    """A plane or the frames of a sample's truth, from its file alone."""
+    (chunk,) = (path for path in (folder / name / "c" / place).rglob("*") if path.is_file())
+    return np.frombuffer(chunk.read_bytes(), dtype).reshape(-1, 48, 64)
+
+
+def test_the_truth_of_a_sample_is_its_frames_without_noise_and_that_of_simulate(loop: Path, tmp_path: Path) -> None:
+    store, place = loop / "x.zarr", "2/1"
+    made = sum(_layer(store, name, place).astype(np.float64) for name in ("noiseless_dn", "lag_dn"))
+    noise_dn = _layer(store, "frames", place, "<u2") - made
+    assert abs(noise_dn.mean()) < 5.0 * noise_dn.std() / np.sqrt(noise_dn.size)  # five standard errors
+    assert noise_dn.std() < 0.05 * np.median(_layer(store, "mean_electrons", place))  # 2.2 % of 2,000 quanta, and more
+    # a sphere of 1 mm, as its middle throws it on a pixel: 2 mm are the longest path
+    thickness, mask = _layer(store, "thickness_mm/Al", place)[0], _layer(store, "mask/solids[0]", place, "?")[0]
+    assert 1.9 < thickness.max() <= 2.0 and mask.any() and not mask.all()
+    assert (thickness[mask] > 0).all() and thickness[~mask].max() < 0.6
+    for name in ("small.toml", "flat.toml"):
+        shutil.copy(loop / name, tmp_path)
+    _change(tmp_path / "flat.toml", "air_kerma_uGy = 15.0", "air_kerma_uGy = 3.0")
+    simulate_scene(tmp_path / "flat.toml", tmp_path / "raw.npy", truth=tmp_path / "truth.npz")
+    layers = load_truth(tmp_path / "truth.npz").layers
+    for name in ("primary", "scatter", "quanta", "light", "light_spread", "thickness_mm/Al", "mask/solids[0]"):
+        found = _layer(store, name, place, "?" if name.startswith("mask") else "<f4")
+        np.testing.assert_array_equal(found[0], layers[name], err_msg=name)
+
+
+def test_a_layer_that_a_sample_lacks_is_left_empty(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, "[4.0]", "true")
+    _change(path, '"solids.0.radius_mm" = [0.5, 1.0]', '"solids.0.material" = ["Al", "PMMA"]')
+    assert not run_sweep(path, tmp_path / "x.zarr", engine=LOOP).failed
+    for material, other in (("Al", "0/1"), ("PMMA", "0/0")):
+        chunks = tmp_path / "x.zarr" / "thickness_mm" / material / "c"
+        assert [path.relative_to(chunks).parts[:2] != tuple(other.split("/")) for path in chunks.rglob("*/*/0/0")] == [
+            True
+        ]
+    zarr = pytest.importorskip("zarr", reason="zarr (extra `sweep`) is not installed")
+    for group in (
+        zarr.open_group(str(tmp_path / "x.zarr"), mode="r", use_consolidated=known) for known in (True, False)
+    ):
+        assert np.isnan(group["thickness_mm/PMMA"][0, 0]).all() and group["thickness_mm/Al"][0, 0].max() > 1.5
+        assert group["mask/solids[0]"].dtype == bool and group["mask/solids[0]"].attrs["units"] == "1"
 
 
 def test_the_table_has_a_row_for_each_sample_and_the_signal_follows_the_dose(loop: Path) -> None:
