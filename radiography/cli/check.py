@@ -133,7 +133,8 @@ def _of_grid(found: SceneCheck) -> list[tuple[str, str]]:
 def _of_scatter(cost: ScatterCost | None) -> list[tuple[str, str]]:
     if cost is None:
         return []
-    ratio = f"{cost.scatter_to_primary:.2g} times the primary where it is largest"
+    largest, of_field = cost.scatter_to_primary, cost.scatter_to_primary_of_field
+    ratio = f"{largest:.2g} times the primary at most, {of_field:.2g} over the field"
     return [
         ("scatter", f"{ratio}; map within {100 * cost.noise:.2g} %"),
         ("", f"{cost.histories / 1e6:.0f} million photons, about {cost.seconds:.0f} s, once"),

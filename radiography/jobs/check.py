@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from radiography.acquire import Acquisition, mean_electrons
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
@@ -105,13 +107,16 @@ class ScatterCost:
     noise : float
         Standard error of the map to expect, over its mean. [1]
     scatter_to_primary : float
-        Scattered over primary light, behind the grid, where the scatter is largest of all places that see primary. [1]
+        Largest ratio of scattered to primary light, behind the grid, of all places that see primary. [1]
+    scatter_to_primary_of_field : float
+        Scattered light of the whole panel over its primary light. [1]
     """
 
     histories: int
     seconds: float
     noise: float
     scatter_to_primary: float
+    scatter_to_primary_of_field: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,10 +281,29 @@ def _scatter_cost(acquisition: Acquisition, report: Report) -> ScatterCost | Non
     primary = project(acquisition.phantom, coarse, energy_keV, per_mm2, materials=acquisition.materials)[0]
     rows, cols = ((np.arange(count) + 0.5) / count for count in (coarse.rows, coarse.cols))
     scattered = map_at(found.tried, rows, cols)
-    seen = primary >= SEEN * primary.max()  # behind lead any scatter is infinitely more than the primary
-    most = np.unravel_index(np.argmax(np.where(seen, scattered, -np.inf)), scattered.shape)
-    ratio = float(scattered[most]) / max(float(primary[most]), 1e-30)
-    return ScatterCost(found.histories, found.seconds, found.noise, ratio)
+    return ScatterCost(found.histories, found.seconds, found.noise, *scatter_ratios(primary, scattered))
+
+
+def scatter_ratios(primary: npt.NDArray[Any], scattered: npt.NDArray[Any]) -> tuple[float, float]:
+    """Largest ratio of scatter to primary, and that over the field.
+
+    Behind bone there is less scatter than beside it, but far less primary: the largest ratio lies there, not where
+    scatter is largest. Behind metal any scatter is infinitely more than the primary; such places do not count.
+
+    Parameters
+    ----------
+    primary, scattered : (H, W) float
+        Light of both, at the same places. [1]
+
+    Returns
+    -------
+    largest, of_field : float
+        Of the places with `SEEN` of the largest primary or more; and the sum of all scatter over that of all primary.
+        [1]
+    """
+    seen = primary >= SEEN * primary.max()
+    ratios = scattered[seen] / np.maximum(primary[seen], 1e-30)
+    return float(ratios.max()), float(scattered.sum() / max(float(primary.sum()), 1e-30))
 
 
 def _spot_blur(acquisition: Acquisition) -> SpotBlur | None:

@@ -13,7 +13,7 @@ import pytest
 from radiography.acquire import Exposure, expose
 from radiography.cli.check import run_check
 from radiography.config import load_scene
-from radiography.jobs.check import check_scene
+from radiography.jobs.check import check_scene, scatter_ratios
 from radiography.jobs.valid import validate_scene
 from radiography.noise import draw_portions
 from radiography.plan import Acquisition, experiment_of, plan_acquisition
@@ -221,11 +221,23 @@ def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFi
     run_check(str(tmp_path / "scene.toml"), tmp_path / "check.json")
     printed = capsys.readouterr()
     told = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))["scatter"]
-    assert set(told) == {"histories", "seconds", "noise", "scatter_to_primary"}
+    assert set(told) == {"histories", "seconds", "noise", "scatter_to_primary", "scatter_to_primary_of_field"}
+    assert 0 < told["scatter_to_primary_of_field"] < told["scatter_to_primary"]
+    assert " times the primary at most, " in printed.out and " over the field; map within" in printed.out
     assert told["histories"] >= 1_600_000 and told["seconds"] > 0 and 0 < told["noise"] <= 0.05
     assert 0.15 < told["scatter_to_primary"] < 0.35  # 1.3 without the grid, which passes a sixth as much of it
     assert "million photons" in printed.out and "grid          ratio 8, 40 lines/cm" in printed.out
     assert "scatter is not simulated" not in printed.err
+
+
+def test_the_largest_ratio_is_behind_the_bone_and_not_where_scatter_is_largest() -> None:
+    """By hand: beside the bone 90 of 100, behind it 60 of 20, behind a screw 50 of nearly nothing."""
+    primary, scattered = np.full((10, 20), 100.0), np.full((10, 20), 90.0)
+    primary[:, 9:11], scattered[:, 9:11] = 20.0, 60.0
+    primary[0, 9], scattered[0, 9] = 1e-9, 50.0
+    largest, of_field = scatter_ratios(primary, scattered)
+    assert largest == pytest.approx(3.0, rel=1e-12)
+    assert of_field == pytest.approx((180 * 90.0 + 19 * 60.0 + 50.0) / (180 * 100.0 + 19 * 20.0), rel=1e-9)
 
 
 def test_the_ratio_is_not_that_behind_metal(tmp_path: Path) -> None:
