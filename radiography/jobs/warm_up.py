@@ -39,6 +39,20 @@ source_to_detector_mm = 1000.0
 """
 _EDGE = '[phantom]\nname = "tungsten_edge"\nposition_mm = [0.0, 0.0, 1.0]\nparameters = { tilt_deg = 3.0 }\n'
 _SEQUENCE = "[sequence]\ndark_before = 1\nbeam_on = 4\nbeam_off = 8\nrepeats = 1\n"
+# A slab as a solid, and as a volume of labels: each has kernels of its own. Its scatter, as coarse as it may be.
+_SOLID = """[[solids]]
+shape = "box"
+material = "PMMA"
+size_mm = [40.0, 40.0, 20.0]
+position_mm = [0.0, 0.0, 30.0]
+"""
+_VOLUME = """[[volume]]
+file = "slab.npy"
+materials = { 1 = "PMMA" }
+spacing_mm = [10.0, 10.0, 10.0]
+position_mm = [0.0, 0.0, 30.0]
+"""
+_SCATTER = "[scatter]\nnoise = 0.2\n[grid]\nratio = 8.0\nlines_per_cm = 40.0\nstrip_um = 43.0\n"
 _FILM, _COLUMNS = "CsPbBr3_75um", "CsI_Tl_500um"
 
 
@@ -86,6 +100,22 @@ def _simulate(folder: Path, layer: str) -> None:
         simulate_scene(scene, folder / f"{name}.tif", frames=frames)
 
 
+def _scatter(folder: Path, layer: str) -> None:
+    """Scatter of a solid and of a volume; kernels of rays and of scattered photons do not know the layer."""
+    import numpy as np
+
+    from radiography.jobs.simulate import simulate_scene
+
+    if layer != _FILM:
+        return
+    np.save(folder / "slab.npy", np.ones((2, 4, 4), np.uint8))
+    for name, of in (("solid", _SOLID), ("volume", _VOLUME)):
+        scene = folder / f"scatter_of_{name}.toml"
+        text = _SCENE.format(layer=layer, kerma=5.0, more=of + _SCATTER)
+        scene.write_text(text, encoding="utf-8", newline="\n")
+        simulate_scene(scene, folder / f"scatter_of_{name}.tif")
+
+
 def _calibrate(folder: Path, layer: str) -> None:
     """The film by one dose; the columns by two, and with lag."""
     from radiography.jobs.calibrate import calibrate_panel
@@ -113,6 +143,7 @@ def _measure(folder: Path, layer: str) -> None:
 
 _PARTS: dict[str, Callable[[Path, str], None]] = {
     "simulate": _simulate,
+    "scatter": _scatter,
     "calibrate": _calibrate,
     "correct": _correct,
     "measure": _measure,
