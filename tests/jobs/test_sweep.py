@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import signal
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 import radiography.jobs.sweep as job
 from radiography.acquire import acquire_sequence, expose, plan_acquisition
+from radiography.cli import run
 from radiography.config import load_scene
 from radiography.figures.sweep_plot import sweep_figure
 from radiography.files.truth_store import load_truth
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.sweep import run_sweep, sweep_to_json
+from radiography.sweep.description import load_sweep
 from radiography.sweep.engine import Engine, has_dask
 from radiography.sweep.numbers import NUMBERS
 from tests.jobs.conftest import Followed
@@ -326,6 +328,19 @@ def test_the_figure_joins_what_differs_along_its_axis_only(zipped: bool, lines: 
 
 def test_a_figure_of_nothing_says_so() -> None:
     assert sweep_figure(["dose"], {"signal": "DN"}, []).axes[0].texts[0].get_text() == "no numbers"
+
+
+def test_the_first_commands_of_the_page_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a small sweep in place of the template's, whose panel is large, and without workers."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    init, sweep = re.findall(r"^```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)[0].splitlines()
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        assert run(init.split()[1:]) == 0 and load_sweep(tmp_path / "sweep.toml")[1]
+        sweep_file(tmp_path, "[4.0]")
+        assert run([*sweep.split()[1:], "--scheduler", "none"]) == 0
+    assert {"sweep.zarr", "sweep.csv", "sweep.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_page_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
