@@ -18,6 +18,7 @@ from radiography.cli.output import Commands, Quiet, Verbose, speak
 from radiography.cli.paper import paper
 from radiography.cli.parameters import (
     About,
+    Anonymise,
     Diconde,
     Earlier,
     JsonFile,
@@ -182,6 +183,7 @@ def reconstruct(
     magnification: Magnification = None,
     target: Target = None,
     diconde: Diconde = False,
+    anonymise: Anonymise = False,
     picture: Picture = None,
     cine: Annotated[
         bool, typer.Option("--cine", help="One DICOM sequence (RF) of all frames, --out FILE.dcm, and nothing else.")
@@ -201,28 +203,18 @@ def reconstruct(
     from radiography.jobs.subject import told_of_objects
 
     if undo:
-        given = {
-            "--pipeline": pipeline,
-            "--flatten": flatten,
-            "--variance": variance,
-            "--dicom": dicom,
-            "--saturation": saturation,
-            "--subject": subject,
-            "--magnification": magnification,
-            "--target": target,
-            "--diconde": diconde,
-            "--picture": picture,
-            "--cine": cine,
-            "--orientation": orientation,
-        }
+        given = {"--pipeline": pipeline, "--flatten": flatten, "--variance": variance, "--dicom": dicom,
+                 "--saturation": saturation, "--subject": subject, "--magnification": magnification,
+                 "--target": target, "--diconde": diconde, "--anonymise": anonymise, "--picture": picture,
+                 "--cine": cine, "--orientation": orientation}  # fmt: skip
         run_undo(raw, calibration, out, [name for name, value in given.items() if value], json_file)
         return
     if for_processing and not cine:
         raise ValueError("--for-processing is for sequences: give --cine as well")
     objects = dicom or cine
     told = None
-    if objects or picture:
-        told = told_of_objects(subject, magnification, target, diconde, picture=picture, orientation=orientation)
+    if objects or picture or anonymise:
+        told = told_of_objects(subject, magnification, target, diconde, anonymise, picture, orientation)
     if not objects and any((subject, magnification, target, diconde, orientation)):
         said = "--subject, --magnification, --target, --diconde and --orientation"
         raise ValueError(f"{said} are for DICOM: give --dicom as well")

@@ -276,6 +276,20 @@ def is_big(source: FrameSource) -> bool:
     return source.count * source.rows * source.cols * 4 > _BIG_TIFF_BYTES
 
 
+def of_nobody(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What an image may say about itself that shall be of nobody: neither of whom it is nor of which day.
+
+    Parameters
+    ----------
+    metadata : mapping
+
+    Returns
+    -------
+    metadata : dict
+    """
+    return {key: value for key, value in metadata.items() if key not in ("dicom", "date")}
+
+
 def about_plane(metadata: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """What a plane beside the image says about itself: what the image says, but not of whom it is.
 
@@ -358,10 +372,11 @@ def write_corrected(
     big = is_big(source)
     frame: CorrectedFrame | None = None
     steps_of_picture = None if wanted.told is None else wanted.told.picture
+    kept = of_nobody(metadata) if wanted.told is not None and wanted.told.anonymous else metadata
     with ExitStack() as files:
-        write_image = files.enter_context(tiff_pages(target, pitch_mm, metadata, big=big))
+        write_image = files.enter_context(tiff_pages(target, pitch_mm, kept, big=big))
         write_beside = {
-            kind: files.enter_context(tiff_pages(path, pitch_mm, about_plane(metadata, kind), big=big))
+            kind: files.enter_context(tiff_pages(path, pitch_mm, about_plane(kept, kind), big=big))
             for kind, path in paths.items()
         }
         for number, raw_dn in enumerate(iterate_frames(source, finite=False)):

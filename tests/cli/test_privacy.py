@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
+import re
 import shlex
 import zipfile
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pydicom
@@ -17,6 +23,8 @@ from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 
 from radiography.cli import run
+from radiography.jobs.view import open_pictures
+from radiography.jobs.view_server import ASSETS, PictureServer
 from tests.dicom.dicom_frames import write_frames
 from tests.jobs.test_export import EXPOSURE, OBJECT
 
@@ -49,6 +57,10 @@ COMMANDS = (
     "export sequence.dcm --out run.dcm --cine --frame-time 100 --for-processing --json cine.json",
     "export out/edge.tif --out anonymous.dcm --anonymise --json anonymous.json",
     "export sequence.dcm --out anonymous_run.dcm --cine --frame-time 100 --for-processing --anonymise",
+    "reconstruct edge.dcm --calibration panel.cal --out nobody.tif --anonymise --dicom --flags --json nobody.json",
+    "reconstruct sequence.dcm --calibration panel.cal --out nobody_run.dcm --anonymise --cine --frame-interval 0.1",
+    "report out edge.dcm exported.dcm nobody_run.dcm --out pictures.html",
+    "report nobody.tif nobody.dcm --out nobody.html --part 20:240,40:300",
 )
 REFUSED = (  # messages about what is wrong with the file itself
     "mtf dark.dcm --frame 9",
@@ -56,6 +68,7 @@ REFUSED = (  # messages about what is wrong with the file itself
     "reconstruct other.dcm --calibration panel.cal --out never.tif",
     "send edge.dcm --to 127.0.0.1:1 --aec NOBODY --retries 0",
 )
+PACKED = re.compile(rb'"data": ?"(eN[A-Za-z0-9+/]+=*)"')  # pictures of a report, deflated
 # An image is of a person: these say of whom, so that what is made of them still is.
 MEANT_TO = {"dark.dcm", "flat.dcm", "edge.dcm", "other.dcm", "damaged.tif", "edge.tif", "undone.tif", "sequence.dcm",
             "edge_processing.dcm", "exported.dcm", "linear.dcm", "run.dcm"}  # fmt: skip
@@ -93,6 +106,13 @@ def texts_of(path: Path) -> Iterator[bytes]:
     """All that a file says; what is packed, unpacked."""
     content = path.read_bytes()
     yield content
+    for text in PACKED.findall(content) if path.suffix == ".html" else ():
+        unpacked = zlib.decompress(base64.b64decode(text))  # pictures have their high bytes first
+        half = len(unpacked) // 2
+        yield from (
+            unpacked,
+            bytes(each for pair in zip(unpacked[half:], unpacked[:half], strict=False) for each in pair),
+        )
     if zipfile.is_zipfile(BytesIO(content)):
         with zipfile.ZipFile(BytesIO(content)) as packed:
             yield from (packed.read(name) for name in packed.namelist())
@@ -125,6 +145,28 @@ def test_personal_words_are_in_images_alone(
     assert len(written) > 50
     found = {path.name for path in written if says(path)}
     assert found == MEANT_TO
+    assert len(PACKED.findall((person / "pictures.html").read_bytes())) > 3
+    assert not [words for words in answers(person) if WORD.lower().encode() in words.lower()]
+
+
+def answers(folder: Path) -> Iterator[bytes]:
+    """All that the page of `radiography view` is told: of every picture, and of measurements that work or do not."""
+    with PictureServer(open_pictures([folder, folder / "out"])) as serving:
+        told = urlopen(f"{serving.url}pictures.json").read()
+        yield told
+        for name in ASSETS:
+            yield urlopen(serving.url + name).read()
+        pictures = json.loads(told)["pictures"]
+        assert len(pictures) > 15
+        for number in range(len(pictures)):
+            with urlopen(f"{serving.url}pixels/{number}/0") as answer:
+                yield str(answer.headers).encode() + answer.read()
+            for what in ("mtf", "noise"):
+                asked = {"picture": number, "frame": 0, "region": [20, 268, 60, 260]}
+                try:
+                    yield urlopen(Request(serving.url + what, json.dumps(asked).encode())).read()
+                except HTTPError as refused:
+                    yield refused.read()
 
 
 def test_the_word_would_be_found(person: Path) -> None:
@@ -140,3 +182,27 @@ def test_a_name_that_replaces_a_person_leaves_what_was_not_replaced(person: Path
     assert pydicom.dcmread("x.dcm").PatientName == "Other^Name" and says(person / "x.dcm")
     assert run(["export", "edge.dcm", "--out", "y.dcm", "--subject", "phantom", "--anonymise"]) == 0
     assert not says(person / "y.dcm")
+
+
+def test_an_anonymous_reconstruction_says_neither_who_nor_when(person: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Corrected image, flags, DICOM pair and sequence; numbers of the exposure stay."""
+    assert run(shlex.split(COMMANDS[1])) == 0
+    for command in COMMANDS:
+        if "nobody" in command and command.startswith("reconstruct"):
+            assert run(shlex.split(command)) == 0, capfd.readouterr().err
+    written = sorted(path for path in person.glob("nobody*") if path.is_file())
+    assert len(written) == 7
+    source = pydicom.dcmread("edge.dcm", stop_before_pixels=True)
+    days = {source.get(keyword) for keyword in ("StudyDate", "AcquisitionDate", "ContentDate", "PatientBirthDate")}
+    days = {day.encode() for day in days if day}
+    assert days
+    for path in written:
+        assert not says(path), path
+        content = path.read_bytes().replace(b"-", b"")
+        assert not [day for day in days if day in content], path
+    made = pydicom.dcmread("nobody.dcm")
+    assert made.PatientIdentityRemoved == "YES" and made.PatientID == "ANONYMOUS"
+    assert made.KVP == source.KVP
+    assert made.StudyInstanceUID.startswith("2.25.")
+    linked = pydicom.dcmread("nobody_processing.dcm")
+    assert made.SourceImageSequence[0].ReferencedSOPInstanceUID == linked.SOPInstanceUID
