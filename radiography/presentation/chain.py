@@ -188,7 +188,7 @@ def process_picture(
     whole = attenuation if lit is None else continued(attenuation, lit)
     change, noise = _change_of_bands(whole, steps, known, usable)
     values = attenuation.copy() if change is None else np.add(change, attenuation, out=change)
-    return ProcessedPicture(values, region, noise, flat_noise_gain(attenuation, values, usable), lit)
+    return ProcessedPicture(values, region, noise, flat_noise_gain(attenuation, values, usable, noise), lit)
 
 
 def _change_of_bands(
@@ -247,6 +247,8 @@ def _told(
         said.append(f"noise {made.noise.source}")
     if made.noise_gain is not None:
         said.append(f"that of flat parts x {made.noise_gain:.2f}")
+    elif made.noise is not None:
+        said.append("no part flat enough to tell its gain")
     straight = not steps.curve.on or steps.curve.bend == 0
     per_e_fold = f"{DISPLAY_MAXIMUM / np.ptp(span_of(steps.logarithm)):.2f} counts per e-fold"
     said.append(per_e_fold if straight else f"tone curve of bend {steps.curve.bend:g}")

@@ -2,9 +2,10 @@
 
 Of attenuation u, quanta give a variance that grows as e^u, electronics one that grows as e^2u, and the panel's fixed
 pattern a constant one. The three are fitted to what is measured in classes of attenuation: the most frequent variance
-of small blocks, so that structure, which most blocks of a class do not hold, counts little. The third band, in which
-structure is in more blocks, holds no more noise than the first two allow: light that spreads takes less from each band
-than from the finer one. From there on noise is white: each band has a quarter of the variance of the one before.
+of small blocks, so that structure, which most blocks of a class do not hold, counts little. Where structure is in every
+block, no band holds more noise than the finest differences of the picture allow (`noise_colour`), and the third no more
+than the first two do: light that spreads takes less from each band than from the finer one. Beyond three bands noise is
+white: each band has a quarter of the variance of the one before.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radiography.presentation.noise_colour import LEVELS, finest_difference, variances_of_bands
 from radiography.presentation.pyramid import Plane, expanded
 from radiography.presentation.usable import USABLE_BLOCK, usable_of_level
 
@@ -23,7 +25,10 @@ WHITE = (
     0.0595,
     0.190,
 )  # variance of white noise in the second band over that in the first; in the third over the second
-ROOM = 1.3  # of the noise that the third band may hold   # chosen: noise that is in part not blurred, such as readout's
+ROOM = (
+    1.3  # of the variance that finer bands and finest differences tell   # chosen: noise that is not quite of two parts
+)
+KNOTS = 17  # attenuations at which they are asked   # chosen
 STRIP_ROWS = 8  # side of a block, and rows that are looked at together   # chosen: 18 % error of a block's variance
 STRIPS = 64  # of a level, evenly spread   # chosen
 CLASSES = 16  # of equal population   # chosen
@@ -31,6 +36,8 @@ LEAST_BLOCKS = 24  # of a class   # chosen
 OVER = 0.15  # weight of classes above the fit: structure raises a variance, nothing lowers it   # chosen
 TABLE = 1024  # entries of a table by attenuation   # chosen: steps of 1 % of the variance at most
 FLAT_BLOCK = USABLE_BLOCK  # side of a block in which flat noise is compared   # chosen
+BANDS_OF_BLOCK = 4  # whose noise varies within a block of 16 pixels
+MOST_OF_FLAT = 2.0  # of the variance of noise, in flat blocks   # chosen: 1.0 in flats, 30 % of them by chance
 FLAT_SHARE = 0.3  # of the blocks that are looked at: those with least variance for their class   # chosen
 LEAST_VARIANCE = 1e-14  # of a table   # chosen
 ROUNDING = 1e-11  # variance of float32 at the largest attenuation, 14, is 3e-12; of 1e9 quanta 1e-9   # chosen
@@ -87,6 +94,7 @@ def noise_tables(
     first, last = span
     at = np.linspace(first, last, TABLE)
     given = None if known is None else _fit(*_classes_of(*_known_blocks(levels[0], known, usable)))
+    most = _most_noise(levels, at, usable)
     variances: list[Plane] = []
     for k in range(len(levels) - 1):
         if k < MEASURED_BANDS or not variances:
@@ -98,6 +106,7 @@ def noise_tables(
                 table = _model(_fit(centres, found), at)
             else:  # structure only raises the share of a class
                 table = _model(given, at) * float(np.percentile(found / _model(given, centres), 25.0))
+            table = table if most is None or k >= MEASURED_BANDS else np.minimum(table, most[k])
             if k == 2:
                 table = np.minimum(table, _most_of_third(variances[0], variances[1]))
         else:
@@ -107,7 +116,9 @@ def noise_tables(
     return NoiseTables(first, (TABLE - 1) / (last - first), tuple(variances), source)
 
 
-def flat_noise_gain(before: Plane, after: Plane, usable: NDArray[np.bool_] | None = None) -> float | None:
+def flat_noise_gain(
+    before: Plane, after: Plane, usable: NDArray[np.bool_] | None = None, noise: NoiseTables | None = None
+) -> float | None:
     """How many times the noise of flat parts is larger in one picture than in another; None where none is found.
 
     Parameters
@@ -116,6 +127,8 @@ def flat_noise_gain(before: Plane, after: Plane, usable: NDArray[np.bool_] | Non
         The same picture, without and with what was done to it. [1]
     usable : (H // 16, W // 16) bool, optional
         Blocks that count, from `usable_blocks`; all without it.
+    noise : NoiseTables, optional
+        Of the first picture: blocks that vary by far more hold structure and are not flat.
 
     Returns
     -------
@@ -131,6 +144,12 @@ def flat_noise_gain(before: Plane, after: Plane, usable: NDArray[np.bool_] | Non
     expected = _model(_fit(*_classes_of(level, own)), level) if len(first) >= LEAST_BLOCKS else np.median(own)
     relative = own / np.maximum(expected, LEAST_VARIANCE)
     flat = relative <= np.quantile(relative, FLAT_SHARE)
+    if noise is not None:
+        place = np.clip((level - noise.first) * noise.per_unit, 0, len(noise.variances[0]) - 1).astype(np.int64)
+        bands = np.sum([table[place] for table in noise.variances[:BANDS_OF_BLOCK]], axis=0)
+        flat &= own <= MOST_OF_FLAT * bands
+        if not flat.any():
+            return None
     return float(np.sqrt(second[flat].var(axis=(1, 2)).sum() / own[flat].sum()))
 
 
@@ -139,6 +158,27 @@ def _most_of_third(first: Plane, second: Plane) -> NDArray[np.float64]:
     by no more than from the first to the second. (N,)"""
     rise = np.maximum(second.astype(np.float64) / first / WHITE[0], 1.0)
     return np.asarray(ROOM * WHITE[1] * second * rise)
+
+
+def _most_noise(
+    levels: Sequence[Plane], at: NDArray[np.float64], usable: NDArray[np.bool_] | None
+) -> NDArray[np.float64] | None:
+    """Most variance of each measured band's noise, by attenuation; None where no difference holds noise. (bands, N)"""
+    if len(levels) < LEVELS:
+        return None
+    fitted, seen = [], []
+    for k in range(LEVELS):
+        centres, found = _classes_of(*_finest_blocks(levels, k, usable))
+        if not centres.size:
+            return None
+        fitted.append(_fit(centres, found))
+        seen.append((centres.min(), centres.max()))
+    least, greatest = np.median(seen, axis=0)
+    knots = np.linspace(least, greatest, KNOTS if greatest > least else 1)  # beyond, colour is as at the ends
+    finest = np.maximum([_model(terms, knots) for terms in fitted], LEAST_VARIANCE)
+    shares = np.log(np.maximum(variances_of_bands(finest, MEASURED_BANDS), LEAST_VARIANCE) / finest[0])
+    own = ROOM * np.maximum(_model(fitted[0], at), LEAST_VARIANCE)
+    return np.stack([own * np.exp(np.interp(at, knots, share)) for share in shares])
 
 
 def _strips(rows: int) -> list[int]:
@@ -158,6 +198,19 @@ def _band_blocks(
         detail = level[top : top + STRIP_ROWS] - smooth
         means.append(_across(smooth))
         squares.append(_across(detail * detail))
+    return _counted(means, squares, (level, k, usable))
+
+
+def _finest_blocks(
+    levels: Sequence[Plane], k: int, usable: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean attenuation, and mean square of the finest difference, of blocks of 8 x 8 pixels."""
+    level = levels[k]
+    means, squares = [], []
+    for top in _strips(level.shape[0]):
+        difference = finest_difference(level, top, STRIP_ROWS)
+        means.append(_across(level[top : top + STRIP_ROWS]))
+        squares.append(_across(difference * difference))
     return _counted(means, squares, (level, k, usable))
 
 
