@@ -2,7 +2,8 @@
 
 The image is looked at in blocks of pixels, in the logarithm:
 
-    collimation      the field is the convex hull of what is not dark: collimators leave a convex field, however turned
+    collimation      the field is the convex hull of what is not dark: collimators leave a convex field, however turned;
+                     where scatter fills their shadow, what lies between their straight borders (`collimator_edges`)
     direct exposure  a plateau that is the brightest part of the field: a smooth surface, no structure but noise
     metal            far darker than the rest of the object
 
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiography.analysis.collimator_edges import bladed_field
+
 RELEVANT, COLLIMATED, DIRECT, METAL, UNUSABLE_PIXEL = range(5)  # kinds of pixels
 KIND_NAMES = ("relevant", "collimated", "direct exposure", "metal", "unusable")
 
@@ -31,6 +34,7 @@ NOISE_WIDTHS = 4.0  # standard deviations of a block that the plateau is wide   
 START = 0.85  # of the brightest part, from which the plateau grows   # chosen
 CONCENTRATED = 0.75  # share of a plateau within half its width: 0.95 for noise, 0.5 for a continuum   # chosen
 LEAST_PLATEAU = 0.01  # of the field   # chosen
+BLURRED = 3  # blocks by which two ways of finding a border may differ   # chosen
 LEAST_OBJECT = 0.03  # of the field: with less beside the plateau, the plateau is what was imaged   # chosen
 METAL_BELOW = 5.0  # times darker than the object's median   # assumed: 5 mm of titanium at 70 kV
 OPAQUE = (
@@ -110,7 +114,8 @@ def relevant_region(signal_dn: NDArray[Any], unusable: Mask | None = None) -> Re
         raise ValueError("nothing is exposed: no part of the image is above the offset")
     log = np.log(np.maximum(smooth, FLOOR * top) / top)
 
-    field = _field(log)
+    bright = log > np.log(START)
+    field = _between_blades(_field(log), log, _noise(np.log(np.maximum(level, FLOOR * top) / top), bright))
     inner = field if field.all() else binary_erosion(field, iterations=2, border_value=1)  # blurred borders
     inner = inner if inner.any() else field
     noise = _noise(np.log(np.maximum(level, FLOOR * top) / top), inner & (log > np.log(START)))
@@ -164,6 +169,16 @@ def _field(log: Picture) -> Mask:
     where = np.indices(log.shape).reshape(2, -1)
     beyond = np.max(hull.equations[:, :2] @ where + hull.equations[:, 2:], axis=0)
     return np.asarray((beyond <= 0.5).reshape(log.shape))
+
+
+def _between_blades(field: Mask, log: Picture, noise: float) -> Mask:
+    """The field without what lies behind straight blades, where scatter made that look like a part of it."""
+    from scipy.ndimage import binary_erosion
+
+    between = bladed_field(log, noise)
+    if between is None or not (binary_erosion(field, iterations=BLURRED, border_value=1) & ~between).any():
+        return field
+    return np.asarray(field & between)
 
 
 def _noise(log: Picture, where: Mask) -> float:

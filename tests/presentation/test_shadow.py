@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, rotate
 
-from radiography.presentation.chain import process_picture
+from radiography.presentation.chain import present, process_picture
 from radiography.presentation.presets import load_picture
 from radiography.presentation.shadow import LitField, continued
 from radiography.presentation.usable import usable_blocks, usable_of_level
@@ -91,3 +91,16 @@ def test_blocks_of_a_level_are_those_of_the_picture_below() -> None:
     assert np.argwhere(~usable_of_level(usable, 0, 8, (8, 12))).tolist() == [[2, 4], [2, 5], [3, 4], [3, 5]]
     assert np.argwhere(~usable_of_level(usable, 1, 8, (4, 6))).tolist() == [[1, 2]]
     assert np.argwhere(~usable_of_level(usable, 2, 8, (2, 3))).tolist() == [[0, 1]]
+
+
+def test_a_shadow_full_of_scatter_is_black() -> None:
+    """Twice as much scatter as primary, no grid: the shadow was white, and the window laid on it."""
+    lit = np.zeros((300, 340))
+    lit[50:250, 60:290] = 1.0
+    body = gaussian_filter(np.random.default_rng(4).standard_normal(lit.shape), 6.0) / 0.05
+    exposure = gaussian_filter(lit * np.exp(-0.3 * body), 0.8) + 2.0 * gaussian_filter(lit, 45.0)
+    pixels = np.random.default_rng(5).poisson(4000.0 * exposure).astype(np.float32)
+    shown = present(pixels, "default")
+    assert (shown.display[lit == 0] == 0).mean() > 0.93  # but what lies within two blocks of a border
+    assert (shown.display[60:240, 70:280] == 0).mean() < 0.01
+    assert "in the shadow of collimators black" in shown.description
