@@ -28,6 +28,10 @@ BLOCKS = 256  # along the longer side, at most   # chosen: borders within half a
 LEAST_BLOCK = 4  # pixels along a side where the panel has enough of them: noise falls to a quarter   # chosen
 LEAST_BLOCKS = 24  # along the shorter side   # chosen
 DARK = (0.01, 0.12)  # of the brightest part: between these lies what tells the shadow of collimators   # assumed
+LOWER = (0.06, 0.03, 0.015, 0.008, 0.004, 0.002)  # of the brightest part: asked where that hull cuts through an object
+LONG = 16  # blocks along a border that is judged by itself   # chosen
+SHARP = 0.6  # of a field's border in the panel, across which it darkens at once   # chosen: parts of it are blurred
+FALL = 0.4  # of the natural logarithm, from three blocks within a border to three beyond   # chosen
 FLOOR = 1e-3  # of the brightest part: what is darker counts as that   # chosen
 PLATEAU = 0.03  # of its level: half width of the open field's distribution, if noise is less   # assumed
 NOISE_WIDTHS = 4.0  # standard deviations of a block that the plateau is wide   # chosen
@@ -148,9 +152,12 @@ def _block_means(pixels: NDArray[np.float32], usable: Mask, side: int) -> Pictur
 
 
 def _field(log: Picture) -> Mask:
-    """Blocks inside the collimated field: the convex hull of all that is brighter than a shadow."""
-    from scipy.ndimage import binary_opening, gaussian_filter1d
-    from scipy.spatial import ConvexHull, QhullError
+    """Blocks inside the collimated field: the convex hull of all that is brighter than a shadow.
+
+    Where no level lies between shadow and object, a hull may cut through the object: collimators darken at once, so
+    that a lower level is taken whose hull has such a border, or none within the panel.
+    """
+    from scipy.ndimage import gaussian_filter1d
 
     low, high = (float(np.log(share)) for share in DARK)
     bins = np.linspace(np.log(FLOOR), 0.0, 70)  # steps of a tenth of an e-fold
@@ -159,16 +166,44 @@ def _field(log: Picture) -> Mask:
     between = (centres > low) & (centres < high)
     empty = np.flatnonzero(between & (density <= density[between].min() + 1e-9))
     last = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)[-1]  # above the shadow, where it lies between
-    bright = log > float(np.mean(centres[last]))
+    usual = float(np.mean(centres[last]))
+    for level in (usual, *(np.log(share) for share in LOWER if np.log(share) < usual)):
+        field, border = _hull_of(log > level)
+        if _sharpness(log, border) >= SHARP:
+            break
+    return field  # of the lowest level where none is sharp: rather some shadow in the field than an object cut off
+
+
+def _hull_of(bright: Mask) -> tuple[Mask, tuple[Picture, Picture] | None]:
+    """Blocks within the convex hull of bright ones, and its borders: ends in blocks, and outward lines."""
+    from scipy.ndimage import binary_opening
+    from scipy.spatial import ConvexHull, QhullError
+
     opened = binary_opening(bright, np.ones((2, 2)))
     points = np.argwhere(opened if opened.any() else bright).astype(float)
     try:
         hull = ConvexHull(points)
     except (QhullError, ValueError):  # of one row or column
-        return bright
-    where = np.indices(log.shape).reshape(2, -1)
+        return bright, None
+    where = np.indices(bright.shape).reshape(2, -1)
     beyond = np.max(hull.equations[:, :2] @ where + hull.equations[:, 2:], axis=0)
-    return np.asarray((beyond <= 0.5).reshape(log.shape))
+    return np.asarray((beyond <= 0.5).reshape(bright.shape)), (hull.points[hull.simplices], hull.equations)
+
+
+def _sharpness(log: Picture, border: tuple[Picture, Picture] | None) -> float:
+    """Share of a border within the panel across which it darkens at once, or of its least sharp side; 1 without it."""
+    if border is None:
+        return 1.0
+    falls = []
+    for ends, line in zip(*border, strict=True):
+        count = int(np.hypot(*(ends[1] - ends[0]))) + 1
+        at = ends[0] + (np.arange(count) + 0.5)[:, None] / count * (ends[1] - ends[0])
+        ways = [np.rint(at + far * line[:2]).astype(np.int64) for far in (-BLURRED, BLURRED)]
+        inside = np.all([(way >= 0) & (way < log.shape) for way in ways], axis=(0, 2))
+        before, after = (log[way[inside, 0], way[inside, 1]] for way in ways)
+        falls.append(before - after > FALL)
+    sides = [np.concatenate(falls), *(fall for fall in falls if fall.size >= LONG)]
+    return min((float(side.mean()) for side in sides if side.size), default=1.0)
 
 
 def _between_blades(field: Mask, log: Picture, noise: float) -> Mask:

@@ -66,3 +66,16 @@ def test_what_is_dark_and_straight_but_no_shadow_is_left() -> None:
     legs = np.where(abs(cols - 250) < 42, 1.0, np.exp(-1.2 - 0.5 * texture / texture.std()))
     for attenuated in (wedge, plates, legs, np.ones(SHAPE), np.exp(-abs(cols - 250) / 110.0)):
         assert bladed_field(*_log(rng.poisson(5000.0 * attenuated).astype(float))) is None
+
+
+def test_a_thick_part_beside_blades_is_not_cut_off() -> None:
+    """Air, soft parts and a pelvis without a gap between their greys, between two blades: a corner of it was lost."""
+    rows, cols = np.indices(SHAPE)
+    attenuation = 5.2 / (1.0 + np.exp((np.hypot(rows - 60.0, cols - 90.0) - 220.0) / 40.0))
+    exposure = np.exp(-attenuation)
+    exposure[:, :50] = exposure[:, -60:] = 1e-4
+    lit = np.zeros(SHAPE, bool)
+    lit[:, 50:-60] = True
+    pixels = np.random.default_rng(3).poisson(20000.0 * gaussian_filter(exposure, 1.0)).astype(np.float32)
+    inside = relevant_region(pixels).kinds != COLLIMATED
+    assert inside[binary_erosion(lit, iterations=20, border_value=1)].mean() > 0.99
