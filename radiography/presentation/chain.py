@@ -130,9 +130,18 @@ def present(
     knots = tone_curve(span_of(steps.logarithm), shown, steps.curve)
     display = as_counts(made.values, knots, lit)
     low, high = (float(np.interp(end, *knots)) for end in shown)
-    center, width = round(0.5 * (low + high)), max(round(high - low), 2)
+    center, width = round(0.5 * (low + high)), _fitting(max(round(high - low), 2), display)
     words = _told(steps, made, lit, knots)
     return PresentedPicture(display, center, width, region.open_field_dn, words, made.noise_gain, shown)
+
+
+def _fitting(width: int, display: NDArray[np.uint16]) -> int:
+    """A window no wider than the picture's counts are apart, as web viewers narrow it anyway, and differently.
+
+    A field that fills less than half of its window stays as it is: its noise would become all that is seen.
+    """
+    spread = int(display.max()) - int(display.min())
+    return spread if spread < width <= 2 * spread else width
 
 
 def process_picture(

@@ -110,3 +110,14 @@ def test_a_flat_is_not_stretched_to_its_noise(preset: str) -> None:
 def test_the_window_is_the_same_at_any_exposure(preset: str) -> None:
     windows = [present(exposed(board(), quanta), preset).shown for quanta in (2000.0, 20000.0)]
     assert windows[0] == pytest.approx(windows[1], abs=0.05)
+
+
+def test_a_window_is_no_wider_than_the_counts() -> None:
+    """dwv draws none that is wider; its margin would change the greys by 10 of 255 there."""
+    wedge = np.linspace(0.3, 0.9, 160)[None, :].repeat(120, axis=0)  # no air, and a margin of 6 % at both ends
+    shown = present(exposed(wedge, None), load_picture("identity"))
+    spread = int(shown.display.max()) - int(shown.display.min())
+    assert shown.window_width == spread
+    assert shown.display.min() <= shown.window_center <= shown.display.max()
+    uniform = present(exposed(np.full((120, 160), 0.5), 1e8), "default")  # its noise shall not fill the window
+    assert uniform.window_width > 2 * (int(uniform.display.max()) - int(uniform.display.min()))
