@@ -30,6 +30,8 @@ OF_THE_PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirth
                   "PatientSex", "OtherPatientIDs", "PatientIdentityRemoved", "DeidentificationMethod", "PatientAge",
                   "PatientSize", "PatientWeight", "QualityControlSubject", "QualityControlImage")  # fmt: skip
 
+FIRST_YEAR = 1895  # of X-rays
+
 
 def _printable(text: str) -> str:
     """One line that DICOM can hold: PS3.5 6.1.3 keeps the backslash to separate values."""
@@ -48,6 +50,17 @@ def _word(text: str) -> str:
     """Capitals, digits, blanks and underscores of a code string: DICOM PS3.5 table 6.2-1."""
     if not all(each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _" for each in text):
         raise ValueError(f"must be of capitals, digits, blanks and underscores, got {text!r}")
+    return text
+
+
+def _moment(text: str) -> str:
+    wrong = f"must be a date and a time such as 2026-01-31T12:00:00, got {text!r}"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    if "T" not in text or moment.year < FIRST_YEAR:
+        raise ValueError(wrong)
     return text
 
 
@@ -83,6 +96,7 @@ Person = Annotated[Line, AfterValidator(_person)]
 Word = Annotated[ShortLine, AfterValidator(_word)]
 ComponentText = Annotated[str, Field(max_length=_COMPONENT_TEXT_LENGTH), AfterValidator(_printable)]
 Date = Annotated[str, AfterValidator(_date)]
+Moment = Annotated[str, AfterValidator(_moment)]
 # Defined terms of DICOM PS3.3 C.8.7.11 (grid) and C.8.7.10 (filter).
 GridTerm = Literal["FIXED", "FOCUSED", "RECIPROCATING", "PARALLEL", "CROSSED", "NONE"]
 FilterMaterial = Literal["MOLYBDENUM", "ALUMINUM", "COPPER", "RHODIUM", "NIOBIUM", "EUROPIUM", "LEAD"]
@@ -223,6 +237,8 @@ class Subject:
     laterality : {"R", "L", "U", "B", None}
     orientation : (str, str) or None
         Where rows and columns run to, of L R A P H F.
+    taken : str or None
+        Date and time of the exposure, 2026-01-31T12:00:00 in the file, of an image that does not say them.
     study_id, accession_number, study_description, series_description, protocol, referring_physician : str or None
     institution, station : str or None
     exposure : ToldExposure
@@ -241,6 +257,7 @@ class Subject:
     body_part: Word | None = None
     laterality: Literal["R", "L", "U", "B"] | None = None
     orientation: Annotated[tuple[str, str], AfterValidator(_directions)] | None = None
+    taken: Moment | None = None
     study_id: ShortLine | None = None
     accession_number: ShortLine | None = None
     study_description: Line | None = None

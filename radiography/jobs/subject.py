@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,8 @@ def with_told(description: DxDescription, told: Told, metadata: Mapping[str, Any
         return description
     if subject is None:
         return replace(description, said=_oriented(Dataset(), told))
+    if subject.taken is not None and carried is None and description.acquired is None:
+        description = replace(description, acquired=datetime.fromisoformat(subject.taken))
     said = _oriented(subject_module(subject), told)
     if subject.kind == "human" and carried is None and "PatientOrientation" not in said:
         said.PatientOrientation = ""  # of a person it is not made up: DICOM PS3.3 C.7.6.1.1.1

