@@ -172,3 +172,8 @@ def test_a_part_is_kept_pixel_for_pixel_and_told_by_its_place(folder: Path, tmp_
         driven.wait(f"{FRAME}.document.querySelector('#measured').innerText.includes('--roi ')")
         r0, r1, c0, c1 = (int(n) for n in words(driven).partition("--roi ")[2].split()[0].replace(",", ":").split(":"))
         assert abs(r0 - 30) <= 1 and abs(r1 - 81) <= 1 and abs(c0 - 60) <= 1 and abs(c1 - 111) <= 1
+
+
+def test_of_a_sequence_the_page_says_that_it_shows_one_frame(browser: Browser) -> None:
+    said = "radiographyKept.said.pictures"
+    assert browser.run(f"{said}[0].name + ': ' + {said}[0].warnings.join()") == "raw.tif: the first of 2 frames"

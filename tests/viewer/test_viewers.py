@@ -107,7 +107,7 @@ def test_a_web_viewer_draws_the_levels_of_the_standard_at_the_pitch_of_the_detec
 
 @needs_dwv
 def test_a_web_viewer_has_no_window_to_narrow(tmp_path: Path) -> None:
-    """A wedge without air or marker: the window's margin was wider than its counts, and its greys up to 10 off in dwv."""
+    """A wedge without air or marker: its window had a margin beyond its counts, and greys were up to 10 off in dwv."""
     wedge = np.exp(-np.linspace(0.3, 0.9, COLS, dtype=np.float32))[None, :].repeat(ROWS, axis=0)
     path = tmp_path / "wedge.dcm"
     export_dx(1000.0 * wedge, PITCH_MM, path, DxDescription(acquired=datetime(2024, 3, 1)))
