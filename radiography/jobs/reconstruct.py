@@ -277,7 +277,9 @@ def is_big(source: FrameSource) -> bool:
 
 
 def of_nobody(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What an image may say about itself that shall be of nobody: neither of whom it is nor of which day.
+    """What an image may say about itself that shall be of nobody: not of whom it is, of which day, or of which file.
+
+    Files are often called after a person.
 
     Parameters
     ----------
@@ -287,7 +289,8 @@ def of_nobody(metadata: Mapping[str, Any]) -> dict[str, Any]:
     -------
     metadata : dict
     """
-    return {key: value for key, value in metadata.items() if key not in ("dicom", "date")}
+    kept = {key: value for key, value in metadata.items() if key not in ("dicom", "date", "warnings")}
+    return {**kept, "raw": {**kept["raw"], "name": "raw"}} if "raw" in kept else kept
 
 
 def about_plane(metadata: Mapping[str, Any], kind: str) -> dict[str, Any]:
