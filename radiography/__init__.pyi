@@ -34,6 +34,7 @@ from .jobs.lag import report_lag
 from .jobs.measure import measure_mtf
 from .jobs.measure_kind import measure_kind
 from .jobs.nps import measure_noise
+from .jobs.paper import PaperFigures, draw_paper
 from .jobs.picture_report import report_pictures
 from .jobs.preparation import Wanted
 from .jobs.qc import report_quality
@@ -118,6 +119,7 @@ __all__ = [
     "NpsResult",
     "Panel",
     "PanelState",
+    "PaperFigures",
     "PictureSteps",
     "PresentedPicture",
     "ProcessedPicture",
@@ -150,6 +152,7 @@ __all__ = [
     "correct_step_by_step",
     "detective_quantum_efficiency",
     "deviation_index",
+    "draw_paper",
     "every_edge_mtf",
     "export_cine",
     "export_dx",

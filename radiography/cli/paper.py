@@ -16,7 +16,7 @@ def paper(
         list[str] | None,
         typer.Argument(metavar="[FIGURE]...", help="As the paper numbers them, as 2a or ED10.", show_default=False),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the histories.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the histories, part of the panel.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Figures of the paper, computed. Each beside the paper's numbers, and one page of all."""
@@ -25,11 +25,16 @@ def paper(
 
     with progress() as report:
         found = draw_paper(out, figures or [], quick=quick, report=report)
+    told: list[int] = []
     for key, figure in found.made.items():
-        print(f"{key:<7}{figure.status:<12}{figure.title}: {figure.verdict}")
+        if id(figure) not in told:
+            told.append(id(figure))
+            print(f"{key:<7}{figure.status:<12}{figure.title}: {figure.verdict}")
     numbers = paper_to_json(found.made, quick)
     if numbers["not_made"] and not figures:
         print(f"not made yet: {', '.join(numbers['not_made'])}")
+    if found.removed:
+        print(f"removed {len(found.removed)} files of an earlier run")
     seconds = sum(found.seconds.values())
     print(f"{out / 'paper.html'}: the page, with {len(found.files) - 1} other files; {seconds:.0f} s")
     give_json(json_file, numbers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
+import math
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 PAPER = "Chen et al., All-inorganic perovskite nanocrystal scintillators, Nature 561, 88-93 (2018)"
 DOI = "10.1038/s41586-018-0451-1"
 DPI = 110
+SUFFIXES = ("png", "svg", "csv", "json")
 HEADS = ("number", "unit", "ours", "over what is assumed", "paper", "ratio", "kind", "what was assumed or fitted")
 
 
@@ -38,23 +41,29 @@ class PaperFigures:
     ----------
     folder : Path
     made : mapping of str to PaperFigure
-        By the paper's number.
+        By the paper's number; figures that are drawn with another are under both.
     seconds : mapping of str to float
         Time that each took; not part of the files. [s]
     files : tuple of str
         Names inside the folder.
+    removed : tuple of str
+        Files of an earlier run that this one did not make again.
     """
 
     folder: Path
     made: dict[str, PaperFigure]
     seconds: dict[str, float]
     files: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 def draw_paper(
     out: str | Path, figures: Sequence[str] = (), *, quick: bool = False, report: Report = no_report
 ) -> PaperFigures:
     """Make figures of the paper, each as PNG, SVG, CSV and JSON, with `paper.json` and `paper.html` of all.
+
+    The page and `paper.json` are of this run alone. Files of figures of an earlier run, as the `paper.json` of the
+    folder lists them, go when the new ones have their names: old numbers do not stand beside new ones.
 
     Parameters
     ----------
@@ -63,7 +72,7 @@ def draw_paper(
     figures : sequence of str
         Numbers in the paper, such as "2a" or "ED10"; all that can be made without any.
     quick : bool
-        A tenth of the histories.
+        A tenth of the histories, and the middle of the panel.
     report : callable
         Called with the figure and the fraction of all that is done, 0 to 1.
 
@@ -77,31 +86,65 @@ def draw_paper(
         In one sentence, if there is no such figure, something that draws is not installed, or the folder cannot be
         written to; no file is left behind then.
     """
-    from radiography.figures.paper.contents import FIGURES, figure_maker
+    from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker, made_figure
     from radiography.figures.paper.parts import Making
 
     out = Path(out)
     check_folder(out)
-    keys = list(dict.fromkeys(figures)) or list(FIGURES)
-    makers = {key: figure_maker(key) for key in keys}
+    asked = list(dict.fromkeys(figures)) or [*FIGURES, *SHOWN_WITH]
+    for key in asked:
+        figure_maker(key)
     made: dict[str, PaperFigure] = {}
     seconds: dict[str, float] = {}
-    done: dict[Any, PaperFigure] = {}
-    for number, (key, make) in enumerate(makers.items()):
-        report(f"figure {key}", number / len(makers))
+    making = Making(quick=quick)
+    for number, key in enumerate(asked):
+        report(f"figure {key}", number / len(asked))
         started = time.monotonic()
-        if make not in done:
-            done[make] = make(Making(quick=quick))
-        made[key] = done[make]
+        made[key] = made_figure(key, making)
         seconds[key] = time.monotonic() - started
     numbers = paper_to_json(made, quick)
+    earlier = _files_of_earlier_run(out)
     with folder_for(out), staged(out) as folder:
         for key, figure in made.items():
-            _write_figure(folder, key, figure)
+            if key == _drawn_as(key, made):
+                _write_figure(folder, key, figure)
         write_json(folder / "paper.json", numbers)
         (folder / "paper.html").write_text(_page(made, numbers, figures, quick), encoding="utf-8", newline="\n")
         names = tuple(sorted(path.name for path in folder.iterdir()))
-    return PaperFigures(out, made, seconds, names)
+    old = [path for path in earlier if path.name not in names and path.is_file() and not path.is_symlink()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return PaperFigures(out, made, seconds, names, tuple(path.name for path in old))
+
+
+def _drawn_as(key: str, made: Mapping[str, PaperFigure]) -> str:
+    """Number under which a figure's files stand: its own, or that of the figure that it is drawn with, if made too."""
+    from radiography.figures.paper.contents import SHOWN_WITH
+
+    host = SHOWN_WITH.get(key, key)
+    if host in made:
+        return host
+    return next(other for other in made if SHOWN_WITH.get(other) == host)
+
+
+def _files_of_earlier_run(folder: Path) -> list[Path]:
+    """Files that an earlier run made, as its `paper.json` lists them; none where that is not ours."""
+    from radiography.figures.paper.contents import FIGURES, NOT_MADE_YET, SHOWN_WITH
+
+    try:
+        listed = json.loads((folder / "paper.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if not isinstance(listed, dict) or listed.get("measure") != "paper" or not isinstance(listed.get("figures"), dict):
+        return []
+    known = {f"{key}.{suffix}" for key in (*FIGURES, *SHOWN_WITH, *NOT_MADE_YET) for suffix in SUFFIXES}
+    named = {
+        str(name)
+        for figure in listed["figures"].values()
+        if isinstance(figure, dict) and isinstance(figure.get("files"), list)
+        for name in figure["files"]
+    }
+    return [folder / name for name in sorted(known & named)]
 
 
 def file_names(key: str, figure: PaperFigure) -> list[str]:
@@ -116,8 +159,7 @@ def file_names(key: str, figure: PaperFigure) -> list[str]:
     -------
     names : list of str
     """
-    drawn = ("png", "svg") if figure.drawing is not None else ()
-    return [f"{key}.{suffix}" for suffix in (*drawn, "csv", "json")]
+    return [f"{key}.{suffix}" for suffix in SUFFIXES if figure.drawing is not None or suffix not in ("png", "svg")]
 
 
 def paper_to_json(made: Mapping[str, PaperFigure], quick: bool) -> dict[str, Any]:
@@ -132,19 +174,24 @@ def paper_to_json(made: Mapping[str, PaperFigure], quick: bool) -> dict[str, Any
     Returns
     -------
     numbers : dict
-        {software, paper, quick, figures, not_made, no_imaging, warnings}.
+        {software, paper, quick, figures, not_made, no_imaging, slips, warnings}.
     """
     from radiography.figures.paper.contents import NOT_IMAGING, NOT_MADE_YET
+    from radiography.figures.paper.parts import paper_table
 
     return {
         "software": f"radiography {version('radiography')}",
         "measure": "paper",
         "paper": f"{PAPER}, doi:{DOI}",
         "quick": quick,
-        "figures": {key: {**_figure_json(figure), "files": file_names(key, figure)} for key, figure in made.items()},
+        "figures": {
+            key: {**_figure_json(figure), "files": file_names(_drawn_as(key, made), figure)}
+            for key, figure in made.items()
+        },
         "not_made": list(NOT_MADE_YET),
         "no_imaging": NOT_IMAGING,
-        "warnings": ["made with --quick: a tenth of the histories"] if quick else [],
+        "slips": paper_table("slips")["slips"],
+        "warnings": ["made with --quick: a tenth of the histories, and the middle of the panel"] if quick else [],
     }
 
 
@@ -153,6 +200,8 @@ def _figure_json(figure: PaperFigure) -> dict[str, Any]:
         "title": figure.title,
         "status": figure.status,
         "verdict": figure.verdict,
+        "decided_by": figure.decided_by,
+        "wrong_if": figure.wrong_if,
         "numbers": [_number_json(number) for number in figure.numbers],
         "notes": list(figure.notes),
     }
@@ -203,25 +252,27 @@ def _as_csv(curves: Mapping[str, Any]) -> str:
 def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: Sequence[str], quick: bool) -> str:
     from radiography.figures.report.page import Page, cell, head, page_html
 
-    counts = {status: sum(figure.status == status for figure in made.values()) for status in _STATUSES}
+    counts = {
+        status: sum(each.status == status for key, each in made.items() if key == _drawn_as(key, made))
+        for status in _STATUSES
+    }
     shown = []
-    seen: dict[int, str] = {}
     for key, figure in made.items():
-        if id(figure) in seen:
+        together = [other for other in made if _drawn_as(other, made) == key]
+        if not together:
             continue
-        seen[id(figure)] = key
         png = None if figure.drawing is None else base64.b64encode(_drawn(figure.drawing, "png")).decode()
         rows = [[cell(text, value) for text, value in _row(number)] for number in figure.numbers]
         shown.append(
             {
-                "key": key,
+                "key": ", ".join(together),
                 "title": figure.title,
                 "status": figure.status,
                 "verdict": figure.verdict,
                 "png": png,
                 "heads": HEADS,
                 "rows": rows,
-                "notes": list(figure.notes),
+                "notes": _told(figure),
             }
         )
     command = ["radiography", "paper", *figures, *(["--quick"] if quick else []), "--out", "paper"]
@@ -232,7 +283,8 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
             title="The paper, figure by figure",
             about=f"{PAPER}, doi:{DOI}: what an imaging system can compute of it, beside the paper's numbers. {told}. "
             "Computed: nothing was fitted to the paper's value; fitted: something was, and is named; quoted: the "
-            "paper's own.",
+            "paper's own, or another publication's. Reproduced and differs are decided by what is computed, as each "
+            "figure says; quoted where the assumptions decide, or the paper gives nothing to hold a number against.",
             command=shlex.join(command),
             software=numbers["software"],
             json_name="paper.json",
@@ -242,10 +294,21 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
                 {
                     "key": "no-imaging",
                     "title": "What is left out",
-                    "about": f"Not made yet: {', '.join(numbers['not_made'])}. No part of an imaging system:",
+                    "about": (f"Not made yet: {', '.join(numbers['not_made'])}. " if numbers["not_made"] else "")
+                    + "No part of an imaging system:",
                     "heads": [[head("part"), head("why")]],
                     "rows": [[cell(name), cell(why)] for name, why in numbers["no_imaging"].items()],
-                }
+                },
+                {
+                    "key": "slips",
+                    "title": "Slips of the paper",
+                    "about": "Printed values that a reader may trip over; none is used here.",
+                    "heads": [[head("where"), head("printed"), head("right"), head("source")]],
+                    "rows": [
+                        [cell(str(each[name])) for name in ("where", "printed", "right", "source")]
+                        for each in numbers["slips"]
+                    ],
+                },
             ],
             warnings=numbers["warnings"],
         )
@@ -255,28 +318,38 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
 _STATUSES = ("reproduced", "differs", "quoted", "out")
 
 
+def _told(figure: PaperFigure) -> list[str]:
+    """What is assumed, what the status follows from, and the way to be proved wrong."""
+    decided = [f"Status: {figure.status}. {figure.decided_by}"] if figure.decided_by else []
+    return [*decided, *([f"Wrong if {figure.wrong_if}"] if figure.wrong_if else []), *figure.notes]
+
+
 def _row(number: Number) -> list[tuple[str, float | None]]:
     band = "" if number.band is None else f"{_digits(number.band[0])} to {_digits(number.band[1])}"
     return [
         (number.name, None),
         ("" if number.unit == "1" else number.unit, None),
-        (_digits(number.ours), number.ours),
+        (_digits(number.ours, number.band), number.ours),
         (band, None),
         (_digits(number.paper), number.paper),
-        (_digits(number.ratio), number.ratio),
+        (_digits(number.ratio, number.band, number.ours), number.ratio),
         (number.kind, None),
         (number.note, None),
     ]
 
 
-def _digits(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+def _digits(value: float | None, band: tuple[float, float] | None = None, banded: float | None = None) -> str:
+    """A number with three digits, or with as many as its band leaves; the band may be another number's."""
+    if value is None:
+        return ""
+    of = value if banded is None else banded
+    width = 0.0 if band is None or of == 0 else abs((band[1] - band[0]) / of)
+    digits = 3 if width == 0 else min(3, max(1, math.ceil(-math.log10(0.5 * width))))
+    return f"{float(f'{value:.{digits}g}'):.4g}"
 
 
 def json_plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers as JSON knows them, lists for tuples and None for what is no number."""
-    import json
-
     from radiography.jobs.json_text import json_text
 
     plain: dict[str, Any] = json.loads(json_text(numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,12 +11,21 @@ import pytest
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
-from radiography.figures.paper.claims import CLAIMS
-from radiography.figures.paper.contents import FIGURES, NOT_MADE_YET, SHOWN_WITH, figure_maker
+from radiography.figures.paper import claims, figure_2g, figure_3b, figure_3c, figure_4e, figure_ed6, panel_pictures
+from radiography.figures.paper import table_1 as printed_table
+from radiography.figures.paper import table_2 as printed_limits
+from radiography.figures.paper.claims import CLAIMS, Claim
+from radiography.figures.paper.contents import FIGURES, NOT_MADE_YET, SHOWN_WITH, figure_maker, made_figure
 from radiography.figures.paper.figure_1c import composition_lines
 from radiography.figures.paper.figure_1d import escape
-from radiography.figures.paper.parts import Making, PaperFigure
+from radiography.figures.paper.figure_3a import Flashes
+from radiography.figures.paper.figure_3b import reabsorbed
+from radiography.figures.paper.figure_3c import cycled_light, light_after
+from radiography.figures.paper.figure_4e import modulation, snr_of_squares
+from radiography.figures.paper.parts import Making, Number, PaperFigure, columns, judge, status_of
+from radiography.figures.paper.phase_estimate import fringe_over_blur
 from radiography.light.halides import LARGEST_BOW_EV
+from radiography.light.optics import TurbidLayer
 
 ALL = [
     "1c",
@@ -45,9 +55,13 @@ ALL = [
 ]
 
 
+QUICK = Making(quick=True)
+OF_OTHERS = {"3f", "4f", "ED11"}  # figures with tests of their own
+
+
 @cache
 def made(key: str) -> PaperFigure:
-    return figure_maker(key)(Making(quick=True))
+    return made_figure(key, QUICK)
 
 
 def ours(key: str, name: str) -> float:
@@ -110,12 +124,15 @@ def test_ed6_thickness_can_be_told_from_the_jumps() -> None:
 
 def test_3b_a_rise_and_light_absorbed_again() -> None:
     assert ours("3b", "12 ns behind a rise of 2 ns") == pytest.approx(12 * 6**0.2, rel=1e-6)
-    assert ours("3b", "longest effective decay by light absorbed again") == pytest.approx(30.0)
+    assert ours("3b", "effective decay by light absorbed again, without traps") < 12 / (1 - 0.6)
 
 
 @pytest.mark.slow
 def test_3a_the_blank_and_not_the_light_sets_the_limit() -> None:
-    assert ours("3a", "limit of the photoelectrons alone, 1 s") < 0.1
+    assert made("3a").status == "differs"
+    # physics of the flashes: about 3 photoelectrons each
+    assert 1.5 < ours("3a", "photoelectrons of a flash, 50 kV") < 6
+    assert 0.02 < ours("3a", "limit of the light alone, signal-to-noise 3 in 1 s") < 0.5
     assert ours("3a", "counts lost at 278 uGy/s to a dead time of 30 ns") > 0.5
     low, high = next(n.band for n in made("3a").numbers if n.name == "slope of the fitted line over the true one") or (
         0,
@@ -184,19 +201,24 @@ def test_4c_shapes_at_frequencies_that_nothing_was_fitted_to() -> None:
 
 @pytest.mark.slow
 def test_4e_the_film_is_sharper_and_noisier() -> None:
-    film, columns = (ours("4e", f"SNR of a pixel, {name}") for name in ("CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm"))
-    assert 5 * film < columns
-    curves = made("4e").curves
-    rows = [np.asarray(curves[f"middle_row_{name}_dn"]) for name in ("CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm")]
-    steepest = [np.percentile(np.abs(np.diff(row / np.percentile(row, 95))), 99.5) for row in rows]
-    assert steepest[0] > 1.2 * steepest[1]
+    film, columns = (
+        ours("4e", f"SNR of a square millimetre, {name}") for name in ("CsPbBr3 film, 75 µm", "CsI:Tl, 500 µm")
+    )
+    assert 3 * film < columns
+    # a square's noise is that of DQE(0), which transport predicts without a frame: within a fifth of the ratio
+    expected = np.sqrt(ours("4c", "DQE(0) of the film over that of CsI:Tl, 15 uGy"))
+    assert film / columns == pytest.approx(expected, rel=0.2)
+    # a pattern's modulation goes as the MTF at its frequency, measured on an edge; contrast is higher in the film,
+    # which takes the softer X-rays
+    of_edge = ours("4c", "MTF of CsPbBr3 film, 75 µm at 1 /mm") / ours("4c", "MTF of CsI:Tl, 500 µm at 1 /mm")
+    assert 1.0 < ours("4e", "modulation of a ball grid at 1.0 mm, film over CsI:Tl") / of_edge < 1.25
 
 
 @pytest.mark.slow
 def test_tables_keep_quoted_and_computed_apart() -> None:
-    for key in ("T1", "T2"):
-        for number in made(key).numbers:
-            assert (number.kind == "computed") == (number.paper is None)
+    for number in (*made("T1").numbers, *made("T2").numbers[:6]):
+        assert (number.kind == "computed") == (number.paper is None)
+    assert made("T2").numbers[-1].kind == "computed"
     assert "YAlO3:Ce" in made("T1").verdict and "PbWO4" in made("T1").verdict
 
 
@@ -205,6 +227,8 @@ def test_each_claim_has_the_number_that_decides() -> None:
     found = made("claims")
     assert len(found.numbers) == len(CLAIMS) >= 12
     assert all(number.ours is not None for number in found.numbers)
+    assert set(found.curves["verdict"]) == {"supported", "depends", "not supported"}
+    assert found.status == "differs"
 
 
 @pytest.mark.slow
@@ -213,8 +237,180 @@ def test_columns_are_of_one_length_and_numbers_finite(key: str) -> None:
     found = made(key)
     assert len({len(column) for column in found.curves.values()}) == 1
     assert all(number.ours is None or np.isfinite(number.ours) for number in found.numbers)
+    assert all(number.ratio is None for number in found.numbers if not number.paper)
+    assert key in OF_OTHERS or (found.decided_by and found.wrong_if and found.drawing is not None)
     for number in found.numbers:
-        if number.band is not None and number.kind == "computed" and number.ours is not None:
+        if number.band is not None and number.kind != "quoted" and number.ours is not None:
+            assert np.isfinite(number.band).all()
             assert number.band[0] <= number.ours * (1 + 1e-9) and number.ours <= number.band[1] * (1 + 1e-9), (
                 number.name
             )
+
+
+# --- verdicts follow the numbers ----------------------------------------------------------------------------------
+
+
+def test_a_judgement_is_of_the_whole_band() -> None:
+    number = Number("a", "1", 2.0, None, "computed", (1.0, 4.0))
+    assert judge(number, 0.5, 5.0) == "supported"
+    assert judge(number, 3.0, 5.0) == "depends"
+    assert judge(number, 4.5, 5.0) == "not supported"
+    assert judge(Number("a", "1", 2.0, None, "computed"), 1.9, 2.1) == "supported"
+    with pytest.raises(ValueError, match="'a' has no value to judge by"):
+        judge(Number("a", "1", None, 1.0, "computed"), 0.0, 1.0)
+    assert status_of("supported", "supported") == "reproduced"
+    assert status_of("supported", "depends") == "quoted"
+    assert status_of("depends", "not supported") == "differs"
+    assert status_of() == "quoted"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(1.0, 2.0, "supported"), (0.4, 2.0, "depends"), (0.2, 0.4, "depends"), (0.01, 0.05, "not supported")],
+)
+def test_a_claim_is_supported_possible_or_not(low: float, high: float, expected: str) -> None:
+    claim = Claim("c", "1", "n", (1.0, 3.0), "", possible=(0.1, 3.0))
+    assert claim.decide(Number("n", "1", low, None, "computed", (low, high))) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.claim)
+def test_every_claim_is_turned_by_another_number(claim: Claim) -> None:
+    """The limits of each claim tell numbers apart: its verdict is not that of any number."""
+    found = claims.deciding_number(claim, QUICK)
+    others = (-1e9, claim.holds[0] + 1e-3, 1e9)
+    verdicts = {claim.decide(Number(found.name, "1", other, None, "computed")) for other in others}
+    assert len(verdicts) > 1
+    assert claim.decide(found) in ("supported", "depends", "not supported")
+
+
+@pytest.mark.slow
+def test_2g_is_decided_by_the_resistivity(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for low, high in ((1e-13, 1e-10), (1e-14, 1e-13), (1e-11, 1e-9)):
+        monkeypatch.setattr(figure_2g, "CONDUCTIVITIES_S_PER_CM", (low, high))
+        monkeypatch.setattr(figure_2g, "CONDUCTIVITY_S_PER_CM", low)
+        found[low] = figure_2g.photoconductor(QUICK).status
+    assert found == {1e-13: "quoted", 1e-14: "reproduced", 1e-11: "differs"}
+
+
+@pytest.mark.slow
+def test_3b_is_decided_by_lifetimes_and_by_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made("3b").status == "quoted"
+    monkeypatch.setattr(figure_3b, "LIFETIMES_NS", (0.5, 1.0))
+    faster = figure_3b.decay(QUICK)
+    assert faster.status == "differs" and "at no lifetime" in faster.verdict
+    # on a panel without traps only the afterglow of CsI:Tl is left: the claim of dynamic imaging turns
+    claim = next(claim for claim in CLAIMS if "dynamic" in claim.claim)
+    usual = next(n for n in made("3b").numbers if n.name == claim.number)
+    assert claim.decide(usual) == "not supported"
+    load = figure_3b.load_panel
+    monkeypatch.setattr(figure_3b, "load_panel", lambda name: replace(load(name), lag=()))
+    untrapped = next(n for n in figure_3b.decay(QUICK).numbers if n.name == claim.number)
+    assert claim.decide(untrapped) == "supported"
+
+
+@pytest.mark.slow
+def test_3c_and_ed6_are_decided_by_what_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made("3c").status == "quoted" and made("ED6").status == "quoted"
+    monkeypatch.setattr(figure_3c, "SCATTER", (0.005, 0.01, 0.015))
+    assert figure_3c.photostability(QUICK).status == "reproduced"
+    monkeypatch.setattr(figure_3c, "SCATTER", (0.03, 0.05, 0.1))
+    assert figure_3c.photostability(QUICK).status == "differs"
+    monkeypatch.setattr(figure_ed6, "NEAR_MEV", 20.0)
+    assert figure_ed6.scans_and_quenching(QUICK).status == "reproduced"
+
+
+@pytest.mark.slow
+def test_t1_and_t2_are_decided_by_their_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (made("T1").status, made("T2").status) == ("differs", "quoted")
+    table = printed_limits.paper_table("scintillators")
+    table["limits"][2]["limit_uGy_per_s"] = 0.001
+    monkeypatch.setattr(printed_limits, "paper_table", lambda name: table)
+    worse = printed_limits.detection_limits(QUICK)
+    assert worse.status == "differs" and "not the lowest" in worse.verdict
+    for entry in table["scintillators"]:
+        entry["paper"]["decay_ns"] = entry["known"]["decay_ns"]
+    monkeypatch.setattr(printed_table, "paper_table", lambda name: table)
+    mended = printed_table.scintillators(QUICK)
+    assert mended.status == "quoted" and "no other source" not in mended.verdict
+
+
+@pytest.mark.slow
+def test_4e_differs_where_both_panels_see_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    alike = np.random.default_rng(3).normal(1000.0, 5.0, panel_pictures.MIDDLE).astype(np.float32)
+    monkeypatch.setattr(figure_4e, "corrected", lambda scene, layer, quick: alike)
+    found = figure_4e.network_card(QUICK)
+    assert found.status == "differs" and "do not stand apart" in found.verdict
+
+
+# --- closed forms -------------------------------------------------------------------------------------------------
+
+
+def test_3a_flashes_count_more_than_their_photoelectrons() -> None:
+    # n flashes of g photoelectrons: SNR sqrt(n / (1 + 1/g)); three of them need 9 (1 + 1/g) flashes
+    flashes = Flashes(np.array([1000.0]), np.array([4.0]))
+    assert flashes.limit_ngy() == pytest.approx(1e3 * 9 * (1 + 1 / 4) / 1000)
+    assert flashes.limit_ngy(brighter=1e6) == pytest.approx(9.0)
+    assert flashes.seen_per_uGy == pytest.approx(1000 * (1 - np.exp(-4)))
+    # single photoelectrons: what they alone would allow
+    assert Flashes(np.array([4000.0]), np.array([1e-6])).limit_ngy() == pytest.approx(1e3 * 9 / (4000 * 1e-6), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_3b_absorbed_again_by_photons_that_are_not_emitted_again() -> None:
+    """With a quantum yield near 0 the part that a film keeps is the chance to be absorbed; with .6 it follows."""
+    film = figure_3b.load_scintillator("CsPbBr3_75um").transport
+    assert isinstance(film, TurbidLayer) and film.self_absorption is not None
+    dark = replace(film, self_absorption=replace(film.self_absorption, quantum_yield=1e-9))
+    assert reabsorbed(film, 75.0, QUICK) == pytest.approx(reabsorbed(dark, 75.0, QUICK), abs=0.03)
+
+
+def test_3c_wear_and_recovery() -> None:
+    assert light_after([0.0, 50.0], 50.0) == pytest.approx([1.0, np.exp(-1)])
+    assert light_after([1e9], 50.0, lasting=0.3) == pytest.approx([0.3])
+    time_s = np.arange(0.0, 60.5, 0.5)
+    worn = cycled_light(time_s, 0.01, np.inf)
+    assert worn[60] == pytest.approx(np.exp(-0.3), rel=2e-3) and worn[-1] == worn[60]
+    assert cycled_light(time_s, 0.01, 1.0)[-1] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_4e_modulation_and_noise_of_known_pictures() -> None:
+    x = np.arange(96)
+    bars = np.tile(1000.0 * (1 + 0.3 * np.cos(2 * np.pi * x / 4.0)), (10, 1)).astype(np.float32)
+    assert modulation(bars, (0, 10, 0, 96), 4.0 * panel_pictures.PITCH_MM) == pytest.approx(0.3, rel=1e-4)
+    assert modulation(bars, (0, 10, 0, 96), 8.0 * panel_pictures.PITCH_MM) < 1e-3
+    noise = np.random.default_rng(1).normal(1000.0, 70.0, (700, 840)).astype(np.float32)
+    # 12,000 squares of 49 pixels: SNR 100 within 3 standard errors of a median deviation
+    assert snr_of_squares(noise) == pytest.approx(100.0, rel=3 * 1.17 / np.sqrt(2 * 12000) * 1.4)
+
+
+def test_phase_fringe_is_far_narrower_than_the_blur() -> None:
+    number = fringe_over_blur()
+    # sqrt(.0413 nm x 300 x 50 / 350 mm) = 1.33 um; blur hypot(50 / 7, 75 x 6/7) = 64.7 um
+    assert number.ours == pytest.approx(1.33 / 64.7, rel=0.01)
+    assert number.band is not None and number.band[1] < 0.04
+
+
+def test_columns_are_padded_to_one_length() -> None:
+    assert columns({"a": [1, 2, 3]}, {"b": [4]}) == {"a": [1, 2, 3], "b": [4, "", ""]}
+
+
+@pytest.mark.slow
+def test_4c_a_clear_film_is_less_sharp() -> None:
+    """An independent estimate of a clear film under a mirror: .34 to .45 of MTF in all at 2 /mm."""
+    number = next(n for n in made("4c").numbers if n.name.startswith("MTF of the film at 2 /mm without scattering"))
+    assert number.band is not None and number.band[1] < 1
+    assert 0.34 < number.band[0] * 0.72 < 0.45
+    low, high = next(n.band for n in made("4c").numbers if n.name.startswith("MTF of the film at 2 /mm for any")) or (
+        0,
+        0,
+    )
+    assert low < 0.72 < high
+
+
+@pytest.mark.slow
+def test_ed10_light_of_10_kv_over_50_kv_goes_with_the_energy_that_reaches_the_far_side() -> None:
+    assert made("ED10").status == "reproduced"
+    light = ours("3a", "signal of 1 uGy, 10 kV over 50 kV")
+    assert 0.1 < light < 0.3

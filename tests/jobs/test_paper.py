@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
+from radiography.figures.paper.contents import SHOWN_WITH
+from radiography.jobs import paper
 from radiography.jobs.paper import draw_paper
 
 
@@ -28,6 +30,73 @@ def test_files_say_the_same_twice(tmp_path: Path) -> None:
             if number["ratio"] is not None:
                 assert number["ratio"] == pytest.approx(number["ours"] / number["paper"])
     page = (tmp_path / "a" / "paper.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3
     assert "http" not in page.replace("http-equiv", "").replace("https://doi.org", "")
     assert len(page) < 1_000_000  # without the library that draws curves
+    for each in numbers["figures"].values():
+        assert each["decided_by"] in page.replace("&#39;", "'") and each["wrong_if"] in page.replace("&#39;", "'")
+    assert "NaN" not in (tmp_path / "a" / "paper.json").read_text()
+
+
+def test_figures_drawn_with_another_have_its_files(tmp_path: Path) -> None:
+    found = draw_paper(tmp_path / "a", ["2g", "2h"], quick=True)
+    numbers = json.loads((tmp_path / "a" / "paper.json").read_text())["figures"]
+    assert SHOWN_WITH["2h"] == "2g" and numbers["2h"] == numbers["2g"]
+    assert found.made["2h"] is found.made["2g"] and not (tmp_path / "a" / "2h.png").exists()
+    alone = draw_paper(tmp_path / "b", ["2h"], quick=True)
+    assert "2h.png" in alone.files and "2g.png" not in alone.files
+
+
+def test_an_old_folder_keeps_nothing_of_an_earlier_run(tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    draw_paper(out, ["1e", "T2"])
+    (out / "mine.png").write_bytes(b"mine")
+    (out / "ED9.csv").write_bytes(b"mine too, and listed nowhere")
+    listed = json.loads((out / "paper.json").read_text())
+    listed["figures"]["T2"]["files"].append("../outside.csv")
+    (out / "paper.json").write_text(json.dumps(listed))
+    (tmp_path / "outside.csv").write_bytes(b"of nobody's business")
+    found = draw_paper(out, ["T2", "1c"])
+    assert found.removed == ("1e.csv", "1e.json", "1e.png", "1e.svg")
+    assert set(found.files) | {"mine.png", "ED9.csv"} == {path.name for path in out.iterdir()}
+    assert (tmp_path / "outside.csv").exists()
+    page = (out / "paper.html").read_text()
+    assert "Emission of twelve" in page and "Colours of the compositions" not in page
+
+
+def test_a_run_that_fails_leaves_the_earlier_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "a"
+    draw_paper(out, ["1e"])
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(paper, "_page", full)
+    with pytest.raises(OSError, match="No space left"):
+        draw_paper(out, ["1c"])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("old", ["[]", "no json", '{"measure": "paper", "figures": {"1c": {"files": "1c.png"}}}', "{}"])
+def test_a_paper_json_of_somebody_else_removes_nothing(tmp_path: Path, old: str) -> None:
+    (tmp_path / "paper.json").write_text(old)
+    (tmp_path / "1c.png").write_bytes(b"mine")
+    assert draw_paper(tmp_path, ["T2"]).removed == ()
+    assert (tmp_path / "1c.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("value", "band", "shown"),
+    [
+        (0.7187, None, "0.719"),
+        (0.7187, (0.7127, 0.7247), "0.719"),
+        (49.5, (19.5, 99.5), "50"),
+        (0.0258, (0.0056, 0.147), "0.03"),
+        (13.0, (13.0, 13.0), "13"),
+        (531.76, (528.8, 535.2), "532"),
+        (None, None, ""),
+    ],
+)
+def test_a_number_has_the_digits_that_its_band_leaves(value: float, band: tuple[float, float], shown: str) -> None:
+    assert paper._digits(value, band) == shown

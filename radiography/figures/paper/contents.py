@@ -61,3 +61,27 @@ def figure_maker(key: str) -> Callable[[Making], PaperFigure]:
     file, function = FIGURES[named].split(":")
     made: Callable[[Making], PaperFigure] = getattr(import_module(f"radiography.figures.paper.{file}"), function)
     return made
+
+
+def made_figure(key: str, making: Making) -> PaperFigure:
+    """A figure, made once for all that ask for it.
+
+    Parameters
+    ----------
+    key : str
+        As in `FIGURES` or `SHOWN_WITH`.
+    making : Making
+
+    Returns
+    -------
+    figure : PaperFigure
+
+    Raises
+    ------
+    ValueError
+        As `figure_maker`.
+    """
+    make, named = figure_maker(key), SHOWN_WITH.get(key, key)
+    if named not in making.done:
+        making.done[named] = make(making)
+    return making.done[named]

@@ -19,6 +19,9 @@ from radiography.light.scintillator import layer_material
 DOSE_RATE_UGY_PER_S = 5.0  # of the paper
 KVP = 10.0
 FILM = "CsPbBr3_75um"
+COMPARABLE = 2.0  # factor within which two are comparable   # chosen
+NO_LIGHT = 1e-2  # of the film, bound for what shows next to nothing   # assumed
+NON_EMITTERS = ("C dots", "CdTe dots", "bulk CsPbBr3", "bulk MAPbBr3")  # of the paper
 BRIGHTER = 5.0  # than PbWO4, YAlO3:Ce and Bi4Ge3O12, says the paper
 
 
@@ -40,6 +43,15 @@ class Brightness:
     def peak(self) -> float:
         """Height of the line for the middle of its widths. [1/(mm2 s nm)]"""
         return self.photons / float(np.mean(self.fwhm_nm))
+
+    @property
+    def peaks(self) -> tuple[float, float]:
+        """Lowest and highest, by the band of the yield and the widths. [1/(mm2 s nm)]"""
+        return self.low / max(self.fwhm_nm), self.high / min(self.fwhm_nm)
+
+    def peak_over(self, other: Brightness) -> tuple[float, float]:
+        """Band of this line's height over another's. [1]"""
+        return self.peaks[0] / other.peaks[1], self.peaks[1] / other.peaks[0]
 
 
 def brightnesses(making: Making, kvp: float = KVP) -> list[Brightness]:
@@ -119,9 +131,15 @@ def brightness_of_five(making: Making) -> PaperFigure:
         capsize=3,
     )
     peaks.bar(place, [each.peak / film.peak for each in found], color="C2")
+    ends = np.array([each.peaks for each in found]) / film.peak
+    middles = np.array([each.peak for each in found]) / film.peak
+    peaks.errorbar(place, middles, yerr=np.abs(ends.T - middles), fmt="none", color="k", capsize=3)
     for axes, title in ((whole, "all photons"), (peaks, "height of the line")):
-        axes.set_yscale("log")
-        axes.set_xticks(place, [name.replace(" ", "\n") for name in names], fontsize=7)
+        axes.set(yscale="log", ylim=(3e-4, 10), ylabel="light, film = 1")
+        dark = np.arange(len(NON_EMITTERS)) + len(found)
+        axes.errorbar(dark, [NO_LIGHT] * dark.size, yerr=0.6 * NO_LIGHT, uplims=True, fmt="_", color="0.5")
+        ticks = [name.replace(" ", "\n") for name in (*names, *NON_EMITTERS)]
+        axes.set_xticks([*place, *dark], ticks, fontsize=6.5)
         axes.set_title(f"{title}, film = 1", fontsize=9, loc="left")
         axes.axhline(1 / BRIGHTER, color="0.5", linewidth=0.8, linestyle=":")
     numbers = [
@@ -134,7 +152,15 @@ def brightness_of_five(making: Making) -> PaperFigure:
             (film.low / csi.high, film.high / csi.low),
             "band: published light yields",
         ),
-        Number("film over CsI:Tl, height of the line", "1", film.peak / csi.peak, 1.0, "computed"),
+        Number(
+            "film over CsI:Tl, height of the line",
+            "1",
+            film.peak / csi.peak,
+            1.0,
+            "computed",
+            film.peak_over(csi),
+            "band: light yields, and widths of the lines",
+        ),
     ]
     for each in others:
         numbers += [
@@ -153,26 +179,40 @@ def brightness_of_five(making: Making) -> PaperFigure:
                 film.peak / each.peak,
                 BRIGHTER,
                 "computed",
-                note="the paper: at least 5",
+                film.peak_over(each),
+                "the paper: at least 5",
             ),
         ]
-    yap = others[1]
-    whole_holds = all(film.photons / each.photons >= BRIGHTER for each in others)
-    peak_holds = all(film.peak / each.peak >= BRIGHTER for each in others)
-    if whole_holds:
-        reading = "Both readings of brightness, all photons and height of the line, give what the paper says."
-    elif peak_holds:
-        reading = "Only as the height of its narrow line is the film five times brighter, not in photons."
+    whole_holds, peak_holds = (
+        [
+            abs(np.log10(numbers[first].ours or 0.0)) < np.log10(COMPARABLE),
+            *(each.ours is not None and each.ours >= BRIGHTER for each in numbers[first + 2 :: 2]),
+        ]
+        for first in (0, 1)
+    )
+    if all(whole_holds):
+        reading = "All photons, with the middle of the yields, give what the paper says."
+    elif all(peak_holds):
+        reading = "Only as the height of its narrow line is the film as bright as the paper says, not in photons."
     else:
-        reading = (
-            f"Neither reading gives five times YAlO3:Ce with published yields: {film.photons / yap.photons:.1f} in "
-            f"photons and {film.peak / yap.peak:.1f} in the height of the line."
+        faint = [
+            f"{each.name}, {film.photons / each.photons:.1f} in photons and {film.peak / each.peak:.1f} in the height "
+            "of the line"
+            for number, each in enumerate(others)
+            if not (whole_holds[number + 1] and peak_holds[number + 1])
+        ]
+        reading = "With the middle of published yields neither reading gives all that the paper says. "
+        reading += f"Less than five times brighter than {'; '.join(faint)}. " if faint else ""
+        reading += (
+            "The film's highest yield, 54 per keV, which would reach five, was read off this very figure."
+            if faint
+            else ""
         )
     return PaperFigure(
         title="Brightness of five scintillators",
-        status="reproduced" if whole_holds else "differs",
+        status="reproduced" if all(whole_holds) or all(peak_holds) else "differs",
         verdict=reading
-        + " Carbon and CdTe dots and bulk CsPbBr3 and CH3NH3PbBr3 have yields below detection: bounds, and no bars.",
+        + " Carbon and CdTe dots and bulk CsPbBr3 and CH3NH3PbBr3 show no light: arrows mark a bound, not a value.",
         numbers=numbers,
         curves={
             "scintillator": names,
@@ -186,6 +226,9 @@ def brightness_of_five(making: Making) -> PaperFigure:
         notes=(
             f"Gold tube of {KVP:g} kV at {DOSE_RATE_UGY_PER_S:g} µGy/s; thicknesses and widths of the paper; yields of "
             "data sheets; one escape cone into air for clear crystals without reflector, transport for the film; equal "
-            "spectral response of the instrument (all assumed).",
+            "spectral response of the instrument; non-emitters below a hundredth of the film (all assumed).",
         ),
+        decided_by=f"By all photons, or else by the height of the line, the film is within a factor {COMPARABLE:g} of "
+        f"CsI:Tl and {BRIGHTER:g} times brighter than the other three, for the middle of yields and widths.",
+        wrong_if="an integrating sphere finds YAlO3:Ce under 10 kV five times fainter than the film in photons.",
     )

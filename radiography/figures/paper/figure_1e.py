@@ -9,6 +9,7 @@ from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
 from radiography.light.colour import NTSC, chromaticity, gamut_area, spectrum_locus
 from radiography.light.halides import LARGEST_BOW_EV, line_spectrum
 
+LABELS = {1: (8, -3), 5: (14, 5), 2: (-13, -3)}  # points beside the mark, where marks crowd
 CORNERS = (3, 6, 9)  # blue, green and red
 # Where colours lie in the chart, as boxes of x and y; Kelly, J. Opt. Soc. Am. 33, 627 (1943), simplified.
 AREAS = {"blue": ((0.0, 0.25), (0.0, 0.25)), "green": ((0.0, 0.32), (0.5, 0.85)), "red": ((0.58, 0.74), (0.24, 0.42))}
@@ -50,7 +51,8 @@ def colours_of_compositions(making: Making) -> PaperFigure:
         axes.plot(*np.vstack([corners, corners[:1]]).T, style, color="0.25", linewidth=1.0, label=label)
     for number, (x, y) in points.items():
         axes.plot(x, y, "o", color="C0", markersize=5)
-        axes.annotate(str(number), (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
+        away = LABELS.get(number, (5, 3))
+        axes.annotate(str(number), (x, y), textcoords="offset points", xytext=away, fontsize=8)
     axes.set(xlabel="x", ylabel="y", xlim=(0, 0.8), ylim=(0, 0.88), aspect="equal")
     axes.legend(fontsize=8, loc="upper right")
     numbers = [
@@ -65,11 +67,19 @@ def colours_of_compositions(making: Making) -> PaperFigure:
         )
     ]
     for colour, number in zip(AREAS, CORNERS, strict=True):
-        x, y = points[number]
-        numbers += [
-            Number(f"x of composition {number} ({colour})", "1", x, None, "computed"),
-            Number(f"y of composition {number} ({colour})", "1", y, None, "computed"),
-        ]
+        for axis, name in enumerate("xy"):
+            both = [places[number][axis] for places in found.values()]
+            numbers.append(
+                Number(
+                    f"{name} of composition {number} ({colour})",
+                    "1",
+                    both[0],
+                    None,
+                    "computed",
+                    (min(both), max(both)),
+                    "band: bowing of 0 to 0.2 eV",
+                )
+            )
     wrong = [colour for colour, holds in named.items() if not holds]
     return PaperFigure(
         title="Colours of the compositions",
@@ -85,4 +95,7 @@ def colours_of_compositions(making: Making) -> PaperFigure:
         },
         drawing=drawing,
         notes=("CIE 1931, 2 degree observer. Lines of Fig. 1c; their widths lie between the paper's 12 and 40 nm.",),
+        decided_by="Compositions 3, 6 and 9 lie in the parts of the chart that are called blue, green and red, at "
+        "either bowing.",
+        wrong_if="a measured line of one of them lies outside its part of the chart, or away from the chart's edge.",
     )

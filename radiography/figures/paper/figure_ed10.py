@@ -73,14 +73,16 @@ def thickness_and_tube(making: Making) -> PaperFigure:
     thickness.plot(THICKNESSES_UM, near / near.max(), "o-", label="out of the face that the X-rays enter")
     thickness.plot(THICKNESSES_UM, far / near.max(), "s--", label="into the support")
     thickness.axvline(USED_UM, color="0.6", linewidth=0.8)
-    thickness.set(xlabel="thickness of the film (µm)", ylabel="light", ylim=(0, None))
+    thickness.set(xlabel="thickness of the film (µm)", ylabel="light, 1 at the most of the near face", ylim=(0, None))
     thickness.legend(fontsize=8)
     means = {}
     for kvp in VOLTAGES_KV:
         spectrum = beam_spectrum(replace(load_beam("gold_end_window"), kvp=kvp), 1.0, 0.25, making.cache_folder)
         tube.plot(spectrum.energy_keV, spectrum.fluence_per_mm2 / 0.25, linewidth=1.0, label=f"{kvp:g} kV")
         means[kvp] = mean_energy_keV(spectrum)
-    tube.set(xlabel="X-ray energy (keV)", ylabel="photons (1/(mm² keV µGy))")
+    tube.set(
+        xlabel="X-ray energy (keV)", ylabel="photons (1/(mm² keV µGy))", yscale="log", ylim=(1, None), xlim=(0, 51)
+    )
     tube.legend(fontsize=8)
     at_used = float(np.interp(USED_UM, THICKNESSES_UM, far) / far.max())
     near_used = float(np.interp(USED_UM, THICKNESSES_UM, near) / near.max())
@@ -100,5 +102,7 @@ def thickness_and_tube(making: Making) -> PaperFigure:
         numbers=numbers,
         curves={"thickness_um": THICKNESSES_UM, "near_per_mm2_uGy": near, "far_per_mm2_uGy": far},
         drawing=drawing,
+        decided_by=f"At the paper's 120 µm the near face gives more than {PLATEAU:g} of the most light, its plateau.",
+        wrong_if="light into the support does not fall between 60 and 200 µm, or light of the near face does.",
         notes=("The paper gives the shape only. Gold target of 1 µm and beryllium window of 127 µm: assumed.",),
     )

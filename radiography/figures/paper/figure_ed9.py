@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
+from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet, status_of
 from radiography.light.luminescence import molar_absorption, own_quantum_yield
 
 SIDE_NM = 9.6  # of the cubes, the paper's mean
@@ -54,11 +54,14 @@ def cross_sections(making: Making) -> PaperFigure:
     ]
     return PaperFigure(
         title="Quantum yield and cross section of dissolved crystals",
-        status="quoted",
+        status=status_of(),
         verdict="The paper's relations hold together: the volume of a cube of 9.6 nm gives the size of its cross "
         "section. PLQY = P / (S_ref - S) leaves out light that the sample absorbs again, and is too low by that.",
         numbers=numbers,
         curves=curves,
         drawing=drawing,
+        decided_by="The paper gives no value of a cross section or a yield to hold these against.",
+        wrong_if="a measured molar absorption of 9.6 nm cubes at the edge lies outside the band, or does not grow as "
+        "the cube of their side.",
         notes=("Absorption of the solid at its edge: 5e4 per cm, 2e4 to 1e5, assumed.",),
     )

@@ -1,4 +1,4 @@
-"""Corrected pictures of both panels, simulated and calibrated for Fig. 4 in the middle of the full panel."""
+"""Corrected pictures of both panels, simulated and calibrated for Fig. 4: all of the panel, or quickly its middle."""
 
 from __future__ import annotations
 
@@ -18,44 +18,57 @@ from radiography.parts import load_parts
 from radiography.plan import plan_parts
 
 LAYERS = {"CsPbBr3_75um": "CsPbBr3 film, 75 µm", "CsI_Tl_500um": "CsI:Tl, 500 µm"}
-ROWS, COLS = 768, 1152  # the middle of the panel, which the card and the edge cover   # chosen
+PITCH_MM = 0.139
+FULL = (3072, 3072)  # rows and columns of the paper's panel
+MIDDLE = (768, 1152)  # of a quick run, which the card and the edge cover   # chosen
+SCENES = ("dark", "flat", "edge", "card")
 FRAMES = 12  # darks and flats of the calibration   # chosen
 SEED = 2018
 
 
-def planned(scene_name: str, layer: str) -> Acquisition:
-    """A shipped scene on the middle of the panel with a layer.
+def panel_shape(quick: bool) -> tuple[int, int]:
+    """Rows and columns that are simulated."""
+    return MIDDLE if quick else FULL
+
+
+def planned(scene_name: str, layer: str, quick: bool) -> Acquisition:
+    """A shipped scene on the panel with a layer.
 
     Parameters
     ----------
     scene_name, layer : str
         Shipped names.
+    quick : bool
+        The middle of the panel alone.
 
     Returns
     -------
     acquisition : Acquisition
     """
     scene = replace(load_scene(scene_name), scintillator=layer)
-    changes = {"panel": {"pixels.rows": ROWS, "pixels.cols": COLS}}
+    rows, cols = panel_shape(quick)
+    changes = {"panel": {"pixels.rows": rows, "pixels.cols": cols}}
     return plan_parts(load_parts(scene, DATA_FOLDER / "scenes", changes))
 
 
 @functools.lru_cache(maxsize=2)
-def calibrated(layer: str) -> CorrectionPlan:
+def calibrated(layer: str, quick: bool) -> CorrectionPlan:
     """Correction of a layer's panel by its own simulated darks and flats.
 
     Parameters
     ----------
     layer : str
         Shipped name.
+    quick : bool
+        The middle of the panel alone.
 
     Returns
     -------
     plan : CorrectionPlan
     """
     rng = np.random.default_rng([SEED, list(LAYERS).index(layer)])
-    flat = planned("flat", layer)
-    darks = list(acquire_sequence(planned("dark", layer), None, FRAMES, rng))
+    flat = planned("flat", layer, quick)
+    darks = list(acquire_sequence(planned("dark", layer, quick), None, FRAMES, rng))
     flats = list(acquire_sequence(flat, expose(flat), FRAMES, rng))
     calibration = learn_panel(
         [FrameStack(darks, "dark")],
@@ -67,20 +80,46 @@ def calibrated(layer: str) -> CorrectionPlan:
     return plan_correction(calibration)
 
 
-def corrected(scene_name: str, layer: str) -> npt.NDArray[np.float32]:
+def corrected(scene_name: str, layer: str, quick: bool) -> npt.NDArray[np.float32]:
     """One frame of a shipped scene, corrected.
 
     Parameters
     ----------
     scene_name, layer : str
         Shipped names.
+    quick : bool
+        The middle of the panel alone.
 
     Returns
     -------
     corrected_dn : (H, W) float32
         [DN]
     """
-    acquisition = planned(scene_name, layer)
-    rng = np.random.default_rng([SEED, list(LAYERS).index(layer), len(scene_name)])
+    acquisition = planned(scene_name, layer, quick)
+    rng = np.random.default_rng([SEED, list(LAYERS).index(layer), SCENES.index(scene_name)])
     raw_dn = next(iter(acquire_sequence(acquisition, expose(acquisition), 1, rng)))
-    return np.asarray(correct_frame(raw_dn, calibrated(layer)).corrected_dn)
+    return np.asarray(correct_frame(raw_dn, calibrated(layer, quick)).corrected_dn)
+
+
+def region(
+    shape: tuple[int, int], size_mm: tuple[float, float], middle_mm: tuple[float, float] = (0.0, 0.0)
+) -> tuple[int, int, int, int]:
+    """First and end row, first and end column of a rectangle around a place, within the picture.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the picture. [pixels]
+    size_mm, middle_mm : (float, float)
+        Height and width, and the place from the middle of the panel, rows first. [mm]
+
+    Returns
+    -------
+    region : (int, int, int, int)
+        [pixels]
+    """
+    bounds = []
+    for size, middle, count in zip(size_mm, middle_mm, shape, strict=True):
+        half, at = round(0.5 * size / PITCH_MM), count // 2 + round(middle / PITCH_MM)
+        bounds += [max(0, at - half), min(count, at + half)]
+    return bounds[0], bounds[1], bounds[2], bounds[3]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Status = Literal["reproduced", "differs", "quoted", "out"]
 Kind = Literal["computed", "fitted", "quoted"]
+Judgement = Literal["supported", "depends", "not supported"]
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -55,6 +56,54 @@ class Number:
         return self.ours / self.paper
 
 
+def judge(number: Number, lowest: float, highest: float) -> Judgement:
+    """What a number says of a statement that needs it within limits.
+
+    Parameters
+    ----------
+    number : Number
+        Its band counts, or where it has none the number itself.
+    lowest, highest : float
+        Limits within which the statement is true.
+
+    Returns
+    -------
+    judgement : str
+        "supported" where all of the band lies within the limits, "not supported" where none of it does, "depends"
+        where what is assumed decides.
+
+    Raises
+    ------
+    ValueError
+        If the number has no value.
+    """
+    if number.ours is None:
+        raise ValueError(f"'{number.name}' has no value to judge by")
+    low, high = number.band or (number.ours, number.ours)
+    if lowest <= low and high <= highest:
+        return "supported"
+    return "not supported" if high < lowest or low > highest else "depends"
+
+
+def status_of(*judgements: Judgement) -> Status:
+    """Status of a figure by what its numbers say of what the paper shows.
+
+    Parameters
+    ----------
+    *judgements : str
+        As of `judge`; none where the paper gives nothing to hold a number against.
+
+    Returns
+    -------
+    status : str
+        "differs" if one is not supported, "reproduced" if all are supported, else "quoted": the paper's value stands,
+        and nothing that is computed decides on it.
+    """
+    if "not supported" in judgements:
+        return "differs"
+    return "reproduced" if judgements and set(judgements) == {"supported"} else "quoted"
+
+
 @dataclass(frozen=True, eq=False)
 class PaperFigure:
     """One figure or table of the paper.
@@ -64,7 +113,7 @@ class PaperFigure:
     title : str
     status : str
         "reproduced" where a number or shape comes out that nothing was fitted to, "differs" where it does not,
-        "quoted" where all is the paper's, "out" where an imaging system does not compute it.
+        "quoted" where nothing that is computed decides, "out" where an imaging system does not compute it.
     verdict : str
         Where the paper and the physics part, or that they do not.
     numbers : sequence of Number
@@ -73,6 +122,10 @@ class PaperFigure:
     drawing : matplotlib.figure.Figure or None
     notes : sequence of str
         What was assumed, fitted or quoted.
+    decided_by : str
+        The condition that the status follows from.
+    wrong_if : str
+        What measurement would prove the figure wrong.
     """
 
     title: str
@@ -82,6 +135,8 @@ class PaperFigure:
     curves: Mapping[str, Sequence[Any] | npt.NDArray[Any]] = field(default_factory=dict)
     drawing: Figure | None = None
     notes: Sequence[str] = ()
+    decided_by: str = ""
+    wrong_if: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +149,13 @@ class Making:
         A tenth of the histories.
     cache_folder : Path, optional
         Of computed results; by default the user's.
+    done : dict of str to PaperFigure
+        Figures that are made already, by their number.
     """
 
     quick: bool = False
     cache_folder: Path | None = None
+    done: dict[str, PaperFigure] = field(default_factory=dict, compare=False, repr=False)
 
     def histories(self, most: int) -> int:
         """Histories of a Monte Carlo. [1]"""
@@ -110,13 +168,32 @@ def paper_table(name: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def sheet(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def columns(*groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of a CSV file whose groups have their own rows, padded with nothing to one length.
+
+    Parameters
+    ----------
+    *groups : mapping of str to (N,) array
+        N may differ from group to group.
+
+    Returns
+    -------
+    columns : dict of str to list
+    """
+    together = {name: np.asarray(column).tolist() for group in groups for name, column in group.items()}
+    rows = max(len(column) for column in together.values())
+    return {name: [*column, *[""] * (rows - len(column))] for name, column in together.items()}
+
+
+def sheet(columns: int = 1, rows: int = 1, *, one: bool = False) -> tuple[Figure, list[Axes]]:
     """An empty drawing.
 
     Parameters
     ----------
     columns, rows : int
         Of axes. [1]
+    one : bool
+        One pair of axes over all of the room.
 
     Returns
     -------
@@ -129,5 +206,5 @@ def sheet(columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
 
     figure = Figure(figsize=(5.6 * columns, 4.2 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(1 if one else rows, 1 if one else columns, squeeze=False)
     return figure, [each for row in axes for each in row]
