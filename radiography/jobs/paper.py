@@ -60,7 +60,7 @@ class PaperFigures:
 def draw_paper(
     out: str | Path, figures: Sequence[str] = (), *, quick: bool = False, report: Report = no_report
 ) -> PaperFigures:
-    """Make figures of the paper, each as PNG, SVG, CSV and JSON, with `paper.json` and `paper.html` of all.
+    """Make figures of the paper, each as PNG, SVG, CSV and JSON, with `paper.json`, `paper.html` and `paper.png` of all.
 
     The page and `paper.json` are of this run alone. Files of figures of an earlier run, as the `paper.json` of the
     folder lists them, go when the new ones have their names: old numbers do not stand beside new ones.
@@ -86,6 +86,7 @@ def draw_paper(
         In one sentence, if there is no such figure, something that draws is not installed, or the folder cannot be
         written to; no file is left behind then.
     """
+    from radiography.figures.paper.contact_sheet import contact_sheet
     from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker, made_figure
     from radiography.figures.paper.parts import Making
 
@@ -108,6 +109,9 @@ def draw_paper(
         for key, figure in made.items():
             if key == _drawn_as(key, made):
                 _write_figure(folder, key, figure)
+        sheet = contact_sheet({key: figure for key, figure in made.items() if key == _drawn_as(key, made)})
+        if sheet is not None:
+            (folder / "paper.png").write_bytes(_drawn(sheet, "png"))
         write_json(folder / "paper.json", numbers)
         (folder / "paper.html").write_text(_page(made, numbers, figures, quick), encoding="utf-8", newline="\n")
         names = tuple(sorted(path.name for path in folder.iterdir()))
