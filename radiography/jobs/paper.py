@@ -60,7 +60,7 @@ class PaperFigures:
 def draw_paper(
     out: str | Path, figures: Sequence[str] = (), *, quick: bool = False, report: Report = no_report
 ) -> PaperFigures:
-    """Make figures of the paper, each as PNG, SVG, CSV and JSON, with `paper.json`, `paper.html` and `paper.png` of all.
+    """Make figures of the paper, each as PNG, SVG, CSV and JSON, and `paper.json`, `paper.html`, `paper.png` of all.
 
     The page and `paper.json` are of this run alone. Files of figures of an earlier run, as the `paper.json` of the
     folder lists them, go when the new ones have their names: old numbers do not stand beside new ones.

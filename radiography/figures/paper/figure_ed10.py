@@ -107,8 +107,8 @@ def thickness_and_tube(making: Making) -> PaperFigure:
         title="Thickness of the film, and spectra of the tube",
         status="reproduced" if near_used > PLATEAU else "differs",
         verdict="Out of the face that the X-rays enter light rises and levels off, and the paper's 120 µm give "
-        f"{near_used:.2f} of the most. Into the support it is most at {nearly[0]:g} to {nearly[-1]:g} µm, and {at_used:.2f} of that at "
-        "120 µm.",
+        f"{near_used:.2f} of the most. Into the support it is most at {nearly[0]:g} to {nearly[-1]:g} µm, and "
+        f"{at_used:.2f} of that at 120 µm.",
         numbers=numbers,
         curves={"thickness_um": THICKNESSES_UM, "near_per_mm2_uGy": near, "far_per_mm2_uGy": far},
         drawing=drawing,
