@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
+from radiography.config import load_panel, load_scintillator
 from radiography.figures.paper import claims, figure_2g, figure_3b, figure_3c, figure_4e, figure_ed6, panel_pictures
 from radiography.figures.paper import table_1 as printed_table
 from radiography.figures.paper import table_2 as printed_limits
@@ -22,7 +23,7 @@ from radiography.figures.paper.figure_3a import Flashes
 from radiography.figures.paper.figure_3b import reabsorbed
 from radiography.figures.paper.figure_3c import cycled_light, light_after
 from radiography.figures.paper.figure_4e import modulation, snr_of_squares
-from radiography.figures.paper.parts import Making, Number, PaperFigure, columns, judge, status_of
+from radiography.figures.paper.parts import Making, Number, PaperFigure, columns, judge, paper_table, status_of
 from radiography.figures.paper.phase_estimate import fringe_over_blur
 from radiography.light.halides import LARGEST_BOW_EV
 from radiography.light.optics import TurbidLayer
@@ -304,8 +305,7 @@ def test_3b_is_decided_by_lifetimes_and_by_the_panel(monkeypatch: pytest.MonkeyP
     claim = next(claim for claim in CLAIMS if "dynamic" in claim.claim)
     usual = next(n for n in made("3b").numbers if n.name == claim.number)
     assert claim.decide(usual) == "not supported"
-    load = figure_3b.load_panel
-    monkeypatch.setattr(figure_3b, "load_panel", lambda name: replace(load(name), lag=()))
+    monkeypatch.setattr(figure_3b, "load_panel", lambda name: replace(load_panel(name), lag=()))
     untrapped = next(n for n in figure_3b.decay(QUICK).numbers if n.name == claim.number)
     assert claim.decide(untrapped) == "supported"
 
@@ -324,7 +324,7 @@ def test_3c_and_ed6_are_decided_by_what_they_name(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 def test_t1_and_t2_are_decided_by_their_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (made("T1").status, made("T2").status) == ("differs", "quoted")
-    table = printed_limits.paper_table("scintillators")
+    table = paper_table("scintillators")
     table["limits"][2]["limit_uGy_per_s"] = 0.001
     monkeypatch.setattr(printed_limits, "paper_table", lambda name: table)
     worse = printed_limits.detection_limits(QUICK)
@@ -360,7 +360,7 @@ def test_3a_flashes_count_more_than_their_photoelectrons() -> None:
 @pytest.mark.slow
 def test_3b_absorbed_again_by_photons_that_are_not_emitted_again() -> None:
     """With a quantum yield near 0 the part that a film keeps is the chance to be absorbed; with .6 it follows."""
-    film = figure_3b.load_scintillator("CsPbBr3_75um").transport
+    film = load_scintillator("CsPbBr3_75um").transport
     assert isinstance(film, TurbidLayer) and film.self_absorption is not None
     dark = replace(film, self_absorption=replace(film.self_absorption, quantum_yield=1e-9))
     assert reabsorbed(film, 75.0, QUICK) == pytest.approx(reabsorbed(dark, 75.0, QUICK), abs=0.03)

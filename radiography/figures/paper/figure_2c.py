@@ -109,7 +109,19 @@ def jump(energy_keV: FloatArray, values: FloatArray, edge_keV: float) -> float:
 
 
 def steepest_keV(scan: EnergyScan, near_keV: float, reach_keV: float = 1.5) -> float:
-    """Energy within reach of another at which the light rises most from one energy of the scan to the next. [keV]"""
+    """Energy near another at which the light rises most from one energy of the scan to the next.
+
+    Parameters
+    ----------
+    scan : EnergyScan
+    near_keV, reach_keV : float
+        The other energy, and how far from it. [keV]
+
+    Returns
+    -------
+    energy : float
+        Middle of the step. [keV]
+    """
     middle = 0.5 * (scan.energy_keV[1:] + scan.energy_keV[:-1])
     slope = np.diff(np.log(scan.light_near)) / np.diff(scan.energy_keV)
     within = np.abs(middle - near_keV) <= reach_keV
