@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import math
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 PAPER = "Chen et al., All-inorganic perovskite nanocrystal scintillators, Nature 561, 88-93 (2018)"
 DOI = "10.1038/s41586-018-0451-1"
 DPI = 110
+WIDE = 0.1  # band over its number, from which a third digit says nothing   # chosen
 SUFFIXES = ("png", "svg", "csv", "json")
 HEADS = ("number", "unit", "ours", "over what is assumed", "paper", "ratio", "kind", "what was assumed or fitted")
 
@@ -324,12 +324,13 @@ _STATUSES = ("reproduced", "differs", "quoted", "out")
 
 def _told(figure: PaperFigure) -> list[str]:
     """What is assumed, what the status follows from, and the way to be proved wrong."""
-    decided = [f"Status: {figure.status}. {figure.decided_by}"] if figure.decided_by else []
+    decided = [f"Decided by whether this holds: {figure.decided_by}"] if figure.decided_by else []
     return [*decided, *([f"Wrong if {figure.wrong_if}"] if figure.wrong_if else []), *figure.notes]
 
 
 def _row(number: Number) -> list[tuple[str, float | None]]:
-    band = "" if number.band is None else f"{_digits(number.band[0])} to {_digits(number.band[1])}"
+    ends = [] if number.band is None else [_digits(end, number.band, number.ours) for end in number.band]
+    band = " to ".join(ends)
     return [
         (number.name, None),
         ("" if number.unit == "1" else number.unit, None),
@@ -343,13 +344,12 @@ def _row(number: Number) -> list[tuple[str, float | None]]:
 
 
 def _digits(value: float | None, band: tuple[float, float] | None = None, banded: float | None = None) -> str:
-    """A number with three digits, or with as many as its band leaves; the band may be another number's."""
+    """A number with three digits, or two where its band is wider than a tenth; the band may be another number's."""
     if value is None:
         return ""
     of = value if banded is None else banded
-    width = 0.0 if band is None or of == 0 else abs((band[1] - band[0]) / of)
-    digits = 3 if width == 0 else min(3, max(1, math.ceil(-math.log10(0.5 * width))))
-    return f"{float(f'{value:.{digits}g}'):.4g}"
+    wide = band is not None and of != 0 and abs((band[1] - band[0]) / of) > WIDE
+    return f"{float(f'{value:.{2 if wide else 3}g}'):.5g}"
 
 
 def json_plain(numbers: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def cross_sections(making: Making) -> PaperFigure:
         numbers=numbers,
         curves=curves,
         drawing=drawing,
-        decided_by="The paper gives no value of a cross section or a yield to hold these against.",
+        decided_by="The paper gives a cross section or a yield to hold these against, which it does not.",
         wrong_if="a measured molar absorption of 9.6 nm cubes at the edge lies outside the band, or does not grow as "
         "the cube of their side.",
         notes=("Absorption of the solid at its edge: 5e4 per cm, 2e4 to 1e5, assumed.",),
