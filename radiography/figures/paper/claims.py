@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from radiography.figures.paper.contents import made_figure
+from radiography.figures.paper.contents import FIGURES, made_figure
 from radiography.figures.paper.figure_1d import BRIGHTER, COMPARABLE
 from radiography.figures.paper.figure_2a import EXPONENT
 from radiography.figures.paper.figure_2c import LEAST_RISE
@@ -55,6 +55,21 @@ class Claim:
         return "not supported" if judge(number, *(self.possible or self.holds)) == "not supported" else "depends"
 
 
+PHASE = "phase contrast of a needle and a beetle"
+PHASE_BY_ESTIMATE = Claim(  # while there is no figure of the needle
+    PHASE,
+    "estimate",
+    "width of a phase fringe over the blur of source and film",
+    (0.5, inf),
+    "a fringe far narrower than the blur leaves absorption alone",
+)
+PHASE_BY_FIGURE = Claim(
+    PHASE,
+    "3f",
+    "fringe over absorption at the edge of a limb",
+    (1.0, inf),
+    "what the wave adds at an edge, over what absorption alone makes there",
+)
 CLAIMS = (
     Claim(
         "a limit 400 times below diagnostic dose rates",
@@ -165,14 +180,7 @@ CLAIMS = (
         (1.0, inf),
         "in contrast; noise at the same dose is another matter",
     ),
-    # A figure of the needle's edge decides this one when it is made: its number, and the limits of that, go here.
-    Claim(
-        "phase contrast of a needle and a beetle",
-        "estimate",
-        "width of a phase fringe over the blur of source and film",
-        (0.5, inf),
-        "a fringe far narrower than the blur leaves absorption alone",
-    ),
+    PHASE_BY_FIGURE if PHASE_BY_FIGURE.figure in FIGURES else PHASE_BY_ESTIMATE,
     Claim(
         "the lowest limit of perovskite detectors",
         "T2",
