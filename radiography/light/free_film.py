@@ -27,6 +27,8 @@ class FaceLight:
         Largest standard error of the two. [1]
     wavelength_nm, spectrum : (L,), (K, L) float64
         Wavelengths [nm], and fraction of each in the light of the far face. [1]
+    frequency_per_mm, transfer : (F,), (K, F) float64
+        Frequencies [1/mm], and modulation transfer of the light of the far face. [1]
     """
 
     near: FloatArray
@@ -34,6 +36,8 @@ class FaceLight:
     error: FloatArray
     wavelength_nm: FloatArray
     spectrum: FloatArray
+    frequency_per_mm: FloatArray
+    transfer: FloatArray
 
 
 def light_by_face(
@@ -43,6 +47,7 @@ def light_by_face(
     near_index: float = 1.0,
     far_index: float = 1.0,
     photons: int = 200_000,
+    frequency_per_mm: npt.ArrayLike = (0.0,),
     cache_folder: Path | None = None,
 ) -> FaceLight:
     """Light out of the two faces of a film without reflector and diodes.
@@ -57,6 +62,8 @@ def light_by_face(
         Refractive index of what lies at either face: 1 for air. [1]
     photons : int
         Of the Monte Carlo. [1]
+    frequency_per_mm : (F,) float64
+        For the transfer. [1/mm]
     cache_folder : Path, optional
         As for `cached_light_transport`.
 
@@ -75,7 +82,17 @@ def light_by_face(
     """
     near, far = (Face(0.0, 0.0, refractive_index=index) for index in (near_index, far_index))
     free = replace(layer, cover=near, sensor=far)
-    found = cached_light_transport(free, thickness_um, photons, frequency_per_mm=[0.0], cache_folder=cache_folder)
+    found = cached_light_transport(
+        free, thickness_um, photons, frequency_per_mm=frequency_per_mm, cache_folder=cache_folder
+    )
     up = found.lost_at_cover / found.started
     error = np.sqrt(np.maximum(up * (1 - up), found.collected * (1 - found.collected)) / found.started)
-    return FaceLight(up, found.collected, error, found.wavelength_nm, found.spectrum)
+    return FaceLight(
+        near=up,
+        far=found.collected,
+        error=error,
+        wavelength_nm=found.wavelength_nm,
+        spectrum=found.spectrum,
+        frequency_per_mm=found.frequency_per_mm,
+        transfer=found.transfer,
+    )
