@@ -11,7 +11,7 @@ import tomlkit
 from tomlkit.items import AoT, Array, InlineTable, Table
 
 DATA = Path(__file__).resolve().parents[1] / "radiography" / "data"
-FOLDERS = ("scintillators", "panels", "beams", "scenes")
+FOLDERS = ("scintillators", "panels", "beams", "cameras", "scenes")
 _UNIT = re.compile(r"^\[(?!A\]|P\]|S\]|C\]|D\]|F\]|B\]|N\])([^\]]*)\]\s*")
 _MARK = re.compile(r"\[([A-Z])(?:[,:\]][^\]]*)?\]?")
 _LONGEST = 60  # characters of a value that a row shows

@@ -1,4 +1,4 @@
-"""TOML files to checked descriptions: scenes, panels, scintillators and beams.
+"""TOML files to checked descriptions: scenes, panels, scintillators, beams and cameras.
 
 A key that is not known is an error that names the file, the key and the keys that are allowed. A name without
 ``.toml`` is one that ships with the package (``radiography/data``); a name ending in ``.toml`` is a user's file, looked
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from calibration.steps import Steps
 from radiography.beam.tube import Beam, beam_from_table
+from radiography.camera.camera import Camera
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
 from radiography.scene import Scene
@@ -35,6 +36,7 @@ _FOLDERS = {
     "beam": "beams",
     "scene": "scenes",
     "picture": "pictures",
+    "camera": "cameras",
 }
 _RANGES = {  # of a number, as another file gives it: it does not outlive the number
     "yield_per_keV": "yield_range_per_keV",
@@ -105,6 +107,26 @@ def load_scintillator(name: str, beside: Path | None = None, changes: Changes | 
         As for `load_panel`.
     """
     return load_described(Scintillator, "scintillator", name, beside, changes)
+
+
+def load_camera(name: str, beside: Path | None = None, changes: Changes | None = None) -> Camera:
+    """Digital camera by shipped name or by TOML file.
+
+    Parameters
+    ----------
+    name, beside, changes
+        As for `load_panel`.
+
+    Returns
+    -------
+    camera : Camera
+
+    Raises
+    ------
+    ValueError, OSError
+        As for `load_panel`.
+    """
+    return load_described(Camera, "camera", name, beside, changes)
 
 
 def load_beam(name: str, beside: Path | None = None, changes: Changes | None = None) -> Beam:

@@ -167,7 +167,7 @@ def _numbers(table: dict[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["scintillators", "panels", "beams", "scenes"])
+@pytest.mark.parametrize("folder", ["scintillators", "panels", "beams", "cameras", "scenes"])
 def test_every_number_of_the_data_is_in_the_table(pages: Any, folder: str) -> None:
     from assumptions import DATA, assumptions_of
 

@@ -18,7 +18,7 @@ STOREYS: list[set[str]] = [
     {"radiography.beam"},
     {"radiography.projection", "radiography.interaction"},
     {"radiography.light", "radiography.panel", "radiography.scene"},
-    {"radiography.scenarios"},
+    {"radiography.camera", "radiography.scenarios"},
     {"radiography.config", "radiography.dose_history", "radiography.field", "radiography.truth"},
     {"radiography.parts"},
     {"radiography.scatter"},
