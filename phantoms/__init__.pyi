@@ -1,11 +1,14 @@
 from .bars import BarGroup, bar_pattern
+from .beetle import beetle
 from .card.network_card import network_card
 from .chest import chest
 from .contrast_detail import Detail, contrast_detail
 from .duplex_wire import duplex_wire
 from .edge import edge_angle_deg, tungsten_edge
+from .flat_cable import flat_cable
 from .hand import hand
 from .line_pairs import line_pairs
+from .meat import meat
 from .mesh_file import load_mesh
 from .solids import (
     Box,
@@ -39,14 +42,17 @@ __all__ = [
     "StoredVolume",
     "Volume",
     "bar_pattern",
+    "beetle",
     "chest",
     "contrast_detail",
     "duplex_wire",
     "edge_angle_deg",
+    "flat_cable",
     "hand",
     "line_pairs",
     "load_mesh",
     "load_voxels",
+    "meat",
     "move_phantom",
     "network_card",
     "phantom_of",

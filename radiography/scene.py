@@ -46,6 +46,9 @@ PHANTOMS = {  # name in a scene -> the function that builds it
     "network_card": "phantoms.card.network_card:network_card",
     "chest": "phantoms.chest:chest",
     "hand": "phantoms.hand:hand",
+    "beetle": "phantoms.beetle:beetle",
+    "flat_cable": "phantoms.flat_cable:flat_cable",
+    "meat": "phantoms.meat:meat",
 }
 
 
