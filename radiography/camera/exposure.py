@@ -20,21 +20,20 @@ from radiography.noise import draw_portions
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import project
 
-SAMPLES, RAYS = 2, 2  # per pixel and axis, and per sample   # chosen
+SAMPLES = 2  # per pixel and axis   # chosen
 
 FloatArray = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.float32]
 
 
-def expose_film(
+def film_shadow(
     phantom: Phantom | None,
     geometry: Geometry,
     light: FilmLight,
     fluence_per_mm2: npt.ArrayLike,
-    halo_at: Callable[[FloatArray], FloatArray] | None = None,
-    rng: np.random.Generator | None = None,
+    rays_per_sample: int = 2,
 ) -> Picture:
-    """Light that each pixel of the camera sees in the plate during one exposure.
+    """X-ray quanta and their light in each sample of the film behind an object.
 
     Parameters
     ----------
@@ -46,15 +45,13 @@ def expose_film(
         At the energies of the beam.
     fluence_per_mm2 : (E,) float64
         Photons at the film without object. [1/mm2]
-    halo_at : callable, optional
-        Transfer of the plate's halo, of `lens.plate_halo`.
-    rng : numpy.random.Generator, optional
-        Draws the X-ray quanta; without one the mean is given. Same state, same picture, for any number of threads.
+    rays_per_sample : int
+        Per axis. [1]
 
     Returns
     -------
-    light : (H, W) float32
-        Photons that enter the plate from the area of a pixel, before any halo is added to the mean. [1]
+    shadow : (3, H * S, W * S) float32
+        Mean quanta that are absorbed, mean of their light in the plate, and of its square, with S of `SAMPLES`. [1]
 
     Raises
     ------
@@ -63,19 +60,78 @@ def expose_film(
     """
     sample_mm2 = (geometry.pitch_mm / SAMPLES) ** 2
     weights = sample_mm2 * np.asarray(fluence_per_mm2) * np.stack([light.quanta, light.light, light.light_square])
-    quanta, total, square = project(
-        phantom, geometry, light.energy_keV, weights, samples_per_pixel=SAMPLES, rays_per_sample=RAYS
+    return project(
+        phantom,
+        geometry,
+        light.energy_keV,
+        weights,
+        samples_per_pixel=SAMPLES,
+        rays_per_sample=rays_per_sample,
     )
+
+
+def expose_film(
+    shadow: Picture,
+    geometry: Geometry,
+    transfer_at: Callable[[FloatArray], FloatArray],
+    rng: np.random.Generator | None = None,
+) -> Picture:
+    """Light that each pixel of the camera sees in the plate during one exposure.
+
+    Parameters
+    ----------
+    shadow : (3, H * S, W * S) float32
+        Of `film_shadow`.
+    geometry : Geometry
+        That of the shadow.
+    transfer_at : callable
+        Frequencies (F,) [1/mm] to the modulation transfer of film and plate (F,), of `blur_at`. [1]
+    rng : numpy.random.Generator, optional
+        Draws the X-ray quanta; without one the mean is given. Same state, same picture, for any number of threads.
+
+    Returns
+    -------
+    light : (H, W) float32
+        Photons that enter the plate from the area of a pixel, for the first time. [1]
+    """
+    quanta, total, square = shadow
     drawn = total if rng is None else draw_portions(quanta, total, square, rng)
-    transfer = transfer_of_beam(light, fluence_per_mm2)
-
-    def transfer_at(frequency: FloatArray) -> FloatArray:
-        film = transfer_between(frequency, light.frequency_per_mm, transfer)
-        return film if halo_at is None else film * halo_at(frequency)
-
     plan = plan_light_spread(geometry.rows, geometry.cols, geometry.pitch_mm, geometry.pitch_mm, transfer_at, SAMPLES)
     # what a narrow peak rings by is no light
     return np.asarray(np.maximum(spread_light(drawn, plan), 0.0), dtype=np.float32)
+
+
+def blur_at(
+    light: FilmLight,
+    fluence_per_mm2: npt.ArrayLike,
+    halo_at: Callable[[FloatArray], FloatArray] | None = None,
+    pixel_mm: float = 0.0,
+) -> Callable[[FloatArray], FloatArray]:
+    """Modulation transfer of film, plate and pixels for a beam.
+
+    Parameters
+    ----------
+    light : FilmLight
+        At the energies of the beam.
+    fluence_per_mm2 : (E,) float64
+        Photons of each energy, on any scale. [1]
+    halo_at : callable, optional
+        Transfer of the plate's halo, of `lens.plate_halo`.
+    pixel_mm : float
+        Side of a pixel on the film; 0 leaves pixels out, as `expose_film` needs it. [mm]
+
+    Returns
+    -------
+    transfer_at : callable
+        Frequencies along an axis (F,) [1/mm] to the transfer (F,). [1]
+    """
+    transfer = transfer_of_beam(light, fluence_per_mm2)
+
+    def transfer_at(frequency: FloatArray) -> FloatArray:
+        film = transfer_between(frequency, light.frequency_per_mm, transfer) * np.sinc(frequency * pixel_mm)
+        return film if halo_at is None else film * halo_at(frequency)
+
+    return transfer_at
 
 
 def sensor_electrons(

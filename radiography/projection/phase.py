@@ -138,6 +138,7 @@ def rod_fringe(
     weight: npt.ArrayLike,
     propagation: Propagation,
     *,
+    length_mm: float | None = None,
     samples: int = SAMPLES,
 ) -> EdgeFringe:
     """Picture of a rod across its axis with and without its phase, for a whole beam and without blur.
@@ -152,8 +153,10 @@ def rod_fringe(
         Energies [keV], and the share of the film's light that each makes in the open field, on any scale. [1]
     propagation : Propagation
         Distances.
+    length_mm : float, optional
+        Of the line, which goes on periodically and must hold all blur to come; `LINE_DIAMETERS` without. [mm]
     samples : int
-        Of the line, which is `LINE_DIAMETERS` long. [1]
+        Of the line; a step must not turn the phase by more than half a turn. [1]
 
     Returns
     -------
@@ -162,7 +165,7 @@ def rod_fringe(
     Raises
     ------
     ValueError
-        If the diameter is not positive, or weights are none or negative.
+        If the diameter is not positive or the line not longer, or weights are none or negative.
 
     Notes
     -----
@@ -173,7 +176,10 @@ def rod_fringe(
         raise ValueError(f"diameter_mm of a rod must be a positive length, got {diameter_mm}")
     if share.shape != energies.shape or not (share >= 0).all() or not share.sum() > 0:
         raise ValueError("weights of a rod's fringe must be one for each energy, none negative, some positive")
-    step_mm = LINE_DIAMETERS * diameter_mm / samples
+    line_mm = LINE_DIAMETERS * diameter_mm if length_mm is None else length_mm
+    if not line_mm > diameter_mm:
+        raise ValueError(f"length_mm of a line must be above the rod's diameter of {diameter_mm:g} mm, got {length_mm}")
+    step_mm = line_mm / samples
     x_mm = np.asarray(step_mm * (np.arange(samples) - samples // 2), dtype=np.float64)
     path_mm = 2.0 * np.sqrt(np.maximum(0.25 * diameter_mm**2 - x_mm**2, 0.0))
     share = share / share.sum()

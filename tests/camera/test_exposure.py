@@ -10,7 +10,7 @@ import pytest
 from phantoms.solids import Box, phantom_of, place
 from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.camera.accounting import account_for_quanta, dqe_with_read_noise
-from radiography.camera.exposure import expose_film, read_sensor
+from radiography.camera.exposure import blur_at, expose_film, film_shadow, read_sensor
 from radiography.camera.film_light import FilmLight, transfer_between
 from radiography.config import load_camera
 from radiography.projection.geometry import Geometry
@@ -51,7 +51,8 @@ def test_the_dqe_of_frames_is_that_of_the_quanta(light: FilmLight, share: float)
     camera = replace(camera, sensor=replace(camera.sensor, bits=16, read_noise_electrons=5.0))
     account = account_for_quanta(light, FLUENCE, share, 1.0)
     incident = FLUENCE.sum() * 0.06**2
-    seen = expose_film(None, geometry, light, FLUENCE, rng=np.random.default_rng(1))
+    shadow = film_shadow(None, geometry, light, FLUENCE)
+    seen = expose_film(shadow, geometry, blur_at(light, FLUENCE), np.random.default_rng(1))
     raw = read_sensor(share * seen.astype(np.float64), camera, 0.0, np.random.default_rng(2))
     signal = (raw - camera.sensor.black_dn) * camera.sensor.electrons_per_dn
     added = 5.0**2 + 0.5**2 / 12
@@ -79,7 +80,10 @@ def test_the_dqe_has_its_limits() -> None:
 def test_a_shadow_is_that_of_attenuation(light: FilmLight) -> None:
     geometry = Geometry(1000.0, 48, 64, 0.06)
     plate = phantom_of("plate", [place(Box((40.0, 40.0, 2.0)), "Al", (0.0, 0.0, 10.0))])
-    behind, open_field = (expose_film(body, geometry, light, FLUENCE) for body in (plate, None))
+    blur = blur_at(light, FLUENCE)
+    behind, open_field = (
+        expose_film(film_shadow(body, geometry, light, FLUENCE), geometry, blur) for body in (plate, None)
+    )
     kept = np.exp(-2.0 * linear_attenuation_per_mm(material("Al"), light.energy_keV))
     expected = (FLUENCE * light.light) @ kept / (FLUENCE @ light.light)
     assert behind[24, 32] / open_field[24, 32] == pytest.approx(expected, rel=2e-3)  # air that the plate displaces
@@ -89,11 +93,17 @@ def test_a_shadow_is_that_of_attenuation(light: FilmLight) -> None:
 def test_halo_moves_light_and_keeps_it(light: FilmLight) -> None:
     geometry = Geometry(1000.0, 48, 64, 0.06)
     half = phantom_of("half", [place(Box((40.0, 40.0, 5.0)), "W", (20.0, 0.0, 10.0))])
-    sharp = expose_film(half, geometry, light, FLUENCE)
-    hazy = expose_film(half, geometry, light, FLUENCE, lambda f: np.where(f == 0, 1.0, 0.7))
+    shadow = film_shadow(half, geometry, light, FLUENCE)
+    sharp = expose_film(shadow, geometry, blur_at(light, FLUENCE))
+    hazy = expose_film(shadow, geometry, blur_at(light, FLUENCE, lambda f: np.where(f == 0, 1.0, 0.7)))
     assert hazy.mean() == pytest.approx(sharp.mean(), rel=1e-5)
     assert sharp[24, 56] < 0.01 * sharp[24, 8]
     assert hazy[24, 56] / hazy[24, 8] == pytest.approx(0.3 * 0.5 / (0.7 + 0.3 * 0.5), rel=0.05)
+
+
+def test_pixels_blur_by_their_width(light: FilmLight) -> None:
+    frequency = np.array([0.0, 4.0, 1 / 0.06])
+    assert blur_at(light, FLUENCE, pixel_mm=0.06)(frequency) == pytest.approx(np.sinc(frequency * 0.06))
 
 
 def test_a_transfer_goes_on_as_one_over_f() -> None:

@@ -125,6 +125,10 @@ def test_blur_by_the_source_is_its_width_times_r2_over_r1() -> None:
         (lambda: Propagation(0.0, 50.0), "source_to_object_mm must be a positive length, got 0"),
         (lambda: Propagation(300.0, -1.0), "object_to_film_mm must be zero or a positive length, got -1"),
         (lambda: rod_fringe(material("Fe"), 0.0, [30.0], [1.0], Propagation(300.0, 50.0)), "diameter_mm of a rod"),
+        (
+            lambda: rod_fringe(material("Fe"), 1.0, [30.0], [1.0], Propagation(300.0, 50.0), length_mm=1.0),
+            "length_mm of a line must be above the rod's diameter of 1 mm",
+        ),
         (lambda: rod_fringe(material("Fe"), 1.0, [30.0], [0.0], Propagation(300.0, 50.0)), "some positive"),
     ],
 )

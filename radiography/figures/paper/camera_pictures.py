@@ -1,0 +1,249 @@
+"""Pictures of a film on a disk by a digital camera, for Fig. 3d to f and Extended Data Fig. 11."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from phantoms.solids import Phantom, Vector, move_phantom
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
+from radiography.beam.spectrum import beam_spectrum
+from radiography.camera.accounting import QuantaAccount, account_for_quanta
+from radiography.camera.camera import Camera, efficiency_of
+from radiography.camera.exposure import (
+    blur_at,
+    expose_film,
+    film_shadow,
+    green_signal,
+    read_sensor,
+    sensor_electrons,
+)
+from radiography.camera.film_light import FilmLight, film_light
+from radiography.camera.lens import lens_share, plate_halo, plate_share, share_map
+from radiography.config import load_beam, load_camera, load_scintillator
+from radiography.figures.paper.parts import Making
+from radiography.projection.geometry import Geometry
+
+FILM = "CsPbBr3_75um"
+THICKNESS_UM = 120.0  # assumed: that of the paper's sensing detector
+PLATE_INDEX, PLATE_MM = 1.49, 2.0  # of PMMA; thickness assumed
+FILM_REFLECTANCE = 0.4  # of light that the disk sends back   # assumed: .2 to .6
+RATE_UGY_PER_S = 278.0  # the highest of the paper's sensing detector
+EXPOSURE_S = 60.0  # assumed: the paper names no exposure
+EXPOSURES_S = (10.0, 300.0)  # assumed: the band
+LENSES = ((4.0, 0.05), (1.4, 0.5))  # f-number and magnification of the band's ends   # assumed
+SOURCE_TO_OBJECT_MM, OBJECT_TO_FILM_MM = 300.0, 50.0  # assumed
+SOURCE_MM = 0.05  # assumed: small, in favour of fringes
+ROWS, COLS = 480, 640  # part of the sensor that is shown   # chosen
+SEED = 2018
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FilmAndCamera:
+    """What all pictures share: light of the film, beam on it, camera, and what the disk does to the light."""
+
+    light: FilmLight
+    fluence_per_mm2: FloatArray
+    emission: FloatArray
+    camera: Camera
+    halo_at: Callable[[FloatArray], FloatArray]
+    halo_gain: float
+
+
+@functools.lru_cache(maxsize=2)
+def _film(histories: int, photons: int, cache_folder: Path | None) -> tuple[FilmLight, FloatArray]:
+    """Light of the film at the energies of the beam, and the photons of an exposure. [1/mm2]"""
+    kerma = RATE_UGY_PER_S * EXPOSURE_S
+    spectrum = beam_spectrum(load_beam("gold_end_window"), kerma, 1.0, cache_folder)
+    used = spectrum.energy_keV >= 1.0
+    light = film_light(
+        load_scintillator(FILM),
+        THICKNESS_UM,
+        spectrum.energy_keV[used],
+        plate_index=PLATE_INDEX,
+        histories=histories,
+        photons=photons,
+        cache_folder=cache_folder,
+    )
+    return light, spectrum.fluence_per_mm2[used]
+
+
+def film_and_camera(making: Making, camera_name: str = "still_camera") -> FilmAndCamera:
+    """Film on its disk under the gold tube at 50 kV, and a shipped camera.
+
+    Parameters
+    ----------
+    making : Making
+    camera_name : str
+
+    Returns
+    -------
+    setup : FilmAndCamera
+    """
+    light, fluence = _film(making.histories(20_000), making.histories(200_000), making.cache_folder)
+    emission = (fluence * light.light) @ light.emission
+    halo_at, gain = plate_halo(PLATE_INDEX, PLATE_MM, FILM_REFLECTANCE)
+    return FilmAndCamera(light, fluence, emission, load_camera(camera_name), halo_at, gain)
+
+
+def quanta_of(setup: FilmAndCamera, colour: str) -> QuantaAccount:
+    """Quanta from X-ray to electron in pixels of a colour on the axis.
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    colour : str
+        As for `efficiency_of`.
+
+    Returns
+    -------
+    account : QuantaAccount
+    """
+    share = setup.halo_gain * plate_share(PLATE_INDEX) * float(lens_share(setup.camera.lens))
+    efficiency = efficiency_of(setup.camera, colour, setup.light.wavelength_nm, setup.emission)
+    return account_for_quanta(setup.light, setup.fluence_per_mm2, share, efficiency)
+
+
+def quanta_band(setup: FilmAndCamera, colour: str) -> tuple[QuantaAccount, QuantaAccount]:
+    """`quanta_of` the darkest and of the brightest lens of those assumed, `LENSES`.
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    colour : str
+
+    Returns
+    -------
+    darkest, brightest : QuantaAccount
+    """
+    lens = setup.camera.lens
+    darkest, brightest = (
+        quanta_of(
+            replace(setup, camera=replace(setup.camera, lens=replace(lens, f_number=f, magnification=size))), colour
+        )
+        for f, size in LENSES
+    )
+    return darkest, brightest
+
+
+def camera_geometry(setup: FilmAndCamera, rows: int, cols: int) -> Geometry:
+    """Source and film, with the camera's pixels on it.
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    rows, cols : int
+        [1]
+
+    Returns
+    -------
+    geometry : Geometry
+    """
+    distance = SOURCE_TO_OBJECT_MM + OBJECT_TO_FILM_MM
+    return Geometry(distance, rows, cols, setup.camera.pitch_mm, focal_spot_mm=SOURCE_MM, focal_spot_shape="gaussian")
+
+
+def photographs(setup: FilmAndCamera, phantom: Phantom, making: Making, *, upright: bool = False) -> list[FloatArray]:
+    """Two exposures of an object, (H, W) float64 each: the green of every pixel over that of the open field. [1]
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    phantom : Phantom
+        In its own coordinates; it is placed between source and film. [mm]
+    making : Making
+    upright : bool
+        Whether the picture is higher than wide.
+
+    Returns
+    -------
+    pictures : list of (H, W) float64
+        [1]
+    """
+    rows, cols = (COLS, ROWS) if upright else (ROWS, COLS)
+    geometry, camera = camera_geometry(setup, rows, cols), setup.camera
+    placed = move_phantom(phantom, (0.0, 0.0, OBJECT_TO_FILM_MM))
+    shadow = film_shadow(placed, geometry, setup.light, setup.fluence_per_mm2, 1 if making.quick else 2)
+    transfer_at = blur_at(setup.light, setup.fluence_per_mm2, setup.halo_at)
+    share = setup.halo_gain * plate_share(PLATE_INDEX) * share_map(camera.lens, rows, cols, camera.pitch_mm)
+    unattenuated = float(setup.fluence_per_mm2 @ setup.light.light) * camera.pitch_mm**2
+    line = (setup.light.wavelength_nm, setup.emission)
+    level = unattenuated * share * efficiency_of(camera, "grey" if camera.sensor.mosaic == "grey" else "green", *line)
+    dark = camera.sensor.dark_electrons_per_s * EXPOSURE_S
+    pictures = []
+    for number in range(2):
+        rng = np.random.default_rng([SEED, number])
+        electrons = sensor_electrons(expose_film(shadow, geometry, transfer_at, rng), share, camera, *line)
+        signal = green_signal(read_sensor(electrons, camera, EXPOSURE_S, rng), camera)
+        pictures.append((signal - dark) / level)
+    return pictures
+
+
+def contrast_along(
+    pictures: list[FloatArray],
+    pitch_mm: float,
+    ends_mm: tuple[Vector, Vector],
+    inside_mm: float,
+    beside_mm: tuple[float, float],
+) -> tuple[float, float]:
+    """Contrast of a straight thing against what lies beside it, and the noise of a pixel there.
+
+    Parameters
+    ----------
+    pictures : list of (H, W) float64
+        Two exposures alike. [1]
+    pitch_mm : float
+        Of the pixels on the film. [mm]
+    ends_mm : pair of (float, float, float)
+        Of its axis, in the object's coordinates. [mm]
+    inside_mm, beside_mm : float, (float, float)
+        Distances from the axis, in the object, up to which a pixel is inside, and between which it is beside. [mm]
+
+    Returns
+    -------
+    contrast, noise : float
+        1 - inside / beside, and the standard deviation of a pixel beside over its mean. [1]
+    """
+    rows, cols = pictures[0].shape
+    size = (SOURCE_TO_OBJECT_MM + OBJECT_TO_FILM_MM) / SOURCE_TO_OBJECT_MM  # on the film; z of a few mm left out
+    y, x = (pitch_mm / size * (np.arange(count) - 0.5 * (count - 1)) for count in (rows, cols))
+    first, last = (np.array(end[:2]) for end in ends_mm)
+    length = float(np.hypot(*(last - first)))
+    along = (last - first) / length
+    across = np.abs((x[None] - first[0]) * along[1] - (y[:, None] - first[1]) * along[0])
+    at = (x[None] - first[0]) * along[0] + (y[:, None] - first[1]) * along[1]
+    within = (at > 0) & (at < length)
+    inside = within & (across < inside_mm)
+    beside = within & (across > beside_mm[0]) & (across < beside_mm[1])
+    mean, other = pictures
+    around = float(mean[beside].mean())
+    noise = float(np.std(mean[beside] - other[beside]) / np.sqrt(2.0)) / around
+    return 1.0 - float(mean[inside].mean()) / around, noise
+
+
+def light_behind(setup: FilmAndCamera, name: str, thickness_mm: float) -> float:
+    """Share of the film's light that is left behind a material. [1]
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    name : str
+        Material.
+    thickness_mm : float
+        [mm]
+
+    Returns
+    -------
+    share : float
+        [1]
+    """
+    weight = setup.fluence_per_mm2 * setup.light.light
+    kept = np.exp(-thickness_mm * linear_attenuation_per_mm(material(name), setup.light.energy_keV))
+    return float(np.average(kept, weights=weight))
