@@ -14,6 +14,7 @@ from radiography.camera.exposure import blur_at, expose_film, film_shadow, read_
 from radiography.camera.film_light import FilmLight, transfer_between
 from radiography.config import load_camera
 from radiography.projection.geometry import Geometry
+from tests.reference import on_threads, read_only
 
 FLUENCE = np.array([2e5, 3e5])  # 1/mm2
 
@@ -99,6 +100,19 @@ def test_halo_moves_light_and_keeps_it(light: FilmLight) -> None:
     assert hazy.mean() == pytest.approx(sharp.mean(), rel=1e-5)
     assert sharp[24, 56] < 0.01 * sharp[24, 8]
     assert hazy[24, 56] / hazy[24, 8] == pytest.approx(0.3 * 0.5 / (0.7 + 0.3 * 0.5), rel=0.05)
+
+
+def test_a_picture_is_the_same_on_any_number_of_threads_and_leaves_its_shadow(light: FilmLight) -> None:
+    geometry = Geometry(1000.0, 48, 64, 0.06)
+    plate = phantom_of("plate", [place(Box((1.0, 1.0, 2.0)), "Al", (0.0, 0.0, 10.0))])
+
+    def picture() -> np.ndarray:
+        shadow = read_only(film_shadow(plate, geometry, light, FLUENCE), np.float32)
+        return expose_film(shadow, geometry, blur_at(light, FLUENCE), np.random.default_rng(3))
+
+    first, again = on_threads(1, picture), on_threads(2, picture)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, first[::-1])
 
 
 def test_pixels_blur_by_their_width(light: FilmLight) -> None:

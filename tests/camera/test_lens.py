@@ -71,7 +71,7 @@ def test_a_halo_is_that_of_rays_followed_one_by_one() -> None:
     x, weight = np.zeros(many), np.ones(many)
     frequency = np.array([0.0, 0.05, 0.2, 1.0])
     seen = np.ones(4)
-    for _ in range(12):
+    for _ in range(8):
         sine_square, turn = rng.random(many), 2 * np.pi * rng.random(many)
         x += 2 * thickness * np.sqrt(sine_square / (1 - sine_square)) * np.cos(turn)
         weight *= film * reflected(sine_square, index)

@@ -12,6 +12,7 @@ from phantoms.limbs import jointed, lumpy, ribbed, rod
 from phantoms.meat import BORE_MM, OUTER_MM, meat
 from phantoms.solids import Cone, Phantom, Sphere, move_phantom, phantom_of
 from radiography.beam.attenuation import material
+from radiography.jobs.valid import validate_scene
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import path_lengths
 
@@ -110,6 +111,14 @@ def test_a_piece_of_meat_has_fat_above_bone_below_and_a_hollow_needle() -> None:
 def test_what_cannot_be_names_itself(build, words) -> None:
     with pytest.raises(ValueError, match=words):
         build()
+
+
+@pytest.mark.parametrize("name", ["beetle", "flat_cable", "meat"])
+def test_the_shipped_scenes_show_the_whole_object(name: str) -> None:
+    found = validate_scene(name)
+    assert found.doubts == ()
+    rows, cols = found.objects[0].extent.shadow_pixels
+    assert 100 < rows < 575 and 100 < cols < 575  # within 8 cm of film
 
 
 def test_every_material_is_known() -> None:
