@@ -26,7 +26,7 @@ from radiography.camera.exposure import (
 from radiography.camera.film_light import FilmLight, film_light
 from radiography.camera.lens import lens_share, plate_halo, plate_share, share_map
 from radiography.config import load_beam, load_camera, load_scintillator
-from radiography.figures.paper.parts import Making
+from radiography.figures.paper.parts import Making, Number
 from radiography.projection.geometry import Geometry
 
 FILM = "CsPbBr3_75um"
@@ -37,6 +37,7 @@ RATE_UGY_PER_S = 278.0  # the highest of the paper's sensing detector
 EXPOSURE_S = 60.0  # assumed: the paper names no exposure
 EXPOSURES_S = (10.0, 300.0)  # assumed: the band
 LENSES = ((4.0, 0.05), (1.4, 0.5))  # f-number and magnification of the band's ends   # assumed
+MOST_FILTER_MM = 0.5  # of aluminium; the paper names none   # assumed
 SOURCE_TO_OBJECT_MM, OBJECT_TO_FILM_MM = 300.0, 50.0  # assumed
 SOURCE_MM = 0.05  # assumed: small, in favour of fringes
 ROWS, COLS = 480, 640  # part of the sensor that is shown   # chosen
@@ -228,7 +229,7 @@ def contrast_along(
     return 1.0 - float(mean[inside].mean()) / around, noise
 
 
-def light_behind(setup: FilmAndCamera, name: str, thickness_mm: float) -> float:
+def light_behind(setup: FilmAndCamera, name: str, thickness_mm: float, filter_mm: float = 0.0) -> float:
     """Share of the film's light that is left behind a material. [1]
 
     Parameters
@@ -238,12 +239,35 @@ def light_behind(setup: FilmAndCamera, name: str, thickness_mm: float) -> float:
         Material.
     thickness_mm : float
         [mm]
+    filter_mm : float
+        Of aluminium before it, beyond the tube's window. [mm]
 
     Returns
     -------
     share : float
         [1]
     """
-    weight = setup.fluence_per_mm2 * setup.light.light
-    kept = np.exp(-thickness_mm * linear_attenuation_per_mm(material(name), setup.light.energy_keV))
-    return float(np.average(kept, weights=weight))
+    energy = setup.light.energy_keV
+    hardened = np.exp(-filter_mm * linear_attenuation_per_mm(material("Al"), energy))
+    kept = np.exp(-thickness_mm * linear_attenuation_per_mm(material(name), energy))
+    return float(np.average(kept, weights=setup.fluence_per_mm2 * setup.light.light * hardened))
+
+
+def number_behind(setup: FilmAndCamera, words: str, name: str, thickness_mm: float) -> Number:
+    """`light_behind` as a number of a figure, its band over the filter of the tube.
+
+    Parameters
+    ----------
+    setup : FilmAndCamera
+    words : str
+        Of what.
+    name, thickness_mm
+        As for `light_behind`.
+
+    Returns
+    -------
+    number : Number
+    """
+    bare, hard = (light_behind(setup, name, thickness_mm, filter_mm) for filter_mm in (0.0, MOST_FILTER_MM))
+    note = f"0 to {MOST_FILTER_MM:g} mm of aluminium before the tube: assumed"
+    return Number(f"light left behind {words}", "1", bare, None, "computed", (bare, hard), note)

@@ -17,6 +17,7 @@ from radiography.figures.paper.camera_pictures import (
     contrast_along,
     film_and_camera,
     light_behind,
+    number_behind,
     photographs,
 )
 from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
@@ -68,7 +69,7 @@ def cable_and_meat(making: Making) -> PaperFigure:
     numbers = [
         Number("contrast of a conductor against the gap beside it", "1", conductor, None, "computed"),
         over_noise("contrast of a conductor over the noise of a pixel", conductor / cable_noise),
-        Number("light left behind a conductor", "1", one, None, "computed"),
+        number_behind(setup, "a conductor", "Cu", COPPER_MM),
         Number("light left behind two, over the square of that", "1", two / one**2, None, "computed"),
         Number("contrast of the needle in pork", "1", needle, None, "computed"),
         over_noise("contrast of the needle in pork over the noise of a pixel", needle / meat_noise),
@@ -96,8 +97,8 @@ def cable_and_meat(making: Making) -> PaperFigure:
         status="reproduced" if seen else "differs",
         verdict=f"Conductors stand apart with {conductor:.2f} of contrast, {conductor / cable_noise:.1f} times the "
         f"noise of a pixel, and the needle with {needle:.2f}, {needle / meat_noise:.1f} times; a streak of fat has "
-        f"{-streak:.2f} and is seen only over many pixels. Lines up to {finest:.1f} /mm are resolved. All of it is "
-        "absorption: see 3f.",
+        f"{-streak:.2f}, {-streak / meat_noise:.1f} times. Lines up to {finest:.1f} /mm are resolved. What phase adds "
+        "is told by 3f.",
         numbers=numbers,
         curves={"x_mm": x, "cable_rows": profile, "pork_rows": through},
         drawing=drawing,
