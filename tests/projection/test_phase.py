@@ -7,7 +7,7 @@ import pytest
 import xraylib
 from scipy.special import fresnel
 
-from radiography.beam.attenuation import material
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.beam.refraction import refractive_decrement, wavelength_mm
 from radiography.projection.phase import Propagation, blur_fringe, diffracted, rod_fringe
 
@@ -99,6 +99,24 @@ def test_a_fringe_is_there_without_blur_and_washed_out_by_it() -> None:
     # a blur moves light about and keeps it
     assert np.mean(blurs[2].wave) == pytest.approx(np.mean(sharp.wave), rel=1e-12)
     assert blur_fringe(finer, ways[1]).contrast == pytest.approx(contrasts[1], rel=0.02)
+
+
+@pytest.mark.parametrize(("name", "diameter_mm"), [("chitin", 1.0), ("chitin", 0.3), ("PMMA", 2.0)])
+def test_behind_a_blur_a_fringe_is_what_bent_rays_carry_away(name: str, diameter_mm: float) -> None:
+    """Transport of intensity, no waves: absorption A and a shift by -R delta T' give A + R delta (A T')', blurred."""
+    way = Propagation(300.0, 50.0, 0.3)
+    found = blur_fringe(rod_fringe(material(name), diameter_mm, [30.0], [1.0], way), way)
+    delta = refractive_decrement(material(name), [30.0])[0]
+    attenuation = linear_attenuation_per_mm(material(name), [30.0])[0]
+    path = 2 * np.sqrt(np.maximum(0.25 * diameter_mm**2 - found.x_mm**2, 0.0))
+    step = found.x_mm[1] - found.x_mm[0]
+    frequency = np.fft.rfftfreq(path.size, step)
+    sigma = 0.3 * 50.0 / 350.0 / 2.3548
+    carried = np.fft.rfft(np.exp(-attenuation * path) * np.gradient(path, step)) * 2j * np.pi * frequency
+    bent = way.distance_mm * delta * np.fft.irfft(carried * np.exp(-2 * (np.pi * sigma * frequency) ** 2), path.size)
+    difference = found.wave - found.rays
+    assert np.abs(difference - bent).max() < 0.05 * np.abs(bent).max()
+    assert 1e-3 < np.abs(bent).max() < 1e-2
 
 
 def test_a_film_without_any_transfer_leaves_the_mean() -> None:

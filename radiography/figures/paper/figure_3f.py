@@ -296,6 +296,7 @@ def _drawn(picture: npt.NDArray[np.float64], found: Fringes, accounts: dict[str,
         )
         edge.plot(1e3 * around, np.interp(at, blurred.x_mm, blurred.rays), "k:", linewidth=1.0)
     edge.plot([], [], "k:", label="absorption alone")
+    edge.plot([], [], "0.4", linewidth=0.6, label="thin: before any blur")
     edge.set(xlabel="from the edge (µm)", ylabel="over the open field")
     edge.legend(fontsize=8)
     for name, one in accounts.items():
