@@ -10,6 +10,7 @@ from .hand import hand
 from .line_pairs import line_pairs
 from .meat import meat
 from .mesh_file import load_mesh
+from .phone.phone import phone
 from .solids import (
     Box,
     Cone,
@@ -56,6 +57,7 @@ __all__ = [
     "move_phantom",
     "network_card",
     "phantom_of",
+    "phone",
     "place",
     "place_volume",
     "step_wedge",

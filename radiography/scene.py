@@ -44,6 +44,7 @@ PHANTOMS = {  # name in a scene -> the function that builds it
     "contrast_detail": "phantoms.contrast_detail:contrast_detail",
     "line_pairs": "phantoms.line_pairs:line_pairs",
     "network_card": "phantoms.card.network_card:network_card",
+    "phone": "phantoms.phone.phone:phone",
     "chest": "phantoms.chest:chest",
     "hand": "phantoms.hand:hand",
     "beetle": "phantoms.beetle:beetle",
