@@ -21,8 +21,8 @@ OUTLINE: tuple[Point, ...] = (
     (46.6, 107.8), (46.6, 64.6), (47.6, 63.6), (47.6, 61.8), (46.6, 60.8), (46.6, 41.4), (44.0, 38.6), (26.0, 38.6),
     (23.2, 36.0), (23.2, 10.4),
 )  # fmt: skip
-PLANES = 5  # of ten copper layers: those that are mostly full   # assumed
-PLANE_MM = 0.02
+PLANES = 3  # sheets that stand for the full ones of ten copper layers   # assumed
+PLANE_MM = 0.033
 TOP, BOTTOM = BOARD_MM[1] + 0.02, BOARD_MM[0] - 0.02
 
 
@@ -143,7 +143,7 @@ def _laminate(rng: np.random.Generator) -> list[PlacedSolid]:
     for index in range(PLANES):
         z = low + 0.09 + (high - low - 0.2) * index / (PLANES - 1)
         solids.append(plate("Cu", shrunk, z, z + PLANE_MM))
-        for _ in range(16):  # moats between supplies
+        for _ in range(26):  # moats between supplies
             x, y = _anywhere(rng)
             length = float(rng.uniform(2.0, 7.0))
             size = (length, 0.25) if rng.random() < 0.5 else (0.25, length)

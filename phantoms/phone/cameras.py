@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from phantoms.card.drawing import Point, box, plate, post, put, track
-from phantoms.phone.outline import BACK_GLASS_MM, slab
-from phantoms.solids import Cone, PlacedSolid, phantom_of, place
+from phantoms.phone.outline import BACK_GLASS_MM, disc, slab
+from phantoms.solids import PlacedSolid, phantom_of
 
 REAR_MM: tuple[Point, ...] = ((12.4, 14.4), (12.4, 28.6))
 FRONT_MM: Point = (50.6, 5.6)
@@ -33,9 +33,9 @@ def cameras() -> list[PlacedSolid]:
         solids += put(phantom_of("camera", rear_camera(7.4 if number == 0 else 6.6)), centre, 180.0 * number)
         x, y = centre
         solids += [
-            post("stainless_steel", centre, 12.4, 0.1, BACK_GLASS_MM + 0.3),
-            post("air", centre, 10.6, 0.1, BACK_GLASS_MM + 0.3),
-            post("alumina", centre, 10.6, 0.15, 0.55),
+            disc("stainless_steel", centre, 12.4, 0.1, BACK_GLASS_MM + 0.3),
+            disc("air", centre, 10.6, 0.1, BACK_GLASS_MM + 0.3),
+            disc("alumina", centre, 10.6, 0.15, 0.55),
         ]
         solids += _flex((x + 6.0, y), (27.5 + 5.0 * number, 36.0), 0.9, 5)
     solids += _flash()
@@ -68,9 +68,9 @@ def rear_camera(coil: float) -> list[PlacedSolid]:
         box("stainless_steel", (0.0, 0.0), (side, side), low, 4.0),
         box("air", (0.0, 0.0), (side - 0.4, side - 0.4), low - 0.01, 4.0),
         box("stainless_steel", (0.0, 0.0), (side, side), low, low + 0.15),
-        post("air", (0.0, 0.0), coil + 0.3, low - 0.01, low + 0.16),
+        disc("air", (0.0, 0.0), coil + 0.3, low - 0.01, low + 0.16),
         box("polyamide", (0.0, 0.0), (side - 0.4, side - 0.4), 3.4, 4.0),
-        post("air", (0.0, 0.0), 6.6, 3.39, 4.01),
+        disc("air", (0.0, 0.0), 6.6, 3.39, 4.01),
         # sensor, its board with a ring of wired pads, stiffener
         box("FR4", (0.0, 0.0), (side, side), 4.4, 4.75),
         box("Cu", (0.0, 0.0), (side - 0.8, side - 0.8), 4.5, 4.54),
@@ -95,10 +95,11 @@ def rear_camera(coil: float) -> list[PlacedSolid]:
     solids.append(plate("polycarbonate", [(0.88 * x, 0.88 * y) for x, y in octagon], 1.2, 3.5))
     for level, diameter in enumerate((3.4, 3.8, 4.4, 5.0, 5.4, 5.8)):  # lenses with air and black stops between
         z = 1.1 + 0.4 * level
-        solids.append(post("air", (0.0, 0.0), diameter, z, z + 0.4))
-        solids.append(place(Cone(0.48 * diameter, 0.36 * diameter, 0.24), "PMMA", (0.0, 0.0, z + 0.15)))
-        solids.append(post("PET", (0.0, 0.0), diameter, z + 0.36, z + 0.4))
-        solids.append(post("air", (0.0, 0.0), 0.7 * diameter, z + 0.355, z + 0.401))
+        solids.append(disc("air", (0.0, 0.0), diameter, z, z + 0.4))
+        for step, part in enumerate((0.96, 0.88, 0.74)):  # of a lens
+            solids.append(disc("PMMA", (0.0, 0.0), part * diameter, z + 0.03 + 0.08 * step, z + 0.11 + 0.08 * step))
+        solids.append(disc("PET", (0.0, 0.0), diameter, z + 0.36, z + 0.4))
+        solids.append(disc("air", (0.0, 0.0), 0.7 * diameter, z + 0.355, z + 0.401))
     for index in range(22):
         for edge in (-1.0, 1.0):
             solids.append(box("Au", (-3.6 + 0.34 * index, edge * 3.9), (0.06, 1.0), 4.38, 4.42))
@@ -122,12 +123,12 @@ def front_camera() -> list[PlacedSolid]:
         box("Si", (0.0, 0.0), (4.2, 3.4), 3.0, 3.2),
         box("polycarbonate", (0.0, 0.0), (6.0, 5.6), 3.2, 4.2),
         box("air", (0.0, 0.0), (4.6, 4.2), 3.2, 3.9),
-        post("polycarbonate", (0.0, 0.0), 4.6, 4.2, 5.9),
-        post("air", (0.0, 0.0), 3.2, 4.2, 5.9),
-        post("PMMA", (0.0, 0.0), 3.2, 4.4, 4.8),
-        post("PMMA", (0.0, 0.0), 2.6, 5.1, 5.5),
-        post("brass", (0.0, 0.0), 5.2, 4.15, 4.3),
-        post("polycarbonate", (0.0, 0.0), 4.4, 4.15, 4.3),
+        disc("polycarbonate", (0.0, 0.0), 4.6, 4.2, 5.9),
+        disc("air", (0.0, 0.0), 3.2, 4.2, 5.9),
+        disc("PMMA", (0.0, 0.0), 3.2, 4.4, 4.8),
+        disc("PMMA", (0.0, 0.0), 2.6, 5.1, 5.5),
+        disc("brass", (0.0, 0.0), 5.2, 4.15, 4.3),
+        disc("polycarbonate", (0.0, 0.0), 4.4, 4.15, 4.3),
     ]
 
 
@@ -135,7 +136,7 @@ def _flash() -> list[PlacedSolid]:
     """Two light-emitting diodes on copper with a lens, and the rear microphone beside them."""
     x, y = FLASH_MM
     solids = [
-        post("polycarbonate", FLASH_MM, 5.4, 0.75, 1.5),
+        disc("polycarbonate", FLASH_MM, 5.4, 0.75, 1.5),
         slab("Cu", FLASH_MM, (5.0, 3.6), 1.9, 2.1, 0.4, 3),
         slab("polyimide", FLASH_MM, (5.6, 12.0), 2.1, 2.2, 0.8, 3),
     ]

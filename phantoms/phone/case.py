@@ -17,6 +17,7 @@ from phantoms.phone.outline import (
     LENGTH_MM,
     SHEET_MM,
     WIDTH_MM,
+    hollow,
     slab,
     whole,
 )
@@ -36,9 +37,9 @@ def frame() -> list[PlacedSolid]:
     for bottom, top in pairwise(edges):
         out = (0.5 * (bottom + top) - 0.5 * HEIGHT_MM) / radius
         inset = 1.6 * (1.0 - float(np.sqrt(1.0 - 0.96 * out**2)))
-        solids.append(whole("Al", inset, float(bottom), float(top)))
-    solids.append(whole("air", WALL_MM + 0.6, low - 0.01, high + 0.01))
-    solids.append(whole("air", WALL_MM, BACK_GLASS_MM + 0.7, FRONT_GLASS_MM - 0.9))
+        middle = BACK_GLASS_MM + 0.6 < 0.5 * (bottom + top) < FRONT_GLASS_MM - 0.8
+        inner = WALL_MM if middle else WALL_MM + 0.6  # the ledges that the glasses lie on
+        solids.append(hollow("Al", (inset, inner), float(bottom), float(top)))
     for y in (9.6, LENGTH_MM - 9.6):  # gaps of the antennas in the long sides, and in the short ones
         for x in (0.5 * WALL_MM, WIDTH_MM - 0.5 * WALL_MM):
             solids.append(box("polyamide", (x, y), (WALL_MM, 1.3), low, high))
@@ -54,28 +55,27 @@ def frame() -> list[PlacedSolid]:
 def glasses() -> list[PlacedSolid]:
     """Back glass with its adhesive and graphite sheet, front glass."""
     return [
-        whole(GLASS, 1.1, 0.0, BACK_GLASS_MM),
         whole(GLASS, 1.1, FRONT_GLASS_MM, HEIGHT_MM),
         slab("graphite", (0.5 * WIDTH_MM, 74.0), (58.0, 122.0), 1.38, 1.42, 2.0),
+        whole(GLASS, 1.1, 0.0, BACK_GLASS_MM),
     ]
 
 
 def display() -> list[PlacedSolid]:
-    """Display: steel sheet, light guide, polarisers, two glasses, driver chip and folded flex at its lower end."""
+    """Display: steel sheet, light guide with its films, two glasses, driver chip and folded flex at its lower end."""
     middle = (0.5 * WIDTH_MM, 0.5 * LENGTH_MM - 0.5)
     size = (64.4, 139.4)
     low = SHEET_MM
     solids = [
-        # carrier of aluminium with windows, then the backlight's tray of steel
+        slab("glass", middle, (64.0, 138.0), low + 1.0, low + 1.4, 6.0, 10),
+        slab("PMMA", middle, (63.6, 138.6), low + 0.4, low + 1.0, 6.0, 10),
+        slab("stainless_steel", middle, size, low + 0.3, low + 0.4, 6.0, 10),
+        # carrier of aluminium with windows and holes
         slab("Al", middle, (66.0, 142.0), low, low + 0.3, 6.0, 10),
         slab("air", (0.5 * WIDTH_MM, 70.0), (36.0, 60.0), low, low + 0.3, 3.0),
         slab("air", (0.5 * WIDTH_MM, 122.0), (42.0, 22.0), low, low + 0.3, 3.0),
         *(post("air", (4.8, 22.0 + 12.6 * n), 1.6, low, low + 0.3) for n in range(9)),
         *(post("air", (WIDTH_MM - 4.8, 17.0 + 12.6 * n), 1.6, low, low + 0.3) for n in range(9)),
-        slab("stainless_steel", middle, size, low + 0.3, low + 0.4, 6.0, 10),
-        slab("PMMA", middle, (63.6, 138.6), low + 0.4, low + 0.85, 6.0, 10),
-        slab("PET", middle, (63.6, 138.6), low + 0.85, low + 1.0, 6.0, 10),
-        slab("glass", middle, (64.0, 138.0), low + 1.0, low + 1.4, 6.0, 10),
     ]
     for offset in (-1.0, 1.0):  # rim of the tray, turned up along the long sides
         solids.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from phantoms.card.drawing import Point, box, post, track
-from phantoms.phone.outline import LENGTH_MM, WIDTH_MM, slab
+from phantoms.phone.outline import LENGTH_MM, WIDTH_MM, disc, slab
 from phantoms.solids import PlacedSolid
 
 COIL_MM: Point = (35.5, 74.0)
@@ -39,9 +39,8 @@ def coil() -> list[PlacedSolid]:
     low = 0.8
     outer = INNER_MM + TURNS * PITCH_MM
     solids = [
-        post("ferrite", COIL_MM, 2 * outer + 2.6, 1.08, 1.28),
-        post("PET", COIL_MM, 2 * outer + 3.2, 1.28, 1.33),
-        post("polyimide", COIL_MM, 2 * outer + 2.8, low - 0.05, low),
+        disc("PET", COIL_MM, 2 * outer + 3.2, 1.28, 1.33, 96),
+        disc("ferrite", COIL_MM, 2 * outer + 2.6, 1.08, 1.28, 96),
     ]
     pieces, steps = 12, 4
     for piece in range(TURNS * pieces):

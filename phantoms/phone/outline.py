@@ -71,6 +71,31 @@ def slab(
     return plate(material, rounded(centre, size, radius, points), z_bottom, z_top)
 
 
+def disc(material: str, centre: Point, diameter: float, z_bottom: float, z_top: float, points: int = 48) -> PlacedSolid:
+    """Upright disc as a prism: unlike that of a cylinder, one ray stands for a sample within its flat faces.
+
+    Parameters
+    ----------
+    material : str
+        Name of the material.
+    centre : (float, float)
+        Middle. [mm]
+    diameter : float
+        [mm]
+    z_bottom, z_top : float
+        Lower and upper face. [mm]
+    points : int
+        Corners of the polygon. [1]
+
+    Returns
+    -------
+    solid : PlacedSolid
+    """
+    angle = 2.0 * np.pi * np.arange(points) / points
+    ring = 0.5 * diameter * np.column_stack((np.cos(angle), np.sin(angle))) + np.asarray(centre)
+    return plate(material, [(float(x), float(y)) for x, y in ring], z_bottom, z_top)
+
+
 def whole(material: str, inset: float, z_bottom: float, z_top: float) -> PlacedSolid:
     """Plate of the phone's own outline, smaller by an inset all round.
 
@@ -87,13 +112,30 @@ def whole(material: str, inset: float, z_bottom: float, z_top: float) -> PlacedS
     -------
     solid : PlacedSolid
     """
-    middle = (0.5 * WIDTH_MM, 0.5 * LENGTH_MM)
-    return slab(
-        material,
-        middle,
-        (WIDTH_MM - 2 * inset, LENGTH_MM - 2 * inset),
-        z_bottom,
-        z_top,
-        max(CORNER_MM - inset, 0.5),
-        14,
-    )
+    return plate(material, _own_outline(inset), z_bottom, z_top)
+
+
+def hollow(material: str, insets: tuple[float, float], z_bottom: float, z_top: float) -> PlacedSolid:
+    """Ring between two outlines of the phone, one inset more than the other: no ray within it is crossed in vain.
+
+    Parameters
+    ----------
+    material : str
+        Name of the material.
+    insets : (float, float)
+        Outer and inner. [mm]
+    z_bottom, z_top : float
+        Lower and upper face. [mm]
+
+    Returns
+    -------
+    solid : PlacedSolid
+        One polygon whose two ends of the ring touch along a seam.
+    """
+    outer, inner = (_own_outline(inset) for inset in insets)
+    return plate(material, [*outer, outer[0], inner[0], *inner[:0:-1], inner[0]], z_bottom, z_top)
+
+
+def _own_outline(inset: float) -> list[Point]:
+    size = (WIDTH_MM - 2 * inset, LENGTH_MM - 2 * inset)
+    return rounded((0.5 * WIDTH_MM, 0.5 * LENGTH_MM), size, max(CORNER_MM - inset, 0.5), 14)

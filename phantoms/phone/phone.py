@@ -53,16 +53,16 @@ def phone(seed: int = 1, small_parts: int = 800) -> Phantom:
     rng = np.random.default_rng(seed)
     solids = [
         *frame(),
-        *glasses(),
         *display(),
-        *charging(),
-        *battery(rng),
-        *board(rng, small_parts),
         *cameras(),
+        *board(rng, small_parts),
+        *battery(rng),
         *sound(),
         *sim_tray(),
         *buttons(),
         *springs(),
         *screws(),
+        *charging(),
+        *glasses(),
     ]
     return move_phantom(phantom_of("phone", solids), (-0.5 * WIDTH_MM, -0.5 * LENGTH_MM, 0.0))
