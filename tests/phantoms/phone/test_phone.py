@@ -56,7 +56,7 @@ def test_it_is_made_of_known_materials(whole: Phantom) -> None:
     # magnets: two cameras of four, loudspeaker's ring and core, earpiece's bars, motor's row
     assert counts["neodymium_magnet"] >= 2 * 4 + 2 + 3 + 5
     assert counts["solder_SAC305"] > 2500
-    assert counts["lithium_cobalt_oxide"] > 12
+    assert counts["lithium_cobalt_oxide"] == 3 + 2 * 4  # sheets, and bends on both sides
 
 
 def test_same_seed_gives_the_same_phone(whole: Phantom) -> None:
