@@ -84,5 +84,5 @@ def test_4f_bare_diodes_are_fainter_noisier_and_sharper() -> None:
     assert ours("4f", "detail at 2 /mm on coated over bare pixels") == pytest.approx(0.72 / 0.878, abs=0.06)
     curves = made("4f").curves
     # the passivation stops electrons of the film: less of them, the cleaner the light
-    assert np.all(np.diff(np.asarray(curves["direct_share"])[[0, 2, 4]]) < 0)
-    assert np.all(np.diff(np.asarray(curves["coated_snr"])[[0, 2, 4]]) > 0)
+    assert np.all(np.diff(np.asarray(curves["direct_share"])) < 0)
+    assert np.all(np.diff(np.asarray(curves["coated_snr"])) > 0)
