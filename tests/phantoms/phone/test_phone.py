@@ -10,9 +10,21 @@ import pytest
 
 from phantoms.phone.battery import CENTRE_MM, SIZE_MM, battery
 from phantoms.phone.charging import COIL_MM, GAP_MM, INNER_MM, PITCH_MM, STRAND_MM, TURNS, coil
-from phantoms.phone.outline import HEIGHT_MM, LENGTH_MM, WIDTH_MM, rounded
+from phantoms.phone.outline import HEIGHT_MM, LENGTH_MM, WIDTH_MM, disc, hollow, rounded
+from phantoms.phone.outline import whole as whole_plate
 from phantoms.phone.phone import phone
-from phantoms.solids import Box, Cone, Cylinder, Phantom, PlacedSolid, Prism, Sphere, polygon_area_mm2
+from phantoms.solids import (
+    Box,
+    Cone,
+    Cylinder,
+    Phantom,
+    PlacedSolid,
+    Prism,
+    Sphere,
+    move_phantom,
+    phantom_of,
+    polygon_area_mm2,
+)
 from radiography.beam.attenuation import material
 from radiography.projection.geometry import Geometry
 from radiography.projection.project import path_lengths
@@ -97,6 +109,37 @@ def test_wrong_input_names_itself(arguments: dict[str, int], message: str) -> No
 def test_a_rounded_rectangle_has_the_area_of_one() -> None:
     area = abs(polygon_area_mm2(np.array(rounded((3.0, -2.0), (20.0, 30.0), 5.0, 60))))
     assert area == pytest.approx(20.0 * 30.0 - (4.0 - np.pi) * 5.0**2, rel=1e-4)
+
+
+def test_a_disc_is_as_large_as_its_polygon() -> None:
+    plate = disc("PET", (7.0, -3.0), 10.0, 0.0, 1.0, 24)
+    assert plate.position_mm == pytest.approx((7.0, -3.0, 0.5))
+    assert isinstance(plate.shape, Prism)
+    area = abs(polygon_area_mm2(np.array(plate.shape.polygon_mm)))
+    assert area == pytest.approx(0.5 * 24 * 5.0**2 * np.sin(2 * np.pi / 24), rel=1e-12)
+
+
+def test_a_ring_of_one_polygon_is_hollow_and_its_seam_is_tight() -> None:
+    ring, outer, inner = (
+        hollow("Al", (1.0, 4.0), 2.0, 5.0),
+        whole_plate("Al", 1.0, 2.0, 5.0),
+        whole_plate("Al", 4.0, 2.0, 5.0),
+    )
+    areas = [
+        abs(polygon_area_mm2(np.array(each.shape.polygon_mm)))
+        for each in (ring, outer, inner)
+        if isinstance(each.shape, Prism)
+    ]
+    assert areas[0] == pytest.approx(areas[1] - areas[2], rel=1e-9)
+    # the corner where the seam begins, in the middle of the panel; 30 um rays along and across it
+    corner = np.array(ring.shape.polygon_mm[0]) + ring.position_mm[:2] if isinstance(ring.shape, Prism) else np.zeros(2)
+    centred = move_phantom(phantom_of("ring", [ring]), (-float(corner[0]) + 1.5, -float(corner[1]), 0.0))
+    geometry = Geometry(source_to_detector_mm=1e6, rows=40, cols=140, pitch_mm=0.03, focal_spot_mm=0.0, medium="vacuum")
+    path_mm = path_lengths(centred, geometry, ["Al"])[0]
+    # the wall is 3 mm thick and 3 mm high, its outer face at 1.5 mm: open beside it, and nothing leaks in it
+    x_mm = 0.03 * (np.arange(140) - 69.5)
+    assert path_mm[:, (x_mm > -1.45) & (x_mm < 1.45)] == pytest.approx(3.0, abs=1e-5)
+    assert not path_mm[:, (x_mm < -1.55) | (x_mm > 1.55)].any()
 
 
 def test_the_coil_is_one_spiral_whose_turns_do_not_touch() -> None:
