@@ -31,8 +31,6 @@ def paper(
             told.append(id(figure))
             print(f"{key:<7}{figure.status:<12}{figure.title}: {figure.verdict}")
     numbers = paper_to_json(found.made, quick)
-    if numbers["not_made"] and not figures:
-        print(f"not made yet: {', '.join(numbers['not_made'])}")
     if found.removed:
         print(f"removed {len(found.removed)} files of an earlier run")
     seconds = sum(found.seconds.values())

@@ -133,7 +133,7 @@ def _drawn_as(key: str, made: Mapping[str, PaperFigure]) -> str:
 
 def _files_of_earlier_run(folder: Path) -> list[Path]:
     """Files that an earlier run made, as its `paper.json` lists them; none where that is not ours."""
-    from radiography.figures.paper.contents import FIGURES, NOT_MADE_YET, SHOWN_WITH
+    from radiography.figures.paper.contents import FIGURES, SHOWN_WITH
 
     try:
         listed = json.loads((folder / "paper.json").read_text(encoding="utf-8"))
@@ -141,7 +141,7 @@ def _files_of_earlier_run(folder: Path) -> list[Path]:
         return []
     if not isinstance(listed, dict) or listed.get("measure") != "paper" or not isinstance(listed.get("figures"), dict):
         return []
-    known = {f"{key}.{suffix}" for key in (*FIGURES, *SHOWN_WITH, *NOT_MADE_YET) for suffix in SUFFIXES}
+    known = {f"{key}.{suffix}" for key in (*FIGURES, *SHOWN_WITH) for suffix in SUFFIXES}
     named = {
         str(name)
         for figure in listed["figures"].values()
@@ -178,9 +178,9 @@ def paper_to_json(made: Mapping[str, PaperFigure], quick: bool) -> dict[str, Any
     Returns
     -------
     numbers : dict
-        {software, paper, quick, figures, not_made, no_imaging, slips, warnings}.
+        {software, paper, quick, figures, no_imaging, slips, warnings}.
     """
-    from radiography.figures.paper.contents import NOT_IMAGING, NOT_MADE_YET
+    from radiography.figures.paper.contents import NOT_IMAGING
     from radiography.figures.paper.parts import paper_table
 
     return {
@@ -192,7 +192,6 @@ def paper_to_json(made: Mapping[str, PaperFigure], quick: bool) -> dict[str, Any
             key: {**_figure_json(figure), "files": file_names(_drawn_as(key, made), figure)}
             for key, figure in made.items()
         },
-        "not_made": list(NOT_MADE_YET),
         "no_imaging": NOT_IMAGING,
         "slips": paper_table("slips")["slips"],
         "warnings": ["made with --quick: a tenth of the histories, and the middle of the panel"] if quick else [],
@@ -298,8 +297,7 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
                 {
                     "key": "no-imaging",
                     "title": "What is left out",
-                    "about": (f"Not made yet: {', '.join(numbers['not_made'])}. " if numbers["not_made"] else "")
-                    + "No part of an imaging system:",
+                    "about": "No part of an imaging system:",
                     "heads": [[head("part"), head("why")]],
                     "rows": [[cell(name), cell(why)] for name, why in numbers["no_imaging"].items()],
                 },

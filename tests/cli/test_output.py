@@ -111,7 +111,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
         {"sweep", "base", "samples", "done_before", "failed", "units", "rows"},
     ),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
-    "paper": ("paper T2 --out {t}/p", {"paper", "quick", "figures", "not_made", "no_imaging", "slips"}),
+    "paper": ("paper T2 --out {t}/p", {"paper", "quick", "figures", "no_imaging", "slips"}),
     "list": ("list panels", {"kind", "entries"}),
     "init": ("init scene", {"kind", "template"}),
 }

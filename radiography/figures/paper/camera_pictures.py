@@ -42,6 +42,7 @@ SOURCE_TO_OBJECT_MM, OBJECT_TO_FILM_MM = 300.0, 50.0  # assumed
 SOURCE_MM = 0.05  # assumed: small, in favour of fringes
 ROWS, COLS = 480, 640  # part of the sensor that is shown   # chosen
 SEED = 2018
+ROSE = 5.0  # contrast over noise that is surely seen: Rose, J. Opt. Soc. Am. 38, 196 (1948)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -271,3 +272,25 @@ def number_behind(setup: FilmAndCamera, words: str, name: str, thickness_mm: flo
     bare, hard = (light_behind(setup, name, thickness_mm, filter_mm) for filter_mm in (0.0, MOST_FILTER_MM))
     note = f"0 to {MOST_FILTER_MM:g} mm of aluminium before the tube: assumed"
     return Number(f"light left behind {words}", "1", bare, None, "computed", (bare, hard), note)
+
+
+def over_noise_of_1mm(part: str, of_pixel: float, width_mm: float, pitch_mm: float) -> Number:
+    """Contrast over the noise of the mean of a millimetre of a long part, as its pixels make it.
+
+    Parameters
+    ----------
+    part : str
+        What is long.
+    of_pixel : float
+        Contrast over the noise of a pixel. [1]
+    width_mm, pitch_mm : float
+        Of the part, and of pixels, both at the film; noise of single electrons knows no neighbours. [mm]
+
+    Returns
+    -------
+    number : Number
+    """
+    ratio = of_pixel * (width_mm * 1.0) ** 0.5 / pitch_mm
+    longer = [(seconds / EXPOSURE_S) ** 0.5 for seconds in EXPOSURES_S]
+    name, note = f"contrast of {part} over the noise of 1 mm of it", "exposures of 10 to 300 s: assumed"
+    return Number(name, "1", ratio, None, "computed", (ratio * longer[0], ratio * longer[1]), note)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from radiography.figures.paper.contents import FIGURES, made_figure
+from radiography.figures.paper.contents import made_figure
 from radiography.figures.paper.figure_1d import BRIGHTER, COMPARABLE
 from radiography.figures.paper.figure_2a import EXPONENT
 from radiography.figures.paper.figure_2c import LEAST_RISE
 from radiography.figures.paper.figure_3a import LIMIT_NGY_PER_S, PREDICTED_WITHIN
 from radiography.figures.paper.figure_3b import EFFECTIVE_NS, NEAR_NS
 from radiography.figures.paper.figure_3c import LEAST_BOUND
+from radiography.figures.paper.figure_3f import PHASE_NUMBER, PHASE_OVER_ABSORPTION
 from radiography.figures.paper.figure_4c import NEAR, PAPER_AT_2
 from radiography.figures.paper.figure_ed6 import BARRIER_MEV, NEAR_MEV
 from radiography.figures.paper.parts import Judgement, Making, Number, PaperFigure, judge, sheet, status_of
-from radiography.figures.paper.phase_estimate import fringe_over_blur
 
 LIMITS = tuple[float, float]
 COLOURS = {"supported": "#1a7f4b", "depends": "#b7791f", "not supported": "#c2410c"}
-ESTIMATES: dict[str, Callable[[], Number]] = {"estimate": fringe_over_blur}  # numbers of no figure, by their place
 FILM_AT_2 = PAPER_AT_2["CsPbBr3_75um"]
 
 
@@ -32,7 +30,7 @@ class Claim:
     ----------
     claim : str
     figure, number : str
-        The number that decides, by its figure, or a key of `ESTIMATES`, and its name.
+        The number that decides, by its figure and its name.
     holds : (float, float)
         The claim is supported where all of the number's band lies within these limits.
     why : str
@@ -55,21 +53,6 @@ class Claim:
         return "not supported" if judge(number, *(self.possible or self.holds)) == "not supported" else "depends"
 
 
-PHASE = "phase contrast of a needle and a beetle"
-PHASE_BY_ESTIMATE = Claim(  # while there is no figure of the needle
-    PHASE,
-    "estimate",
-    "width of a phase fringe over the blur of source and film",
-    (0.5, inf),
-    "a fringe far narrower than the blur leaves absorption alone",
-)
-PHASE_BY_FIGURE = Claim(
-    PHASE,
-    "3f",
-    "fringe over absorption at the edge of a limb",
-    (1.0, inf),
-    "what the wave adds at an edge, over what absorption alone makes there",
-)
 CLAIMS = (
     Claim(
         "a limit 400 times below diagnostic dose rates",
@@ -180,7 +163,13 @@ CLAIMS = (
         (1.0, inf),
         "in contrast; noise at the same dose is another matter",
     ),
-    PHASE_BY_FIGURE if PHASE_BY_FIGURE.figure in FIGURES else PHASE_BY_ESTIMATE,
+    Claim(
+        "phase contrast of a needle and a beetle",
+        "3f",
+        PHASE_NUMBER,
+        (PHASE_OVER_ABSORPTION, inf),
+        "what the wave adds at an edge, over what absorption alone makes there",
+    ),
     Claim(
         "the lowest limit of perovskite detectors",
         "T2",
@@ -204,8 +193,6 @@ def deciding_number(claim: Claim, making: Making) -> Number:
     -------
     number : Number
     """
-    if claim.figure in ESTIMATES:
-        return ESTIMATES[claim.figure]()
     return next(number for number in made_figure(claim.figure, making).numbers if number.name == claim.number)
 
 

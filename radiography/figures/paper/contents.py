@@ -37,7 +37,6 @@ NOT_IMAGING = {  # parts of the paper that no imaging system computes
     "TEM, XRD, XPS": "Microscopy and diffraction of the powders; they give size and phase, which are inputs.",
     "in vivo imaging": "Light from within animals; neither its source nor the tissue in its way is described.",
 }
-NOT_MADE_YET: tuple[str, ...] = ()  # that an imaging system can compute
 
 
 def figure_maker(key: str) -> Callable[[Making], PaperFigure]:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 from scipy.optimize import brentq
 
 from phantoms.flat_cable import CABLE_MIDDLE_MM, flat_cable
-from phantoms.meat import HUB, STREAKS, TIP, meat
+from phantoms.meat import HUB, OUTER_MM, STREAKS, TIP, meat
 from phantoms.solids import Vector
 from radiography.camera.exposure import blur_at
 from radiography.figures.paper.camera_pictures import (
     EXPOSURE_S,
     EXPOSURES_S,
     OBJECT_TO_FILM_MM,
+    ROSE,
     SOURCE_TO_OBJECT_MM,
     contrast_along,
     film_and_camera,
     light_behind,
     number_behind,
+    over_noise_of_1mm,
     photographs,
 )
-from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
+from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, sheet, status_of
 
-CONDUCTORS, PITCH_MM, COPPER_MM = 12, 1.0, 0.05
+CONDUCTORS, PITCH_MM, WIDTH_MM, COPPER_MM = 12, 1.0, 0.65, 0.05
 STRAIGHT_MM = (2.0, 5.5)  # y between fold and connector
 RESOLVED = 0.1  # of the modulation
-ROSE = 5.0  # contrast over noise that is surely seen: Rose, J. Opt. Soc. Am. 38, 196 (1948)
 
 
 def cable_and_meat(making: Making) -> PaperFigure:
@@ -42,7 +45,8 @@ def cable_and_meat(making: Making) -> PaperFigure:
     setup = film_and_camera(making)
     pitch = setup.camera.pitch_mm
     size = (SOURCE_TO_OBJECT_MM + OBJECT_TO_FILM_MM) / SOURCE_TO_OBJECT_MM
-    cables, meats = (photographs(setup, phantom, making) for phantom in (flat_cable(CONDUCTORS), meat()))
+    cable = flat_cable(CONDUCTORS, PITCH_MM, WIDTH_MM, COPPER_MM)
+    cables, meats = (photographs(setup, phantom, making) for phantom in (cable, meat()))
     places = CABLE_MIDDLE_MM + PITCH_MM * (np.arange(CONDUCTORS) - 0.5 * (CONDUCTORS - 1))
     lines = [
         contrast_along(cables, pitch, ((x, STRAIGHT_MM[0], 0.0), (x, STRAIGHT_MM[1], 0.0)), 0.15, (0.42, 0.58))
@@ -77,7 +81,11 @@ def cable_and_meat(making: Making) -> PaperFigure:
         over_noise("contrast of fat over the noise of a pixel", streak / meat_noise),
         Number("finest lines of the object, modulation 0.1", "1/mm", finest, None, "computed"),
     ]
-    seen = min(conductor / cable_noise, needle / meat_noise) > ROSE
+    of_1mm = [
+        over_noise_of_1mm("a conductor", conductor / cable_noise, WIDTH_MM, pitch),
+        over_noise_of_1mm("the needle in pork", needle / meat_noise, OUTER_MM, pitch),
+    ]
+    numbers += of_1mm
     drawing, (of_cable, of_meat, across, tissue) = sheet(2, 2)
     for axes, picture in ((of_cable, cables[0]), (of_meat, meats[0])):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1.1 * float(np.percentile(picture, 98)))
@@ -94,7 +102,7 @@ def cable_and_meat(making: Making) -> PaperFigure:
     tissue.set(xlabel="x (mm)", ylabel="over the open field", title="mean of five rows through pork and needle")
     return PaperFigure(
         title="A flat cable and a needle in pork, by film and camera",
-        status="reproduced" if seen else "differs",
+        status=status_of(*(judge(number, ROSE, inf) for number in of_1mm)),
         verdict=f"Conductors stand apart with {conductor:.2f} of contrast, {conductor / cable_noise:.1f} times the "
         f"noise of a pixel, and the needle with {needle:.2f}, {needle / meat_noise:.1f} times; a streak of fat has "
         f"{-streak:.2f}, {-streak / meat_noise:.1f} times. Lines up to {finest:.1f} /mm are resolved. What phase adds "
@@ -105,7 +113,8 @@ def cable_and_meat(making: Making) -> PaperFigure:
         notes=(
             "Film, disk, camera, exposure and distances as for 3f: assumed. Cable of 12 conductors of 0.65 x 0.05 mm "
             "at 1 mm, pork of made-up shape, needle of 21 gauge: assumed. Scattered X-rays are left out.",
-            "To be proved wrong: a photograph by such a camera that shows lines finer than these, or less noise at "
-            "this exposure, has another film, disk or lens.",
         ),
+        decided_by=f"A millimetre of a conductor and of the needle has at least {ROSE:g} times its noise (Rose) at "
+        "every exposure.",
+        wrong_if="a photograph by such a camera shows lines finer than these, or less noise at this exposure.",
     )
