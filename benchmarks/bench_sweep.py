@@ -76,7 +76,7 @@ def in_a_process(options: argparse.Namespace, kind: str, workers: int) -> dict[s
     command = [sys.executable, __file__, "--one", kind, "--workers", str(workers)]
     for key in ("count", "task_s", "side"):
         command += [f"--{key.replace('_', '-')}", str(getattr(options, key))]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -85,7 +85,7 @@ def main() -> None:
     """Run all cases in turns, or one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--count", type=int, default=10, help="tasks or samples")
+    parser.add_argument("--count", type=int, default=10, help="tasks or samples, 2 or more")
     parser.add_argument("--task-s", type=float, default=2.0)
     parser.add_argument("--side", type=int, default=1024, help="rows and columns of the panel of a sample")
     parser.add_argument("--rounds", type=int, default=5)
@@ -100,7 +100,7 @@ def main() -> None:
         return
     cases = [(kind, workers) for kind in options.kinds for workers in (0, *options.workers)]
     for kind in options.kinds:  # compiled kernels and computed layers are there for all that follow
-        in_a_process(argparse.Namespace(**{**vars(options), "count": 1, "task_s": 0.0}), kind, 0)
+        in_a_process(argparse.Namespace(**{**vars(options), "count": 2, "task_s": 0.0}), kind, 0)
     rounds = [{case: in_a_process(options, *case) for case in cases} for _ in range(options.rounds)]
     rows: list[dict[str, Any]] = []
     for kind, workers in cases:
