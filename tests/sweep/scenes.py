@@ -83,6 +83,13 @@ def square_or_die(item: int) -> int:
     return item * item
 
 
+def setting(key: str) -> object:
+    """A setting of Dask, as a worker has it."""
+    import dask
+
+    return dask.config.get(key)
+
+
 def refuse(item: int) -> int:
     """A task that finds its input wrong."""
     raise ValueError(f"{item} is refused")

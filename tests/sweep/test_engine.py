@@ -14,7 +14,7 @@ from calibration.own_words import said_by_us
 from radiography.config import load_panel
 from radiography.sweep import engine as engine_module
 from radiography.sweep.engine import NEEDED, Engine, Outcome, check_engine, has_dask, run_tasks, values_of_tasks
-from tests.sweep.scenes import refuse, square, square_or_die, square_or_die_once
+from tests.sweep.scenes import refuse, setting, square, square_or_die, square_or_die_once
 
 with_dask = pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
 
@@ -58,6 +58,12 @@ def test_local_workers_listen_to_this_machine_only_and_need_no_port_of_their_own
                     c.laddr.ip for c in process.net_connections() if c.status == "LISTEN" and c.laddr.port != 8787
                 }
     assert heard == {"127.0.0.1"}
+
+
+@with_dask
+def test_nothing_watches_a_worker_while_it_works() -> None:
+    (watched,) = by_number(run_tasks(setting, ["distributed.worker.profile.enabled"], Engine("local", 1))).values()
+    assert watched == (False, "")
 
 
 @with_dask
