@@ -22,7 +22,15 @@ from radiography.interaction.electron_tables import ElectronTables, electron_tab
 from radiography.interaction.electrons import MAX_ELECTRON_KEV, Slab, slab_geometry
 from radiography.interaction.photon_tables import MIN_TRACKED_KEV
 from radiography.interaction.stack_kernels import trace_births
-from radiography.interaction.stack_tables import BIRTH_COLUMNS, Births, Moments, Slabs, StackTables, stack_tables
+from radiography.interaction.stack_tables import (
+    BIRTH_COLUMNS,
+    LEFT_COLUMNS,
+    Births,
+    Moments,
+    Slabs,
+    StackTables,
+    stack_tables,
+)
 
 _HISTORIES_PER_BLOCK = 256  # with one seed
 _BIRTHS_PER_HISTORY = 32  # room on average over a block; a history has about 5
@@ -242,9 +250,10 @@ def stack_response(
     seeds = rng.integers(0, 2**64, size=(2, total), dtype=np.uint64)
     sums = _moments(energies.size, parts)
     rows = np.zeros((_BLOCKS, _HISTORIES_PER_BLOCK * _BIRTHS_PER_HISTORY, BIRTH_COLUMNS))
+    none_leaving = np.zeros((_BLOCKS, 0, LEFT_COLUMNS))
     for start in range(0, total, _BLOCKS):
         chunk = slice(start, min(start + _BLOCKS, total))
-        births = Births(rows, np.zeros(_BLOCKS, np.int64), np.zeros((_BLOCKS, 2)))
+        births = Births(rows, np.zeros(_BLOCKS, np.int64), np.zeros((_BLOCKS, 2)), none_leaving)
         trace_births(
             tracer.photons,
             geometry,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from radiography.interaction.electron_kernels import leave_energies
 from radiography.interaction.stack import StackTracer
 from radiography.interaction.stack_kernels import trace_births
-from radiography.interaction.stack_tables import BIRTH_COLUMNS, HISTORY, Births, X, Y
+from radiography.interaction.stack_tables import BIRTH_COLUMNS, HISTORY, LEFT_COLUMNS, Births, X, Y
 
 _QUANTA_PER_BLOCK = 64  # with one seed
 _BIRTHS_PER_QUANTUM = 32  # room on average over a block; a quantum has about 5
@@ -72,10 +72,11 @@ def draw_stack_deposits(tracer: StackTracer, energy_keV: float, quanta: int, rng
     rows, left = np.zeros((_BLOCKS, room, BIRTH_COLUMNS)), np.zeros((_BLOCKS, room, parts))
     outside = np.zeros((_BLOCKS, room, 2))
     found = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0), np.zeros(0, np.int64), np.zeros(0))]
+    none_leaving = np.zeros((_BLOCKS, 0, LEFT_COLUMNS))
     for start in range(0, blocks, _BLOCKS):
         chunk = slice(start, min(start + _BLOCKS, blocks))
         count = chunk.stop - start
-        births = Births(rows, np.zeros(_BLOCKS, np.int64), np.zeros((_BLOCKS, 2)))
+        births = Births(rows, np.zeros(_BLOCKS, np.int64), np.zeros((_BLOCKS, 2)), none_leaving)
         trace_births(
             tracer.photons,
             tracer.geometry,

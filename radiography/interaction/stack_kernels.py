@@ -50,13 +50,15 @@ class Scratch(NamedTuple):
     """Work space of one block.
 
     ``photons`` (_STACK, 8): place, direction, energy and slab of those waiting. ``vacancies`` (_VACANCIES,) of an atom.
-    ``births`` (C, BIRTH_COLUMNS) and ``escaped_keV`` (2,): see `Births`. ``listed`` (2,): births, and waiting photons.
+    ``births`` (C, BIRTH_COLUMNS) and ``escaped_keV`` (2,): see `Births`. ``listed`` (3,): births, waiting photons,
+    and rows of ``leaving`` (L, LEFT_COLUMNS).
     """
 
     photons: FloatArray
     vacancies: IntArray
     births: FloatArray
     escaped_keV: FloatArray
+    leaving: FloatArray
     listed: IntArray
 
 
@@ -381,6 +383,12 @@ def _trace_history(
             first = False
             if slab < 0 or slab >= slabs.material.size:
                 escaped_keV[0 if slab < 0 else 1] += energy
+                if listed[2] < scratch.leaving.shape[0]:
+                    x, y = x + (z - before) / w * u, y + (z - before) / w * v
+                    left = scratch.leaving[listed[2]]
+                    left[0], left[1], left[2], left[3], left[4] = history + 1.0, x, y, u, v
+                    left[5], left[6] = w, energy
+                    listed[2] += 1
                 break
             x, y = x + (z - before) / w * u, y + (z - before) / w * v
             channel = _drawn_channel(photons, slabs.material[slab], index, fraction, state)
@@ -436,7 +444,8 @@ def _trace_block(
         np.zeros(_VACANCIES, np.int64),
         births.rows[block],
         births.escaped_keV[block],
-        np.zeros(2, np.int64),
+        births.leaving[block],
+        np.zeros(3, np.int64),
     )
     scratch.escaped_keV[:] = 0.0
     for history in range(histories):

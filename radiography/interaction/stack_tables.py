@@ -13,6 +13,8 @@ from radiography.interaction.photon_tables import photon_tables
 
 # columns of a birth: its history, place, slab, cosine of its direction to the axis of the stack, energy
 HISTORY, X, Y, DEPTH, SLAB, COSINE, ENERGY, BIRTH_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7
+# columns of a photon that leaves a stack: its history counted from 1, place, direction, energy
+LEFT_HISTORY, LEFT_X, LEFT_Y, LEFT_U, LEFT_V, LEFT_W, LEFT_ENERGY, LEFT_COLUMNS = 0, 1, 2, 3, 4, 5, 6, 7
 STAYS = 2.0  # in place of a cosine: energy that is left where it is
 
 _UM_PER_MM = 1e3
@@ -38,11 +40,13 @@ class Births(NamedTuple):
 
     ``rows`` (B, C, BIRTH_COLUMNS), in the order of the histories, of which ``listed`` (B,) are valid. ``escaped_keV``
     (B, 2): energy of photons that left through the entrance face, and through the last after an interaction [keV].
+    ``leaving`` (B, L, LEFT_COLUMNS): these photons one by one, empty rows all zero; L is 0 where nobody asks for them.
     """
 
     rows: FloatArray
     listed: IntArray
     escaped_keV: FloatArray
+    leaving: FloatArray
 
 
 class Moments(NamedTuple):

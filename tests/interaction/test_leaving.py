@@ -1,0 +1,73 @@
+"""Photons that leave a stack: as many and as hard as other kernels say, the same on any number of threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from radiography.beam.attenuation import material
+from radiography.interaction.absorption import layer_response
+from radiography.interaction.electrons import Slab
+from radiography.interaction.leaving import cached_leaving_photons, leaving_photons, stack_transmission
+
+ENERGIES = np.array([30.0, 60.0, 100.0])
+COPPER = Slab(material("Cu"), 500.0)
+GLASS = Slab(material("glass"), 700.0)
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_energy_that_leaves_a_slab_is_that_of_the_kernels_of_single_layers(back: bool) -> None:
+    photons = leaving_photons([COPPER], ENERGIES, 20_000, np.random.default_rng(1), back=back)
+    single = layer_response(COPPER.material, 0.5, ENERGIES, 20_000, np.random.default_rng(2))
+    wanted = single.back_keV if back else single.front_keV
+    weight = photons.interacting / photons.histories
+    found, square = (np.bincount(photons.number, photons.energy_keV**n, minlength=3) for n in (1, 2))
+    error = np.sqrt(2.0 * square) * weight  # as many histories on either side
+    assert (wanted[1:] > 10 * error[1:]).all()
+    assert (np.abs(found * weight - wanted) < 4 * error).all()
+
+
+def test_photons_leave_forwards_from_where_they_were_scattered_to() -> None:
+    photons = leaving_photons([GLASS, COPPER], ENERGIES, 2_000, np.random.default_rng(1), back=True)
+    assert (photons.cosine > 0).all() and (photons.cosine <= 1).all()
+    assert (photons.energy_keV <= ENERGIES[photons.number]).all()
+    # a photon that was scattered once, in a stack 1.2 mm thick, is off by at most that times its tangent
+    slope = np.hypot(*photons.tangent.T)
+    sideways = np.median(np.hypot(*photons.off_mm.T) / slope)
+    assert 0.05 < sideways < 1.2
+    outwards = np.sum(photons.off_mm * photons.tangent, axis=1) > 0
+    assert outwards.mean() > 0.9
+
+
+def test_what_interacts_is_what_does_not_pass() -> None:
+    photons = leaving_photons([GLASS, COPPER], ENERGIES, 10, np.random.default_rng(1), back=True)
+    np.testing.assert_allclose(photons.interacting, 1.0 - stack_transmission([COPPER, GLASS], ENERGIES), rtol=1e-12)
+    np.testing.assert_array_equal(stack_transmission([], ENERGIES), 1.0)
+
+
+def test_photons_are_the_same_on_one_thread_and_on_two_and_from_the_cache(tmp_path: Path) -> None:
+    def traced() -> np.ndarray:
+        found = leaving_photons([COPPER], ENERGIES, 600, np.random.default_rng(0), back=True)
+        return np.column_stack([found.number, found.energy_keV, found.cosine, found.off_mm, found.tangent])
+
+    threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        one = traced()
+        numba.set_num_threads(threads)
+        many = traced()
+    finally:
+        numba.set_num_threads(threads)
+    assert one.tobytes() == many.tobytes()
+    for _ in range(2):
+        kept = cached_leaving_photons([COPPER], ENERGIES, 600, back=True, cache_folder=tmp_path)
+        np.testing.assert_array_equal(kept.energy_keV, one[:, 1])
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_no_histories_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least 1 history per energy, got 0"):
+        leaving_photons([COPPER], ENERGIES, 0, np.random.default_rng(1), back=True)
