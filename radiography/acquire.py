@@ -22,7 +22,7 @@ from radiography.light.decay import emit_light
 from radiography.light.spread import spread_light
 from radiography.noise import draw_portions
 from radiography.panel.direct_detection import DiodeMeans, draw_diode_energy
-from radiography.panel.panel import coated
+from radiography.panel.panel import coated, cover_transmission
 from radiography.panel.photodiode import collect_charge, dark_charge
 from radiography.panel.readout import digitise
 from radiography.panel.trapping import FrameTimes, steady_trapped_charge, trap_charge
@@ -371,6 +371,34 @@ def mean_electrons(acquisition: Acquisition) -> float:
     diode = acquisition.panel.photodiode
     direct = acquisition.coated_diode_weights[1].sum() * 1000.0 / diode.energy_per_electron_eV
     return float(photons * diode.fill_factor * acquisition.quantum_efficiency + direct)
+
+
+def energy_shares(acquisition: Acquisition) -> tuple[float, ...]:
+    """Energy that each layer absorbs of that of the X-rays at the foot of the central ray, object absent.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        From `plan_acquisition`, with the beam on.
+
+    Returns
+    -------
+    shares : tuple of float
+        Of the layer, or of front and back layer of a dual-layer panel. [1]
+
+    Raises
+    ------
+    ValueError
+        If the scene is dark.
+    """
+    shares = []
+    for layer in (acquisition, *(() if acquisition.back is None else (acquisition.back,))):
+        energy_keV, arriving = layer.spectrum.energy_keV, layer.spectrum.fluence_per_mm2 * layer.grid_transmission
+        if not arriving.any():
+            raise ValueError("energy shares need a beam, but the scene is dark")
+        absorbed_keV = cover_transmission(layer.panel, energy_keV) * layer.light.absorbed_keV
+        shares.append(float(arriving @ absorbed_keV / (arriving @ energy_keV)))
+    return tuple(shares)
 
 
 def dose_scale(acquisition: Acquisition) -> DoseScale:

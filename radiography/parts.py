@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from phantoms.solids import Phantom
+from phantoms.solids import Phantom, move_phantom
 from radiography.beam.attenuation import Material, material
 from radiography.beam.tube import Beam
 from radiography.config import Changes, load_beam, load_panel, load_scintillator
 from radiography.light.scintillator import Scintillator
-from radiography.panel.panel import Panel
+from radiography.panel.panel import Cover, Panel
 from radiography.projection.extent import check_shadow
 from radiography.projection.geometry import Geometry
 from radiography.projection.spot_image import load_spot_image
@@ -29,6 +29,8 @@ class SceneParts:
         Descriptions.
     phantom, materials : Phantom or None, mapping of str to Material
         What stands in the beam, and the scene's own materials.
+    back_scintillator : Scintillator or None
+        Second layer of a dual-layer panel; None for a panel with one, and in the parts of that layer itself.
     """
 
     scene: Scene
@@ -38,6 +40,7 @@ class SceneParts:
     geometry: Geometry
     phantom: Phantom | None
     materials: Mapping[str, Material]
+    back_scintillator: Scintillator | None = None
 
 
 def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None = None) -> SceneParts:
@@ -79,7 +82,111 @@ def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None
     geometry = _geometry(panel, scene, beam, folder)
     if phantom is not None:
         check_shadow(phantom, geometry)
-    return SceneParts(scene, panel, scintillator, beam, geometry, phantom, materials)
+    parts = SceneParts(scene, panel, scintillator, beam, geometry, phantom, materials)
+    if panel.back is None:
+        return parts
+    back = load_scintillator(panel.back.scintillator, folder)
+    for cover in (*panel.back.filter, *panel.back.cover):
+        material(cover.material)
+    return replace(parts, back_scintillator=back)
+
+
+def layer_spacing_mm(parts: SceneParts) -> float:
+    """Distance between the entrances of the two layers of a dual-layer panel. [mm]
+
+    Raises
+    ------
+    ValueError
+        If the panel has no back layer.
+    """
+    panel, back = parts.panel, parts.panel.back
+    if back is None:
+        raise ValueError(f"panel '{panel.name}' has no [back] layer")
+    slabs_um = sum(slab.thickness_um for slab in panel.stack)
+    slabs_um += sum(cover.thickness_um for cover in (*back.filter, *back.cover))
+    return back.gap_mm + 1e-3 * (parts.scintillator.thickness_um + slabs_um)
+
+
+def back_parts(parts: SceneParts) -> SceneParts:
+    """The back layer of a dual-layer panel as a scene of its own: farther from the source, behind all of the front.
+
+    Parameters
+    ----------
+    parts : SceneParts
+        Of a scene with a dual-layer panel.
+
+    Returns
+    -------
+    parts : SceneParts
+        Object and source are where they were, so the object stands higher above this layer. The panel's cover is all
+        that lies before the layer. The air kerma is that in front of the panel, thinned by the distance.
+
+    Raises
+    ------
+    ValueError
+        If the panel has no back layer.
+    """
+    spacing_mm = layer_spacing_mm(parts)
+    scene, panel, layer = parts.scene, parts.panel, parts.back_scintillator
+    if panel.back is None or layer is None:
+        raise ValueError(f"panel '{panel.name}' has no [back] layer")
+    front = tuple(
+        Cover(part.material, part.volume_fraction * parts.scintillator.thickness_um)
+        for part in parts.scintillator.parts
+    )
+    behind = panel_behind(panel, front)
+    near_mm, far_mm = scene.geometry.source_to_detector_mm, scene.geometry.source_to_detector_mm + spacing_mm
+    kerma_uGy = scene.beam.air_kerma_uGy * (near_mm / far_mm) ** 2
+    return SceneParts(
+        scene=replace(
+            scene,
+            scintillator=panel.back.scintillator,
+            beam=replace(scene.beam, air_kerma_uGy=kerma_uGy),
+            geometry=replace(scene.geometry, source_to_detector_mm=far_mm),
+        ),
+        panel=behind,
+        scintillator=layer,
+        beam=parts.beam,
+        geometry=replace(parts.geometry, source_to_detector_mm=far_mm),
+        phantom=None if parts.phantom is None else move_phantom(parts.phantom, (0.0, 0.0, spacing_mm)),
+        materials=parts.materials,
+    )
+
+
+def panel_behind(panel: Panel, layer: tuple[Cover, ...]) -> Panel:
+    """The back layer of a dual-layer panel as a panel of its own, covered by all that lies before it.
+
+    Parameters
+    ----------
+    panel : Panel
+        With a back layer.
+    layer : tuple of Cover
+        What the front layer is made of, without its voids.
+
+    Returns
+    -------
+    behind : Panel
+        Its cover is that of the panel, the front layer, the stack, the filter, and its own.
+
+    Raises
+    ------
+    ValueError
+        If the panel has no back layer.
+    """
+    back = panel.back
+    if back is None:
+        raise ValueError(f"panel '{panel.name}' has no [back] layer")
+    stack = tuple(Cover(slab.material, slab.thickness_um) for slab in panel.stack)
+    return replace(
+        panel,
+        name=f"{panel.name}_back",
+        description=f"back layer of: {panel.description}",
+        serial=back.serial,
+        map_seed=back.map_seed,
+        cover=(*panel.cover, *layer, *stack, *back.filter, *back.cover),
+        readout=panel.readout if back.readout is None else back.readout,
+        back=None,
+    )
 
 
 def _geometry(panel: Panel, scene: Scene, beam: Beam, folder: Path) -> Geometry:

@@ -28,8 +28,15 @@ from radiography.panel.panel import (
     dark_current_factor,
     emission_weighted_quantum_efficiency,
 )
-from radiography.parts import SceneParts, load_parts
+from radiography.parts import SceneParts, back_parts, load_parts
 from radiography.projection.geometry import Geometry
+from radiography.scatter.between_layers import (
+    Neighbours,
+    back_neighbours,
+    front_neighbours,
+    scattered_between,
+    with_scattered,
+)
 from radiography.scatter.dose import ObjectDose, doses_of
 from radiography.scatter.grid import grid_shape, primary_transmission, strip_shadow
 from radiography.scatter.kernels import GridShape
@@ -88,6 +95,9 @@ class Acquisition:
         Plans for what departs with the X-ray energy, and for the noise, which is known by pixel.
     maps : PanelMaps
         With the dark current at the scene's temperature.
+    back : Acquisition or None
+        The back layer of a dual-layer panel, exposed by what passes this one; its scene and panel are those of
+        `back_parts`.
     """
 
     scene: Scene
@@ -113,6 +123,7 @@ class Acquisition:
     departure_spread: LightSpread
     noise_spread: LightSpread
     maps: PanelMaps
+    back: Acquisition | None = None
 
 
 def plan_acquisition(scene: Scene, folder: Path, progress: Callable[[float], None] | None = None) -> Acquisition:
@@ -155,6 +166,19 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
     -------
     acquisition : Acquisition
     """
+    if parts.back_scintillator is not None:
+        both = (
+            (lambda done: progress(0.5 * done), lambda done: progress(0.5 + 0.5 * done)) if progress else (None, None)
+        )
+        front = _plan_layer(parts, front_neighbours(parts), both[0])
+        return replace(front, back=_plan_layer(back_parts(parts), back_neighbours(parts), both[1]))
+    return _plan_layer(parts, None, progress)
+
+
+def _plan_layer(
+    parts: SceneParts, neighbours: Neighbours | None, progress: Callable[[float], None] | None
+) -> Acquisition:
+    """Plan of one layer: of the panel, or of one of the two of a dual-layer panel."""
     # Descriptions: panel, layer, tube, and what stands in the beam.
     scene, panel, scintillator, beam = parts.scene, parts.panel, parts.scintillator, parts.beam
     geometry = parts.geometry
@@ -172,6 +196,13 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
     report = None if progress is None else lambda done, total: progress(0.5 * done / total)
     light = layer_light(scintillator, energy_keV, progress=report)
     slanted_light = layer_light(scintillator, energy_keV, histories=SLANTED_HISTORIES, incidence_deg=SLANTED_DEG)
+    on_diode, diode_panel = on_pixel, panel
+    if neighbours is not None:  # the rest of a dual-layer panel: the diodes see it before their own cover
+        scattered = scattered_between(neighbours, panel, scintillator, (light, slanted_light))
+        light, slanted_light = (with_scattered(each, scattered) for each in (light, slanted_light))
+        others = replace(panel, cover=panel.cover[: neighbours.others])
+        diode_panel = replace(panel, cover=panel.cover[neighbours.others :])
+        on_diode = on_pixel * cover_transmission(others, energy_keV) * (1.0 + scattered.light)
     lit = spectrum.fluence_per_mm2 if scene.beam.air_kerma_uGy > 0 else np.ones_like(energy_keV)
     spread = spread_of_beam(light, lit)
     by_depth = depth_spread(scintillator, light, lit, largest_path_ratio(geometry))
@@ -184,7 +215,7 @@ def plan_parts(parts: SceneParts, progress: Callable[[float], None] | None = Non
     if scene.beam.air_kerma_uGy > 0:
         later = None if progress is None else lambda done, total: progress(0.5 + 0.5 * done / total)
         layer = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
-        in_coated_diode = on_pixel * diode_portions(panel, layer, energy_keV, progress=later)
+        in_coated_diode = on_diode * diode_portions(diode_panel, layer, energy_keV, progress=later)
         if not coated(panel).all():
             in_bare_diode = on_pixel * diode_portions(panel, None, energy_keV)
     return Acquisition(

@@ -218,11 +218,30 @@ class Uniformity:
 
 
 @dataclass(frozen=True, config=STRICT)
+class BackLayer:
+    """A second layer with photodiodes of the same kind behind the panel: two frames of one exposure.
+
+    The beam passes cover, layer and stack of the panel, then ``filter``, ``gap_mm`` of air [mm] and ``cover``. The
+    layer is ``scintillator``, a shipped name or a file; ``readout`` is the panel's where it is not given. Without
+    ``backscatter`` the front layer gets nothing back from what lies behind it, as that of a panel alone.
+    """
+
+    scintillator: str
+    serial: str
+    map_seed: Annotated[int, Field(ge=0)]
+    filter: tuple[Cover, ...] = ()
+    cover: tuple[Cover, ...] = ()
+    gap_mm: NotNegative = 0.0
+    readout: Readout | None = None
+    backscatter: bool = True
+
+
+@dataclass(frozen=True, config=STRICT)
 class Panel:
     """A flat panel; see the TOML files in ``data/panels`` for each number's source.
 
     ``stack`` is what lies under the layer, from there to the glass; where it is empty, the photodiode is taken to be
-    silicon in silicon.
+    silicon in silicon. ``back`` is the second layer of a dual-layer panel.
     """
 
     name: str
@@ -239,9 +258,11 @@ class Panel:
     lag_exposure: LagExposure | None = None
     stack: tuple[StackSlab, ...] = ()
     ghosting: tuple[Ghosting, ...] = ()
+    back: BackLayer | None = None
 
     def __post_init__(self) -> None:
         self._check_stack()
+        self._check_back()
         trapped = sum(term.fraction for term in self.lag)
         if trapped >= 1.0:
             raise ValueError(f"lag fractions of panel '{self.name}' must sum to less than 1, got {trapped:g}")
@@ -262,6 +283,20 @@ class Panel:
             self.pixels.rows, self.pixels.cols
         ):
             raise ValueError(f"panel '{self.name}' has more defective lines than lines")
+
+    def _check_back(self) -> None:
+        """All that lies before the back layer must be known, and lie before all of it."""
+        if self.back is None:
+            return
+        if not self.stack:
+            raise ValueError(
+                f"panel '{self.name}' has a [back] layer and needs a [[stack]]: what lies before that layer"
+            )
+        if self.coating.rows_mm is not None or self.coating.cols_mm is not None:
+            raise ValueError(
+                f"panel '{self.name}' has a [back] layer, so its front layer must cover all of it: [coating] without "
+                f"rows_mm and cols_mm, got {self.coating.rows_mm} and {self.coating.cols_mm}"
+            )
 
     def _check_stack(self) -> None:
         """The diode is described once: by the stack, or by two numbers of the photodiode."""
