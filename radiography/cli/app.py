@@ -38,6 +38,7 @@ from radiography.cli.parameters import (
 )
 from radiography.cli.report import report
 from radiography.cli.send import send
+from radiography.cli.simulate import simulate
 from radiography.cli.sweep import sweep
 from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
@@ -84,27 +85,7 @@ def demo(
     show_demo(out, frames, seed, json_file)
 
 
-@app.command(epilog="Example: radiography simulate edge --out edge.tif --seed 1")
-def simulate(
-    scene: Annotated[
-        str,
-        typer.Argument(metavar="SCENE.toml", autocompletion=SCENES, help="Scene file, or the name of a shipped scene."),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Raw frames: .tif (multi-page) or .npy.")],
-    frames: Annotated[
-        int | None, typer.Option("--frames", help="Number of frames; without it 1, or as many as the scene's sequence.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
-    truth: Annotated[
-        Path | None,
-        typer.Option("--truth", help="Also the ground truth in layers: a new folder DIR.zarr, or .npz for one frame."),
-    ] = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Raw frames of a scene, as a panel delivers them."""
-    from radiography.cli.simulate import run_simulate
-
-    run_simulate(scene, out, frames, seed, truth, json_file)
+app.command(epilog="Example: radiography simulate edge --out edge.tif --seed 1")(simulate)
 
 
 @app.command(epilog="Example: radiography calibrate --dark dark*.tif --flat flat*.tif --out panel.cal")

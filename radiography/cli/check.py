@@ -29,7 +29,10 @@ def run_check(scene: str, json_file: Path | None = None, plot: Path | None = Non
         check_writable(plot, PICTURES)
     valid = validate_scene(scene)
     described = valid.parts.scene
-    inputs = [*files_named_in(described, valid.folder), *volume_files(described.volume, valid.folder)]
+    inputs = [
+        *files_named_in([described, valid.parts.panel.back], valid.folder),
+        *volume_files(described.volume, valid.folder),
+    ]
     keep_apart([plot, file_of(json_file)], [scene, *inputs])
     if plot is not None:
         from radiography.jobs.scene_plot import plot_scene
@@ -103,6 +106,7 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
     if found.open_field is not None:
         rows += _of_open_field(found.open_field)
         rows.append(("", _over_the_panel(acquisition, *found.open_field.kerma_range)))
+        rows += _of_layers(found)
     return [
         *rows,
         *_of_blur(found.focal_spot),
@@ -114,6 +118,18 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
             f"about {found.frame_s:.1f} s per frame; the object once, at most "
             f"{found.object_s:.0f} s if it covers the whole panel (2 cores)",
         ),
+    ]
+
+
+def _of_layers(found: SceneCheck) -> list[tuple[str, str]]:
+    """What the two layers of a dual-layer panel absorb."""
+    back, shares = found.acquisition.back, found.energy_shares
+    if back is None or shares is None:
+        return []
+    far_mm = back.geometry.source_to_detector_mm - found.acquisition.geometry.source_to_detector_mm
+    return [
+        ("layers", f"front absorbs {100 * shares[0]:.1f} % of the beam's energy, back {100 * shares[1]:.1f} %"),
+        ("", f"back is {back.scintillator.name}, {far_mm:.3g} mm behind the front, serial {back.panel.serial}"),
     ]
 
 

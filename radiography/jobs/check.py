@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radiography.acquire import Acquisition, mean_electrons
+from radiography.acquire import Acquisition, energy_shares, mean_electrons
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.field import kerma_range
 from radiography.jobs.inputs import Report, no_report
@@ -141,6 +141,9 @@ class SceneCheck:
     grid_passes : (float, float) or None
         What the grid passes of the beam's energy: of the central ray, and at the side of the panel where that is least;
         None without a grid or beam. [1]
+    energy_shares : tuple of float or None
+        Energy that the layer absorbs of that of the open beam; front and back of a dual-layer panel. None in the dark.
+        [1]
     scatter : ScatterCost or None
         Of a scene that simulates it.
     memory_bytes : float
@@ -156,6 +159,7 @@ class SceneCheck:
     solids: int
     scatter_to_primary: float
     grid_passes: tuple[float, float] | None
+    energy_shares: tuple[float, ...] | None
     scatter: ScatterCost | None
     memory_bytes: float
     frame_s: float
@@ -213,6 +217,7 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
     )
     # Where the spot is a point, one ray stands for a sample of a volume.
     traced = 0.0 if not volumes else rays if spot and spot.points > 1 else megapixels * per_pixel
+    layers = 1 if acquisition.back is None else 2
     lit, scatter = described.beam.air_kerma_uGy > 0, 0.0
     if lit and (solids or volumes):
         mean_keV = mean_energy_keV(acquisition.spectrum)
@@ -225,11 +230,12 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         solids=solids,
         scatter_to_primary=scatter,
         grid_passes=_grid_passes(acquisition) if lit else None,
+        energy_shares=energy_shares(acquisition) if lit else None,
         scatter=_scatter_cost(acquisition, report) if lit else None,
         memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel)
         + sum(2.0 * volume.codes.nbytes for volume in volumes),
-        frame_s=megapixels * _SECONDS_PER_MEGAPIXEL,
-        object_s=rays * _SECONDS_PER_MEGARAY + traced * _SECONDS_PER_MEGARAY_OF_VOLUME,
+        frame_s=layers * megapixels * _SECONDS_PER_MEGAPIXEL,
+        object_s=layers * (rays * _SECONDS_PER_MEGARAY + traced * _SECONDS_PER_MEGARAY_OF_VOLUME),
     )
 
 

@@ -43,7 +43,7 @@ from radiography.jobs.subject import with_told
 
 # What a frame says besides its conditions: of its simulation, of patient, study and exposure in DICOM's words, and of
 # what compression took from it.
-CARRIED = ("light_spread", "seed", "scene", "dicom", LOSSY)
+CARRIED = ("light_spread", "seed", "scene", "layer", "dicom", LOSSY)
 _BIG_TIFF_BYTES = 2**31
 
 

@@ -30,6 +30,7 @@ def simulation_to_json(made: Simulation) -> dict[str, Any]:
     return {
         "out": made.out,
         "truth": made.truth,
+        "back": made.back,
         "frames": made.frames,
         "seed": made.seed,
         "scene": asdict(made.scene),
@@ -158,6 +159,7 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
         "objects": [{"name": one.name, "what": one.what, **asdict(one.extent)} for one in found.valid.objects],
         "scatter_to_primary": found.scatter_to_primary,
         "grid_passes": found.grid_passes,
+        "energy_shares": found.energy_shares,
         "scatter": None if found.scatter is None else asdict(found.scatter),
         "memory_bytes": found.memory_bytes,
         "time_per_frame_s": found.frame_s,

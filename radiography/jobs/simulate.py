@@ -40,6 +40,7 @@ from radiography.jobs.truth import check_layer_names, truthful_sequence, write_s
 from radiography.jobs.truth_card import card_text, data_card
 from radiography.jobs.valid import validate_scene
 from radiography.panel.panel import shielded_columns
+from radiography.parts import SceneParts
 from radiography.plan import plan_parts
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.projection.scene_volume import volume_files
@@ -54,6 +55,8 @@ class Simulation:
     ----------
     out, truth : Path, Path or None
         File of the frames, and file or folder of the ground truth behind them.
+    back : Path or None
+        File of the frames of a dual-layer panel's back layer, from the same exposures.
     frames, seed : int
         Frames in the file, and the seed that they came from. [1]
     scene : Scene
@@ -65,6 +68,7 @@ class Simulation:
     frames: int
     seed: int
     scene: Scene
+    back: Path | None = None
 
 
 def simulate_scene(
@@ -74,10 +78,15 @@ def simulate_scene(
     frames: int | None = None,
     seed: int = 1,
     truth: str | Path | None = None,
+    back: str | Path | None = None,
     json_file: Path | None = None,
     report: Report = no_report,
 ) -> Simulation:
     """Raw frames of a scene in a file, and the truth behind them where asked for.
+
+    A dual-layer panel gives two files. Every X-ray quantum is absorbed in the front layer, in the back layer or in
+    neither, each by its own chance: parts of a Poisson number of quanta that are sorted like that are independent
+    Poisson numbers, so each layer draws its own.
 
     Parameters
     ----------
@@ -91,7 +100,9 @@ def simulate_scene(
         Same seed, same bytes.
     truth : str or Path, optional
         Ground truth beside the frames: a new .zarr folder, or an .npz file, which holds the layers of the frame
-        itself where it is one frame only.
+        itself where it is one frame only. Of a dual-layer panel that of the front layer.
+    back : str or Path, optional
+        Frames of the back layer of a dual-layer panel; without a name ``NAME_back`` beside ``out``.
     json_file : Path, optional
         Where the caller will write numbers: refused where that would overwrite what the scene reads.
     report : callable
@@ -119,40 +130,52 @@ def simulate_scene(
     for doubt in valid.doubts:
         warnings.warn(doubt, stacklevel=2)
     described, folder = valid.parts.scene, valid.folder
+    back = _back_file(valid.parts, out, back)
     if truth is not None:
         check_layer_names(valid.parts.phantom)
-    inputs = [*files_named_in(described, folder), *volume_files(described.volume, folder)]
-    keep_apart([out, truth, json_file], [scene, *inputs])
+    inputs = [*files_named_in([described, valid.parts.panel.back], folder), *volume_files(described.volume, folder)]
+    keep_apart([out, truth, back, json_file], [scene, *inputs])
     report("planning", 0.0)
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))
-    report("exposing", 0.0)
-    exposure = expose(acquisition, lambda done: report("exposing", done))
     rng = scene_rng(described, seed)
     pattern = relative_exposures(described, frames, rng)
     count = len(pattern)
-    with all_or_none(out, truth) as places, ExitStack() as stores:
+    with all_or_none(out, truth, back) as places, ExitStack() as stores:
+        report("exposing", 0.0)
+        exposure = expose(acquisition, lambda done: report("exposing", done))
         sequence = acquire_sequence(acquisition, exposure, None, rng, pattern)
         if truth is not None:
             store = stores.enter_context(create_truth(places[truth]))
             said = write_shared_layers(store, acquisition, exposure, pattern, report)
             if store.frames_axis or count == 1:
                 sequence = truthful_sequence(store, acquisition, exposure, rng, pattern, said)
-        sequence = _reported(sequence, count, report)
-        if out.suffix.lower() == ".npy":
-            _write_npy(places[out], sequence, count, acquisition)
-        else:
-            stack_bytes = count * acquisition.geometry.rows * acquisition.geometry.cols * 2
-            metadata = raw_metadata(acquisition, seed, count)
-            write_tiff(places[out], sequence, acquisition.geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
+        metadata = raw_metadata(acquisition, seed, count)
+        _write_frames(places[out], out, sequence, acquisition, metadata, report)
         if truth is not None:
-            card = data_card(
-                acquisition, raw_metadata(acquisition, seed, count), said, [path for path in inputs if path.is_file()]
-            )
+            card = data_card(acquisition, metadata, said, [path for path in inputs if path.is_file()])
             store.close(card, card_text(card))
-    return Simulation(out, truth, count, seed, described)
+        if back is not None and acquisition.back is not None:
+            del exposure, sequence  # else they would stand beside those of the other layer
+            report("exposing the back layer", 0.0)
+            behind = expose(acquisition.back, lambda done: report("exposing the back layer", done))
+            sequence = acquire_sequence(acquisition.back, behind, None, scene_rng(described, seed, layer=1), pattern)
+            metadata = back_metadata(acquisition, seed, count)
+            _write_frames(places[back], back, sequence, acquisition.back, metadata, report)
+    return Simulation(out, truth, count, seed, described, back)
 
 
-def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
+def _back_file(parts: SceneParts, out: Path, back: str | Path | None) -> Path | None:
+    """Where the frames of the back layer go; None for a panel with one layer."""
+    if parts.panel.back is None:
+        if back is not None:
+            raise ValueError(f"--back is for panels with a [back] layer, but '{parts.panel.name}' has one layer only")
+        return None
+    back = out.with_name(f"{out.stem}_back{out.suffix}") if back is None else Path(back)
+    check_writable(back, (".tif", ".tiff", ".npy"))
+    return back
+
+
+def scene_rng(scene: Scene, seed: int, layer: int = 0) -> np.random.Generator:
     """Generator for a scene and a seed: two scenes of one seed share no random numbers.
 
     Flats and images of one seed would otherwise have the same noise, which a gain map would then take out. What a scene
@@ -164,6 +187,9 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
         What is simulated.
     seed : int
         Same seed, same numbers. [1]
+    layer : int
+        0 for the layer of the panel, 1 for the back layer of a dual-layer panel, which so takes nothing from the
+        numbers of the front layer. [1]
 
     Returns
     -------
@@ -183,7 +209,7 @@ def scene_rng(scene: Scene, seed: int) -> np.random.Generator:
     if geometry["focal_spot_shape"] == "square":
         del geometry["focal_spot_shape"]
     resolved = json.dumps(table, sort_keys=True, default=str)
-    return np.random.default_rng([seed, zlib.crc32(resolved.encode())])
+    return np.random.default_rng([seed, zlib.crc32(resolved.encode()), *([layer] if layer else [])])
 
 
 def scene_record(scene: Scene) -> dict[str, Any]:
@@ -255,7 +281,37 @@ def raw_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, 
         "seed": seed,
         "frames": frames,
         **({"dose_history": remembered} if remembered else {}),
+        **({"layer": "front"} if acquisition.back is not None else {}),
     }
+
+
+def back_metadata(acquisition: Acquisition, seed: int, frames: int) -> dict[str, Any]:
+    """What a raw frame of a dual-layer panel's back layer says about itself.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Of the panel.
+    seed : int
+        Same seed, same numbers. [1]
+    frames : int
+        In the file. [1]
+
+    Returns
+    -------
+    metadata : dict
+        JSON values, as of `raw_metadata`: scene, air kerma and spectrum are those in front of the panel, serial and
+        distance are those of the back layer.
+
+    Raises
+    ------
+    ValueError
+        If the panel has one layer.
+    """
+    if acquisition.back is None:
+        raise ValueError(f"panel '{acquisition.panel.name}' has one layer only")
+    front, back = raw_metadata(acquisition, seed, frames), raw_metadata(acquisition.back, seed, frames)
+    return {**back, **{key: front[key] for key in ("scene", "air_kerma_uGy", "mean_energy_keV")}, "layer": "back"}
 
 
 def light_origin(acquisition: Acquisition) -> str:
@@ -271,6 +327,24 @@ def _reported(
     for number, raw_dn in enumerate(sequence):
         report("frames", (number + 1) / frames)
         yield raw_dn
+
+
+def _write_frames(
+    place: Path,
+    name: Path,
+    sequence: Iterator[npt.NDArray[np.uint16]],
+    acquisition: Acquisition,
+    metadata: dict[str, Any],
+    report: Report,
+) -> None:
+    """Frames of one layer into the file that will have this name."""
+    count, geometry = metadata["frames"], acquisition.geometry
+    sequence = _reported(sequence, count, report)
+    if name.suffix.lower() == ".npy":
+        _write_npy(place, sequence, count, acquisition)
+        return
+    stack_bytes = count * geometry.rows * geometry.cols * 2
+    write_tiff(place, sequence, geometry.pitch_mm, metadata, big=stack_bytes > 2**31)
 
 
 def _write_npy(out: Path, sequence: Iterator[npt.NDArray[np.uint16]], frames: int, acquisition: Acquisition) -> None:

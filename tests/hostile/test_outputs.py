@@ -32,6 +32,7 @@ RAW = "{folder}/raw.tif --calibration {folder}/good.cal"
 LINES = {  # parameter of a command -> a whole command line that writes to {out}, the end of its name, what it reads
     "out of simulate": ("simulate {folder}/scene.toml --out {out}", ".tif", ["spot.tif"]),
     "truth of simulate": ("simulate {folder}/scene.toml --out {folder}/s.tif --truth {out}", ".npz", []),
+    "back of simulate": ("simulate {folder}/dual.toml --out {folder}/s.tif --back {out}", ".tif", ["dual.toml"]),
     "out of calibrate": (f"calibrate {FRAMES} --out {{out}}", ".tif", ["dark.tif", "flat.tif"]),
     "out of reconstruct": (f"reconstruct {RAW} --out {{out}}", ".tif", ["raw.tif"]),
     "image of defects": ("defects {folder}/good.cal --image {out} --over {folder}/raw.tif --overlay {folder}/o.png",
@@ -142,6 +143,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(["defects", str(place / "good.cal"), "--table", str(place / "map.csv")]) == 0
     write_tiff(place / "spot.tif", np.ones((3, 3), np.float32), None, {})
     (place / "scene.toml").write_text(SCENE)
+    (place / "dual.toml").write_text(SCENE.replace("fully_coated", "dual_layer"))
     (place / "scenario.json").write_text(SCENARIO)
     (place / "sweep.toml").write_text('base = "scene.toml"\n[axes]\n"beam.air_kerma_uGy" = [1.0, 2.0]\n')
     (place / "layer.toml").write_text('based_on = "CsPbBr3_75um"\nname = "layer"\ndescription = "l"\n')
