@@ -39,6 +39,7 @@ from radiography.cli.parameters import (
 from radiography.cli.report import report
 from radiography.cli.send import send
 from radiography.cli.simulate import simulate
+from radiography.cli.subtract import subtract
 from radiography.cli.sweep import sweep
 from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
@@ -323,6 +324,7 @@ app.command(
 )(exposure_index)
 app.command(epilog="Example: radiography benchmark CsPbBr3_75um CsI_Tl_500um --size 512 --out benchmark")(benchmark)
 app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dcm")(export)
+app.command(epilog="Example: radiography subtract front.tif back.tif --weight 0.6 --out bone_free.tif")(subtract)
 app.command(epilog="Example: radiography sweep sweep.toml --out sweep.zarr --workers 2")(sweep)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
 app.command(epilog="Example: radiography view results edge.tif")(view)

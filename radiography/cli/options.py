@@ -36,6 +36,21 @@ def region(text: str | None) -> Region | None:
     return r0, r1, c0, c1
 
 
+def thickness(option: str, text: str | None) -> tuple[str, float] | None:
+    """MATERIAL:MM as a name and a length; None stays None."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(.+):([0-9.]+(?:[eE][-+]?[0-9]+)?)", text.strip())
+    try:
+        return (match[1], float(match[2])) if match else _no_thickness(option, text)
+    except ValueError:
+        return _no_thickness(option, text)
+
+
+def _no_thickness(option: str, text: str) -> tuple[str, float]:
+    raise ValueError(f"{option} must be MATERIAL:MM such as water:20, got '{text}'")
+
+
 def column_ranges(option: str, text: str) -> tuple[tuple[int, int], ...]:
     """C0:C1,C2:C3 as half-open ranges."""
     ranges = []

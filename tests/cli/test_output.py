@@ -95,6 +95,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "qc": ("qc {f}/cal", {"within_limits", "sets"}),
     "residual": ("residual CsPbBr3_75um --rates 30", {"rate_per_s", "scintillators"}),
     "mtf": ("mtf {f}/edge.tif", {"frequency_per_mm", "value", "standard_error", "pitch_mm"}),
+    "subtract": ("subtract {f}/edge.tif {f}/edge.tif --weight 1 --out {t}/x.tif", {"weight", "frames", "dark_pixels"}),
     "exposure-index": (
         "exposure-index {f}/flat.tif --frame 1 --calibration {f}/cal --target 1500",
         {"exposure_index", "target", "deviation_index", "kerma_uGy", "region"},

@@ -68,6 +68,10 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of benchmark": ("benchmark CsPbBr3_75um --size 256 --out {folder}/b --json {out}", ".json", []),
     "json_file of info": ("info {folder}/raw.tif --json {out}", ".json", ["raw.tif"]),
     "json_file of send": ("send {folder}/new.dcm --to 127.0.0.1:1 --aec A --retries 0 --json {out}", ".json", []),
+    "out of subtract": ("subtract {folder}/raw.tif {folder}/flat.tif --weight 1 --out {out}", ".tif",
+                        ["raw.tif", "flat.tif"]),
+    "json_file of subtract": ("subtract {folder}/raw.tif {folder}/flat.tif --weight 1 --out {folder}/d.tif "
+                              "--json {out}", ".tif", ["raw.tif"]),
     "out of init": ("init scene --out {out}", ".toml", []),
     "json_file of init": ("init scene --out {folder}/new.toml --json {out}", ".json", []),
     "out of export": ("export {folder}/raw.tif --out {out}", ".dcm", ["raw.tif"]),

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from radiography.acquire import Acquisition, acquire_frame, energy_shares, expose, mean_electrons, plan_acquisition
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
 from radiography.config import load_panel, load_scene
 from radiography.jobs.simulate import back_metadata, scene_rng, simulate_scene
+from radiography.jobs.subtract import layer_weight
 from radiography.parts import back_parts, layer_spacing_mm, load_parts
 from radiography.scene import Scene
 from tests.radiography.acquisitions import SCENE, SMALL_PANEL
@@ -122,6 +124,16 @@ def test_a_distant_back_layer_gets_less_and_sees_the_object_larger(tmp_path: Pat
     for magnification, edge in edges:
         assert edge == pytest.approx(magnification, abs=0.03)
     assert edges[2][1] - edges[1][1] == pytest.approx(100.0 / 799.5, abs=0.02)
+
+
+def test_the_weight_of_a_thin_material_is_the_ratio_of_its_mean_attenuations(tmp_path: Path) -> None:
+    front, back = _planned(tmp_path)
+    mu_per_mm = linear_attenuation_per_mm(material("water"), front.spectrum.energy_keV)
+    means = [float(np.average(mu_per_mm, weights=a.layer_weights[1])) for a in (front, back)]
+    assert layer_weight(front, ("water", 1e-3)) == pytest.approx(means[1] / means[0], rel=1e-3)
+    assert 0.5 < layer_weight(front, ("cortical_bone", 10.0), ("water", 100.0), "water") < means[1] / means[0] < 1.0
+    with pytest.raises(ValueError, match="has one layer: its spectra give no weight"):
+        layer_weight(back, ("water", 1.0))
 
 
 def test_in_the_dark_both_layers_are_dark(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Subtraction of two files: the weight by number or regions, the back layer brought to size, wrong inputs refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from radiography.cli import run
+from radiography.files.frames import read_image, write_tiff
+from radiography.jobs.subtract import WeightWanted, subtract_pictures
+
+ROWS, COLS = 48, 64
+BONE, WATER = np.mgrid[0:ROWS, 0:COLS] * 0.01
+
+
+def _written(folder: Path, **back: Any) -> tuple[Path, Path]:
+    """Two pictures: bone rises with the rows, water with the columns."""
+    front = 1000.0 * np.exp(-0.5 * BONE - 0.2 * WATER)
+    behind = 300.0 * np.exp(-0.2 * BONE - 0.16 * WATER)
+    for name, picture, more in (("front", front, {}), ("back", behind, back)):
+        about = {"kind": "corrected", "source_to_detector_mm": 1000.0, **more}
+        write_tiff(folder / f"{name}.tif", picture.astype(np.float32), 0.139, about)
+    return folder / "front.tif", folder / "back.tif"
+
+
+def test_bone_vanishes_with_its_weight_and_the_picture_says_so(tmp_path: Path) -> None:
+    made = subtract_pictures(*_written(tmp_path), tmp_path / "d.tif", WeightWanted(weight=0.4))
+    found = read_image(tmp_path / "d.tif")
+    constant = 0.4 * np.log(1000.0) - np.log(300.0)
+    np.testing.assert_allclose(found.pixels, constant + (0.16 - 0.4 * 0.2) * WATER, atol=1e-5)
+    assert (made.weight, made.error, made.frames, made.dark_pixels, made.magnification) == (0.4, None, 1, 0, 1.0)
+    assert found.metadata["weight"] == 0.4 and found.metadata["high"]["name"] == "back.tif"
+
+
+def test_two_regions_give_the_weight(tmp_path: Path) -> None:
+    # the same columns, other rows: they differ in bone only
+    regions = ((0, 8, None, None), (40, 48, None, None))
+    made = subtract_pictures(*_written(tmp_path), tmp_path / "d.tif", WeightWanted(regions=regions))
+    assert made.error is not None and made.weight == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_back_layer_is_brought_to_the_size_of_the_front(tmp_path: Path) -> None:
+    rows, cols = np.mgrid[0:ROWS, 0:COLS] - np.array([(ROWS - 1) / 2, (COLS - 1) / 2])[:, None, None]
+
+    def seen(magnification: float) -> np.ndarray:
+        square = ((rows / magnification) ** 2 + (cols / magnification) ** 2) / 40.0  # gone at the border
+        return (1000.0 * (1.0 - 0.5 * np.exp(-square))).astype(np.float32)
+
+    for name, distance_mm, more in (("front", 1000.0, {}), ("back", 1050.0, {"layer": "back"})):
+        about = {"kind": "corrected", "source_to_detector_mm": distance_mm, **more}
+        write_tiff(tmp_path / f"{name}.tif", seen(distance_mm / 1000.0), 0.139, about)
+    files = (tmp_path / "front.tif", tmp_path / "back.tif")
+    made = subtract_pictures(*files, tmp_path / "d.tif", WeightWanted(weight=1.0))
+    assert made.magnification == pytest.approx(1.05)
+    np.testing.assert_allclose(read_image(tmp_path / "d.tif").pixels, 0.0, atol=2e-4)
+
+
+def test_pixels_without_a_signal_are_told(tmp_path: Path) -> None:
+    front, back = _written(tmp_path)
+    picture = read_image(front).pixels.copy()
+    picture[3, 4:6] = 0.0
+    write_tiff(front, picture, 0.139, {"kind": "corrected"})
+    with pytest.warns(UserWarning, match="2 pixels have no signal and no logarithm"):
+        made = subtract_pictures(front, back, tmp_path / "d.tif", WeightWanted(weight=0.4))
+    assert made.dark_pixels == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "needs one of --weight, --cancel"),
+        ("--weight 1 --cancel water:20 --scene flat", "needs one of --weight, --cancel"),
+        ("--cancel water:20", "one needs the other"),
+        ("--weight 1 --behind water:20", "--behind says where that is which --cancel names"),
+        ("--cancel water --scene flat", "--cancel must be MATERIAL:MM such as water:20, got 'water'"),
+        ("--cancel water:1.2.3 --scene flat", "--cancel must be MATERIAL:MM"),
+        ("--region 0:8,0:8", "needs two --region, got 1"),
+        ("--region 0:8,0:8 --region 0:80,0:8", "region 0:80,0:8 does not lie in pictures of 48 x 64"),
+        ("--region 0:8,0:8 --region 0:8,0:8", "hardly differ in the softer picture"),
+        ("--weight nan", "weight of a subtraction must be a number, got nan"),
+    ],
+)
+def test_wrong_inputs_are_refused_in_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str, said: str
+) -> None:
+    front, back = _written(tmp_path)
+    assert run(["subtract", str(front), str(back), "--out", str(tmp_path / "d.tif"), *line.split()]) == 2
+    printed = capfd.readouterr()
+    assert said in printed.err and printed.err.count("\n") == 1
+    assert not (tmp_path / "d.tif").exists()
+
+
+def test_raw_frames_and_other_sizes_are_refused(tmp_path: Path) -> None:
+    front, _ = _written(tmp_path)
+    write_tiff(tmp_path / "raw.tif", np.ones((ROWS, COLS), np.uint16), 0.139, {"kind": "raw"})
+    write_tiff(tmp_path / "small.tif", np.ones((ROWS, 8), np.float32), 0.139, {"kind": "corrected"})
+    for other, said in (("raw", "raw.tif is raw: a subtraction takes corrected images"), ("small", "48 x 8")):
+        with pytest.raises(ValueError, match=said):
+            subtract_pictures(front, tmp_path / f"{other}.tif", tmp_path / "d.tif", WeightWanted(weight=0.4))
