@@ -1,8 +1,18 @@
 import calibration
 
-from .acquire import Acquisition, Exposure, PanelState, acquire_frame, acquire_sequence, expose, plan_acquisition
+from .acquire import (
+    Acquisition,
+    Exposure,
+    PanelState,
+    acquire_frame,
+    acquire_sequence,
+    energy_shares,
+    expose,
+    plan_acquisition,
+)
 from .analysis.cross_checks import bar_pattern_mtf, slit_mtf
 from .analysis.dqe import DqeResult, Fluence, detective_quantum_efficiency, iec_fluence
+from .analysis.dual_energy import log_subtract, region_weight, spectral_weight, subtraction_noise
 from .analysis.exposure_index import ExposureIndex, deviation_index, exposure_index
 from .analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_drop, mtf50, mtf_at, slanted_edge_mtf
 from .analysis.nps import NpsResult, noise_power_spectrum
@@ -45,6 +55,7 @@ from .jobs.residual import report_residual
 from .jobs.scintillator import report_scintillators
 from .jobs.send import Account, SendWanted, SentFile, Server, send_files
 from .jobs.simulate import simulate_scene
+from .jobs.subtract import WeightWanted, layer_weight, subtract_pictures
 from .jobs.sweep import SweepResult, run_sweep
 from .jobs.undo import undo_frames
 from .jobs.validate import Validation, validate_model
@@ -140,6 +151,7 @@ __all__ = [
     "Validation",
     "Vary",
     "Wanted",
+    "WeightWanted",
     "__version__",
     "acquire_frame",
     "acquire_sequence",
@@ -153,6 +165,7 @@ __all__ = [
     "detective_quantum_efficiency",
     "deviation_index",
     "draw_paper",
+    "energy_shares",
     "every_edge_mtf",
     "export_cine",
     "export_dx",
@@ -166,6 +179,7 @@ __all__ = [
     "import_scenario",
     "iterate_frames",
     "layer_light",
+    "layer_weight",
     "learn_panel",
     "load_beam",
     "load_calibration_set",
@@ -176,6 +190,7 @@ __all__ = [
     "load_scintillator",
     "load_steps",
     "load_truth",
+    "log_subtract",
     "low_frequency_drop",
     "measure_dqe",
     "measure_exposure",
@@ -197,6 +212,7 @@ __all__ = [
     "recombine",
     "reconstruct_cine",
     "reconstruct_frames",
+    "region_weight",
     "relevant_region",
     "report_benchmark",
     "report_calibration",
@@ -218,7 +234,10 @@ __all__ = [
     "simulate_scene",
     "slanted_edge_mtf",
     "slit_mtf",
+    "spectral_weight",
     "study_residual",
+    "subtract_pictures",
+    "subtraction_noise",
     "undo_correction",
     "undo_frames",
     "validate_model",
