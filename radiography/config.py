@@ -246,7 +246,19 @@ def load_described(kind: type[T], folder_of: str, name: str, beside: Path | None
         As for `load_panel`.
     """
     path = _find(folder_of, name, beside)
-    return build(kind, _changed(_with_base(folder_of, path, read_toml(path), ()), changes, path), str(path))
+    table = _with_maps_beside(folder_of, path, read_toml(path))
+    return build(kind, _changed(_with_base(folder_of, path, table, ()), changes, path), str(path))
+
+
+def _with_maps_beside(folder_of: str, path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """The table of a panel with the place of its measured maps, which lie beside the file that names them."""
+    maps = table.get("maps")
+    if folder_of != "panel" or not isinstance(maps, dict) or not isinstance(maps.get("file"), str):
+        return table
+    file = maps["file"]
+    if file != Path(file).name or "\\" in file or not file.endswith(".npz"):
+        raise ValueError(f"{path}: maps.file must be the name of an .npz file beside it, got {file!r}")
+    return {**table, "maps": {**maps, "file": str(path.parent / file)}}
 
 
 def _changed(table: dict[str, Any], changes: Changes | None, path: Path) -> dict[str, Any]:
@@ -289,7 +301,8 @@ def _with_base(folder_of: str, path: Path, table: dict[str, Any], seen: tuple[Pa
         raise ValueError(f"{path}: based_on: {error}") from error
     table.setdefault("name", path.stem)
     table.setdefault("description", f"based on {base_name}")
-    return _merged(_with_base(folder_of, base_path, read_toml(base_path), (*seen, path.resolve())), table)
+    base = _with_maps_beside(folder_of, base_path, read_toml(base_path))
+    return _merged(_with_base(folder_of, base_path, base, (*seen, path.resolve())), table)
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,10 @@ def load_parts(scene: Scene, folder: Path, changes: Mapping[str, Changes] | None
     """
     of = changes or {}
     panel = load_panel(scene.panel, folder, of.get("panel"))
+    if panel.maps is not None:
+        from radiography.panel.measured_maps import panel_maps
+
+        panel_maps(panel)  # a file that does not fit is an error before anything is computed
     scintillator = load_scintillator(scene.scintillator, folder, of.get("scintillator"))
     beam = load_beam(scene.beam.name, folder, of.get("beam"))
     if scene.beam.anode_angle_deg is not None:

@@ -20,7 +20,8 @@ from radiography.light.scintillator import Scintillator, layer_material
 from radiography.light.slant import SLANTED_DEG, DepthSpread, depth_spread
 from radiography.light.spread import LightSpread, plan_light_spread
 from radiography.panel.direct_detection import PORTIONS, LitLayer, diode_portions
-from radiography.panel.maps import PanelMaps, draw_panel_maps
+from radiography.panel.maps import PanelMaps
+from radiography.panel.measured_maps import panel_maps
 from radiography.panel.panel import (
     Panel,
     coated,
@@ -385,7 +386,7 @@ def _layer_portions(light: LayerLight, spread: BeamSpread) -> FloatArray:
 
 def _maps_at(panel: Panel, temperature_C: float | None) -> PanelMaps:
     """The panel's maps with the dark current of a temperature; None for the panel's reference temperature."""
-    maps = draw_panel_maps(panel)
+    maps = panel_maps(panel)
     if temperature_C is None:
         return maps
     factor = np.float32(dark_current_factor(panel, temperature_C))

@@ -237,11 +237,23 @@ class BackLayer:
 
 
 @dataclass(frozen=True, config=STRICT)
+class MeasuredMaps:
+    """NPZ file of maps measured on one panel, beside the panel's own file, and the SHA-256 of its bytes.
+
+    They take the place of those drawn from ``map_seed``; see `radiography.panel.measured_maps`.
+    """
+
+    file: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, config=STRICT)
 class Panel:
     """A flat panel; see the TOML files in ``data/panels`` for each number's source.
 
     ``stack`` is what lies under the layer, from there to the glass; where it is empty, the photodiode is taken to be
-    silicon in silicon. ``back`` is the second layer of a dual-layer panel.
+    silicon in silicon. ``back`` is the second layer of a dual-layer panel. With ``maps`` the panel has maps that were
+    measured.
     """
 
     name: str
@@ -259,6 +271,7 @@ class Panel:
     stack: tuple[StackSlab, ...] = ()
     ghosting: tuple[Ghosting, ...] = ()
     back: BackLayer | None = None
+    maps: MeasuredMaps | None = None
 
     def __post_init__(self) -> None:
         self._check_stack()

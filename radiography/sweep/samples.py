@@ -268,6 +268,9 @@ def digest_of(described: DescribedSample, known: dict[Path, str]) -> str:
     digest : str
     """
     parts = [asdict(described.scene), asdict(described.panel), asdict(described.scintillator), asdict(described.beam)]
+    maps = parts[1].pop("maps")
+    if maps is not None:  # wherever the file lies; a panel without keeps the digest of before there were any
+        parts[1]["maps"] = maps["sha256"]
     for path in files_named_in(described.scene, described.folder):
         if path not in known:
             known[path] = sha256_of(path)
