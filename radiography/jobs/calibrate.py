@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -109,9 +109,70 @@ def calibrate_panel(
     out = Path(out)
     check_writable(out)
     check_pitch(pitch_mm)
-    told_about = load_about(None if about is None else Path(about))
     limits = load_criteria(criteria)
-    names = {"dark": dark, "flat": flat, "lag": lag, "check": check}
+    kinds, warnings = panel_sources(
+        {"dark": dark, "flat": flat, "lag": lag, "check": check}, about=about, pitch_mm=pitch_mm, layout=layout
+    )
+    everything = [source for sources in kinds.values() for source in sources]
+    earlier_paths = input_files(earlier, "calibration")
+    keep_apart([out], [*(source.path for source in everything), *earlier_paths, about, criteria])
+    earlier_sets = [load_calibration_set(path) for path in earlier_paths]
+    saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
+    provenance = {
+        **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},
+        "earlier_files": [_origin(path) for path in earlier_paths],
+        "criteria": criteria,
+        "saturation_source": saturation.source,
+        "software": f"radiography {version('radiography')}",
+    }
+    counter = FrameCounter(report, sum(source.count for source in everything))
+    calibration = learn_panel(
+        frame_stacks(kinds["dark"], counter),
+        frame_stacks(kinds["flat"], counter),
+        saturation_dn=saturation.value_dn,
+        lag=frame_stacks(kinds["lag"], counter),
+        check=frame_stacks(kinds["check"], counter),
+        earlier=earlier_sets,
+        criteria=limits,
+        order=order,
+        conditions=conditions_of(everything, kinds["flat"], shielded_cols, pitch_mm),
+        provenance=provenance,
+    )
+    save_calibration_set(calibration, out)
+    return CalibrationRecord(out, calibration, warnings)
+
+
+def panel_sources(
+    names: Mapping[str, Files],
+    *,
+    about: str | Path | None = None,
+    pitch_mm: float | None = None,
+    layout: RawLayout | None = None,
+) -> tuple[dict[str, list[FrameSource]], tuple[str, ...]]:
+    """Files of one panel's frames by kind, opened and found to fit each other.
+
+    Parameters
+    ----------
+    names : mapping of str to str, Path or sequence of them
+        Files, patterns or folders by kind; "dark" and "flat" are needed.
+    about : str or Path, optional
+        TOML file of what the frames do not say about themselves.
+    pitch_mm : float, optional
+        As told. [mm]
+    layout : RawLayout, optional
+        Of headerless raw files.
+
+    Returns
+    -------
+    kinds, warnings : dict of str to list of FrameSource, tuple of str
+        Sources, and what files and about-file say but is not believed, or not used.
+
+    Raises
+    ------
+    ValueError, OSError
+        In one sentence, if files are missing, contradict each other or cannot serve.
+    """
+    told_about = load_about(None if about is None else Path(about))
     kinds = {
         kind: told(open_all(given, kind, layout), told_about) if named(given) else [] for kind, given in names.items()
     }
@@ -128,32 +189,7 @@ def calibrate_panel(
     )
     _refuse_mixed_shapes(kinds)
     _refuse_missing_darks(kinds)
-    earlier_paths = input_files(earlier, "calibration")
-    keep_apart([out], [*(source.path for source in everything), *earlier_paths, about, criteria])
-    earlier_sets = [load_calibration_set(path) for path in earlier_paths]
-    saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
-    provenance = {
-        **{f"{kind}_files": [_origin(source.path) for source in sources] for kind, sources in kinds.items() if sources},
-        "earlier_files": [_origin(path) for path in earlier_paths],
-        "criteria": criteria,
-        "saturation_source": saturation.source,
-        "software": f"radiography {version('radiography')}",
-    }
-    counter = _Counter(report, sum(source.count for source in everything))
-    calibration = learn_panel(
-        _stacks(kinds["dark"], counter),
-        _stacks(kinds["flat"], counter),
-        saturation_dn=saturation.value_dn,
-        lag=_stacks(kinds["lag"], counter),
-        check=_stacks(kinds["check"], counter),
-        earlier=earlier_sets,
-        criteria=limits,
-        order=order,
-        conditions=_conditions_of(everything, kinds["flat"], shielded_cols, pitch_mm),
-        provenance=provenance,
-    )
-    save_calibration_set(calibration, out)
-    return CalibrationRecord(out, calibration, warnings)
+    return kinds, warnings
 
 
 def describe(calibration: CalibrationSet) -> str:
@@ -221,7 +257,7 @@ def saturation_of(calibration: CalibrationSet) -> SaturationLevel:
     return SaturationLevel(calibration.saturation_dn, str(calibration.provenance.get("saturation_source", "not said")))
 
 
-class _Counter:
+class FrameCounter:
     """Frames read so far, for the progress bar; flats that are read twice do not move it past its end."""
 
     def __init__(self, report: Report, total: int) -> None:
@@ -230,6 +266,7 @@ class _Counter:
         self._seen: set[tuple[Path, int]] = set()
 
     def saw(self, path: Path, number: int) -> None:
+        """Count a frame of a file, by its number from 0."""
         self._seen.add((path, number))
         self._report("calibrating", len(self._seen) / self._total)
 
@@ -239,7 +276,7 @@ class _Frames:
     """The frames of some files as a stream that can be taken again."""
 
     sources: Sequence[FrameSource]
-    counter: _Counter
+    counter: FrameCounter
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         for source in self.sources:
@@ -248,8 +285,21 @@ class _Frames:
                 yield frame
 
 
-def _stacks(sources: Sequence[FrameSource], counter: _Counter) -> list[FrameStack]:
-    """Files that follow each other and say the same about themselves are one stack; a sequence is a file of its own."""
+def frame_stacks(sources: Sequence[FrameSource], counter: FrameCounter) -> list[FrameStack]:
+    """Files that follow each other and say the same about themselves are one stack; a sequence is a file of its own.
+
+    Parameters
+    ----------
+    sources : sequence of FrameSource
+        In the order given.
+    counter : FrameCounter
+        Told of every frame that is read.
+
+    Returns
+    -------
+    stacks : list of FrameStack
+        Streams that can be taken again.
+    """
 
     def said(source: FrameSource) -> Conditions:
         return Conditions(**{key: getattr(source.conditions, key) for key in _OF_ONE_STACK})
@@ -292,7 +342,7 @@ def _refuse_missing_darks(kinds: dict[str, list[FrameSource]]) -> None:
                 )
 
 
-def _conditions_of(
+def conditions_of(
     sources: Sequence[FrameSource],
     flats: Sequence[FrameSource],
     shielded_cols: Sequence[tuple[int, int]] | None,
@@ -301,6 +351,24 @@ def _conditions_of(
     """Panel and mode that all files agree on; beam and date of the flats; pitch and shielded columns, given or said.
 
     The day of the frames is the age of a calibration, not the day it was computed, if all flats say theirs.
+
+    Parameters
+    ----------
+    sources, flats : sequence of FrameSource
+        All frames, and the flats among them.
+    shielded_cols : sequence of (int, int) or None
+        As told. [1]
+    pitch_mm : float or None
+        As told. [mm]
+
+    Returns
+    -------
+    conditions : Conditions
+
+    Raises
+    ------
+    ValueError
+        If flats were taken at several source distances, or files are of several panels.
     """
     said = [source.conditions for source in sources]
     of_flats = [source.conditions for source in flats]

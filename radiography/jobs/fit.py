@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.jobs.curves import ASSUMED_MTF_ERROR, ASSUMED_NPS_ERROR, read_mtf, read_nps
+from radiography.jobs.description_text import description_text
 from radiography.jobs.inputs import PICTURES, Report, all_or_none, check_writable, keep_apart, no_report, optional_path
 from radiography.jobs.json_text import write_json
 from radiography.light.scintillator import Scintillator
@@ -196,41 +196,7 @@ def toml_text(scintillator: Scintillator, comments: Sequence[str]) -> str:
     -------
     text : str
     """
-    lines = [f"# {' '.join(comment.split())}" for comment in comments]
-    table = _present(asdict(scintillator))
-    return "\n".join([*lines, "", *_toml_lines(table, "")]).rstrip() + "\n"
-
-
-def _present(value: Any) -> Any:
-    """Without what is None, all the way down."""
-    if isinstance(value, dict):
-        return {key: _present(entry) for key, entry in value.items() if entry is not None}
-    if isinstance(value, list | tuple):
-        return [_present(entry) for entry in value]
-    return value
-
-
-def _toml_lines(table: dict[str, Any], path: str) -> list[str]:
-    """Lines of a table: its values first, then its tables and lists of tables."""
-    plain, tables = [], []
-    for key, value in table.items():
-        inner = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            tables += ["", f"[{inner}]", *_toml_lines(value, inner)]
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            for entry in value:
-                tables += ["", f"[[{inner}]]", *_toml_lines(entry, inner)]
-        else:
-            plain.append(f"{key} = {_toml_value(value)}")
-    return plain + tables
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_toml_value(entry) for entry in value)}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
+    return description_text(asdict(scintillator), comments)
 
 
 def fit_to_json(found: FitReport) -> dict[str, Any]:
