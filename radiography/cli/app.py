@@ -41,6 +41,7 @@ from radiography.cli.send import send
 from radiography.cli.simulate import simulate
 from radiography.cli.subtract import subtract
 from radiography.cli.sweep import sweep
+from radiography.cli.twin import twin
 from radiography.cli.view_options import view
 from radiography.cli.words import BEAMS, PANELS, SCENES, SCINTILLATORS, Kind, Template
 
@@ -327,10 +328,9 @@ app.command(epilog="Example: radiography export edge_corrected.tif --out edge.dc
 app.command(epilog="Example: radiography subtract front.tif back.tif --weight 0.6 --out bone_free.tif")(subtract)
 app.command(epilog="Example: radiography sweep sweep.toml --out sweep.zarr --workers 2")(sweep)
 app.command(epilog="Example: radiography report benchmark --out report.html")(report)
+app.command(epilog="Example: radiography twin --dark dark*.tif --flat flat*.tif --edge edge.tif --out panel")(twin)
 app.command(epilog="Example: radiography view results edge.tif")(view)
 app.command("import", epilog="Example: radiography import scenario.json --out imported")(import_command)
-
-
 app.command(epilog="Example: radiography send edge.dcm --to pacs.example:104 --aec ARCHIVE --verify")(send)
 
 

@@ -126,7 +126,7 @@ def twin_panel(
     lagging = None if model is None else lag_twin(model, times, per_dn.value)
     # Flats without lag, on the offset of their own integration time.
     doses = gather_flats(flats, lambda stack: _signals(stack, calibration, saturation_dn), good)
-    start = _holding(start, doses, per_dn.value)
+    start = _holding(start, doses, per_dn.value, start.readout.electrons_per_dn)
     read = dark.read if np.isfinite(dark.read) else calibration.typical_dark_noise_dn**2
     full_well_dn = start.photodiode.full_well_electrons / per_dn.value
     response = fit_response(
@@ -199,13 +199,13 @@ def _shielded_sides(shielded_cols: Sequence[tuple[int, int]], cols: int) -> tupl
     return left, right
 
 
-def _holding(start: Panel, doses: Sequence[DoseOfFlats], electrons_per_dn: float) -> Panel:
-    """The start panel with a full well that holds the brightest flat."""
-    needed = FULL_WELL_MARGIN * max(dose.level_dn for dose in doses) * electrons_per_dn
-    if start.photodiode.full_well_electrons >= needed:
-        return start
-    full = electrons_per_dn * float(2**start.readout.bits)
-    return replace(start, photodiode=replace(start.photodiode, full_well_electrons=max(full, needed)))
+def _holding(start: Panel, doses: Sequence[DoseOfFlats], electrons_per_dn: float, of_start: float) -> Panel:
+    """The start panel with its full well in DN, or one that holds the brightest flat."""
+    needed_dn = FULL_WELL_MARGIN * max(dose.level_dn for dose in doses)
+    full_dn = start.photodiode.full_well_electrons / of_start
+    if full_dn < needed_dn:
+        full_dn = max(needed_dn, float(2**start.readout.bits))
+    return replace(start, photodiode=replace(start.photodiode, full_well_electrons=full_dn * electrons_per_dn))
 
 
 def _flat_time(flats: Sequence[FrameStack], calibration: CalibrationSet) -> float | None:

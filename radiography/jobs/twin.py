@@ -1,0 +1,244 @@
+"""A measured panel as files of the simulator: panel, maps, layer, beam and a scene of its flats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.flags import UNUSABLE
+from calibration.learn import FrameStack
+from calibration.whole_file import folder_for
+from radiography.beam.tube import Beam
+from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.files.frames import FrameSource, RawLayout, sha256_of
+from radiography.jobs.calibrate import FrameCounter, conditions_of, frame_stacks, panel_sources
+from radiography.jobs.description_text import description_text
+from radiography.jobs.inputs import Files, Report, all_or_none, check_folder, keep_apart, no_report
+from radiography.jobs.json_text import write_json
+from radiography.jobs.saturation import saturation_of_calibration
+from radiography.jobs.valid import validate_scene
+from radiography.light.scintillator import Scintillator
+from radiography.panel.measured_maps import write_maps
+from radiography.panel.panel import MeasuredMaps
+from radiography.scene import Timing
+from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
+from radiography.study.twin_values import TwinValue, values_table, values_text
+
+NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", "values.json")
+DISTANCE_MM = 1000.0  # of the source, where frames do not say it: that of the shipped scenes
+KERMA_UGY = 5.0  # of the flat scene, where frames do not say theirs   # chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A panel's twin that was written.
+
+    Attributes
+    ----------
+    out : Path
+        Folder of the files in `NAMES`.
+    values : tuple of TwinValue
+        Numbers of the files with their errors, and what the frames leave open.
+    bad_pixels : int
+        In the maps. [1]
+    notes, warnings : tuple of str
+        What to know about the numbers; what files and about-file say but is not believed, or not used.
+    """
+
+    out: Path
+    values: tuple[TwinValue, ...]
+    bad_pixels: int
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def make_twin(
+    dark: Files,
+    flat: Files,
+    out: str | Path,
+    *,
+    edge: Files = (),
+    lag: Files = (),
+    panel: str = "fully_coated",
+    scintillator: str = "CsI_Tl_500um",
+    beam: str = "RQA5",
+    electrons_per_dn: float | None = None,
+    shielded_cols: Sequence[tuple[int, int]] | None = None,
+    saturation_dn: float | None = None,
+    about: str | Path | None = None,
+    pitch_mm: float | None = None,
+    layout: RawLayout | None = None,
+    json_file: Path | None = None,
+    report: Report = no_report,
+) -> Twin:
+    """A panel file, a layer file and a beam that the simulator runs, from one day's frames of a real panel.
+
+    Parameters
+    ----------
+    dark, flat : str, Path or sequence of them
+        Files, patterns or folders of dark frames and of flats; the more integration times and doses, the more is known.
+    out : str or Path
+        Folder for the files; it is made where there is none.
+    edge, lag : str, Path or sequence of them
+        Frames of a slanted edge; beam-on/beam-off sequences, one a file.
+    panel, scintillator, beam : str
+        What the frames do not determine is that of these: shipped names or .toml files.
+    electrons_per_dn : float, optional
+        Where it is known from elsewhere. [electrons/DN]
+    shielded_cols : sequence of (int, int), optional
+        Columns that see no X-rays, half-open ranges; what the files say without it. [1]
+    saturation_dn : float, optional
+        Raw value from which a pixel is saturated; found as for a calibration without it. [DN]
+    about : str or Path, optional
+        TOML file of what the frames do not say about themselves.
+    pitch_mm : float, optional
+        Pixel pitch, where the files do not say it. [mm]
+    layout : RawLayout, optional
+        Of headerless raw files.
+    json_file : Path, optional
+        Where the caller will write numbers: refused where that would overwrite what is read.
+    report : callable
+        Called with what is being done and the fraction of it that is done, 0 to 1.
+
+    Returns
+    -------
+    twin : Twin
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        In one sentence, if frames are missing, contradict each other or cannot serve; nothing is written then.
+    """
+    out = Path(out)
+    check_folder(out)
+    start, layer, tube = load_panel(panel), load_scintillator(scintillator), load_beam(beam)
+    kinds, warnings = panel_sources(
+        {"dark": dark, "flat": flat, "lag": lag, "edge": edge}, about=about, pitch_mm=pitch_mm, layout=layout
+    )
+    everything = [source for sources in kinds.values() for source in sources]
+    targets = [out / name for name in NAMES]
+    keep_apart([*targets, json_file], [*(source.path for source in everything), about, panel, scintillator, beam])
+    saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
+    counter = FrameCounter(report, sum(source.count for kind in ("dark", "flat", "lag") for source in kinds[kind]))
+    stacks = {kind: frame_stacks(kinds[kind], counter) for kind in ("dark", "flat", "lag")}
+    found = twin_panel(
+        stacks["dark"],
+        stacks["flat"],
+        lag=stacks["lag"],
+        start=start,
+        saturation_dn=saturation.value_dn,
+        conditions=conditions_of(everything, kinds["flat"], shielded_cols, pitch_mm),
+        electrons_per_dn=electrons_per_dn,
+    )
+    timing = _timing(kinds["flat"])
+    layer, layer_values, notes = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
+    if found.calibration.lag is not None and layer.afterglow:
+        layer = replace(layer, afterglow=())
+        notes += (
+            "afterglow of the layer cannot be told from lag of the panel: the lag terms hold it, the layer has none",
+        )
+    values = (*found.values, *layer_values)
+    files = [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in everything]
+    with folder_for(out), all_or_none(*targets) as places:
+        sha256 = write_maps(places[out / "maps.npz"], found.panel, found.maps)
+        described = replace(found.panel, maps=MeasuredMaps("maps.npz", sha256))
+        texts = {
+            "panel.toml": description_text(asdict(described), _comments("Panel", found.values, start.name)),
+            "layer.toml": description_text(asdict(layer), _comments("Layer", layer_values, layer.name)),
+            "beam.toml": description_text(_beam_table(tube), [f"Beam '{tube.name}' of the twin's flats, as told."]),
+            "flat.toml": _flat_scene(found, kinds["flat"], timing),
+        }
+        for name, text in texts.items():
+            places[out / name].write_text(text, encoding="utf-8", newline="\n")
+        validate_scene(places[out / "flat.toml"])
+        notes = (*found.notes, *notes)
+        record = {
+            "software": f"radiography {version('radiography')}",
+            "start": {"panel": panel, "scintillator": scintillator, "beam": beam},
+            "files": files,
+            "values": values_table(values),
+            "notes": list(notes),
+        }
+        write_json(places[out / "values.json"], record)
+    bad = int(np.count_nonzero(found.calibration.defects & UNUSABLE))
+    return Twin(out, values, bad, notes, warnings)
+
+
+def twin_to_json(twin: Twin) -> dict[str, Any]:
+    """The values of a twin, its files and what to know, as JSON values."""
+    return {
+        "out": str(twin.out),
+        "files": list(NAMES),
+        "values": values_table(twin.values),
+        "bad_pixels": twin.bad_pixels,
+        "notes": list(twin.notes),
+        "warnings": list(twin.warnings),
+    }
+
+
+def _layer(
+    found: PanelTwin,
+    flats: Sequence[FrameStack],
+    edges: Sequence[FrameSource],
+    layer: Scintillator,
+    beam: Beam,
+    timing: Timing,
+    report: Report,
+) -> tuple[Scintillator, tuple[TwinValue, ...], tuple[str, ...]]:
+    """The layer as it is given: what fits it to edge and flats is not there yet."""
+    del found, flats, edges, beam, timing, report
+    return layer, (), ("the layer is the start file's: it was not fitted to the frames",)
+
+
+def _timing(flats: Sequence[FrameSource]) -> Timing:
+    """Times of the flats; those of a scene where they do not say them."""
+    said = [source.conditions for source in flats]
+    integration_s = next((each.integration_time_s for each in said if each.integration_time_s), DEFAULT_TIME_S)
+    interval_s = next((each.frame_interval_s for each in said if each.frame_interval_s), Timing.frame_interval_s)
+    exposure_s = next((each.exposure_time_s for each in said if each.exposure_time_s), None)
+    if exposure_s is not None:
+        exposure_s = min(exposure_s, integration_s)
+    return Timing(integration_s, max(interval_s, integration_s), exposure_s)
+
+
+def _comments(what: str, values: Sequence[TwinValue], start: str) -> list[str]:
+    """What a file says about its own making."""
+    return [
+        f"{what} measured from its own frames by radiography {version('radiography')}; start file '{start}'.",
+        "Errors are one standard error; those of electrons are at this electrons_per_dn.",
+        *values_text(values).splitlines(),
+    ]
+
+
+def _beam_table(beam: Beam) -> dict[str, Any]:
+    """A beam as its file has it: filters as tables, and no name."""
+    table = asdict(beam)
+    del table["name"]
+    table["filters"] = [{"material": name, "thickness_mm": float(mm)} for name, mm in beam.filters]
+    return table
+
+
+def _flat_scene(found: PanelTwin, flats: Sequence[FrameSource], timing: Timing) -> str:
+    """A scene of the flats: their middle dose, distance, times and temperature."""
+    kermas = sorted({dose.kerma_uGy for dose in found.doses if dose.kerma_uGy})
+    kerma_uGy = kermas[len(kermas) // 2] if kermas else KERMA_UGY
+    distances = [source.conditions.source_to_detector_mm for source in flats]
+    distance_mm = next((each for each in distances if each is not None), DISTANCE_MM)
+    said = [
+        "Flats of the measured panel: radiography simulate flat.toml --out flats.tif --frames 16",
+        "The air kerma is that of the middle dose." if kermas else "Assumed air kerma: the flats do not say theirs.",
+    ]
+    scene: Mapping[str, Any] = {
+        "description": f"flats of panel {found.panel.serial}",
+        "panel": "panel.toml",
+        "scintillator": "layer.toml",
+        "beam": {"name": "beam.toml", "air_kerma_uGy": float(kerma_uGy)},
+        "geometry": {"source_to_detector_mm": float(distance_mm)},
+        "timing": asdict(timing),
+    }
+    return description_text(scene, said)
