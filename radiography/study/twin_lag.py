@@ -23,12 +23,18 @@ LEAST_STEP = 0.005  # between factors at two exposures, for a table of them   # 
 
 @dataclass(frozen=True)
 class LagTwin:
-    """Lag of a panel: its traps, their factor by charge or None, values and notes; ``held`` (T,) at the readout. [1]"""
+    """Lag of a panel: its traps, their factor by charge or None, values and notes."""
 
     terms: tuple[LagTerm, ...]
     exposure: LagExposure | None
     values: tuple[TwinValue, ...]
     notes: tuple[str, ...]
+
+    @property
+    def trapped(self) -> float:
+        """Largest part of a charge that is caught, at whatever exposure. [1]"""
+        most = 1.0 if self.exposure is None else max(self.exposure.factor)
+        return most * sum(term.fraction for term in self.terms)
 
 
 def lag_twin(model: LagModel, times: FrameTimes, electrons_per_dn: float) -> LagTwin:

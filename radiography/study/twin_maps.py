@@ -6,7 +6,6 @@ pixels make (James and Stein), so that the map is the best guess of each. Bad pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from calibration.frame_sums import robust_sigma
 from calibration.quality.numbers import MEDIAN_ERROR, SCATTER_ERROR
 from radiography.panel import maps as kinds
 from radiography.panel.maps import PanelMaps
-from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, LagTerm, Panel
+from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, Panel
 from radiography.study.twin_flats import LARGEST_BEND, PanelResponse
 from radiography.study.twin_values import TwinValue, found, not_determined
 
@@ -48,7 +47,7 @@ def twin_maps(
     start: Panel,
     electrons_per_dn: float,
     integration_time_s: float | None,
-    lag: Sequence[LagTerm],
+    trapped: float,
 ) -> MapsOfTwin:
     """Maps of a panel for the simulator.
 
@@ -66,8 +65,8 @@ def twin_maps(
         [electrons/DN]
     integration_time_s : float or None
         Of the flats; None where it is not known. [s]
-    lag : sequence of LagTerm
-        Traps of the panel; lagging defects trap more than they.
+    trapped : float
+        Largest part of a charge that the panel's traps catch; lagging defects trap more than that. [1]
 
     Returns
     -------
@@ -83,7 +82,6 @@ def twin_maps(
         noise_factor[noisy] = calibration.offset_noise_dn[noisy] / np.float32(calibration.typical_dark_noise_dn)
     lagging = (flags & LAGGING) != 0
     lag_factor = None
-    trapped = sum(term.fraction for term in lag)
     if lagging.any() and trapped > 0:
         lag_factor = np.ones(flags.shape, dtype=np.float32)
         lag_factor[lagging] = max(min(LAGGING_FACTOR, LARGEST_TRAPPED / trapped), 1.0)

@@ -139,7 +139,7 @@ def twin_panel(
         start=start,
         electrons_per_dn=per_dn.value,
         integration_time_s=_flat_time(flats, calibration),
-        lag=() if lagging is None else lagging.terms,
+        trapped=0.0 if lagging is None else lagging.trapped,
     )
     values = (
         per_dn,
