@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from calibration.calibration_set import CalibrationSet
+from calibration.correct import CorrectionPlan, correct_frame, plan_correction
 from calibration.flags import UNUSABLE
 from calibration.learn import FrameStack
 from calibration.whole_file import folder_for
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.files.frames import FrameSource, RawLayout, sha256_of
+from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.calibrate import FrameCounter, conditions_of, frame_stacks, panel_sources
 from radiography.jobs.description_text import description_text
 from radiography.jobs.inputs import Files, Report, all_or_none, check_folder, keep_apart, no_report
@@ -27,11 +30,17 @@ from radiography.panel.measured_maps import write_maps
 from radiography.panel.panel import MeasuredMaps
 from radiography.scene import Timing
 from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
-from radiography.study.twin_values import TwinValue, values_table, values_text
+from radiography.study.twin_values import TwinValue, value_of, values_table, values_text
+
+if TYPE_CHECKING:
+    from radiography.study.twin_measured import DoseFrames
 
 NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", "values.json")
 DISTANCE_MM = 1000.0  # of the source, where frames do not say it: that of the shipped scenes
+LEAST_SIDE = 128  # pixels of frames that noise power is measured of: 2 blocks of 64   # chosen
 KERMA_UGY = 5.0  # of the flat scene, where frames do not say theirs   # chosen
+
+Picture = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +199,76 @@ def _layer(
     timing: Timing,
     report: Report,
 ) -> tuple[Scintillator, tuple[TwinValue, ...], tuple[str, ...]]:
-    """The layer as it is given: what fits it to edge and flats is not there yet."""
-    del found, flats, edges, beam, timing, report
-    return layer, (), ("the layer is the start file's: it was not fitted to the frames",)
+    """The layer that fits edge and flats; as it is given where the flats do not say their air kerma."""
+    doses = _corrected_doses(found.calibration, flats, timing)
+    if doses is None:
+        return layer, (), ("flats do not say their air kerma: the layer is the start file's, not fitted to them",)
+    if min(found.good.shape) < LEAST_SIDE:
+        rows, cols = found.good.shape
+        return (
+            layer,
+            (),
+            (
+                f"frames of {rows} x {cols} pixels are too small for noise power, which needs {LEAST_SIDE}: the layer "
+                "is the start file's, not fitted to them",
+            ),
+        )
+    from radiography.study.twin_layer import twin_layer
+
+    per_dn = value_of(found.values, "readout.electrons_per_dn")
+    plan = plan_correction(found.calibration)
+    pictures = [_mean_corrected(source, plan) for source in edges]
+    twin = twin_layer(
+        layer,
+        found.panel,
+        beam,
+        doses,
+        pictures,
+        timing=timing,
+        electrons_per_dn_error=per_dn.error / per_dn.value if per_dn.determined else None,
+        defects=~found.good,
+        lag_corrected=found.calibration.lag is not None,
+        progress=lambda done: report("fitting the layer", done),
+    )
+    return twin.scintillator, twin.values, twin.notes
+
+
+def _corrected_doses(
+    calibration: CalibrationSet, flats: Sequence[FrameStack], timing: Timing
+) -> list[DoseFrames] | None:
+    """Corrected flats by air kerma; None where one does not say its own."""
+    from radiography.study.twin_measured import DoseFrames
+
+    by_kerma: dict[float, list[FrameStack]] = {}
+    for stack in flats:
+        kerma_uGy = stack.conditions.air_kerma_uGy
+        if not kerma_uGy:
+            return None
+        by_kerma.setdefault(kerma_uGy, []).append(stack)
+    plan = plan_correction(calibration)
+    found = []
+    for kerma_uGy, stacks in sorted(by_kerma.items()):
+        frames = [frame for stack in stacks for frame in _corrected(stack, plan, timing.frame_interval_s)]
+        found.append(DoseFrames(kerma_uGy, frames))
+    return found
+
+
+def _corrected(stack: FrameStack, plan: CorrectionPlan, interval_s: float) -> Iterator[Picture]:
+    """Frames of a stack, the first of a rested panel, corrected one after the other. [DN]"""
+    state = None
+    for raw_dn in stack.frames:
+        done = correct_frame(raw_dn, plan, state=state, elapsed_s=None if state is None else interval_s)
+        state = done.state
+        yield done.corrected_dn
+
+
+def _mean_corrected(source: FrameSource, plan: CorrectionPlan) -> Picture:
+    """Mean of a file's corrected frames, each taken on a rested panel or long after the one before. [DN]"""
+    total, count = np.zeros((source.rows, source.cols)), 0
+    for raw_dn in iterate_frames(source, finite=False):
+        total += correct_frame(raw_dn, plan).corrected_dn
+        count += 1
+    return (total / count).astype(np.float32)
 
 
 def _timing(flats: Sequence[FrameSource]) -> Timing:
