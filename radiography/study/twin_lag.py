@@ -18,17 +18,22 @@ from radiography.panel.trapping import FrameTimes, trapped_fractions
 from radiography.study.twin_values import TwinValue, found, not_determined
 
 MOST_CAUGHT = 0.5  # of the charge by one population: a term that would need more is that of another effect   # chosen
+HELD = 3.0  # times the errors of a fit in which a time constant is held: what it gets wrong, others take up   # chosen
 LEAST_STEP = 0.005  # between factors at two exposures, for a table of them   # chosen
 
 
 @dataclass(frozen=True)
 class LagTwin:
-    """Lag of a panel: its traps, their factor by charge or None, values and notes."""
+    """Lag of a panel: its traps, their factor by charge or None, values and notes.
+
+    ``error`` is that of the fraction of a frame's charge that is held at its readout. [1]
+    """
 
     terms: tuple[LagTerm, ...]
     exposure: LagExposure | None
     values: tuple[TwinValue, ...]
     notes: tuple[str, ...]
+    error: float
 
     @property
     def trapped(self) -> float:
@@ -58,8 +63,10 @@ def lag_twin(model: LagModel, times: FrameTimes, electrons_per_dn: float) -> Lag
     values: list[TwinValue] = []
     notes: list[str] = []
     used: list[int] = []
+    wider = HELD if np.isnan(model.time_error_s).any() else 1.0
+    error = 0.0
     for number, time_s in enumerate(model.time_s.tolist()):
-        held, held_error = float(model.fraction[middle, number]), float(model.fraction_error[middle, number])
+        held, held_error = float(model.fraction[middle, number]), wider * float(model.fraction_error[middle, number])
         left = float(trapped_fractions([LagTerm(1.0 - 1e-12, time_s)], times)[0])
         caught = held / max(left, 1e-300)
         if not 0 < caught < MOST_CAUGHT:
@@ -68,26 +75,30 @@ def lag_twin(model: LagModel, times: FrameTimes, electrons_per_dn: float) -> Lag
                 f"catch {100 * caught:.3g} %: it is left out"
             )
             continue
-        time_error = float(model.time_error_s[number])
+        time_error = wider * float(model.time_error_s[number])
         known = np.isfinite(time_error)
         nearby = time_s + (time_error if known else 0.0)
         step = abs(held / float(trapped_fractions([LagTerm(1.0 - 1e-12, nearby)], times)[0]) - caught)
         key = f"lag.{len(terms)}"
         how = f"held at the readout {100 * held:.3g} +- {100 * held_error:.2g} %, afterglow of the layer included"
-        values.append(found(f"{key}.fraction", caught, held_error / left + step, "1", how))
         if known:
+            values.append(found(f"{key}.fraction", caught, held_error / left + step, "1", how))
             values.append(found(f"{key}.time_s", time_s, time_error, "s", "frames after the beam"))
+            error += held_error
         else:
             why = "held at the end of what the frames can tell: longer sequences would determine it"
+            stands = f"{how}; it stands for all that is slower"
+            values.append(not_determined(f"{key}.fraction", caught, "1", stands))
             values.append(not_determined(f"{key}.time_s", time_s, "s", why))
+            error += held
         terms.append(LagTerm(caught, time_s))
         used.append(number)
-    exposure, more = _exposure_table(model, used, middle, electrons_per_dn)
-    return LagTwin(tuple(terms), exposure, (*values, *more), tuple(notes))
+    exposure, more = _exposure_table(model, used, middle, electrons_per_dn, wider)
+    return LagTwin(tuple(terms), exposure, (*values, *more), tuple(notes), error)
 
 
 def _exposure_table(
-    model: LagModel, used: Sequence[int], middle: int, electrons_per_dn: float
+    model: LagModel, used: Sequence[int], middle: int, electrons_per_dn: float, wider: float
 ) -> tuple[LagExposure | None, list[TwinValue]]:
     """Factor on all fractions by charge: one factor serves all terms of a panel."""
     if model.signal_dn.size < 2 or not used:
@@ -97,7 +108,7 @@ def _exposure_table(
         )
         return None, [not_determined("lag_exposure.factor", 1.0, "1", why)]
     sums = model.fraction[:, used].sum(axis=1)
-    errors = np.sqrt((model.fraction_error[:, used] ** 2).sum(axis=1))
+    errors = wider * np.sqrt((model.fraction_error[:, used] ** 2).sum(axis=1))
     factor = sums / sums[middle]
     relative = np.hypot(errors / np.maximum(sums, 1e-300), errors[middle] / sums[middle])
     relative[middle] = 0.0

@@ -150,8 +150,15 @@ def _dark(
     scatter = robust_sigma((high - low)[pairs]) / 2**0.5
     spread = float(np.sqrt(max(scatter**2 - noise**2, 0.0)))
     count = int(pairs.sum())
-    how = "neighbours along the rows, without the error of the darks' mean"
-    values.append(found("readout.offset_spread_dn", spread, 1.3 * SCATTER_ERROR * scatter / count**0.5, "DN", how))
+    key = "readout.offset_spread_dn"
+    if calibration.darks_used < 2:
+        why = (
+            "offset and noise of a single dark are one pattern, and so in the map: a second dark would tell them apart"
+        )
+        values.append(not_determined(key, scatter, "DN", why))
+    else:
+        how = "neighbours along the rows, without the error of the darks' mean"
+        values.append(found(key, spread, 1.3 * SCATTER_ERROR * scatter / count**0.5, "DN", how))
     return offset_dn, rate, (values, error * time_s)
 
 
@@ -168,10 +175,13 @@ def _response(
     scatter = robust_sigma((relative[:, 1:] - relative[:, :-1])[pairs]) / 2**0.5
     noise = calibration.typical_flat_noise / np.sqrt(max(calibration.flats_used, 1))
     spread = float(np.sqrt(max(scatter**2 - noise**2, 0.0)))
-    how = "neighbours along the rows, without the noise of the mean flat"
-    values = [
-        found("uniformity.response_spread", spread, 1.3 * SCATTER_ERROR * scatter / int(pairs.sum()) ** 0.5, "1", how)
-    ]
+    key, error = "uniformity.response_spread", 1.3 * SCATTER_ERROR * scatter / int(pairs.sum()) ** 0.5
+    if calibration.knows_flat_noise:
+        how = "neighbours along the rows, without the noise of the mean flat"
+        values = [found(key, spread, error, "1", how)]
+    else:
+        why = "response and noise of a single flat are one pattern, and so in the map: a second flat would tell"
+        values = [not_determined(key, min(scatter, 0.9), "1", why)]
     why = "steps between readout chips are in the map; where chips begin would have to be told"
     values.append(not_determined("uniformity.amplifier_spread", start.uniformity.amplifier_spread, "1", why))
     return relative, values

@@ -21,12 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.frame_sums import robust_sigma
+
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 REACH = 6  # pixels that noise is followed to, 0.8 mm at 0.139 mm: beyond, light of a layer is a few per cent   # chosen
 LARGEST_SIDE = 1024  # of the middle of a frame that is looked at   # chosen: 1e6 pixels, 0.1 % of a variance
 LEAST_SIDE = 4 * REACH  # of a frame, for covariances   # chosen
+HIT_SIGMAS = 8.0  # a difference farther off is no noise, as in `calibration.frame_sums`   # chosen
 ROUNDS = 4  # of rows and columns in turn: exact without bad pixels, and 1e-4 of the rest for each with 1 %   # chosen
 
 
@@ -95,7 +98,10 @@ def pair_noise(frames: Iterable[npt.NDArray[Any]], good: Mask, *, equalised: boo
             scale = levels[0] / levels[1]
         difference = (first - scale * second) / np.sqrt(1.0 + scale**2)
         residual, row, column = _without_lines(difference, weight)
-        covariances.add(residual)
+        hit = np.abs(residual) > HIT_SIGMAS * robust_sigma(residual[weight > 0][::7])
+        if hit.any():  # gamma quanta: these pixels do not count in this pair
+            residual, row, column = _without_lines(difference, np.where(hit, 0.0, weight))
+        covariances.add(residual, 1.0 - float(hit.sum()) / float(weight.sum()))
         found.append([float(np.mean(np.diff(line) ** 2)) / 2.0 for line in (row, column)])
     if not found:
         return None
@@ -139,12 +145,14 @@ class _Covariances:
         self._large = min(weight.shape) >= LEAST_SIDE
         self._count = self._around(weight) if self._large else self._sum
 
-    def add(self, residual: FloatArray) -> None:
-        """One more residual, (H, W), zero at bad pixels."""
+    def add(self, residual: FloatArray, kept: float) -> None:
+        """One more residual, (H, W), zero at bad pixels, and the part of the good ones that was not hit."""
         self.pairs += 1
-        self._square += float((residual**2).sum())
+        self._square += float((residual**2).sum()) / kept
         if self._large:
-            self._sum += self._around(residual)
+            share = np.full(self._sum.shape, kept**2)
+            share[REACH, REACH] = kept
+            self._sum += self._around(residual) / share
 
     def result(self) -> tuple[float, float, float, float]:
         """Variance of a pixel, sum of covariances, and their sums along a row and down a column. [DN2]"""
@@ -175,7 +183,7 @@ class _Covariances:
 def _without_lines(difference: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """A difference without the means of its rows and columns, zero at bad pixels, and these means."""
     row, column = np.zeros(weight.shape[0]), np.zeros(weight.shape[1])
-    in_row, in_column = weight.sum(axis=1), weight.sum(axis=0)
+    in_row, in_column = (np.maximum(weight.sum(axis=axis), 1.0) for axis in (1, 0))
     for _ in range(ROUNDS):
         row = ((difference - column) * weight).sum(axis=1) / in_row
         column = ((difference - row[:, None]) * weight).sum(axis=0) / in_column

@@ -145,7 +145,7 @@ def twin_panel(
         per_dn,
         *_noise_values(start, dark, per_dn.value, calibration),
         *maps.values,
-        *_response_values(start, response, full_well_dn),
+        *_response_values(start, response, full_well_dn, lagging),
         *_transfer_values(doses, response, dark, full_well_dn, calibration),
         *(_no_lag(start) if lagging is None else lagging.values),
     )
@@ -313,21 +313,27 @@ def _noise_values(
     return values
 
 
-def _response_values(start: Panel, response: PanelResponse, full_well_dn: float) -> list[TwinValue]:
-    """Full well and non-linearity of the typical pixel."""
+def _response_values(
+    start: Panel, response: PanelResponse, full_well_dn: float, lag: LagTwin | None
+) -> list[TwinValue]:
+    """Full well and non-linearity of the typical pixel; what lag was taken out wrongly is in their errors."""
+    of_lag = 0.0 if lag is None else lag.error
+    uneven = 0.0 if lag is None or lag.exposure is None else float(np.ptp(lag.exposure.factor))
     full = "photodiode.full_well_electrons"
     why = "flats up to the full well, which bends off below the end of the ADC, would determine it"
     values = [not_determined(full, start.photodiode.full_well_electrons, "electrons", why)]
     key = "uniformity.nonlinearity"
     if np.isfinite(response.bend):
         how = f"level against air kerma at {response.charge_dn.size} doses, for a full well of {full_well_dn:.6g} DN"
-        values.append(found(key, response.bend, response.bend_error, "1", how))
+        error = np.hypot(response.bend_error, of_lag * uneven * full_well_dn / float(response.charge_dn.max()))
+        values.append(found(key, response.bend, error, "1", how))
     else:
         why = "flats of three doses or more, whose air kerma is known, would determine it"
         values.append(not_determined(key, start.uniformity.nonlinearity, "1", why))
     if np.isfinite(response.dn_per_uGy):
         how = "charge of the typical pixel by air kerma, before it bends and before traps"
-        values.append(found("measured.dn_per_uGy", response.dn_per_uGy, response.dn_per_uGy_error, "DN/uGy", how))
+        error = np.hypot(response.dn_per_uGy_error, of_lag * response.dn_per_uGy)
+        values.append(found("measured.dn_per_uGy", response.dn_per_uGy, error, "DN/uGy", how))
     return values
 
 

@@ -93,3 +93,14 @@ def test_small_frames_have_no_area() -> None:
     assert noise is not None and np.isnan(noise.area)
     assert noise.pixel == pytest.approx(64.0, abs=3.0 * noise.pixel_error)
     assert 4 * REACH > 20
+
+
+def test_gamma_quanta_are_no_noise() -> None:
+    rng = np.random.default_rng(4)
+    frames = [frame + 5e4 * (rng.random((ROWS, COLS)) < 0.01) for frame in _frames(8, 13, blurred=True)]
+
+    noise = pair_noise(frames, np.ones((ROWS, COLS), bool), equalised=False)
+
+    assert noise is not None
+    assert noise.pixel == pytest.approx(64.0 * float((KERNEL**2).sum()) ** 2, abs=3.0 * noise.pixel_error)
+    assert noise.area == pytest.approx(64.0, abs=3.0 * noise.area_error)
