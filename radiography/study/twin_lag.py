@@ -19,6 +19,7 @@ from radiography.study.twin_values import TwinValue, found, not_determined
 
 MOST_CAUGHT = 0.5  # of the charge by one population: a term that would need more is that of another effect   # chosen
 HELD = 3.0  # times the errors of a fit in which a time constant is held: what it gets wrong, others take up   # chosen
+BETWEEN = 0.005  # relative: fractions that depend on the exposure are linear between those that were seen   # assumed
 LEAST_STEP = 0.005  # between factors at two exposures, for a table of them   # chosen
 
 
@@ -69,6 +70,8 @@ def lag_twin(model: LagModel, times: FrameTimes, electrons_per_dn: float) -> Lag
         held, held_error = float(model.fraction[middle, number]), wider * float(model.fraction_error[middle, number])
         left = float(trapped_fractions([LagTerm(1.0 - 1e-12, time_s)], times)[0])
         caught = held / max(left, 1e-300)
+        if model.signal_dn.size > 1:
+            held_error = float(np.hypot(held_error, BETWEEN * held))
         if not 0 < caught < MOST_CAUGHT:
             notes.append(
                 f"the lag term of {time_s:.3g} s holds {100 * held:.2g} % when a frame is read, so traps would have to "
@@ -111,6 +114,7 @@ def _exposure_table(
     errors = wider * np.sqrt((model.fraction_error[:, used] ** 2).sum(axis=1))
     factor = sums / sums[middle]
     relative = np.hypot(errors / np.maximum(sums, 1e-300), errors[middle] / sums[middle])
+    relative = np.hypot(relative, BETWEEN)
     relative[middle] = 0.0
     charge = model.signal_dn * electrons_per_dn
     values = []

@@ -7,6 +7,7 @@ pixels make (James and Stein), so that the map is the best guess of each. Bad pi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from calibration.calibration_set import CalibrationSet
 from calibration.flags import DEAD, HOT, LAGGING, NOISY, NON_LINEAR, OVER, SHIELDED, UNDER, UNUSABLE
 from calibration.frame_sums import robust_sigma
-from calibration.quality.numbers import MEDIAN_ERROR, SCATTER_ERROR
+from calibration.quality.numbers import SCATTER_ERROR
 from radiography.panel import maps as kinds
 from radiography.panel.maps import PanelMaps
 from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, Panel
@@ -23,6 +24,7 @@ from radiography.study.twin_values import TwinValue, found, not_determined
 
 LEAST_RATE = 1e-3  # of the read noise in a second: less is no dark current   # chosen
 LARGEST_RESPONSE = 20.0  # of the typical pixel: what is more is no response to X-rays   # chosen
+OUTLIER = 5.0  # scatters of the pixels: one that departs by more keeps its own number, noise and all   # chosen
 LINE = 10  # dead pixels in a row that make a line; E2597's clusters end there
 
 Picture = npt.NDArray[np.float32]
@@ -95,8 +97,7 @@ def twin_maps(
         found(
             "readout.offset_dn",
             middle,
-            MEDIAN_ERROR * calibration.typical_dark_noise_dn / np.sqrt(calibration.darks_used * good.sum())
-            + dark_values[1],
+            np.hypot(dark_values[1], _median_error(offset_dn[good], calibration)),
             "DN",
             f"median pixel of {calibration.darks_used} darks, dark current taken out",
         ),
@@ -114,6 +115,17 @@ def twin_maps(
         lag_factor=lag_factor,
     )
     return MapsOfTwin(maps, tuple(values), float(off_lines.mean()), tuple(notes))
+
+
+def _median_error(offset_dn: npt.NDArray[Any], calibration: CalibrationSet) -> float:
+    """Standard error of the median of offsets that have noise of their own, over pixels that are what they are. [DN]
+
+    With a density f of pixels around the median, noise moves of N pixels N f E|noise| across it, as many either way
+    but for the root of them: that root over N f is the error.
+    """
+    noise = calibration.typical_dark_noise_dn / np.sqrt(calibration.darks_used)
+    spread = max(robust_sigma(offset_dn), noise)
+    return float(np.sqrt(np.sqrt(2.0 / np.pi) * noise * spread * np.sqrt(2.0 * np.pi) / offset_dn.size))
 
 
 def _dark(
@@ -134,11 +146,12 @@ def _dark(
         error = calibration.dark_rate_error_dn_per_s or 0.0
         scatter = robust_sigma(rate[good])
         # What the frames' noise makes of a pixel's rate: from the times' own spread.
-        span = float(np.std(calibration.dark_times_s)) if len(calibration.dark_times_s) > 1 else time_s
+        times = calibration.dark_times_s
+        span = float(np.std(times)) * len(times) ** 0.5 if len(times) > 1 else time_s
         own = noise / max(span, 1e-9)
         part = max(1.0 - own**2 / max(scatter**2, 1e-30), 0.0)
-        bad = ~good
-        rate = np.where(bad, rate, typical + part * (rate - typical)).astype(np.float32)
+        own_too = ~good | (np.abs(rate - typical) > OUTLIER * scatter)
+        rate = np.where(own_too, rate, typical + part * (rate - typical)).astype(np.float32)
         np.maximum(rate, 0.0, out=rate)
         if typical <= LEAST_RATE * calibration.typical_dark_noise_dn:
             rate, typical = np.zeros_like(rate), 0.0
@@ -221,7 +234,7 @@ def _bend(
         spread = square**0.5
         values = [found(key, spread, error_square / (2.0 * spread), "1", how)]
     bent = np.float32(mean) + np.float32(spread**2 / max(scatter**2, 1e-30)) * departure
-    odd = (flags & (NON_LINEAR | OVER)) != 0
+    odd = ((flags & (NON_LINEAR | OVER)) != 0) | (good & (np.abs(departure) > OUTLIER * scatter))
     bent[odd] = np.float32(mean) + departure[odd]
     bent[(flags & (DEAD | SHIELDED)) != 0] = mean
     np.clip(bent, -LARGEST_BEND, LARGEST_BEND, out=bent)
