@@ -57,6 +57,7 @@ from .jobs.send import Account, SendWanted, SentFile, Server, send_files
 from .jobs.simulate import simulate_scene
 from .jobs.subtract import WeightWanted, layer_weight, subtract_pictures
 from .jobs.sweep import SweepResult, run_sweep
+from .jobs.twin import Twin, make_twin
 from .jobs.undo import undo_frames
 from .jobs.validate import Validation, validate_model
 from .jobs.view_server import view_pictures
@@ -148,6 +149,7 @@ __all__ = [
     "Steps",
     "SweepResult",
     "Truth",
+    "Twin",
     "Validation",
     "Vary",
     "Wanted",
@@ -192,6 +194,7 @@ __all__ = [
     "load_truth",
     "log_subtract",
     "low_frequency_drop",
+    "make_twin",
     "measure_dqe",
     "measure_exposure",
     "measure_kind",

@@ -332,7 +332,7 @@ def _refuse_missing_darks(kinds: dict[str, list[FrameSource]]) -> None:
     first = times[0]
     if first is None or any(time is None or differs(time, first) for time in times):
         return
-    for kind in ("flat", "lag", "check"):
+    for kind in (kind for kind in kinds if kind != "dark"):
         for source in kinds[kind]:
             time = source.conditions.integration_time_s
             if time is not None and differs(time, first):

@@ -111,6 +111,10 @@ CALLS: dict[str, tuple[str, set[str]]] = {
         "sweep {f}/sweep.toml --out {t}/x.zarr --scheduler none",
         {"sweep", "base", "samples", "done_before", "failed", "units", "rows"},
     ),
+    "twin": (
+        "twin --dark {f}/dark.tif --flat {f}/flat.tif --out {t}/twin",
+        {"out", "files", "values", "bad_pixels", "notes"},
+    ),
     "validate": ("validate --out {t}/v --table {f}/row.toml", {"rows"}),
     "paper": ("paper T2 --out {t}/p", {"paper", "quick", "figures", "no_imaging", "slips"}),
     "list": ("list panels", {"kind", "entries"}),

@@ -58,3 +58,33 @@ def test_one_frame_of_several_can_be_named(shared_data: Path, capsys: pytest.Cap
     assert "10 frames" in capsys.readouterr().err
     assert run(["mtf", frames, "--pitch", "0.1", "--frame", "30"]) == 2
     assert "frame 30 is not in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("folder", "dark", "flat"), [("detectorcal", "dark.tif", "flat.tif"), ("psi_edges", "dc.tif", "ob.tif")]
+)
+def test_a_twin_of_single_frames_has_their_maps_and_says_what_they_lack(
+    shared_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    folder: str,
+    dark: str,
+    flat: str,
+) -> None:
+    frames, out = shared_data / folder, tmp_path / "twin"
+    named = ["--dark", str(frames / dark), "--flat", str(frames / flat)]
+    assert run(["twin", *named, "--pitch", "0.1", "--out", str(out), "--json", str(tmp_path / "twin.json")]) == 0
+    said = capsys.readouterr()
+    assert "one dark frame" in said.err and "flats do not say their air kerma" in said.err
+    values = {value["key"]: value for value in json.loads((tmp_path / "twin.json").read_text())["values"]}
+    assert [key for key, value in values.items() if value["determined"]] == ["readout.offset_dn"]
+    assert "two darks of one integration time or more" in values["readout.amplifier_noise_electrons"]["how"]
+
+    with np.load(out / "maps.npz") as maps:
+        good = maps["defects"] == 0
+        real = tifffile.imread(frames / dark).astype(np.float64)
+        offset_dn = maps["offset_departure_dn"].astype(np.float64)
+        relative = maps["response"].astype(np.float64)
+    assert np.ptp((offset_dn - real)[good]) < 0.01
+    signal = tifffile.imread(frames / flat).astype(np.float64) - real
+    np.testing.assert_allclose(relative[good], signal[good] / np.median(signal[good]), rtol=1e-3)

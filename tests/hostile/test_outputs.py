@@ -94,6 +94,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of import": ("import {folder}/scenario.json --json {out}", ".json", ["scenario.json"]),
     "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
     "json_file of sweep": ("sweep {folder}/sweep.toml --out {folder}/new.zarr --json {out}", ".toml", ["sweep.toml"]),
+    "json_file of twin": (f"twin {FRAMES} --out {{folder}}/twin --json {{out}}", ".tif", ["dark.tif", "flat.tif"]),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
     "json_file of paper": ("paper T2 --out {folder}/paper --json {out}", ".json", []),
@@ -125,6 +126,7 @@ FOLDERS = {
     "out of validate": "validate --out {out}",
     "out of paper": "paper T2 --out {out}",
     "out of sweep": "sweep sweep.toml --out {out}",
+    "out of twin": "twin --dark dark.tif --flat flat.tif --out {out}",
     "out of benchmark": "benchmark CsPbBr3_75um --size 256 --out {out}",
 }
 
