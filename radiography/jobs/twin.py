@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -246,20 +247,46 @@ def _corrected_doses(
             return None
         by_kerma.setdefault(kerma_uGy, []).append(stack)
     plan = plan_correction(calibration)
-    found = []
-    for kerma_uGy, stacks in sorted(by_kerma.items()):
-        frames = [frame for stack in stacks for frame in _corrected(stack, plan, timing.frame_interval_s)]
-        found.append(DoseFrames(kerma_uGy, frames))
-    return found
+    interval_s = timing.frame_interval_s
+    return [
+        DoseFrames(kerma_uGy, _Corrected(tuple(stacks), plan, interval_s, sum(1 for one in stacks for _ in one.frames)))
+        for kerma_uGy, stacks in sorted(by_kerma.items())
+    ]
 
 
-def _corrected(stack: FrameStack, plan: CorrectionPlan, interval_s: float) -> Iterator[Picture]:
-    """Frames of a stack, the first of a rested panel, corrected one after the other. [DN]"""
-    state = None
-    for raw_dn in stack.frames:
-        done = correct_frame(raw_dn, plan, state=state, elapsed_s=None if state is None else interval_s)
-        state = done.state
-        yield done.corrected_dn
+@dataclass(frozen=True, eq=False)
+class _Corrected(Sequence[Picture]):
+    """Corrected frames of stacks, made anew each time they are asked for, so that none stays in memory. [DN]
+
+    The first frame of each stack is of a rested panel; lag passes on from frame to frame.
+    """
+
+    stacks: tuple[FrameStack, ...]
+    plan: CorrectionPlan
+    interval_s: float
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[Picture]:
+        for stack in self.stacks:
+            state = None
+            for raw_dn in stack.frames:
+                done = correct_frame(
+                    raw_dn, self.plan, state=state, elapsed_s=None if state is None else self.interval_s
+                )
+                state = done.state
+                yield done.corrected_dn
+
+    @overload
+    def __getitem__(self, place: int) -> Picture: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Picture]: ...
+    def __getitem__(self, place: int | slice) -> Picture | list[Picture]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        return next(islice(self, range(self.number)[place], None))
 
 
 def _mean_corrected(source: FrameSource, plan: CorrectionPlan) -> Picture:
