@@ -21,19 +21,12 @@ MOST_OBJECTS = 20  # that are listed one by one
 
 def run_check(scene: str, json_file: Path | None = None, plot: Path | None = None) -> None:
     """Print, and draw, what a scene holds as soon as it is known to be valid, then what must be computed."""
-    from radiography.config import files_named_in
     from radiography.jobs.inputs import PICTURES, check_writable, keep_apart
-    from radiography.projection.scene_volume import volume_files
 
     if plot is not None:
         check_writable(plot, PICTURES)
     valid = validate_scene(scene)
-    described = valid.parts.scene
-    inputs = [
-        *files_named_in([described, valid.parts.panel.back], valid.folder),
-        *volume_files(described.volume, valid.folder),
-    ]
-    keep_apart([plot, file_of(json_file)], [scene, *inputs])
+    keep_apart([plot, file_of(json_file)], [scene, *valid.inputs])
     if plot is not None:
         from radiography.jobs.scene_plot import plot_scene
 
@@ -69,6 +62,8 @@ def _rows_of_parts(valid: ValidScene) -> list[tuple[str, str]]:
         ("scintillator", f"{layer.name}: {layer.description}"),
         ("beam", f"{beam.name}: {beam.kvp:g} kV {beam.anode}, {scene.beam.air_kerma_uGy:g} uGy at the panel"),
     ]
+    if panel.maps is not None:
+        rows.append(("", f"its maps are those of {Path(panel.maps.file).name}, measured"))
     if not panel.stack:
         rows.append(("photodiodes", "the panel file has no [[stack]]: X-rays in the diodes as in silicon, assumed"))
     if scene.temperature_C is not None:

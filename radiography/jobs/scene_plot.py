@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiography.config import files_named_in
 from radiography.jobs.inputs import PICTURES, all_or_none, check_writable, keep_apart
 from radiography.jobs.valid import ValidScene
-from radiography.projection.scene_volume import volume_files
 
 
 def plot_scene(scene: str | Path, valid: ValidScene, plot: str | Path) -> None:
@@ -30,8 +28,7 @@ def plot_scene(scene: str | Path, valid: ValidScene, plot: str | Path) -> None:
     plot = Path(plot)
     check_writable(plot, PICTURES)
     parts = valid.parts
-    inputs = [*files_named_in(parts.scene, valid.folder), *volume_files(parts.scene.volume, valid.folder)]
-    keep_apart([plot], [scene, *inputs])
+    keep_apart([plot], [scene, *valid.inputs])
     from radiography.figures.scene_plot import scene_figure
 
     figure = scene_figure(parts.scene.description, parts.phantom, parts.geometry)

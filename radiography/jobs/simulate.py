@@ -23,7 +23,6 @@ from radiography.acquire import (
     expose,
 )
 from radiography.beam.spectrum import mean_energy_keV
-from radiography.config import files_named_in
 from radiography.dose_history import dose_terms
 from radiography.files.frames import write_tiff
 from radiography.files.tiff import MOST_PAGES
@@ -43,7 +42,6 @@ from radiography.panel.panel import shielded_columns
 from radiography.parts import SceneParts
 from radiography.plan import plan_parts
 from radiography.projection.focal_spot import spot_size_mm
-from radiography.projection.scene_volume import volume_files
 from radiography.scene import Scene, beam_pattern, relative_exposures
 
 
@@ -129,11 +127,11 @@ def simulate_scene(
     valid = validate_scene(scene)
     for doubt in valid.doubts:
         warnings.warn(doubt, stacklevel=2)
-    described, folder = valid.parts.scene, valid.folder
+    described = valid.parts.scene
     back = _back_file(valid.parts, out, back)
     if truth is not None:
         check_layer_names(valid.parts.phantom)
-    inputs = [*files_named_in([described, valid.parts.panel.back], folder), *volume_files(described.volume, folder)]
+    inputs = valid.inputs
     keep_apart([out, truth, back, json_file], [scene, *inputs])
     report("planning", 0.0)
     acquisition = plan_parts(valid.parts, lambda done: report("following light", done))

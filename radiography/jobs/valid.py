@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiography.config import load_scene, scene_folder
+from radiography.config import files_named_in, load_scene, scene_folder
 from radiography.parts import SceneParts, load_parts
 from radiography.projection.extent import Extent, extents, volume_extents
+from radiography.projection.scene_volume import volume_files
 
 SPECK_PIXELS = 3.0  # chosen: an object smaller than this is hard to see, and hardly meant
 WHOLE = 0.999  # of the panel: more is the whole beam
@@ -53,6 +54,13 @@ class ValidScene:
     parts: SceneParts
     objects: tuple[NamedExtent, ...]
     doubts: tuple[str, ...]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Files that the scene reads, those of its volumes and of its panel's maps and back layer included."""
+        scene, panel, maps = self.parts.scene, self.parts.panel, self.parts.panel.maps
+        named = [*files_named_in([scene, panel.back], self.folder), *volume_files(scene.volume, self.folder)]
+        return named if maps is None else [*named, Path(maps.file)]
 
 
 def validate_scene(scene: str | Path) -> ValidScene:

@@ -271,6 +271,7 @@ def digest_of(described: DescribedSample, known: dict[Path, str]) -> str:
     maps = parts[1].pop("maps")
     if maps is not None:  # wherever the file lies; a panel without keeps the digest of before there were any
         parts[1]["maps"] = maps["sha256"]
+        known[Path(maps["file"])] = maps["sha256"]
     for path in files_named_in(described.scene, described.folder):
         if path not in known:
             known[path] = sha256_of(path)

@@ -140,3 +140,9 @@ def test_averages_of_frames_give_maps_and_say_what_they_lack(tmp_path: Path) -> 
     maps = panel_maps(load_panel(str(made.out / "panel.toml")))
     np.testing.assert_allclose(maps.offset_dn - maps.offset_dn.mean(), dark - dark.mean(), atol=0.01)
     assert np.corrcoef(maps.response.ravel(), (flat - dark).ravel())[0, 1] > 0.99
+
+
+def test_results_of_a_scene_do_not_replace_its_panels_maps(made: Twin, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"maps\.npz would be overwritten by a result"):
+        simulate_scene(made.out / "flat.toml", tmp_path / "a.tif", truth=made.out / "maps.npz")
+    assert not (tmp_path / "a.tif").exists()
