@@ -58,15 +58,20 @@ def even_panel(panel: Panel, rows: int, cols: int, *, lag: bool) -> Panel:
     -------
     panel : Panel
     """
-    return replace(
-        panel,
+    return Panel(  # built anew, so that whatever else makes pixels differ is left out
+        name=panel.name,
+        description=panel.description,
+        serial=panel.serial,
+        map_seed=panel.map_seed,
         pixels=replace(panel.pixels, rows=rows, cols=cols, shielded_cols_left=0, shielded_cols_right=0),
         coating=Coating(),
-        uniformity=Uniformity(0.0, 0.0, 0.0, 0, 0),
-        readout=replace(panel.readout, offset_spread_dn=0.0),
+        cover=panel.cover,
+        photodiode=panel.photodiode,
         lag=panel.lag if lag else (),
+        readout=replace(panel.readout, offset_spread_dn=0.0),
+        uniformity=Uniformity(0.0, 0.0, 0.0, 0, 0),
         lag_exposure=panel.lag_exposure if lag else None,
-        ghosting=(),
+        stack=panel.stack,
     )
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.jobs.twin_frames import Side, TwinParts, simulated_edge, simulated_flats, simulated_lag
+from radiography.panel.panel import Panel
 from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag
 from radiography.study.twin_measured import DoseFrames, measure_dose, measure_edge
 
 FLAT_SIDE, FLAT_FRAMES = 512, 16  # simulated, per dose: noise power to 0.5 % in a bin
 EDGE_FRAMES = 4
-LAG_SIDE = 64  # of the simulated frames, whose mean is to 0.1 DN
+LAG_SIDE = 128  # of the simulated frames
 EDGE_KERMA_UGY = 10.0  # assumed for an edge that says nothing of its own; its MTF does not depend on it
 
 FloatArray = npt.NDArray[np.float64]
@@ -111,6 +112,14 @@ def judge_twin(
     if lag is not None:
         rng = np.random.default_rng(next(seeds))
         signal = simulated_lag(parts, lag.air_kerma_uGy, lag.beam_on, LAG_SIDE, rng)
-        found += judge_lag(lag.signal_dn, signal, lag.beam_on, lag.noise_dn)
+        found += judge_lag(lag.signal_dn, signal, lag.beam_on, (lag.noise_dn, _noise_of_mean(parts.panel)))
         report(1.0)
     return tuple(found)
+
+
+def _noise_of_mean(panel: Panel) -> float:
+    """Standard error of the mean of a simulated dark frame. [DN]"""
+    readout = panel.readout
+    pixel = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons) / LAG_SIDE
+    line = np.hypot(readout.line_noise_electrons, readout.column_noise_electrons) / np.sqrt(LAG_SIDE)
+    return float(np.hypot(pixel, line) / readout.electrons_per_dn)

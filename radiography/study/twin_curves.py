@@ -7,6 +7,7 @@ that signal and noise are those of the charge that is freed. Noise power is aver
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
-from radiography.light.layer_light import BeamSpread, LayerLight, layer_light, spread_of_beam
+from radiography.light.layer_light import LayerLight, layer_light, transfer_between
 from radiography.light.scintillator import Scintillator, layer_material, yield_variance
 from radiography.panel.direct_detection import LitLayer, diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
@@ -28,6 +29,7 @@ ANGLES_DEG = (4.5, 13.5, 22.5, 31.5, 40.5)  # stand for all directions, which re
 PLANE = 12  # Gauss-Legendre nodes per axis for the mean over the plane of frequencies
 
 FloatArray = npt.NDArray[np.float64]
+TransferAt = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,18 +176,18 @@ def layer_point(
     at_panel = spectrum.fluence_per_mm2 / kerma_of(spectrum)
     at_layer = at_panel * cover_transmission(panel, energy)
     light = layer_light(scintillator, energy, histories=histories, photons=photons, light_cache=light_cache)
-    spread = spread_of_beam(light, at_layer)
+    mean_at, noise_at = _transfers(light, at_layer)
     lit = LitLayer(layer_material(scintillator), scintillator.thickness_um, light.light_per_keV)
     _, keV, square, with_light = diode_portions(panel, lit, energy, histories=stack_histories(histories)) @ at_panel
-    folded, folded_mean = _folded(spread, place, 2)
-    together, together_mean = _folded(spread, place, 1)
+    folded, folded_mean = _folded(noise_at, place, 2)
+    together, together_mean = _folded(noise_at, place, 1)
     return LayerPoint(
         light=float(light.light @ at_layer),
         light_square=_even_square(light, scintillator, at_layer),
         diode_keV=float(keV),
         diode_square_keV2=float(square),
         diode_light_keV=float(with_light),
-        transfer=spread.mean_at(place.frequency_per_mm),
+        transfer=mean_at(place.frequency_per_mm),
         folded=folded,
         together=together,
         folded_mean=folded_mean,
@@ -198,7 +200,18 @@ def _even_square(light: LayerLight, scintillator: Scintillator, at_layer: FloatA
     return float((light.light_square / (1.0 + yield_variance(scintillator.light, light.energy_keV))) @ at_layer)
 
 
-def _folded(spread: BeamSpread, place: PanelInBeam, power: int) -> tuple[FloatArray, float]:
+def _transfers(light: LayerLight, at_layer: FloatArray) -> tuple[TransferAt, TransferAt]:
+    """Signal transfer of a beam (E,) and the root of its noise power, as `spread_of_beam` has them."""
+    of_light, of_noise = at_layer * light.light, at_layer * light.light_square
+    mean = of_light @ light.signal_transfer / of_light.sum()
+    noise = np.sqrt(np.maximum(of_noise @ light.noise_transfer / of_noise.sum(), 0.0))
+    return (
+        transfer_between(light.frequency_per_mm, mean, light.glare),
+        transfer_between(light.frequency_per_mm, noise, light.glare),
+    )
+
+
+def _folded(noise_at: TransferAt, place: PanelInBeam, power: int) -> tuple[FloatArray, float]:
     """Power that quanta have in the sampled frame, (J,) over directions, and its mean over the plane.
 
     A ``power`` of 2 is the light's own, behind two apertures; 1 is what it shares with a diode as large as the pixel.
@@ -209,7 +222,7 @@ def _folded(spread: BeamSpread, place: PanelInBeam, power: int) -> tuple[FloatAr
     def at(u: FloatArray, v: FloatArray) -> FloatArray:
         orders = ORDERS / pixels.pitch_mm
         along, across = u[:, None, None] + orders[:, None], v[:, None, None] + orders
-        seen = spread.noise_at(np.hypot(along, across)) ** power
+        seen = noise_at(np.hypot(along, across)) ** power
         for side in sides:
             seen = seen * np.sinc(along * side) * np.sinc(across * side)
         return np.asarray(seen.sum(axis=(1, 2)))

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from radiography.config import build
 from radiography.light.layer_light import HISTORIES, PHOTONS
 from radiography.light.scintillator import Scintillator
-from radiography.study.layer_fit import FEW_HISTORIES
 from radiography.study.response_surface import (
     ResponseSurface,
     filling_points,
@@ -33,6 +32,7 @@ from radiography.study.twin_measured import MeasuredDose, MeasuredEdge, mean_in_
 
 NOISE_OF_MODEL = 0.005  # relative; fitted to frames of 40 million pixels, which differ from closed forms by so much
 RANGE = 4.0  # an optical parameter is looked for from a quarter of its start to four times that   # chosen
+FEW_HISTORIES = 4000  # X-rays per energy where the absorption itself varies: 0.1 % of a beam's mean
 REACH = 4.0  # standard errors that a zoom looks at on each side
 NARROWEST = 0.06  # of a coordinate's range: a narrower zoom sees only the scatter of the runs   # chosen
 CORRELATED = 0.33  # cycles/pixel; fitted to the MTFs of 40 simulated edges: errors so far apart share exp(-1)
@@ -148,6 +148,8 @@ def scaled(scintillator: Scintillator, changes: Sequence[tuple[str, float]]) -> 
         place[last] = [[at, value * factor] for at, value in old] if isinstance(old, tuple) else old * factor
         if tables == ["spread"]:
             place["origin"] = "fitted"
+        if key == "light.yield_per_keV":
+            place["yield_range_per_keV"] = None  # the start's says nothing of another yield
     return build(Scintillator, table, ", ".join(f"{key} x {factor:g}" for key, factor in changes))
 
 

@@ -132,7 +132,7 @@ def judge_edge(measured: MeasuredEdge, simulated: MeasuredEdge) -> tuple[Judged,
 
 
 def judge_lag(
-    measured_dn: npt.ArrayLike, simulated_dn: npt.ArrayLike, beam_on: Sequence[bool], noise_dn: float
+    measured_dn: npt.ArrayLike, simulated_dn: npt.ArrayLike, beam_on: Sequence[bool], noise_dn: tuple[float, float]
 ) -> tuple[Judged, ...]:
     """Lag in dark frames after the beam, over the signal of the last exposed frame.
 
@@ -142,8 +142,8 @@ def judge_lag(
         Mean signal of each frame, without offset. [DN]
     beam_on : sequence of bool
         One for each frame; the dark frames judged are those after the last exposed one.
-    noise_dn : float
-        Standard error of a measured mean. [DN]
+    noise_dn : (float, float)
+        Standard errors of a measured and of a simulated mean. [DN]
 
     Returns
     -------
@@ -170,8 +170,8 @@ def judge_lag(
             break
         fraction = [float(each[last + number] / each[last]) for each in (seen, made)]
         if fraction[0] > 0:
-            error = noise_dn / seen[last]
-            pair = (fraction[0], error), (fraction[1], 0.0)
+            errors = [noise / float(each[last]) for noise, each in zip(noise_dn, (seen, made), strict=True)]
+            pair = (fraction[0], errors[0]), (fraction[1], errors[1])
             found.append(_judged(f"lag in dark frame {number}", "lag", pair[0], pair[1], "1"))
     return tuple(found)
 

@@ -8,7 +8,7 @@ noise. What the frames leave open - most of a layer's description - stays as in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ from radiography.study.twin_measured import (
     noise_frequencies_per_mm,
     noise_nodes_per_mm,
 )
-from radiography.study.twin_open import open_values
+from radiography.study.twin_open import CANDIDATES, open_values
 from radiography.study.twin_values import TwinValue, found, not_determined
 
 BIN_KEV = 1.0  # as in frames
@@ -122,6 +122,7 @@ def twin_layer(
     defects: npt.NDArray[np.bool_] | None = None,
     lag_corrected: bool = True,
     photons: tuple[int, int] = (SCAN_PHOTONS, FINAL_PHOTONS),
+    tried: Sequence[str] = CANDIDATES,
     progress: Progress | None = None,
 ) -> LayerTwin:
     """The layer that, on a panel and in a beam, gives the MTF, noise and signal of corrected frames.
@@ -151,6 +152,8 @@ def twin_layer(
         False for flat frames that follow one another and whose lag was not mended.
     photons : (int, int)
         Light photons of a run of the model, in the scan and at the end. [1]
+    tried : sequence of str
+        Numbers that are not fitted but moved, to say what the frames leave open; a run of the model each.
     progress : callable, optional
         Called with the fraction done.
 
@@ -191,7 +194,7 @@ def twin_layer(
         fit = fit_twin(start, keys, data, photons, lambda done: report(0.15 + 0.65 * done), spread_fixed=known)
     scintillator = _layer(start, keys, fit)
     values = _fitted_values(start, keys, fit, kerma_error, electrons_per_dn_error, data)
-    values += open_values(scintillator, keys, data, fit, photons[1], lambda done: report(0.8 + 0.2 * done))
+    values += open_values(scintillator, keys, tried, data, fit, photons[1], lambda done: report(0.8 + 0.2 * done))
     notes += _doubts(fit, doses, seen)
     return LayerTwin(
         scintillator=scintillator,
@@ -295,8 +298,6 @@ def _noise_excess(fit: TwinFit, data: TwinData) -> float:
 def _layer(start: Scintillator, keys: Sequence[str], fit: TwinFit) -> Scintillator:
     """The start with the fitted numbers."""
     moved = scaled(start, [*zip(keys, fit.factor.tolist(), strict=True), ("light.yield_per_keV", fit.more_light)])
-    light = replace(moved.light, yield_range_per_keV=None)  # the start's says nothing of a yield that was measured
-    moved = replace(moved, light=light)
     if "thickness_um" in keys:
         return moved
     return with_values(moved, [("light.yield_spread", _spread_of(fit))])

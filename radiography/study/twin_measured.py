@@ -23,6 +23,7 @@ WINDOW = 0.02  # cycles/pixel that one value of a spectrum is averaged over, as 
 HIGHEST = 0.4  # cycles/pixel of the MTF: 80 % of Nyquist
 FREQUENCIES = 12  # of the MTF
 BLOCKS_PX = (256, 128, 64)  # the first of which half a side of the frames holds
+LINES = 2.5  # of a spectrum that neighbouring values share: fitted to the scatter of 30 white series
 KERMA_REPEATS = 0.003  # assumed: how well kermas of one day agree with each other
 MTF_FLOOR = 0.001  # assumed: what different regions and fits of one edge give
 NNPS_FLOOR = 0.003  # assumed: likewise
@@ -186,7 +187,8 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
     noise = noise_power_spectrum(flats.frames, pitch_mm, defects=defects, block_px=fitting[0])
     several = noise.frames >= 3 and noise.temporal is not None  # two do not tell lag from a fixed pattern
     curve = noise.temporal.radial if several and noise.temporal is not None else noise.curves.radial
-    nnps, error = _in_bins(curve.frequency_per_mm * pitch_mm, curve.value, curve.standard_error)
+    window = max(WINDOW, LINES / noise.block_px)
+    nnps, error = _in_bins(curve.frequency_per_mm * pitch_mm, curve.value, curve.standard_error, window)
     parts = noise.pixel_variance
     variance = parts.temporal if several and parts.temporal is not None else parts.total - parts.rows - parts.columns
     of_bins = float(np.sqrt(np.mean((error / nnps) ** 2) / nnps.size))
@@ -205,7 +207,7 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
     )
 
 
-def _in_bins(cycles: FloatArray, value: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _in_bins(cycles: FloatArray, value: FloatArray, error: FloatArray, window: float) -> tuple[FloatArray, FloatArray]:
     """Noise power at the middle of each bin and its standard error, (J,) each: that of a line through logarithms."""
     in_bins = []
     for low, high in itertools.pairwise(BIN_EDGES):
@@ -213,7 +215,7 @@ def _in_bins(cycles: FloatArray, value: FloatArray, error: FloatArray) -> tuple[
         if inside.sum() < 2:
             raise ValueError(f"the noise power from {low:g} to {high:g} cycles per pixel is not above zero")
         _, middle = np.polyfit(cycles[inside] - (low + high) / 2, np.log(value[inside]), 1)
-        of_middle = float(np.mean(error[inside] / value[inside])) * np.sqrt(WINDOW / (high - low))
+        of_middle = float(np.mean(error[inside] / value[inside])) * np.sqrt(window / (high - low))
         in_bins.append((np.exp(middle), np.exp(middle) * of_middle))
     nnps, nnps_error = np.array(in_bins).T
     return nnps, nnps_error

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from radiography.light.layer_light import HISTORIES
 from radiography.light.scintillator import Scintillator
-from radiography.study.layer_fit import FEW_HISTORIES, INTERVAL
+from radiography.study.layer_fit import INTERVAL
 from radiography.study.twin_curves import layer_point
-from radiography.study.twin_fit import TwinData, TwinFit, predicted, scaled
+from radiography.study.twin_fit import FEW_HISTORIES, TwinData, TwinFit, predicted, scaled
 from radiography.study.twin_values import TwinValue, not_determined
 
 MOVED = 1.1  # factor that a number is tried at   # chosen
@@ -45,6 +45,7 @@ FloatArray = npt.NDArray[np.float64]
 def open_values(
     scintillator: Scintillator,
     fitted: Sequence[str],
+    candidates: Sequence[str],
     data: TwinData,
     fit: TwinFit,
     photons: int,
@@ -58,6 +59,8 @@ def open_values(
         With the fitted numbers.
     fitted : sequence of str
         Optical parameters that were fitted.
+    candidates : sequence of str
+        Numbers that are moved, where the layer has them.
     data : TwinData
         Measured.
     fit : TwinFit
@@ -72,8 +75,9 @@ def open_values(
     values : list of TwinValue
         None of them determined.
     """
-    tried = [key for key in CANDIDATES if key not in fitted and (_number(scintillator, key) or 0.0) > 0.0]
-    base = {few: _modelled(scintillator, data, fit, photons, few) for few in (False, True) if few or tried}
+    tried = [key for key in candidates if key not in fitted and (_number(scintillator, key) or 0.0) > 0.0]
+    kinds = {key == "thickness_um" for key in tried}
+    base = {few: _modelled(scintillator, data, fit, photons, few) for few in kinds}
     names = [*fitted, "light.yield_per_keV", "light.yield_spread"]
     values = []
     for number, key in enumerate(tried):

@@ -1,0 +1,187 @@
+"""Pieces of a twin's layer against closed forms: model, measurement, what lag does to noise, and the judgement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radiography.beam.spectrum import Spectrum
+from radiography.config import load_beam, load_panel, load_scintillator
+from radiography.light.layer_light import layer_light
+from radiography.light.scintillator import Scintillator
+from radiography.panel.panel import LagTerm, Panel
+from radiography.scene import Timing
+from radiography.study.layer_report import report_layer
+from radiography.study.twin_beam import beam_text, twin_beam
+from radiography.study.twin_curves import PanelInBeam, charge_of, layer_point, model_curves, point_of_row
+from radiography.study.twin_fit import factor_bounds, scaled
+from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag, judged_text
+from radiography.study.twin_layer import noise_kept, twin_layer
+from radiography.study.twin_measured import (
+    DoseFrames,
+    MeasuredDose,
+    MeasuredEdge,
+    mean_in_bins,
+    measure_dose,
+    noise_frequencies_per_mm,
+    noise_nodes_per_mm,
+)
+
+PITCH_MM = 0.139
+BEAM = Spectrum(np.array([25.0]), np.array([1e4]))  # below the K edges: hardly any fluorescence
+FREQUENCY = np.array([0.25, 1.0, 2.0, 3.0])
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return load_panel("fully_coated")
+
+
+def test_pairs_are_scaled_value_by_value_and_numbers_as_they_are() -> None:
+    layer = scaled(load_scintillator("CsI_Tl_500um"), [("transport.crosstalk", 0.5), ("light.yield_per_keV", 2.0)])
+    assert layer.transport is not None
+    assert layer.transport.crosstalk == ((0.0, 0.3425), (1.0, 0.0855))  # type: ignore[union-attr]
+    assert layer.light.yield_per_keV == 108.0
+
+
+def test_bounds_end_where_a_probability_would_exceed_one() -> None:
+    low, high = factor_bounds(load_scintillator("CsI_Tl_500um"), "transport.crosstalk")
+    assert low == 0.25
+    assert high == pytest.approx(1 / 0.685, rel=1e-4)
+    assert high <= 1 / 0.685
+
+
+def test_model_is_that_of_the_report_on_the_layer(film: Scintillator, panel: Panel) -> None:
+    # few photons for both: the same runs, put together by two programs
+    report = report_layer(film, panel, BEAM, 4.0, histories=4000, photons=20_000)
+    frequency = report.frequency_per_mm[1:20]
+    place = PanelInBeam(panel, BEAM, Timing(), frequency, np.array([0.01, 0.02]))
+    point = layer_point(film, place, 4000, 20_000)
+    again = point_of_row(point.as_row(), frequency.size, 2).as_row()
+    assert again == pytest.approx(point.as_row(), rel=1e-12), "a row must give back its point"
+    light = layer_light(film, BEAM.energy_keV, histories=4000, photons=20_000)
+    charge = charge_of(film, place, (light.wavelength_nm, light.emission))
+    curves = model_curves(point, charge, place, np.array([4.0]))
+    assert curves.mtf == pytest.approx(report.mtf[1:20], rel=1e-9)
+    signal = report.electrons_per_uGy / report.delivered_fraction * 4.0 / panel.readout.electrons_per_dn
+    assert curves.signal_dn[0] == pytest.approx(signal, rel=1e-9)
+    # traps take a part of signal and quantum noise of a rested frame, not of its electronic noise
+    quanta = report.nps_quantum[0] + report.nps_light[0] + report.nps_direct[0]
+    dark = panel.photodiode.dark_electrons_per_s * Timing().integration_time_s
+    electronic = report.electronic_noise_electrons**2 + dark
+    white = PITCH_MM**2 * electronic / (curves.signal_dn[0] * panel.readout.electrons_per_dn) ** 2
+    assert curves.nnps[0, 0] == pytest.approx(quanta + white, rel=1e-3)  # at 0.01 /mm instead of 0
+
+
+def test_twice_the_light_is_twice_the_signal_and_leaves_the_noise_of_quanta(film: Scintillator, panel: Panel) -> None:
+    place = PanelInBeam(panel, BEAM, Timing(), FREQUENCY, FREQUENCY)
+    point = replace(layer_point(film, place, 4000, 20_000), diode_keV=0.0, diode_square_keV2=0.0, diode_light_keV=0.0)
+    light = layer_light(film, BEAM.energy_keV, histories=4000, photons=20_000)
+    charge = charge_of(film, place, (light.wavelength_nm, light.emission))
+    one, two = (model_curves(point, charge, place, np.array([1e6]), more_light=m) for m in (1.0, 2.0))
+    assert two.signal_dn[0] == pytest.approx(2 * one.signal_dn[0])
+    per_area = PITCH_MM**2 / (one.signal_dn[0] * panel.readout.electrons_per_dn)  # of counting light, at a huge dose
+    assert one.nnps - two.nnps == pytest.approx(np.full((1, 4), per_area / 2), rel=1e-3)
+    wide = model_curves(point, charge, place, np.array([1e6]), yield_square=1.5)
+    quanta = one.nnps - per_area
+    assert wide.nnps - one.nnps == pytest.approx(0.5 * quanta, rel=1e-3)
+
+
+def test_bins_of_a_power_law_are_its_value_at_their_middles() -> None:
+    nodes, middle = noise_nodes_per_mm(PITCH_MM), noise_frequencies_per_mm(PITCH_MM)
+    falling = np.exp(-1.3 * nodes)
+    assert mean_in_bins(falling[None])[0] == pytest.approx(np.exp(-1.3 * middle), rel=1e-12)
+
+
+def test_white_noise_has_its_variance_in_every_bin() -> None:
+    rng = np.random.default_rng(8)
+    frames = [(500.0 + 7.0 * rng.standard_normal((144, 160))).astype(np.float32) for _ in range(6)]
+    found = measure_dose(DoseFrames(2.0, frames), PITCH_MM)
+    truth = 7.0**2 * PITCH_MM**2 / 500.0**2
+    assert np.abs(found.nnps - truth).max() < 4 * found.nnps_error.max()
+    assert found.nnps_error.max() < 0.06 * truth
+    assert found.variance_dn2 == pytest.approx(49.0, abs=4 * found.variance_error)
+    assert found.signal_dn == pytest.approx(500.0, abs=0.1)
+
+
+def test_lag_lowers_the_noise_of_steady_frames_by_the_squares_of_what_each_delivers(panel: Panel) -> None:
+    fraction, time_s, timing = 0.2, 3.0, Timing(integration_time_s=0.5, frame_interval_s=2.0)
+    lagging = replace(panel, lag=(LagTerm(fraction, time_s),), lag_exposure=None)
+    held = fraction * np.exp(-0.5 / time_s)  # in the traps when its own frame is read
+    kept = np.exp(-2.0 / time_s)
+    later = held * (1 - kept) * kept ** np.arange(200)
+    assert noise_kept(lagging, timing, 1e6) == pytest.approx((1 - held) ** 2 + np.sum(later**2), rel=1e-3)
+    assert noise_kept(replace(panel, lag=()), timing, 1e6) == 1.0
+
+
+def test_flats_are_refused_in_a_sentence(film: Scintillator, panel: Panel) -> None:
+    beam, frame = load_beam("RQA5"), np.ones((128, 128), np.float32)
+    with pytest.raises(ValueError, match="needs flat frames of at least one dose, got none"):
+        twin_layer(film, panel, beam, ())
+    with pytest.raises(ValueError, match="different kermas, got 2, 2"):
+        twin_layer(film, panel, beam, [DoseFrames(2.0, [frame]), DoseFrames(2.0, [frame])])
+    with pytest.raises(ValueError, match="kerma_error is relative and must be from 0 to below 1, got 5"):
+        twin_layer(film, panel, beam, [DoseFrames(2.0, [frame])], kerma_error=5.0)
+    with pytest.raises(ValueError, match="128 x 128 pixels or more, got 100 x 300"):
+        measure_dose(DoseFrames(2.0, [np.ones((100, 300), np.float32)]), PITCH_MM)
+    with pytest.raises(ValueError, match="above 0 uGy, got 0"):
+        DoseFrames(0.0, [frame])
+    with pytest.raises(ValueError, match="no flat frame at 3 uGy"):
+        DoseFrames(3.0, [])
+
+
+def _dose(factor: float = 1.0) -> MeasuredDose:
+    frequency = noise_frequencies_per_mm(PITCH_MM)
+    nnps = factor * 1e-5 * np.exp(-frequency)
+    return MeasuredDose(2.0, 400.0, 1.0, 90.0 * factor, 0.4, frequency, nnps, 0.01 * nnps, 8, ())
+
+
+def test_a_right_twin_is_within_and_one_of_a_tenth_more_noise_is_off() -> None:
+    right, wrong = judge_dose(_dose(), _dose(1.02)), judge_dose(_dose(), _dose(1.1))
+    assert all(one.within for one in right)
+    assert [one.within for one in wrong] == [True] + [False] * 8  # the signal is right
+    assert wrong[3].ratio == pytest.approx(1.1)
+    assert wrong[3].error == pytest.approx(1.1 * 0.01 * np.sqrt(2))
+    assert "OFF by more than 5 %" in judged_text(wrong)
+    assert "OFF" not in judged_text(right)
+
+
+def test_the_mtf_is_judged_to_two_per_mm_and_not_where_it_is_nothing() -> None:
+    frequency = np.array([0.5, 1.0, 1.5, 2.0, 2.5])
+    mtf = np.array([0.9, 0.6, 0.2, 0.04, 0.01])
+    edges = [
+        MeasuredEdge(frequency, each, np.full(5, 0.002), "vertical", ()) for each in (mtf, mtf * [1, 1, 1.06, 1, 1])
+    ]
+    judged = judge_edge(*edges)
+    assert [one.name[-8:] for one in judged] == ["0.50 /mm", "1.00 /mm", "1.50 /mm"]
+    assert [one.within for one in judged] == [True, True, False]
+
+
+def test_lag_is_judged_over_the_last_exposed_frame() -> None:
+    on = (False, True, True, False, False, False)
+    measured, twin = [0.0, 90.0, 100.0, 2.0, 1.0, 0.5], [0.0, 180.0, 200.0, 4.1, 2.3, 1.0]
+    judged = judge_lag(measured, twin, on, (0.01, 0.02))
+    assert [one.name for one in judged] == [f"lag in dark frame {n}" for n in (1, 2, 3)]
+    assert [one.ratio for one in judged] == pytest.approx([1.025, 1.15, 1.0])
+    assert [one.within for one in judged] == [True, False, True]
+    assert judged[0].error == pytest.approx(1.025 * np.hypot(0.01 / 2.0, 0.02 / 4.1))
+    with pytest.raises(ValueError, match="an exposed frame and a dark one after it"):
+        judge_lag([1.0, 2.0], [1.0, 2.0], (False, True), (0.1, 0.1))
+
+
+def test_a_shaky_ratio_is_said_to_be_too_uncertain() -> None:
+    assert "too uncertain to tell" in judged_text([Judged("x", "nps", 1.0, 1.0, 1.0, 0.03, "1")])
+
+
+def test_a_beam_is_read_back_as_it_was_given(tmp_path: Path) -> None:
+    beam = twin_beam("mine", 81.0, [("Al", 2.5), ("Cu", 0.1)], anode_angle_deg=10.0)
+    path = tmp_path / "mine.toml"
+    path.write_text(beam_text(beam, ["a comment\nover two lines"]), encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8").startswith("# a comment over two lines\nkvp = 81.0\n")
+    assert replace(load_beam(str(path)), name="mine") == beam
+    gold = load_beam("gold_end_window")
+    path.write_text(beam_text(gold), encoding="utf-8", newline="\n")
+    assert replace(load_beam(str(path)), name=gold.name) == gold
