@@ -28,14 +28,15 @@ from radiography.study.response_surface import (
     surface_variance,
 )
 from radiography.study.twin_curves import Charge, LayerPoint, PanelInBeam, layer_point, model_curves, point_of_row
-from radiography.study.twin_measured import MeasuredDose, MeasuredEdge, mean_in_bins
+from radiography.study.twin_measured import MTF_FLOOR, MeasuredDose, MeasuredEdge, mean_in_bins
 
 NOISE_OF_MODEL = 0.005  # relative; fitted to frames of 40 million pixels, which differ from closed forms by so much
 RANGE = 4.0  # an optical parameter is looked for from a quarter of its start to four times that   # chosen
 FEW_HISTORIES = 4000  # X-rays per energy where the absorption itself varies: 0.1 % of a beam's mean
 REACH = 4.0  # standard errors that a zoom looks at on each side
 NARROWEST = 0.06  # of a coordinate's range: a narrower zoom sees only the scatter of the runs   # chosen
-CORRELATED = 0.33  # cycles/pixel; fitted to the MTFs of 40 simulated edges: errors so far apart share exp(-1)
+CORRELATED = 0.21  # cycles/pixel, and
+MTF_WIDER = 1.15  # times the stated errors: both fitted to the scatter of the MTFs of 40 simulated edges
 STEP = 1e-3  # of a coordinate, for slopes
 
 FloatArray = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ class TwinData:
     Attributes
     ----------
     edges, doses : tuple of MeasuredEdge, tuple of MeasuredDose
-        Measured; edges may be missing.
+        Measured; one of the two may be missing.
     place : PanelInBeam
         Panel, beam and frequencies of the model.
     charge : Charge
@@ -96,6 +97,8 @@ class TwinFit:
         Small changes of the fitted coordinates (P + 2,) to relative changes of the numbers, the last of the spread's.
     settled : bool
         Whether the last runs held the fit inside their range.
+    at_bound : bool
+        Whether an optical parameter lies at the end of its range.
     runs : int
     """
 
@@ -114,6 +117,7 @@ class TwinFit:
     white: Callable[[FloatArray], FloatArray]
     relative: Callable[[FloatArray], FloatArray]
     settled: bool
+    at_bound: bool
     runs: int
 
 
@@ -226,14 +230,18 @@ def measured_values(data: TwinData) -> tuple[FloatArray, FloatArray]:
 
     values = [edge.mtf for edge in data.edges]
     values += [np.log(dose.nnps) for dose in data.doses]
-    values.append(np.log([dose.signal_dn for dose in data.doses]))
+    values.append(np.log(np.array([dose.signal_dn for dose in data.doses])))
     blocks, pitch_mm = [], data.place.panel.pixels.pitch_mm
     for edge in data.edges:
         apart = np.abs(edge.frequency_per_mm[:, None] - edge.frequency_per_mm)
-        blocks.append(np.outer(edge.mtf_error, edge.mtf_error) * np.exp(-apart * pitch_mm / CORRELATED))
-    noise = np.concatenate([(dose.nnps_error / dose.nnps) ** 2 for dose in data.doses])
-    blocks.append(np.diag(noise) + NOISE_OF_MODEL**2)
-    blocks.append(np.diag([(dose.signal_error / dose.signal_dn) ** 2 for dose in data.doses]))
+        root = np.sqrt(3.0) * apart * pitch_mm / CORRELATED
+        stated = MTF_WIDER**2 * np.maximum(edge.mtf_error**2 - MTF_FLOOR**2, 0.0)
+        shared = np.sqrt(np.outer(stated, stated)) * (1.0 + root) * np.exp(-root)  # Matern, once differentiable
+        blocks.append(shared + MTF_FLOOR**2 * np.eye(edge.mtf.size))
+    if data.doses:
+        noise = np.concatenate([(dose.nnps_error / dose.nnps) ** 2 for dose in data.doses])
+        blocks.append(np.diag(noise) + NOISE_OF_MODEL**2)
+        blocks.append(np.diag([(dose.signal_error / dose.signal_dn) ** 2 for dose in data.doses]))
     return np.concatenate(values), np.asarray(block_diag(*blocks))
 
 
@@ -412,7 +420,9 @@ def _told(search: _Search, surface: ResponseSurface, theta: FloatArray, final: i
         return np.append(np.expm1(change[:count] * width), [np.expm1(change[-2]), change[-1] / (2.0 * spread_square)])
 
     rest = white(search.model(surface, theta) - search.values)
-    freedom = rest.size - count - (2 if search.spread_fixed is None else 1)
+    freedom = rest.size - count
+    if search.data.doses:
+        freedom -= 2 if search.spread_fixed is None else 1
     chi_square = float(rest @ rest)
     widened = max(1.0, chi_square / freedom) if freedom > 0 else 1.0
     error = np.sqrt(np.diag(covariance) * widened)
@@ -433,5 +443,6 @@ def _told(search: _Search, surface: ResponseSurface, theta: FloatArray, final: i
         white=white,
         relative=relative,
         settled=inside,
+        at_bound=bool(((theta[:count] < 1e-6) | (theta[:count] > 1 - 1e-6)).any()),
         runs=runs,
     )

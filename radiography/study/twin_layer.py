@@ -41,6 +41,7 @@ from radiography.study.twin_values import TwinValue, found, not_determined
 BIN_KEV = 1.0  # as in frames
 SCAN_PHOTONS, FINAL_PHOTONS = 50_000, 200_000  # light photons of a run
 TOO_QUIET = 3.0  # standard errors by which the noise may be below what the start's absorption allows
+LARGEST_ERROR = 0.5  # relative: a factor of the spread that is less sure is open   # chosen
 NOTEWORTHY = 1.5  # chi-square over degrees of freedom, as in `layer_fit`
 IMPULSE_FRAMES = 60  # over which released charge is followed
 SPREAD_KEYS = {  # what stands for the spread of the light, by the kind of layer
@@ -122,6 +123,7 @@ def twin_layer(
     defects: npt.NDArray[np.bool_] | None = None,
     lag_corrected: bool = True,
     photons: tuple[int, int] = (SCAN_PHOTONS, FINAL_PHOTONS),
+    vary: Sequence[str] = (),
     tried: Sequence[str] = CANDIDATES,
     progress: Progress | None = None,
 ) -> LayerTwin:
@@ -136,7 +138,7 @@ def twin_layer(
     beam : Beam
         Of the frames.
     flats : sequence of DoseFrames
-        Corrected flat frames at one or more doses.
+        Corrected flat frames at one or more doses; without any, only the spread of the light is fitted, to the edges.
     edges : sequence of (H, W) arrays
         Corrected frames of a slanted edge; without any the spread is that which the noise shows. [DN]
     timing : Timing, optional
@@ -152,6 +154,8 @@ def twin_layer(
         False for flat frames that follow one another and whose lag was not mended.
     photons : (int, int)
         Light photons of a run of the model, in the scan and at the end. [1]
+    vary : sequence of str
+        Dotted keys of the numbers that stand for what the light meets; by default the one in `SPREAD_KEYS`.
     tried : sequence of str
         Numbers that are not fitted but moved, to say what the frames leave open; a run of the model each.
     progress : callable, optional
@@ -164,7 +168,7 @@ def twin_layer(
     Raises
     ------
     TypeError, ValueError
-        If there are no flat frames, kermas repeat, an error is negative, or a frame cannot be measured.
+        If there are neither flat frames nor edges, kermas repeat, an error is negative, or a frame cannot be measured.
 
     Notes
     -----
@@ -172,7 +176,7 @@ def twin_layer(
     told as the yield. Noise determines absorbed fraction times Swank factor: it is told as the spread of the yield,
     with the thickness of the start, or as the thickness where the noise is lower than that allows.
     """
-    _check(flats, kerma_error, electrons_per_dn_error)
+    _check(flats, edges, kerma_error, electrons_per_dn_error)
     report = progress or (lambda done: None)
     timing = timing or Timing()
     pitch_mm = panel.pixels.pitch_mm
@@ -181,10 +185,10 @@ def twin_layer(
     seen = tuple(measure_edge(each, pitch_mm, defects) for each in edges)
     report(0.15)
     data = _data(start, panel, beam, timing, doses, seen, lag_corrected)
-    keys = [_spread_key(start)]
+    keys = list(vary) or [_spread_key(start)]
     notes = []
     fit = fit_twin(start, keys, data, photons, lambda done: report(0.15 + 0.65 * done))
-    if fit.yield_square < 1.0 + 1e-6 and _noise_excess(fit, data) < -TOO_QUIET:
+    if doses and fit.yield_square < 1.0 + 1e-6 and _noise_excess(fit, data) < -TOO_QUIET:
         keys.append("thickness_um")
         notes.append(
             f"the noise is lower than {start.thickness_um:g} um of the start's layer can have: its thickness is fitted "
@@ -192,7 +196,7 @@ def twin_layer(
         )
         known = 1.0 + float(np.mean(yield_variance(start.light, data.place.spectrum.energy_keV)))
         fit = fit_twin(start, keys, data, photons, lambda done: report(0.15 + 0.65 * done), spread_fixed=known)
-    scintillator = _layer(start, keys, fit)
+    scintillator = _layer(start, keys, fit, doses)
     values = _fitted_values(start, keys, fit, kerma_error, electrons_per_dn_error, data)
     values += open_values(scintillator, keys, tried, data, fit, photons[1], lambda done: report(0.8 + 0.2 * done))
     notes += _doubts(fit, doses, seen)
@@ -207,10 +211,15 @@ def twin_layer(
     )
 
 
-def _check(flats: Sequence[DoseFrames], kerma_error: float, conversion_error: float | None) -> None:
+def _check(
+    flats: Sequence[DoseFrames],
+    edges: Sequence[npt.NDArray[np.floating]],
+    kerma_error: float,
+    conversion_error: float | None,
+) -> None:
     kermas = [each.air_kerma_uGy for each in flats]
-    if not kermas:
-        raise ValueError("a layer's twin needs flat frames of at least one dose, got none")
+    if not kermas and not len(edges):
+        raise ValueError("a layer's twin needs flat frames of known kerma or an edge, got neither")
     if len(set(kermas)) < len(kermas):
         raise ValueError(f"flat frames of a twin must have different kermas, got {', '.join(f'{k:g}' for k in kermas)}")
     for name, error in (("kerma_error", kerma_error), ("electrons_per_dn_error", conversion_error or 0.0)):
@@ -239,8 +248,8 @@ def _data(
     place = PanelInBeam(panel, spectrum, timing, mtf_frequencies_per_mm(pitch_mm), noise_nodes_per_mm(pitch_mm))
     light = layer_light(start, spectrum.energy_keV)
     charge = charge_of(start, place, (light.wavelength_nm, light.emission))
-    mean_electrons = float(np.mean([dose.signal_dn for dose in doses])) * panel.readout.electrons_per_dn
-    kept = 1.0 if lag_corrected else noise_kept(panel, timing, mean_electrons)
+    mean_electrons = sum(dose.signal_dn for dose in doses) / max(len(doses), 1) * panel.readout.electrons_per_dn
+    kept = 1.0 if lag_corrected or not doses else noise_kept(panel, timing, mean_electrons)
     return TwinData(edges, doses, place, charge, kept)
 
 
@@ -295,10 +304,12 @@ def _noise_excess(fit: TwinFit, data: TwinData) -> float:
     return float(np.sum(weight * np.log(measured / mean_in_bins(curves.nnps))) / np.sqrt(weight.sum()))
 
 
-def _layer(start: Scintillator, keys: Sequence[str], fit: TwinFit) -> Scintillator:
+def _layer(start: Scintillator, keys: Sequence[str], fit: TwinFit, doses: Sequence[MeasuredDose]) -> Scintillator:
     """The start with the fitted numbers."""
-    moved = scaled(start, [*zip(keys, fit.factor.tolist(), strict=True), ("light.yield_per_keV", fit.more_light)])
-    if "thickness_um" in keys:
+    moved = scaled(start, list(zip(keys, fit.factor.tolist(), strict=True)))
+    if doses:
+        moved = scaled(moved, [("light.yield_per_keV", fit.more_light)])
+    if not doses or "thickness_um" in keys:
         return moved
     return with_values(moved, [("light.yield_spread", _spread_of(fit))])
 
@@ -317,18 +328,22 @@ def _fitted_values(
 ) -> list[TwinValue]:
     """Numbers that the frames determine, with their errors; not determined where an error is as large as the number."""
     values = []
-    source = (
-        "MTF of the edge, and shape of the noise power" if data.edges else "shape of the noise power, without an edge"
-    )
+    given = ["MTF of the edge"] * bool(data.edges) + ["shape of the noise power"] * bool(data.doses)
+    source = f"{' and '.join(given)}, the start's other numbers held"
     for key, factor, error in zip(keys, fit.factor, fit.factor_error, strict=True):
         if key == "thickness_um":
             source, error = "level of the noise power", np.hypot(error, kerma_error)
         for name, value in _numbers_at(start, key):
-            if error < 0.5:
+            if error < LARGEST_ERROR and not fit.at_bound:
                 values.append(found(name, value * factor, value * factor * error, _unit(name), source))
             else:
-                how = f"{source} leave it open: any value within a factor of {1 + error:.2g} fits"
+                how = f"{source} leaves it open: {'its range ends here' if fit.at_bound else f'any value within {100 * error:.0f} % fits'}"
                 values.append(not_determined(name, value * factor, _unit(name), how))
+    if not data.doses:
+        how = "there are no flat frames of known kerma"
+        values.append(not_determined("light.yield_per_keV", start.light.yield_per_keV, "1/keV", how))
+        values.append(not_determined("light.yield_spread", start.light.yield_spread[0][1], "1", how))
+        return values
     error = float(np.linalg.norm([fit.more_light_error, kerma_error, conversion_error or 0.0]))
     how = "signal per air kerma; frames determine only its product with quantum efficiency, fill factor and DN/electron"
     if conversion_error is None:
@@ -382,6 +397,8 @@ def _doubts(fit: TwinFit, doses: Sequence[MeasuredDose], edges: Sequence[Measure
         )
     if not fit.settled:
         notes.append("the search did not settle: the fit left the range of its last runs")
+    if fit.at_bound:
+        notes.append("a number of the spread lies at the end of its range, a quarter or four times that of the start")
     if not edges:
         notes.append("there is no edge: the spread of the light is that which the noise shows")
     for dose in doses:

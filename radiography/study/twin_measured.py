@@ -140,7 +140,9 @@ def mean_in_bins(nnps: FloatArray) -> FloatArray:
     -------
     nnps : (D, J) float64
     """
-    return np.asarray(np.exp(np.log(nnps).reshape(nnps.shape[0], -1, NODES.size) @ (NODE_WEIGHTS / 2)))
+    return np.asarray(
+        np.exp(np.log(nnps).reshape(nnps.shape[0], nnps.shape[1] // NODES.size, NODES.size) @ (NODE_WEIGHTS / 2))
+    )
 
 
 def mtf_frequencies_per_mm(pitch_mm: float) -> FloatArray:

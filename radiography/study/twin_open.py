@@ -78,7 +78,7 @@ def open_values(
     tried = [key for key in candidates if key not in fitted and (_number(scintillator, key) or 0.0) > 0.0]
     kinds = {key == "thickness_um" for key in tried}
     base = {few: _modelled(scintillator, data, fit, photons, few) for few in kinds}
-    names = [*fitted, "light.yield_per_keV", "light.yield_spread"]
+    names = [*fitted, "light.yield_per_keV", "light.yield_spread"] if data.doses else fitted
     values = []
     for number, key in enumerate(tried):
         few = key == "thickness_um"
@@ -126,14 +126,14 @@ def _modelled(scintillator: Scintillator, data: TwinData, fit: TwinFit, photons:
 
 
 def _told(change: FloatArray, fit: TwinFit, names: Sequence[str], factor: float) -> str:
-    """What a change of the curves leaves in the data when the fitted numbers move along."""
+    """What a change of the curves leaves in the data when the fitted numbers, the first of all, move along."""
     white = fit.white(change)
     along = np.asarray(-np.linalg.lstsq(fit.jacobian, white, rcond=1e-9)[0], dtype=np.float64)
     rest = white + fit.jacobian @ along
     widened = max(1.0, fit.chi_square / fit.degrees_of_freedom) if fit.degrees_of_freedom > 0 else 1.0
     rise = float(rest @ rest) / widened
     shift = fit.relative(along)
-    moved = [f"{name} goes {100 * by:+.0f} %" for name, by in zip(names, shift, strict=True) if abs(by) > FIRM]
+    moved = [f"{name} goes {100 * by:+.0f} %" for name, by in zip(names, shift, strict=False) if abs(by) > FIRM]
     with_it = f"if {' and '.join(moved)} with it" if moved else "whatever the fitted numbers are"
     by = f"{100 * (factor - 1):+.0f} %"
     if rise < INTERVAL:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from radiography.beam.spectrum import Spectrum
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.layer_light import layer_light
-from radiography.light.scintillator import Scintillator
+from radiography.light.optics import EmissionLine
+from radiography.light.scintillator import Scintillator, Spread
 from radiography.panel.panel import LagTerm, Panel
 from radiography.scene import Timing
 from radiography.study.layer_report import report_layer
@@ -29,6 +31,7 @@ from radiography.study.twin_measured import (
     noise_frequencies_per_mm,
     noise_nodes_per_mm,
 )
+from radiography.study.twin_values import value_of
 
 PITCH_MM = 0.139
 BEAM = Spectrum(np.array([25.0]), np.array([1e4]))  # below the K edges: hardly any fluorescence
@@ -119,7 +122,7 @@ def test_lag_lowers_the_noise_of_steady_frames_by_the_squares_of_what_each_deliv
 
 def test_flats_are_refused_in_a_sentence(film: Scintillator, panel: Panel) -> None:
     beam, frame = load_beam("RQA5"), np.ones((128, 128), np.float32)
-    with pytest.raises(ValueError, match="needs flat frames of at least one dose, got none"):
+    with pytest.raises(ValueError, match="needs flat frames of known kerma or an edge, got neither"):
         twin_layer(film, panel, beam, ())
     with pytest.raises(ValueError, match="different kermas, got 2, 2"):
         twin_layer(film, panel, beam, [DoseFrames(2.0, [frame]), DoseFrames(2.0, [frame])])
@@ -131,6 +134,33 @@ def test_flats_are_refused_in_a_sentence(film: Scintillator, panel: Panel) -> No
         DoseFrames(0.0, [frame])
     with pytest.raises(ValueError, match="no flat frame at 3 uGy"):
         DoseFrames(3.0, [])
+
+
+@pytest.mark.slow
+def test_a_neutron_camera_carries_a_spread_that_no_layer_has_and_no_light(
+    shared_data: Path, film: Scintillator, panel: Panel
+) -> None:
+    """Real frames: one open beam and one dark without a kerma give an MTF, and that is of a lens and a diverging beam.
+
+    The pitch is not told; 0.05 mm is assumed. The fit must say that its curve is not of this kind, and leave the light.
+    """
+    folder = shared_data / "psi_edges"
+    edge, open_beam, dark = (tifffile.imread(folder / f"{n}.tif").astype(float) for n in ("edge20mm_0000", "ob", "dc"))
+    picture = (1000.0 * (edge - dark) / np.maximum(open_beam - dark, 1.0))[100:500, 20:130].astype(np.float32)
+    fine = replace(panel, pixels=replace(panel.pixels, pitch_mm=0.05, aperture_mm=0.05))
+    spread = Spread(3.0, 0.4, 0.95, EmissionLine(530.0, 20.0), "measured", "tests")
+    start = replace(film, transport=None, spread=spread)
+    twin = twin_layer(start, fine, load_beam("paper_70kV"), (), [picture], tried=())
+    (measured,) = twin.curves.edges
+    half = value_of(twin.values, "spread.half_frequency_per_mm")
+    crossing = float(np.interp(0.5, measured.mtf[::-1], measured.frequency_per_mm[::-1]))
+    assert half.determined
+    assert half.value == pytest.approx(crossing, abs=3 * half.error)  # half of the MTF, nearly without the aperture
+    assert twin.chi_square > 10 * twin.degrees_of_freedom
+    assert any("a layer of this kind does not give all of the curves" in note for note in twin.notes)
+    for key, value in (("light.yield_per_keV", 21.0), ("light.yield_spread", 0.0)):
+        found = value_of(twin.values, key)
+        assert (found.determined, found.value, found.how) == (False, value, "there are no flat frames of known kerma")
 
 
 def _dose(factor: float = 1.0) -> MeasuredDose:
