@@ -337,7 +337,8 @@ def _fitted_values(
             if error < LARGEST_ERROR and not fit.at_bound:
                 values.append(found(name, value * factor, value * factor * error, _unit(name), source))
             else:
-                how = f"{source} leaves it open: {'its range ends here' if fit.at_bound else f'any value within {100 * error:.0f} % fits'}"
+                reach = "its range ends here" if fit.at_bound else f"any value within {100 * error:.0f} % fits"
+                how = f"{source}, leaves it open: {reach}"
                 values.append(not_determined(name, value * factor, _unit(name), how))
     if not data.doses:
         how = "there are no flat frames of known kerma"
