@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.output import give_json, progress, warn
-from radiography.cli.parameters import About, JsonFile, Layout, Pitch, Saturation
+from radiography.cli.parameters import About, JsonFile, Layout, Pitch, Plot, Saturation
 from radiography.cli.words import BEAMS, PANELS, SCINTILLATORS
 
 
@@ -41,6 +41,7 @@ def twin(
     pitch: Pitch = None,
     layout: Layout = None,
     json_file: JsonFile = None,
+    plot: Plot = None,
 ) -> None:
     """A real panel as files that the simulator runs. From its own frames, with errors and what they leave open."""
     from radiography.cli.options import column_ranges
@@ -64,6 +65,7 @@ def twin(
             about=about,
             pitch_mm=pitch,
             layout=layout,
+            plot=plot,
             json_file=file_of(json_file),
             report=report,
         )

@@ -22,7 +22,17 @@ from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.calibrate import FrameCounter, conditions_of, frame_stacks, panel_sources
 from radiography.jobs.description_text import description_text
-from radiography.jobs.inputs import Files, Report, all_or_none, check_folder, keep_apart, no_report
+from radiography.jobs.inputs import (
+    PICTURES,
+    Files,
+    Report,
+    all_or_none,
+    check_folder,
+    check_writable,
+    keep_apart,
+    no_report,
+    optional_path,
+)
 from radiography.jobs.json_text import write_json
 from radiography.jobs.saturation import saturation_of_calibration
 from radiography.jobs.valid import validate_scene
@@ -30,10 +40,12 @@ from radiography.light.scintillator import Scintillator
 from radiography.panel.measured_maps import write_maps
 from radiography.panel.panel import MeasuredMaps
 from radiography.scene import Timing
+from radiography.study.twin_beam import beam_text
 from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
 from radiography.study.twin_values import TwinValue, value_of, values_table, values_text
 
 if TYPE_CHECKING:
+    from radiography.study.twin_layer import TwinCurves
     from radiography.study.twin_measured import DoseFrames
 
 NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", "values.json")
@@ -83,6 +95,7 @@ def make_twin(
     about: str | Path | None = None,
     pitch_mm: float | None = None,
     layout: RawLayout | None = None,
+    plot: str | Path | None = None,
     json_file: Path | None = None,
     report: Report = no_report,
 ) -> Twin:
@@ -110,6 +123,8 @@ def make_twin(
         Pixel pitch, where the files do not say it. [mm]
     layout : RawLayout, optional
         Of headerless raw files.
+    plot : str or Path, optional
+        Where measured and fitted curves of the layer are drawn (.png, .pdf or .svg).
     json_file : Path, optional
         Where the caller will write numbers: refused where that would overwrite what is read.
     report : callable
@@ -124,15 +139,16 @@ def make_twin(
     ValueError, TypeError, OSError
         In one sentence, if frames are missing, contradict each other or cannot serve; nothing is written then.
     """
-    out = Path(out)
+    out, plot = Path(out), optional_path(plot)
     check_folder(out)
+    check_writable(plot, PICTURES)
     start, layer, tube = load_panel(panel), load_scintillator(scintillator), load_beam(beam)
     kinds, warnings = panel_sources(
         {"dark": dark, "flat": flat, "lag": lag, "edge": edge}, about=about, pitch_mm=pitch_mm, layout=layout
     )
     everything = [source for sources in kinds.values() for source in sources]
     targets = [out / name for name in NAMES]
-    keep_apart([*targets, json_file], [*(source.path for source in everything), about, panel, scintillator, beam])
+    keep_apart([*targets, plot, json_file], [*(source.path for source in everything), about, panel, scintillator, beam])
     saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
     counter = FrameCounter(report, sum(source.count for kind in ("dark", "flat", "lag") for source in kinds[kind]))
     stacks = {kind: frame_stacks(kinds[kind], counter) for kind in ("dark", "flat", "lag")}
@@ -146,7 +162,10 @@ def make_twin(
         electrons_per_dn=electrons_per_dn,
     )
     timing = _timing(kinds["flat"])
-    layer, layer_values, notes = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
+    fitted = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
+    layer, layer_values, notes = fitted.layer, fitted.values, fitted.notes
+    if plot is not None and fitted.curves is None:
+        raise ValueError(f"there are no curves of the layer to plot: {notes[0]}")
     if found.calibration.lag is not None and layer.afterglow:
         layer = replace(layer, afterglow=())
         notes += (
@@ -154,13 +173,13 @@ def make_twin(
         )
     values = (*found.values, *layer_values)
     files = [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in everything]
-    with folder_for(out), all_or_none(*targets) as places:
+    with folder_for(out), all_or_none(*targets, plot) as places:
         sha256 = write_maps(places[out / "maps.npz"], found.panel, found.maps)
         described = replace(found.panel, maps=MeasuredMaps("maps.npz", sha256))
         texts = {
             "panel.toml": description_text(asdict(described), _comments("Panel", found.values, start.name)),
             "layer.toml": description_text(asdict(layer), _comments("Layer", layer_values, layer.name)),
-            "beam.toml": description_text(_beam_table(tube), [f"Beam '{tube.name}' of the twin's flats, as told."]),
+            "beam.toml": beam_text(tube, [f"Beam '{tube.name}' of the twin's flats, as told."]),
             "flat.toml": _flat_scene(found, kinds["flat"], timing),
         }
         for name, text in texts.items():
@@ -175,6 +194,10 @@ def make_twin(
             "notes": list(notes),
         }
         write_json(places[out / "values.json"], record)
+        if plot is not None and fitted.curves is not None:
+            from radiography.figures.twin_plot import twin_figure
+
+            twin_figure(fitted.curves).savefig(places[plot], dpi=150)
     bad = int(np.count_nonzero(found.calibration.defects & UNUSABLE))
     return Twin(out, values, bad, notes, warnings)
 
@@ -191,6 +214,16 @@ def twin_to_json(twin: Twin) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _FittedLayer:
+    """A layer, its values and notes; ``curves`` None where it is the start's."""
+
+    layer: Scintillator
+    values: tuple[TwinValue, ...]
+    notes: tuple[str, ...]
+    curves: TwinCurves | None
+
+
 def _layer(
     found: PanelTwin,
     flats: Sequence[FrameStack],
@@ -199,39 +232,38 @@ def _layer(
     beam: Beam,
     timing: Timing,
     report: Report,
-) -> tuple[Scintillator, tuple[TwinValue, ...], tuple[str, ...]]:
-    """The layer that fits edge and flats; as it is given where the flats do not say their air kerma."""
-    doses = _corrected_doses(found.calibration, flats, timing)
+) -> _FittedLayer:
+    """The layer that fits edge and flats, to the edge alone where the flats do not say their air kerma."""
+    doses, notes = _corrected_doses(found.calibration, flats, timing), []
     if doses is None:
-        return layer, (), ("flats do not say their air kerma: the layer is the start file's, not fitted to them",)
-    if min(found.good.shape) < LEAST_SIDE:
-        rows, cols = found.good.shape
-        return (
-            layer,
-            (),
-            (
-                f"frames of {rows} x {cols} pixels are too small for noise power, which needs {LEAST_SIDE}: the layer "
-                "is the start file's, not fitted to them",
-            ),
+        doses = []
+        notes.append("flats do not say their air kerma: light yield and noise of the layer are the start file's")
+    elif min(found.good.shape) < LEAST_SIDE:
+        doses, (rows, cols) = [], found.good.shape
+        notes.append(
+            f"frames of {rows} x {cols} pixels are too small for noise power, which needs {LEAST_SIDE}: light yield "
+            "and noise of the layer are the start file's"
         )
+    if not doses and not edges:
+        notes.append("there is no edge: the spread of the light is the start file's too")
+        return _FittedLayer(layer, (), tuple(notes), None)
     from radiography.study.twin_layer import twin_layer
 
     per_dn = value_of(found.values, "readout.electrons_per_dn")
     plan = plan_correction(found.calibration)
-    pictures = [_mean_corrected(source, plan) for source in edges]
     twin = twin_layer(
         layer,
         found.panel,
         beam,
         doses,
-        pictures,
+        [_mean_corrected(source, plan) for source in edges],
         timing=timing,
         electrons_per_dn_error=per_dn.error / per_dn.value if per_dn.determined else None,
         defects=~found.good,
         lag_corrected=found.calibration.lag is not None,
         progress=lambda done: report("fitting the layer", done),
     )
-    return twin.scintillator, twin.values, twin.notes
+    return _FittedLayer(twin.scintillator, twin.values, (*notes, *twin.notes), twin.curves)
 
 
 def _corrected_doses(
@@ -316,14 +348,6 @@ def _comments(what: str, values: Sequence[TwinValue], start: str) -> list[str]:
         "Errors are one standard error; those of electrons are at this electrons_per_dn.",
         *values_text(values).splitlines(),
     ]
-
-
-def _beam_table(beam: Beam) -> dict[str, Any]:
-    """A beam as its file has it: filters as tables, and no name."""
-    table = asdict(beam)
-    del table["name"]
-    table["filters"] = [{"material": name, "thickness_mm": float(mm)} for name, mm in beam.filters]
-    return table
 
 
 def _flat_scene(found: PanelTwin, flats: Sequence[FrameSource], timing: Timing) -> str:

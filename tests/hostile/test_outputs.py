@@ -95,6 +95,7 @@ LINES = {  # parameter of a command -> a whole command line that writes to {out}
     "json_file of view": ("view {folder}/raw.tif --no-browser --for 0 --json {out}", ".json", ["raw.tif"]),
     "json_file of sweep": ("sweep {folder}/sweep.toml --out {folder}/new.zarr --json {out}", ".toml", ["sweep.toml"]),
     "json_file of twin": (f"twin {FRAMES} --out {{folder}}/twin --json {{out}}", ".tif", ["dark.tif", "flat.tif"]),
+    "plot of twin": (f"twin {FRAMES} --out {{folder}}/twin --plot {{out}}", ".png", []),
     "json_file of warm-up": ("warm-up --json {out}", ".json", []),
     "json_file of demo": ("demo --out {folder}/demo --json {out}", ".json", []),
     "json_file of paper": ("paper T2 --out {folder}/paper --json {out}", ".json", []),
