@@ -25,17 +25,17 @@ def twin_figure(curves: TwinCurves) -> Figure:
     Returns
     -------
     figure : matplotlib.figure.Figure
-        The MTF is the twin's alone where there is no edge.
+        The MTF is the twin's alone where there is no edge, and all that there is without doses.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13.0, 5.4), layout="constrained")
+    parts = (_mtf, _noise, _transfer) if curves.doses else (_mtf,)
+    figure = Figure(figsize=(13.0 / 3.0 * len(parts), 5.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 3, height_ratios=(3, 1))
-    _mtf(axes[0, 0], axes[1, 0], curves)
-    _noise(axes[0, 1], axes[1, 1], curves)
-    _transfer(axes[0, 2], axes[1, 2], curves)
+    axes = figure.subplots(2, len(parts), height_ratios=(3, 1), squeeze=False)
+    for column, part in enumerate(parts):
+        part(axes[0, column], axes[1, column], curves)
     for one in axes.flat:
         one.grid(alpha=0.3)
     return figure
