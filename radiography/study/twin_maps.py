@@ -33,12 +33,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class MapsOfTwin:
-    """Maps of a panel, values that they give for its file, the share of bad pixels off lines [1], and notes."""
+    """Maps of a panel, values that they give for its file, the share of bad pixels off lines [1], and notes.
+
+    ``unit`` is the median pixel's response, over the mean one's, which counts as 1 in the maps. [1]
+    """
 
     maps: PanelMaps
     values: tuple[TwinValue, ...]
     defective_fraction: float
     notes: tuple[str, ...]
+    unit: float
 
 
 def twin_maps(
@@ -76,7 +80,7 @@ def twin_maps(
     """
     flags, notes = calibration.defects, []
     offset_dn, rate_dn_per_s, dark_values = _dark(calibration, good, start, electrons_per_dn, integration_time_s)
-    relative, spread_values = _response(calibration, response, good, start)
+    relative, unit, spread_values = _response(calibration, response, good, start)
     bent, bend_values = _bend(response, good, flags, start)
     noise_factor = np.ones(flags.shape, dtype=np.float32)
     noisy = (flags & NOISY) != 0
@@ -114,7 +118,7 @@ def twin_maps(
         nonlinearity=bent,
         lag_factor=lag_factor,
     )
-    return MapsOfTwin(maps, tuple(values), float(off_lines.mean()), tuple(notes))
+    return MapsOfTwin(maps, tuple(values), float(off_lines.mean()), tuple(notes), unit)
 
 
 def _median_error(offset_dn: npt.NDArray[Any], calibration: CalibrationSet) -> float:
@@ -177,10 +181,11 @@ def _dark(
 
 def _response(
     calibration: CalibrationSet, response: PanelResponse, good: Mask, start: Panel
-) -> tuple[Picture, list[TwinValue]]:
-    """Response of each pixel over that of the median one, without the inverse square of the beam."""
+) -> tuple[Picture, float, list[TwinValue]]:
+    """Response of each pixel over that of the median one, without the inverse square of the beam; and that one's."""
     alike = response.response / _inverse_square(calibration, start, good.shape)
-    relative: Picture = (alike / np.median(alike[good])).astype(np.float32)
+    unit = float(np.median(alike[good]))
+    relative: Picture = (alike / unit).astype(np.float32)
     np.clip(relative, 0.0, LARGEST_RESPONSE, out=relative)
     relative[(calibration.defects & DEAD) != 0] = 0.0
     relative[(calibration.defects & SHIELDED) != 0] = 0.0
@@ -197,7 +202,7 @@ def _response(
         values = [not_determined(key, min(scatter, 0.9), "1", why)]
     why = "steps between readout chips are in the map; where chips begin would have to be told"
     values.append(not_determined("uniformity.amplifier_spread", start.uniformity.amplifier_spread, "1", why))
-    return relative, values
+    return relative, unit, values
 
 
 def _inverse_square(calibration: CalibrationSet, start: Panel, shape: tuple[int, int]) -> npt.NDArray[np.float64]:

@@ -145,7 +145,7 @@ def twin_panel(
         per_dn,
         *_noise_values(start, dark, per_dn.value, calibration),
         *maps.values,
-        *_response_values(start, response, full_well_dn, lagging),
+        *_response_values(start, response, full_well_dn, lagging, maps.unit),
         *_transfer_values(doses, response, dark, full_well_dn, calibration),
         *(_no_lag(start) if lagging is None else lagging.values),
     )
@@ -314,7 +314,7 @@ def _noise_values(
 
 
 def _response_values(
-    start: Panel, response: PanelResponse, full_well_dn: float, lag: LagTwin | None
+    start: Panel, response: PanelResponse, full_well_dn: float, lag: LagTwin | None, unit: float
 ) -> list[TwinValue]:
     """Full well and non-linearity of the typical pixel; what lag was taken out wrongly is in their errors."""
     of_lag = 0.0 if lag is None else lag.error
@@ -331,9 +331,10 @@ def _response_values(
         why = "flats of three doses or more, whose air kerma is known, would determine it"
         values.append(not_determined(key, start.uniformity.nonlinearity, "1", why))
     if np.isfinite(response.dn_per_uGy):
-        how = "charge of the typical pixel by air kerma, before it bends and before traps"
+        how = "charge of the median pixel by air kerma, before it bends"
+        how += ", what traps take of a frame not in it" if lag is None else " and before traps"
         error = np.hypot(response.dn_per_uGy_error, of_lag * response.dn_per_uGy)
-        values.append(found("measured.dn_per_uGy", response.dn_per_uGy, error, "DN/uGy", how))
+        values.append(found("measured.dn_per_uGy", unit * response.dn_per_uGy, unit * error, "DN/uGy", how))
     return values
 
 

@@ -180,6 +180,7 @@ def test_one_dark_and_one_flat_determine_maps_only(bare: Rig) -> None:
 
     determined = {value.key for value in twin.values if value.determined}
     assert determined <= {"readout.offset_dn", "measured.dn_per_uGy"}
+    assert "what traps take of a frame not in it" in value_of(twin.values, "measured.dn_per_uGy").how
     assert all(value.how for value in twin.values)
     assert twin.panel.readout.amplifier_noise_electrons == rig.panel.readout.amplifier_noise_electrons
     assert np.corrcoef(twin.maps.offset_dn[twin.good], rig.maps.offset_dn[twin.good])[0, 1] > 0.99
