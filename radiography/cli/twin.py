@@ -22,6 +22,15 @@ def twin(
     lag: Annotated[
         list[str] | None, typer.Option("--lag", metavar="FILES", help="Beam-on/beam-off sequences, one a file.")
     ] = None,
+    unseen_flat: Annotated[
+        list[str] | None, typer.Option("--unseen-flat", metavar="FILES", help="Flats of another dose, to judge by.")
+    ] = None,
+    unseen_edge: Annotated[
+        list[str] | None, typer.Option("--unseen-edge", metavar="FILES", help="An edge to judge by, not to fit.")
+    ] = None,
+    unseen_lag: Annotated[
+        list[str] | None, typer.Option("--unseen-lag", metavar="FILES", help="A sequence to judge by, not to fit.")
+    ] = None,
     panel: Annotated[
         str, typer.Option("--panel", autocompletion=PANELS, help="What frames leave open is of this panel.")
     ] = "fully_coated",
@@ -47,6 +56,7 @@ def twin(
     from radiography.cli.options import column_ranges
     from radiography.cli.output import file_of
     from radiography.jobs.twin import make_twin, twin_to_json
+    from radiography.study.twin_judge import judged_text
     from radiography.study.twin_values import values_text
 
     with progress() as report:
@@ -56,6 +66,9 @@ def twin(
             out,
             edge=edge or [],
             lag=lag or [],
+            unseen_flat=unseen_flat or [],
+            unseen_edge=unseen_edge or [],
+            unseen_lag=unseen_lag or [],
             panel=panel,
             scintillator=scintillator,
             beam=beam,
@@ -71,6 +84,8 @@ def twin(
         )
     print(f"{made.out}: panel, maps with {made.bad_pixels} bad pixels, layer, beam and scene of the flats")
     print(values_text(made.values))
+    if made.judged:
+        print(f"the twin's frames over unseen ones:\n{judged_text(made.judged)}")
     for sentence in (*made.warnings, *made.notes):
         warn(sentence)
     give_json(json_file, twin_to_json(made))

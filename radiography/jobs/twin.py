@@ -41,6 +41,7 @@ from radiography.panel.measured_maps import write_maps
 from radiography.panel.panel import MeasuredMaps
 from radiography.scene import Timing
 from radiography.study.twin_beam import beam_text
+from radiography.study.twin_judge import Judged, judged_table
 from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
 from radiography.study.twin_values import TwinValue, value_of, values_table, values_text
 
@@ -68,6 +69,8 @@ class Twin:
         Numbers of the files with their errors, and what the frames leave open.
     bad_pixels : int
         In the maps. [1]
+    judged : tuple of Judged
+        The twin's frames beside unseen ones; empty where there are none.
     notes, warnings : tuple of str
         What to know about the numbers; what files and about-file say but is not believed, or not used.
     """
@@ -75,6 +78,7 @@ class Twin:
     out: Path
     values: tuple[TwinValue, ...]
     bad_pixels: int
+    judged: tuple[Judged, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -86,6 +90,9 @@ def make_twin(
     *,
     edge: Files = (),
     lag: Files = (),
+    unseen_flat: Files = (),
+    unseen_edge: Files = (),
+    unseen_lag: Files = (),
     panel: str = "fully_coated",
     scintillator: str = "CsI_Tl_500um",
     beam: str = "RQA5",
@@ -109,6 +116,8 @@ def make_twin(
         Folder for the files; it is made where there is none.
     edge, lag : str, Path or sequence of them
         Frames of a slanted edge; beam-on/beam-off sequences, one a file.
+    unseen_flat, unseen_edge, unseen_lag : str, Path or sequence of them
+        Others of each kind, that the twin is not made from but judged by.
     panel, scintillator, beam : str
         What the frames do not determine is that of these: shipped names or .toml files.
     electrons_per_dn : float, optional
@@ -144,7 +153,18 @@ def make_twin(
     check_writable(plot, PICTURES)
     start, layer, tube = load_panel(panel), load_scintillator(scintillator), load_beam(beam)
     kinds, warnings = panel_sources(
-        {"dark": dark, "flat": flat, "lag": lag, "edge": edge}, about=about, pitch_mm=pitch_mm, layout=layout
+        {
+            "dark": dark,
+            "flat": flat,
+            "lag": lag,
+            "edge": edge,
+            "unseen flat": unseen_flat,
+            "unseen lag": unseen_lag,
+            "unseen edge": unseen_edge,
+        },
+        about=about,
+        pitch_mm=pitch_mm,
+        layout=layout,
     )
     everything = [source for sources in kinds.values() for source in sources]
     targets = [out / name for name in NAMES]
@@ -162,15 +182,17 @@ def make_twin(
         electrons_per_dn=electrons_per_dn,
     )
     timing = _timing(kinds["flat"])
-    fitted = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
-    layer, layer_values, notes = fitted.layer, fitted.values, fitted.notes
-    if plot is not None and fitted.curves is None:
-        raise ValueError(f"there are no curves of the layer to plot: {notes[0]}")
+    late: tuple[str, ...] = ()
     if found.calibration.lag is not None and layer.afterglow:
-        layer = replace(layer, afterglow=())
-        notes += (
+        layer = replace(layer, afterglow=())  # before the fit, whose light is that within a frame
+        late = (
             "afterglow of the layer cannot be told from lag of the panel: the lag terms hold it, the layer has none",
         )
+    fitted = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
+    layer, layer_values, notes = fitted.layer, fitted.values, (*fitted.notes, *late)
+    if plot is not None and fitted.curves is None:
+        raise ValueError(f"there are no curves of the layer to plot: {notes[0]}")
+    judged = _judged(found, kinds, layer, tube, timing, report)
     values = (*found.values, *layer_values)
     files = [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in everything]
     with folder_for(out), all_or_none(*targets, plot) as places:
@@ -191,6 +213,7 @@ def make_twin(
             "start": {"panel": panel, "scintillator": scintillator, "beam": beam},
             "files": files,
             "values": values_table(values),
+            "judged": judged_table(judged),
             "notes": list(notes),
         }
         write_json(places[out / "values.json"], record)
@@ -199,7 +222,7 @@ def make_twin(
 
             twin_figure(fitted.curves).savefig(places[plot], dpi=150)
     bad = int(np.count_nonzero(found.calibration.defects & UNUSABLE))
-    return Twin(out, values, bad, notes, warnings)
+    return Twin(out, values, bad, judged, notes, warnings)
 
 
 def twin_to_json(twin: Twin) -> dict[str, Any]:
@@ -209,6 +232,7 @@ def twin_to_json(twin: Twin) -> dict[str, Any]:
         "files": list(NAMES),
         "values": values_table(twin.values),
         "bad_pixels": twin.bad_pixels,
+        "judged": judged_table(twin.judged),
         "notes": list(twin.notes),
         "warnings": list(twin.warnings),
     }
@@ -264,6 +288,36 @@ def _layer(
         progress=lambda done: report("fitting the layer", done),
     )
     return _FittedLayer(twin.scintillator, twin.values, (*notes, *twin.notes), twin.curves)
+
+
+def _judged(
+    found: PanelTwin,
+    kinds: Mapping[str, Sequence[FrameSource]],
+    layer: Scintillator,
+    beam: Beam,
+    timing: Timing,
+    report: Report,
+) -> tuple[Judged, ...]:
+    """Unseen frames beside the twin's; none where there are none."""
+    flats, lags, edges = (kinds[f"unseen {kind}"] for kind in ("flat", "lag", "edge"))
+    if not (flats or lags or edges):
+        return ()
+    from radiography.jobs.twin_frames import TwinParts
+    from radiography.jobs.twin_judge import judge_twin, unseen_lag
+
+    counter = FrameCounter(report, sum(source.count for source in (*flats, *lags)))
+    doses = _corrected_doses(found.calibration, frame_stacks(flats, counter), timing)
+    if doses is None:
+        raise ValueError("unseen flats must say their air kerma, in the files or in the file of --about")
+    plan = plan_correction(found.calibration)
+    return judge_twin(
+        TwinParts(layer, found.panel, beam, timing, found.calibration.lag is not None),
+        flats=doses,
+        edges=[_mean_corrected(source, plan) for source in edges],
+        lags=[unseen_lag(stack, found.calibration) for stack in frame_stacks(lags, counter)],
+        defects=~found.good,
+        progress=lambda done: report("simulating the twin's frames", done),
+    )
 
 
 def _corrected_doses(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from calibration.calibration_set import CalibrationSet
+from calibration.dark.scale import offset_at
+from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
+from calibration.lag.sequence import StepSequence, measure_step
+from calibration.learn import FrameStack
 from radiography.jobs.twin_frames import Side, TwinParts, simulated_edge, simulated_flats, simulated_lag
 from radiography.panel.panel import Panel
+from radiography.scene import Timing
 from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag
 from radiography.study.twin_measured import DoseFrames, measure_dose, measure_edge
 
@@ -31,16 +37,57 @@ class UnseenLag:
         Mean of each frame, without offset. [DN]
     beam_on : tuple of bool
         One for each frame.
-    air_kerma_uGy : float
-        Of an exposed frame. [uGy]
+    air_kerma_uGy : float or None
+        Of an exposed frame; None takes that which gives the twin the signal of the last one. [uGy]
     noise_dn : float
         Standard error of such a mean. [DN]
+    timing : Timing or None
+        Of the sequence; None is that of the twin's other frames.
     """
 
     signal_dn: FloatArray
     beam_on: tuple[bool, ...]
-    air_kerma_uGy: float
+    air_kerma_uGy: float | None
     noise_dn: float = 0.05
+    timing: Timing | None = None
+
+
+def unseen_lag(stack: FrameStack, calibration: CalibrationSet) -> UnseenLag:
+    """A sequence of exposed and dark raw frames as means without offset.
+
+    Parameters
+    ----------
+    stack : FrameStack
+        Frames in the order in which they were taken, from a panel long read in the dark.
+    calibration : CalibrationSet
+        Of the panel.
+
+    Returns
+    -------
+    lag : UnseenLag
+
+    Raises
+    ------
+    ValueError
+        As `calibration.lag.sequence.measure_step`.
+    """
+    said = stack.conditions
+    offset_dn = offset_at(
+        calibration.offset_dn, calibration.dark_rate_dn_per_s, calibration.dark_time_s, said.integration_time_s
+    )
+    sequence = StepSequence(stack.frames, frame_interval_s=said.frame_interval_s, name=stack.name)
+    unusable = (calibration.defects & (UNUSABLE | SHIELDED | UNCOATED)) != 0
+    curve = measure_step(sequence, offset_dn, unusable, calibration.saturation_dn)
+    interval_s = float(np.median(curve.elapsed_s))
+    integration_s = min(said.integration_time_s or interval_s, interval_s)
+    exposure_s = None if said.exposure_time_s is None else min(said.exposure_time_s, integration_s)
+    return UnseenLag(
+        signal_dn=curve.signal_dn,
+        beam_on=tuple(bool(one) for one in curve.exposed),
+        air_kerma_uGy=said.air_kerma_uGy or None,
+        noise_dn=curve.noise_dn,
+        timing=Timing(integration_s, interval_s, exposure_s),
+    )
 
 
 def judge_twin(
@@ -48,7 +95,7 @@ def judge_twin(
     *,
     flats: Sequence[DoseFrames] = (),
     edges: Sequence[npt.NDArray[np.floating]] = (),
-    lag: UnseenLag | None = None,
+    lags: Sequence[UnseenLag] = (),
     defects: npt.NDArray[np.bool_] | None = None,
     seed: int = 0,
     flat_side: int = FLAT_SIDE,
@@ -65,8 +112,8 @@ def judge_twin(
         Corrected flat frames of doses that the twin was not made from.
     edges : sequence of (H, W) arrays
         Corrected frames of edges that the twin was not made from. [DN]
-    lag : UnseenLag, optional
-        A sequence that it was not made from.
+    lags : sequence of UnseenLag
+        Sequences that it was not made from.
     defects : (H, W) bool, optional
         True where a pixel of the frames is unusable.
     seed : int
@@ -85,7 +132,7 @@ def judge_twin(
     TypeError, ValueError
         If there is nothing to judge by, or frames cannot be measured.
     """
-    steps = len(flats) + len(edges) + (lag is not None)
+    steps = len(flats) + len(edges) + len(lags)
     if steps == 0:
         raise ValueError("a twin is judged by unseen flat frames, edges or lag, got none of them")
     report = progress or (lambda done: None)
@@ -109,11 +156,14 @@ def judge_twin(
         found += judge_edge(seen, measure_edge(picture, pitch_mm))
         done += 1
         report(done / steps)
-    if lag is not None:
+    for lag in lags:
         rng = np.random.default_rng(next(seeds))
-        signal = simulated_lag(parts, lag.air_kerma_uGy, lag.beam_on, LAG_SIDE, rng)
+        of_lag = replace(parts, timing=lag.timing or parts.timing)
+        kerma_uGy = lag.air_kerma_uGy or _kerma_of(of_lag, lag)
+        signal = simulated_lag(of_lag, kerma_uGy, lag.beam_on, LAG_SIDE, rng)
         found += judge_lag(lag.signal_dn, signal, lag.beam_on, (lag.noise_dn, _noise_of_mean(parts.panel)))
-        report(1.0)
+        done += 1
+        report(done / steps)
     return tuple(found)
 
 
@@ -123,3 +173,10 @@ def _noise_of_mean(panel: Panel) -> float:
     pixel = np.hypot(readout.reset_noise_electrons, readout.amplifier_noise_electrons) / LAG_SIDE
     line = np.hypot(readout.line_noise_electrons, readout.column_noise_electrons) / np.sqrt(LAG_SIDE)
     return float(np.hypot(pixel, line) / readout.electrons_per_dn)
+
+
+def _kerma_of(parts: TwinParts, lag: UnseenLag) -> float:
+    """Air kerma that gives the twin the signal of a sequence's last exposed frame. [uGy]"""
+    last = int(np.flatnonzero(lag.beam_on)[-1])
+    signal_dn = simulated_lag(parts, 1.0, lag.beam_on[: last + 1], LAG_SIDE, np.random.default_rng(0))[-1]
+    return float(lag.signal_dn[last] / signal_dn)

@@ -153,12 +153,12 @@ def test_lag_of_a_panel_is_that_of_its_twin_and_not_of_another(panel: Panel, bea
     parts, on = TwinParts(start, panel, beam, TIMING), (True,) * 3 + (False,) * 5
     signal = simulated_lag(parts, 40.0, on, 96, np.random.default_rng(5))
     lag = UnseenLag(signal, on, 40.0, noise_dn=0.1)
-    right = judge_twin(parts, lag=lag)
+    right = judge_twin(parts, lags=[lag])
     assert [one.name for one in right] == [f"lag in dark frame {n}" for n in (1, 2, 3, 5)]
     assert all(abs(one.ratio - 1.0) < 0.05 + 3 * one.error for one in right)
     term = replace(panel.lag[0], fraction=1.3 * panel.lag[0].fraction)
     slow = replace(panel.lag[1], fraction=1.3 * panel.lag[1].fraction)
-    wrong = judge_twin(replace(parts, panel=replace(panel, lag=(term, slow))), lag=lag)
+    wrong = judge_twin(replace(parts, panel=replace(panel, lag=(term, slow))), lags=[lag])
     assert wrong[0].ratio > 1.15
 
 
