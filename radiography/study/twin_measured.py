@@ -192,7 +192,8 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
     window = max(WINDOW, LINES / noise.block_px)
     nnps, error = _in_bins(curve.frequency_per_mm * pitch_mm, curve.value, curve.standard_error, window)
     parts = noise.pixel_variance
-    variance = parts.temporal if several and parts.temporal is not None else parts.total - parts.rows - parts.columns
+    everything = temporal_variance(flats.frames, defects) if several else parts.total
+    variance = everything - parts.rows - parts.columns
     of_bins = float(np.sqrt(np.mean((error / nnps) ** 2) / nnps.size))
     repeated = 0.0 if noise.frames == 1 else noise.mean_sigma / noise.mean_signal
     return MeasuredDose(
@@ -207,6 +208,40 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
         frames=noise.frames,
         warnings=noise.warnings,
     )
+
+
+def temporal_variance(frames: Sequence[npt.NDArray[np.floating]], defects: Mask | None = None) -> float:
+    """Variance of the typical pixel from frame to frame, each over its own mean: what a gain map made of them leaves.
+
+    Parameters
+    ----------
+    frames : sequence of (H, W) arrays
+        Corrected; taken once, one after the other. [DN]
+    defects : (H, W) bool, optional
+        True where a pixel is unusable.
+
+    Returns
+    -------
+    variance : float
+        Of what changes, with the N - 1 of N frames that share a mean. [DN2]
+
+    Notes
+    -----
+    A gain map from the same frames holds their noise: what stands still in corrected frames is then less than none,
+    and the sum of variances over the plane of frequencies too small by as much.
+    """
+    count, levels = 0, 0.0
+    mean, squares = np.zeros(()), np.zeros(())
+    for frame in frames:
+        value = np.asarray(frame, dtype=np.float64)
+        good = np.isfinite(value) if defects is None else np.isfinite(value) & ~defects
+        level = float(value[good].mean())
+        value = np.where(good, value / level, np.nan)
+        count, levels = count + 1, levels + level
+        step = value - mean
+        mean = mean + step / count
+        squares = squares + step * (value - mean)
+    return float(np.nanmean(squares)) / (count - 1) * (levels / count) ** 2
 
 
 def _in_bins(cycles: FloatArray, value: FloatArray, error: FloatArray, window: float) -> tuple[FloatArray, FloatArray]:

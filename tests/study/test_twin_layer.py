@@ -215,3 +215,16 @@ def test_a_beam_is_read_back_as_it_was_given(tmp_path: Path) -> None:
     gold = load_beam("gold_end_window")
     path.write_text(beam_text(gold), encoding="utf-8", newline="\n")
     assert replace(load_beam(str(path)), name=gold.name) == gold
+
+
+def test_a_gain_map_made_of_the_same_flats_does_not_hide_their_noise() -> None:
+    rng = np.random.default_rng(21)
+    frames = np.stack([800.0 * k + 9.0 * rng.standard_normal((144, 160)) for k in (1.0, 1.01, 0.99, 1.0)])
+    corrected = frames / (frames.mean(axis=0) / frames.mean())
+    bad = np.zeros((144, 160), dtype=bool)
+    bad[3, 4] = True
+    corrected[:, 3, 4] = [1e24, -1e24, 1e24, 0.0]
+    found = measure_dose(DoseFrames(2.0, list(corrected.astype(np.float32))), PITCH_MM, bad)
+    # 3 x 23,039 differences: 0.5 %
+    assert found.variance_dn2 == pytest.approx(81.0, rel=0.02)
+    assert found.nnps.mean() == pytest.approx(81.0 * PITCH_MM**2 / 800.0**2, rel=0.04)
