@@ -146,3 +146,17 @@ def test_results_of_a_scene_do_not_replace_its_panels_maps(made: Twin, tmp_path:
     with pytest.raises(ValueError, match=r"maps\.npz would be overwritten by a result"):
         simulate_scene(made.out / "flat.toml", tmp_path / "a.tif", truth=made.out / "maps.npz")
     assert not (tmp_path / "a.tif").exists()
+
+
+def test_unseen_flats_that_cannot_judge_are_refused_before_anything_is_written(line: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="flat frames of a twin must have 128 x 128 pixels or more, got 48 x 64"):
+        make_twin(
+            line / "dark.tif",
+            line / "flat.tif",
+            tmp_path / "panel",
+            unseen_flat=line / "flat.tif",
+            panel=str(line / "small.toml"),
+            scintillator="CsPbBr3_75um",
+            beam="paper_70kV",
+        )
+    assert not (tmp_path / "panel").exists()
