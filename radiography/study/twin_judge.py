@@ -55,6 +55,11 @@ class Judged:
         return abs(self.ratio - 1.0) <= TARGET
 
     @property
+    def off(self) -> bool:
+        """Whether it differs by more, beyond two of its errors."""
+        return abs(self.ratio - 1.0) > TARGET + 2.0 * self.error
+
+    @property
     def certain(self) -> bool:
         """Whether the frames are good enough to tell."""
         return self.error <= SHAKY
@@ -193,7 +198,7 @@ def judged_text(judged: Sequence[Judged]) -> str:
     width = max(len(one.name) for one in judged)
     lines = []
     for one in judged:
-        verdict = "within 5 %" if one.within else "OFF by more than 5 %"
+        verdict = "OFF by more than 5 %" if one.off else "within 5 %" if one.within else "within 5 % but for its error"
         doubt = "" if one.certain else ", too uncertain to tell"
         lines.append(f"{one.name:<{width}}  {one.ratio:.3f} +- {one.error:.3f}  {verdict}{doubt}")
     return "\n".join(lines)
@@ -209,7 +214,7 @@ def judged_table(judged: Sequence[Judged]) -> list[dict[str, object]]:
     Returns
     -------
     table : list of dict
-        One for each, with the names of `Judged`, ``within`` and ``certain``.
+        One for each, with the names of `Judged`, ``within``, ``off`` and ``certain``.
     """
     return [
         {
@@ -221,6 +226,7 @@ def judged_table(judged: Sequence[Judged]) -> list[dict[str, object]]:
             "error": one.error,
             "unit": one.unit,
             "within": one.within,
+            "off": one.off,
             "certain": one.certain,
         }
         for one in judged

@@ -203,6 +203,9 @@ def test_lag_is_judged_over_the_last_exposed_frame() -> None:
 
 
 def test_a_shaky_ratio_is_said_to_be_too_uncertain() -> None:
+    assert "1.052 +- 0.011  within 5 % but for its error" in judged_text(
+        [Judged("x", "lag", 1.0, 1.052, 1.052, 0.011, "1")]
+    )
     assert "too uncertain to tell" in judged_text([Judged("x", "nps", 1.0, 1.0, 1.0, 0.03, "1")])
 
 
