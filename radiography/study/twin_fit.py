@@ -32,7 +32,7 @@ from radiography.study.twin_measured import MTF_FLOOR, MeasuredDose, MeasuredEdg
 
 NOISE_OF_MODEL = 0.005  # relative; fitted to frames of 40 million pixels, which differ from closed forms by so much
 RANGE = 4.0  # an optical parameter is looked for from a quarter of its start to four times that   # chosen
-FEW_HISTORIES = 4000  # X-rays per energy where the absorption itself varies: 0.1 % of a beam's mean
+FEW_HISTORIES = 10_000  # X-rays per energy where the absorption itself varies; 3 % of the energy in the diodes
 REACH = 4.0  # standard errors that a zoom looks at on each side
 NARROWEST = 0.06  # of a coordinate's range: a narrower zoom sees only the scatter of the runs   # chosen
 CORRELATED = 0.21  # cycles/pixel, and
