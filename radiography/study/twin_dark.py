@@ -91,7 +91,17 @@ def dark_noise(
             found.append((stack.conditions.integration_time_s, one))
     if not found:
         nan = float("nan")
-        return DarkNoise(nan, nan, nan, nan, nan, nan, nan, nan, 0)
+        return DarkNoise(
+            read=nan,
+            read_error=nan,
+            row=nan,
+            row_error=nan,
+            column=nan,
+            column_error=nan,
+            electrons_per_dn=nan,
+            electrons_per_dn_error=nan,
+            pairs=0,
+        )
     noises = [noise for _, noise in found]
     row, row_error = _mean([(noise.row, noise.row_error) for noise in noises])
     column, column_error = _mean([(noise.column, noise.column_error) for noise in noises])
@@ -115,7 +125,17 @@ def dark_noise(
         middle = float(np.average(counted, weights=error**-2.0))
         read_error = float(np.hypot(read_error, middle / per_dn * (per_dn_error / per_dn)))
     pairs = sum(noise.pairs for noise in noises)
-    return DarkNoise(read, read_error, row, row_error, column, column_error, per_dn, per_dn_error, pairs)
+    return DarkNoise(
+        read=read,
+        read_error=read_error,
+        row=row,
+        row_error=row_error,
+        column=column,
+        column_error=column_error,
+        electrons_per_dn=per_dn,
+        electrons_per_dn_error=per_dn_error,
+        pairs=pairs,
+    )
 
 
 def _held(lag: Sequence[LagTerm], time_s: float) -> float:

@@ -164,18 +164,27 @@ def fit_response(
         charge = per_uGy * kerma if len(doses) >= LEAST_DOSES else level
     means = np.stack([dose.mean_dn for dose in doses])
     weight = 1.0 / (variance + offset_variance + (REPEATS * level) ** 2)
+    departure, noise = None, float("nan")
     if len(doses) == 1:
-        response = (means[0] / charge[0]).astype(np.float32)
-        return PanelResponse(charge, bend, bend_error, per_uGy, per_uGy_error, response, None, float("nan"))
-    # s = b x - m x^2 in every pixel, n = m F / b^2; offsets of a pixel are off by the same at all doses.
-    design = np.stack([charge, -(charge**2)], axis=1)
-    solve = np.linalg.solve((design.T * weight) @ design, design.T * weight)
-    slope, curve = (np.tensordot(row, means, 1) for row in solve)
-    bent = full_well_dn * curve / np.maximum(slope, 0.05) ** 2
-    middle = float(np.median(bent[good])) if good.any() else 0.0
-    noise = full_well_dn * float(np.sqrt((solve[1] ** 2 * variance).sum() + offset_variance * solve[1].sum() ** 2))
-    departure = np.clip(bent - middle, -LARGEST_BEND, LARGEST_BEND).astype(np.float32)
-    return PanelResponse(charge, bend, bend_error, per_uGy, per_uGy_error, slope.astype(np.float32), departure, noise)
+        slope = means[0].astype(np.float64) / charge[0]
+    else:  # s = b x - m x^2 in every pixel, n = m F / b^2; offsets of a pixel are off by the same at all doses
+        design = np.stack([charge, -(charge**2)], axis=1)
+        solve = np.linalg.solve((design.T * weight) @ design, design.T * weight)
+        slope, curve = (np.tensordot(row, means, 1) for row in solve)
+        bent = full_well_dn * curve / np.maximum(slope, 0.05) ** 2
+        middle = float(np.median(bent[good])) if good.any() else 0.0
+        noise = full_well_dn * float(np.sqrt((solve[1] ** 2 * variance).sum() + offset_variance * solve[1].sum() ** 2))
+        departure = np.clip(bent - middle, -LARGEST_BEND, LARGEST_BEND).astype(np.float32)
+    return PanelResponse(
+        charge_dn=charge,
+        bend=bend,
+        bend_error=bend_error,
+        dn_per_uGy=per_uGy,
+        dn_per_uGy_error=per_uGy_error,
+        response=slope.astype(np.float32),
+        departure=departure,
+        departure_noise=noise,
+    )
 
 
 def _bent_line(

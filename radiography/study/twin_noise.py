@@ -127,7 +127,16 @@ def _summary(covariances: _Covariances, weight: FloatArray, lines: FloatArray) -
         found += [variance - noise, variance * np.sqrt(3.0 / (pairs * count))]
     row, row_error, column, column_error = (float(value) for value in found)
     return PairNoise(
-        pairs, pixels, float(pixel), float(pixel_error), row, row_error, column, column_error, area, float(area_error)
+        pairs=pairs,
+        pixels=pixels,
+        pixel=float(pixel),
+        pixel_error=float(pixel_error),
+        row=row,
+        row_error=row_error,
+        column=column,
+        column_error=column_error,
+        area=area,
+        area_error=float(area_error),
     )
 
 
