@@ -190,6 +190,7 @@ def panel_behind(panel: Panel, layer: tuple[Cover, ...]) -> Panel:
         cover=(*panel.cover, *layer, *stack, *back.filter, *back.cover),
         readout=panel.readout if back.readout is None else back.readout,
         back=None,
+        maps=None,
     )
 
 

@@ -272,9 +272,12 @@ def digest_of(described: DescribedSample, known: dict[Path, str]) -> str:
     if maps is not None:  # wherever the file lies; a panel without keeps the digest of before there were any
         parts[1]["maps"] = maps["sha256"]
         known[Path(maps["file"])] = maps["sha256"]
-    for path in files_named_in(described.scene, described.folder):
+    if parts[1]["back"] is None:  # and one without a back layer
+        del parts[1]["back"]
+    named = files_named_in([described.scene, described.panel.back], described.folder)
+    for path in named:
         if path not in known:
             known[path] = sha256_of(path)
-    files = [known[path] for path in files_named_in(described.scene, described.folder)]
+    files = [known[path] for path in named]
     text = json.dumps([*parts, files], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
