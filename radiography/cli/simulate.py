@@ -32,6 +32,20 @@ def simulate(
     json_file: JsonFile = None,
 ) -> None:
     """Raw frames of a scene, as a panel delivers them."""
+    run_simulate(scene, out, frames, seed, truth, json_file, back=back)
+
+
+def run_simulate(
+    scene: str,
+    out: Path,
+    frames: int | None,
+    seed: int,
+    truth: Path | None,
+    json_file: Path | None = None,
+    *,
+    back: Path | None = None,
+) -> None:
+    """Write the raw frames of a scene and say so."""
     from radiography.cli.output import file_of, give_json, progress
     from radiography.jobs.compile_ahead import compiling_ahead
     from radiography.jobs.results import simulation_to_json
