@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.frame_sums import robust_sigma
 from calibration.learn import FrameStack
+from calibration.quality.numbers import SCATTER_ERROR
 from calibration.response.doses import group_doses
 from radiography.study.twin_noise import PairNoise, pair_noise
 
 REPEATS = 1e-4  # relative error of a level beside its noise: what a stable panel and a monitored tube hold   # chosen
 LEAST_DOSES = 3  # that tell a bend from a straight line with something left to judge by
+SIGNIFICANT = 3.0  # standard errors, from which pixels differ   # chosen
+OUTLIER = 5.0  # scatters of the pixels: one that departs by more keeps its own number, noise and all   # chosen
 LARGEST_BEND = 0.45  # of n of a pixel, below the 1/2 where more light is less charge   # chosen
 
 FloatArray = npt.NDArray[np.float64]
@@ -71,6 +75,10 @@ class PanelResponse:
         n of each pixel less the mean; None of one dose. [1]
     departure_noise : float
         Standard error of the departure of a typical pixel. [1]
+    departure_kept : float
+        Part of the departures' variance that the pixels make; 0 where it does not stand out of the noise. [1]
+    response_noise : float
+        Standard error of b of a typical pixel, with departures drawn towards 0 by that part. [1]
     """
 
     charge_dn: FloatArray
@@ -81,6 +89,8 @@ class PanelResponse:
     response: Picture
     departure: Picture | None
     departure_noise: float
+    departure_kept: float
+    response_noise: float
 
 
 def gather_flats(
@@ -164,7 +174,8 @@ def fit_response(
         charge = per_uGy * kerma if len(doses) >= LEAST_DOSES else level
     means = np.stack([dose.mean_dn for dose in doses])
     weight = 1.0 / (variance + offset_variance + (REPEATS * level) ** 2)
-    departure, noise = None, float("nan")
+    departure, noise, kept = None, float("nan"), 0.0
+    slope_noise = float(np.sqrt(variance[0] + offset_variance) / charge[0])
     if len(doses) == 1:
         slope = means[0].astype(np.float64) / charge[0]
     else:  # s = b x - m x^2 in every pixel, n = m F / b^2; offsets of a pixel are off by the same at all doses
@@ -175,6 +186,14 @@ def fit_response(
         middle = float(np.median(bent[good])) if good.any() else 0.0
         noise = full_well_dn * float(np.sqrt((solve[1] ** 2 * variance).sum() + offset_variance * solve[1].sum() ** 2))
         departure = np.clip(bent - middle, -LARGEST_BEND, LARGEST_BEND).astype(np.float32)
+        scatter, kept = _kept(departure[good], noise)
+        used = middle + np.where(np.abs(departure) > OUTLIER * scatter, departure, kept * departure)
+        held = weight * charge / (weight * charge**2).sum()  # b of a pixel whose bend is known
+        bow = float((held * charge**2).sum()) * used * slope**2 / full_well_dn
+        free = float((solve[0] ** 2 * variance).sum() + offset_variance * solve[0].sum() ** 2)
+        slope = np.tensordot(held, means, 1) + bow
+        known = float((held**2 * variance).sum() + offset_variance * held.sum() ** 2)
+        slope_noise = float(np.sqrt(kept * free + (1.0 - kept) * known))
     return PanelResponse(
         charge_dn=charge,
         bend=bend,
@@ -184,7 +203,37 @@ def fit_response(
         response=slope.astype(np.float32),
         departure=departure,
         departure_noise=noise,
+        departure_kept=kept,
+        response_noise=slope_noise,
     )
+
+
+def spread_error_square(scatter: float, noise: float, count: int) -> float:
+    """Standard error of the square of a spread that is left of a scatter when its noise is taken out.
+
+    Parameters
+    ----------
+    scatter, noise : float
+        Of a pixel's number, and the part of it that is noise, known to 1 %. [1]
+    count : int
+        Pixels. [1]
+
+    Returns
+    -------
+    error : float
+        [1]
+    """
+    error = 2.0 * SCATTER_ERROR * scatter**2 / np.sqrt(max(count, 1))
+    return float(error) + 0.02 * noise**2  # 1 %: assumed
+
+
+def _kept(departure: FloatArray | Picture, noise: float) -> tuple[float, float]:
+    """Scatter of the pixels' departures, and the part of its square that is not noise, 0 where that is none."""
+    scatter = robust_sigma(departure) if departure.size else 0.0
+    square = scatter**2 - noise**2
+    if square < SIGNIFICANT * spread_error_square(scatter, noise, departure.size) or scatter == 0:
+        return scatter, 0.0
+    return scatter, square / scatter**2
 
 
 def _bent_line(

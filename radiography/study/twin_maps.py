@@ -19,12 +19,11 @@ from calibration.quality.numbers import SCATTER_ERROR
 from radiography.panel import maps as kinds
 from radiography.panel.maps import PanelMaps
 from radiography.panel.panel import LAGGING_FACTOR, LARGEST_TRAPPED, Panel
-from radiography.study.twin_flats import LARGEST_BEND, PanelResponse
+from radiography.study.twin_flats import LARGEST_BEND, OUTLIER, PanelResponse, spread_error_square
 from radiography.study.twin_values import TwinValue, found, not_determined
 
 LEAST_RATE = 1e-3  # of the read noise in a second: less is no dark current   # chosen
 LARGEST_RESPONSE = 20.0  # of the typical pixel: what is more is no response to X-rays   # chosen
-OUTLIER = 5.0  # scatters of the pixels: one that departs by more keeps its own number, noise and all   # chosen
 LINE = 10  # dead pixels in a row that make a line; E2597's clusters end there
 
 Picture = npt.NDArray[np.float32]
@@ -191,7 +190,7 @@ def _response(
     relative[(calibration.defects & SHIELDED) != 0] = 0.0
     pairs = good[:, :-1] & good[:, 1:]
     scatter = robust_sigma((relative[:, 1:] - relative[:, :-1])[pairs]) / 2**0.5
-    noise = calibration.typical_flat_noise / np.sqrt(max(calibration.flats_used, 1))
+    noise = response.response_noise / unit
     spread = float(np.sqrt(max(scatter**2 - noise**2, 0.0)))
     key, error = "uniformity.response_spread", 1.3 * SCATTER_ERROR * scatter / int(pairs.sum()) ** 0.5
     if calibration.knows_flat_noise:
@@ -229,16 +228,15 @@ def _bend(
     departure = response.departure
     scatter, noise = robust_sigma(departure[good]), response.departure_noise
     count = int(good.sum())
-    error_square = 2.0 * SCATTER_ERROR * scatter**2 / count**0.5 + 0.02 * noise**2  # noise known to 1 %   # assumed
-    square = scatter**2 - noise**2
+    error_square = spread_error_square(scatter, noise, count)
     how = f"scatter of the pixels' own bends, {noise:.2g} of it the noise of the flats taken out"
-    if square < 3.0 * error_square:
-        values = [found(key, 0.0, max(square + error_square, error_square) ** 0.5, "1", how)]
-        spread = 0.0
+    spread = response.departure_kept**0.5 * scatter
+    if spread == 0:
+        square = max(scatter**2 - noise**2, 0.0)
+        values = [found(key, 0.0, (square + error_square) ** 0.5, "1", how)]
     else:
-        spread = square**0.5
         values = [found(key, spread, error_square / (2.0 * spread), "1", how)]
-    bent = np.float32(mean) + np.float32(spread**2 / max(scatter**2, 1e-30)) * departure
+    bent = np.float32(mean) + np.float32(response.departure_kept) * departure
     odd = ((flags & (NON_LINEAR | OVER)) != 0) | (good & (np.abs(departure) > OUTLIER * scatter))
     bent[odd] = np.float32(mean) + departure[odd]
     bent[(flags & (DEAD | SHIELDED)) != 0] = mean
