@@ -11,7 +11,7 @@ from calibration.frame_sums import robust_sigma
 from calibration.lag.model import LagModel
 from radiography.panel.panel import LagTerm
 from radiography.panel.trapping import FrameTimes, trapped_fractions
-from radiography.study.twin_flats import DoseOfFlats, fit_response
+from radiography.study.twin_flats import DoseOfFlats, PanelResponse, fit_response
 from radiography.study.twin_lag import lag_twin
 from radiography.study.twin_noise import PairNoise
 from radiography.study.twin_values import value_of
@@ -40,7 +40,7 @@ def _doses(
     return doses, response, bent
 
 
-def _fitted(doses: list[DoseOfFlats], read_variance_dn2: float = READ_DN2):
+def _fitted(doses: list[DoseOfFlats], read_variance_dn2: float = READ_DN2) -> PanelResponse:
     good = np.ones(SHAPE, dtype=bool)
     return fit_response(doses, good, full_well_dn=FULL_DN, read_variance_dn2=read_variance_dn2, darks=10_000)
 
