@@ -42,6 +42,7 @@ BIN_KEV = 1.0  # as in frames
 SCAN_PHOTONS, FINAL_PHOTONS = 50_000, 200_000  # light photons of a run
 TOO_QUIET = 3.0  # standard errors by which the noise may be below what the start's absorption allows
 LARGEST_ERROR = 0.5  # relative: a factor of the spread that is less sure is open   # chosen
+THICKNESS_ERROR = 0.15  # relative: two simulated films were 11 and 14 % off, by the Monte Carlo of few X-rays
 NOTEWORTHY = 1.5  # chi-square over degrees of freedom, as in `layer_fit`
 IMPULSE_FRAMES = 60  # over which released charge is followed
 SPREAD_KEYS = {  # what stands for the spread of the light, by the kind of layer
@@ -332,7 +333,10 @@ def _fitted_values(
     source = f"{' and '.join(given)}, the start's other numbers held"
     for key, factor, error in zip(keys, fit.factor, fit.factor_error, strict=True):
         if key == "thickness_um":
-            source, error = "level of the noise power", np.hypot(error, kerma_error)
+            how = "fitted to the level of the noise power, which the start's thickness does not allow; good to "
+            how += f"{100 * THICKNESS_ERROR:.0f} %: weighing the layer tells"
+            values.append(not_determined(key, start.thickness_um * factor, "um", how))
+            continue
         for name, value in _numbers_at(start, key):
             if error < LARGEST_ERROR and not fit.at_bound:
                 values.append(found(name, value * factor, value * factor * error, _unit(name), source))
@@ -345,7 +349,8 @@ def _fitted_values(
         values.append(not_determined("light.yield_per_keV", start.light.yield_per_keV, "1/keV", how))
         values.append(not_determined("light.yield_spread", start.light.yield_spread[0][1], "1", how))
         return values
-    error = float(np.linalg.norm([fit.more_light_error, kerma_error, conversion_error or 0.0]))
+    rough = THICKNESS_ERROR if "thickness_um" in keys else 0.0  # of what is absorbed
+    error = float(np.linalg.norm([fit.more_light_error, kerma_error, conversion_error or 0.0, rough]))
     how = "signal per air kerma; frames determine only its product with quantum efficiency, fill factor and DN/electron"
     if conversion_error is None:
         how += f", so this is for {data.place.panel.readout.electrons_per_dn:g} electrons/DN, whose error is not in it"
