@@ -101,7 +101,7 @@ def cable_and_meat(making: Making) -> PaperFigure:
     tissue.plot(x, through, linewidth=0.9)
     tissue.set(xlabel="x (mm)", ylabel="over the open field", title="mean of five rows through pork and needle")
     return PaperFigure(
-        title="A flat cable and a needle in pork, by film and camera",
+        title="A flat cable and a needle in pork",
         status=status_of(*(judge(number, ROSE, inf) for number in of_1mm)),
         verdict=f"Conductors stand apart with {conductor:.2f} of contrast, {conductor / cable_noise:.1f} times the "
         f"noise of a pixel, and the needle with {needle:.2f}, {needle / meat_noise:.1f} times; a streak of fat has "
