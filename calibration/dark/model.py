@@ -271,15 +271,23 @@ def _fit_lines(
     for rows in _row_blocks(shape[0]):
         dark = np.stack([stack.offset.offset_dn[rows] for stack in stacks]).astype(np.float64)
         noisiness = _noisiness(stacks, numbers.noise_dn, rows)
-        block_rate = np.tensordot(to_rate, dark, 1)
-        block_offset = np.tensordot(to_offset, dark, 1)
+        block_rate = _weighted(to_rate, dark)
+        block_offset = _weighted(to_offset, dark)
         offset_dn[rows], rate[rows] = block_offset, block_rate
         offset_errors[rows] = typical_error_dn * np.sqrt(noisiness)
         rate_errors[rows] = typical_rate_error * np.sqrt(noisiness)
         if chi_square is not None:
             residual = dark - block_offset - block_rate * (effective_s - time_s)[:, None, None]
-            chi_square[rows] = np.tensordot(weight, residual**2, 1) / noisiness / freedom
+            chi_square[rows] = _weighted(weight, residual**2) / noisiness / freedom
     return _PixelLines(offset_dn, rate, offset_errors, rate_errors, chi_square, typical_error_dn)
+
+
+def _weighted(weights: NDArray[np.float64], planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of weighted planes, one after the other: a product of matrices has other last bits on other processors."""
+    total = weights[0] * planes[0]
+    for weight, plane in zip(weights[1:], planes[1:], strict=True):
+        total += weight * plane
+    return np.asarray(total)
 
 
 def _departures(stacks: Sequence[DarkStack], lines: _PixelLines, later_s: NDArray[np.float64]) -> tuple[float, ...]:
