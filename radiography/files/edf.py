@@ -140,8 +140,8 @@ def _cbf_claim(path: Path) -> tuple[int, int, int, int]:
         begin = file.read(LARGEST_CBF_HEADER).partition(CBF_MARK)[0]
     head, there = begin.decode("latin-1"), path.stat().st_size - len(begin) - len(CBF_MARK)
     sides = [re.search(rf"X-Binary-Size-{axis}-Dimension:\s*(\d{{1,9}})\b", head) for axis in ("Second", "Fastest")]
-    element = re.search(r'X-Binary-Element-Type:\s*"([^"]*)"', head)
-    packing = re.search(r'conversions="([^"]*)"', head)
+    element = re.search(r'X-Binary-Element-Type:\s*"([^"\r\n]{0,60})"', head)
+    packing = re.search(r'conversions="([^"\r\n]{0,60})"', head)
     if None in sides or element is None or packing is None:
         raise ValueError(f"{path} is a CBF file without the size, type or packing of its pixels")
     if packing[1] != "x-CBF_BYTE_OFFSET" or element[1] != "signed 32-bit integer":

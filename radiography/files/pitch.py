@@ -109,8 +109,8 @@ def _ome_pitch(description: str) -> TiffPitch | None:
         return None
     sides = []
     for axis in "XY":
-        number = re.search(rf"\bPhysicalSize{axis}\s*=\s*[\"']([^\"']{{1,40}})[\"']", pixels[0])
-        unit = re.search(rf"\bPhysicalSize{axis}Unit\s*=\s*[\"']([^\"']{{1,40}})[\"']", pixels[0])
+        number = re.search(rf"\bPhysicalSize{axis}\s*=\s*[\"']([^\"'\r\n]{{1,40}})[\"']", pixels[0])
+        unit = re.search(rf"\bPhysicalSize{axis}Unit\s*=\s*[\"']([^\"'\r\n]{{1,40}})[\"']", pixels[0])
         try:
             sides.append(float(number[1] if number else "") * MM_PER_UNIT[unit[1].strip() if unit else "um"])
         except (KeyError, ValueError):

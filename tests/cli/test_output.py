@@ -330,7 +330,7 @@ def test_help_of_every_command_ends_with_an_example_that_parses(capsys: pytest.C
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("radiography simulate fl", ["flat", "fluoroscopy"]),
+        ("radiography simulate fl", ["flat", "flat_cable", "fluoroscopy"]),
         ("radiography scintillator --beam RQA", ["RQA3", "RQA5", "RQA7", "RQA9"]),
         ("radiography list sce", ["scenes"]),
         ("radiography cal", ["calibrate"]),

@@ -291,6 +291,8 @@ def test_damaged_edf_and_cbf_are_refused(tmp_path: Path, capfd: pytest.CaptureFi
     refused(path, "truncated CBF file")
     path.write_bytes(whole.replace(b"signed 32", b"unsigned 64"))
     refused(path, "signed 32-bit, x-CBF_BYTE_OFFSET is read")
+    path.write_bytes(whole.replace(b'CBF_BYTE_OFFSET"', b"CBF_BYTE_OFFSET "))  # the next quote is lines away
+    refused(path, "without the size, type or packing of its pixels")
     for cut in (200, 2500, 4000):
         path.write_bytes(whole[:-cut])
         refused(path, "truncated CBF file|without the size")
