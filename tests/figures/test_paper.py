@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -16,16 +15,17 @@ from radiography.figures.paper import claims, figure_2g, figure_3b, figure_3c, f
 from radiography.figures.paper import table_1 as printed_table
 from radiography.figures.paper import table_2 as printed_limits
 from radiography.figures.paper.claims import CLAIMS, Claim
-from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker, made_figure
+from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker
 from radiography.figures.paper.figure_1c import composition_lines
 from radiography.figures.paper.figure_1d import escape
 from radiography.figures.paper.figure_3a import Flashes
 from radiography.figures.paper.figure_3b import reabsorbed
 from radiography.figures.paper.figure_3c import cycled_light, light_after
 from radiography.figures.paper.figure_4e import modulation, snr_of_squares
-from radiography.figures.paper.parts import Making, Number, PaperFigure, columns, judge, paper_table, status_of
+from radiography.figures.paper.parts import Number, columns, judge, paper_table, status_of
 from radiography.light.halides import LARGEST_BOW_EV
 from radiography.light.optics import TurbidLayer
+from tests.figures.drawn import QUICK, made, ours
 
 ALL = [
     "1c",
@@ -53,20 +53,6 @@ ALL = [
     "T2",
     "claims",
 ]
-
-
-QUICK = Making(quick=True)
-
-
-@cache
-def made(key: str) -> PaperFigure:
-    return made_figure(key, QUICK)
-
-
-def ours(key: str, name: str) -> float:
-    value = next(number.ours for number in made(key).numbers if number.name == name)
-    assert value is not None
-    return value
 
 
 def test_every_figure_is_made() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 
@@ -20,26 +18,9 @@ from radiography.figures.paper.camera_pictures import (
     quanta_of,
 )
 from radiography.figures.paper.claims import CLAIMS
-from radiography.figures.paper.contents import figure_maker
 from radiography.figures.paper.figure_3f import PHASE_NUMBER, PHASE_OVER_ABSORPTION
-from radiography.figures.paper.parts import Making, Number, PaperFigure, judge
-
-QUICK = Making(quick=True)
-
-
-@cache
-def made(key: str) -> PaperFigure:
-    return figure_maker(key)(QUICK)
-
-
-def number(key: str, name: str) -> Number:
-    return next(each for each in made(key).numbers if each.name == name)
-
-
-def ours(key: str, name: str) -> float:
-    value = number(key, name).ours
-    assert value is not None
-    return value
+from radiography.figures.paper.parts import Number, judge
+from tests.figures.drawn import QUICK, made, number, ours
 
 
 @pytest.mark.slow

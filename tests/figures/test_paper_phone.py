@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
-from radiography.figures.paper.contents import figure_maker
 from radiography.figures.paper.figure_4f import COATINGS_MM, planned_side
-from radiography.figures.paper.parts import Making, PaperFigure
 from radiography.interaction.stack import stack_hit_fraction, stack_tracer
 from radiography.interaction.stack_deposits import draw_stack_deposits
 from radiography.light.scintillator import layer_material
 from radiography.panel.direct_detection import LitLayer, stack_slabs
-
-QUICK = Making(quick=True)
-
-
-@cache
-def made(key: str) -> PaperFigure:
-    return figure_maker(key)(QUICK)
-
-
-def ours(key: str, name: str) -> float:
-    value = next(number.ours for number in made(key).numbers if number.name == name)
-    assert value is not None
-    return value
+from tests.figures.drawn import made, ours
 
 
 @pytest.mark.slow
