@@ -46,6 +46,7 @@ def complaints(dataset: Dataset) -> list[str]:
     ]
 
 
+@cache
 def basic_profile() -> dict[int, str]:
     """What the basic confidentiality profile does with attributes: DICOM PS3.15 table E.1-1, by tag."""
     _skip_without()
