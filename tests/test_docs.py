@@ -102,6 +102,7 @@ assert np.array_equal(good[0] == 1.0, group["defects"][here] == 0)
 """
 
 
+@pytest.mark.slow
 def test_the_data_set_of_the_example_needs_no_package_of_ours(tmp_path: Path) -> None:
     pytest.importorskip("zarr", reason="zarr is not installed")
     import radiography as rx

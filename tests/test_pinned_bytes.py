@@ -12,6 +12,7 @@ from tests.pinned_bytes import LAYERS, PANELS, PINS, machine, measure
 RECORD = json.loads(PINS.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("panel", PANELS)
 def test_frames_calibration_and_corrected_images_are_the_same_bytes(tmp_path: Path, panel: str, layer: str) -> None:

@@ -56,6 +56,7 @@ def small_data(folder: Path, rows: int, cols: int) -> Path:
     return data
 
 
+@pytest.mark.slow
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from radiography.files.frames import write_tiff
 

@@ -94,6 +94,7 @@ def test_offset_and_dark_current_at_another_integration_time(clean: Rig) -> None
     assert_comes_back(at(rig, 1.0), plan, calibration.level_dn / FLATS_STRENGTH, (0.1, 1.0))
 
 
+@pytest.mark.slow
 def test_dark_current_six_kelvin_warmer_with_shielded_columns(clean: Rig) -> None:
     panel = changed(
         clean.panel,
@@ -132,6 +133,7 @@ def test_line_noise_of_twice_the_pixel_noise(clean: Rig) -> None:
     assert departures.std() * 112 / lit < 1.2 * np.hypot(DARK_NOISE_DN / np.sqrt(24), DARK_NOISE_DN / np.sqrt(lit))
 
 
+@pytest.mark.slow
 def test_gain_spread_under_the_field_of_a_near_source(tmp_path: Path) -> None:
     near = build_rig(tmp_path, distance=30.0)  # the corners get 13 % less
     panel = changed(near.panel, uniformity={"response_spread": 0.025, "amplifier_spread": 0.015})
@@ -141,6 +143,7 @@ def test_gain_spread_under_the_field_of_a_near_source(tmp_path: Path) -> None:
     assert_comes_back(rig, plan, calibration.level_dn / FLATS_STRENGTH, (0.1, 1.0, 3.0, 6.0))
 
 
+@pytest.mark.slow
 def test_non_linear_pixels_up_to_near_full_scale(clean: Rig) -> None:
     panel = changed(clean.panel, uniformity={"nonlinearity": 0.03, "nonlinearity_spread": 0.01})
     rig = with_panel(clean, panel)
@@ -151,6 +154,7 @@ def test_non_linear_pixels_up_to_near_full_scale(clean: Rig) -> None:
     assert_comes_back(rig, plan, scale, (0.25, 1.0, 3.0, 7.5), level_tolerance=0.0003)
 
 
+@pytest.mark.slow
 def test_lag_and_what_it_leaves_after_the_beam(clean: Rig, worn: Panel) -> None:
     rig = with_panel(clean, replace(clean.panel, lag=worn.lag))
     calibration = calibrate(rig, lag=[[0.0] * 4 + [3.0] * 40 + [0.0] * 80])
@@ -163,6 +167,7 @@ def test_lag_and_what_it_leaves_after_the_beam(clean: Rig, worn: Panel) -> None:
     assert_comes_back(rig, plan, calibration.level_dn / FLATS_STRENGTH, (0.1, 1.0))
 
 
+@pytest.mark.slow
 def test_lag_that_depends_on_the_exposure(clean: Rig, worn: Panel) -> None:
     rig = with_panel(clean, replace(clean.panel, lag=worn.lag, lag_exposure=worn.lag_exposure))
     steps = [[0.0] * 4 + [strength] * 30 + [0.0] * 60 for strength in (0.15, 1.5, 7.0)]
@@ -183,6 +188,7 @@ def test_the_glare_of_the_layer(tmp_path: Path, clean: Rig) -> None:
     assert behind.pattern > 100 * PATTERN_LIMIT  # what the step takes away
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["shielded_cols_left", "shielded_cols_right"])
 def test_the_glare_is_removed_beside_shielded_columns_as_well(tmp_path: Path, side: str) -> None:
     hazy = build_rig(tmp_path, glare=LAYER_GLARE)
@@ -261,6 +267,7 @@ def test_defects_of_every_class_are_found_and_filled(clean: Rig, worn: Panel) ->
 # Properties of the chain.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("darks", "flats"), [(2, 2), (4, 2), (2, 8)])
 def test_finite_numbers_of_darks_and_flats_add_the_predicted_noise(clean: Rig, darks: int, flats: int) -> None:
     excess, promised, errors = [], [], []
@@ -288,6 +295,7 @@ def test_finite_numbers_of_darks_and_flats_add_the_predicted_noise(clean: Rig, d
     assert np.mean(excess) == pytest.approx(1.0, abs=5 * np.mean(errors) / np.sqrt(len(errors)))
 
 
+@pytest.mark.slow
 def test_lowfreq_flattens_frames_from_another_distance(tmp_path: Path) -> None:
     near, far = (build_rig(tmp_path, distance=distance) for distance in (40.0, 60.0))
     rng = np.random.default_rng(12)
@@ -375,6 +383,7 @@ def test_undo_returns_the_raw_frame_where_the_flags_allow(clean: Rig, worn: Pane
         assert restored.dtype == np.uint16 and np.array_equal(restored[kept], raw_dn[kept])
 
 
+@pytest.mark.slow
 def test_a_stream_written_over_itself_equals_fresh_frames_bit_for_bit(tmp_path: Path, worn: Panel) -> None:
     rig = build_rig(tmp_path, 48, 64)
     panel = changed(

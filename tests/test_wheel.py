@@ -27,6 +27,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(file.namelist())
 
 
+@pytest.mark.slow
 def test_every_file_of_the_packages_is_in_the_wheel(contents: set[str]) -> None:
     tracked = {
         path.relative_to(REPOSITORY).as_posix()

@@ -31,6 +31,7 @@ def thick(lit: np.ndarray, scatter: float, quanta: float = 2000.0, seed: int = 1
     return rng.poisson(quanta * (primary + scatter * spread)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sides", "turn_deg", "scatter", "quanta"),
     [("lrtb", 0.0, 0.0, 2000.0), ("lrtb", 0.0, 1.0, 2000.0), ("lrtb", 0.0, 3.0, 2000.0), ("lrtb", 7.0, 2.0, 2000.0),

@@ -22,8 +22,8 @@ def picture(noise: float = 60.0, **other: Any) -> NDArray[np.float64]:
     ("sigma_mm", "pitch_mm", "mu"),
     [
         (0.05, 0.139, 5.0),
-        (0.15, 0.2, 20.0),
-        (0.0, 0.139, 5.0),
+        pytest.param(0.15, 0.2, 20.0, marks=pytest.mark.slow),
+        pytest.param(0.0, 0.139, 5.0, marks=pytest.mark.slow),
         pytest.param(0.1, 0.139, 5.0, marks=pytest.mark.slow),
         pytest.param(0.04, 0.05, 10.0, marks=pytest.mark.slow),
     ],
@@ -68,6 +68,7 @@ def test_apertures_and_tails_are_followed(
         assert pair.dip == pytest.approx(true_dip(pair.diameter_mm, 5.0, sigma_mm, fill * pitch_mm, tails), abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "along", "angle_deg"),
     [
@@ -85,6 +86,7 @@ def test_it_is_found_however_it_lies(change: Any, along: str, angle_deg: float) 
     assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_region_longer_than_the_wires_and_lost_pixels_change_little() -> None:
     long = picture(shape=(300, 460))
     rng = np.random.default_rng(3)
@@ -94,6 +96,7 @@ def test_a_region_longer_than_the_wires_and_lost_pixels_change_little() -> None:
     assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "part_mm", "left", "said"),
     [
@@ -122,6 +125,7 @@ def test_pairs_on_lost_columns_do_not_shift_the_others(
         assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+@pytest.mark.slow
 def test_edges_of_the_plastic_and_dead_pixels_are_no_wires() -> None:
     held = picture(shape=(140, 500), noise=30.0)
     held[:, 15:-20] *= 0.94
@@ -131,11 +135,13 @@ def test_edges_of_the_plastic_and_dead_pixels_are_no_wires() -> None:
     assert found.isrb_mm == pytest.approx(true_resolution(5.0, 0.06, PITCH), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_part_of_the_gauge_is_named_by_its_separations() -> None:
     found = measure_duplex(picture(names=list(DIAMETERS_MM)[2:10]), PITCH)
     assert [pair.name for pair in found.pairs] == list(DIAMETERS_MM)[2:10]
 
 
+@pytest.mark.slow
 def test_another_pitch_and_wires_along_the_pixels_are_said() -> None:
     assert "from their nominal separation" in " ".join(measure_duplex(picture(), 0.15).doubts)
     assert "sampled by whole pixels" in " ".join(measure_duplex(picture(angle_deg=0.0), PITCH).doubts)

@@ -52,6 +52,7 @@ FIELDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_bent_field_is_not_booked_as_glare(field: str) -> None:
     for scene in (EdgeScene(), EdgeScene(GLARE)):

@@ -111,6 +111,7 @@ SPOILED: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SPOILED)
 def test_each_reason_for_doubt_has_its_sentence(how: str) -> None:
     spoil, sentence = SPOILED[how]

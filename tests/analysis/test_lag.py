@@ -66,6 +66,7 @@ def test_a_lag_slower_than_the_sequence_widens_the_error_of_a_fitted_offset() ->
     assert any("can hardly be told from the offset" in doubt for doubt in found.doubts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.05, 2.0])
 def test_without_darks_the_error_holds_the_truth_or_darks_are_asked_for(noise: float) -> None:
     """Any traps, faster and slower than the frames can tell: four terms where three are fitted, and a power law."""

@@ -52,6 +52,7 @@ def test_the_synthetic_pixel_is_the_mean_of_the_edge_over_its_square() -> None:
     assert image[r, c] == pytest.approx(mean, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "limit"),
     [
@@ -98,6 +99,7 @@ def test_the_course_is_where_the_edge_is(turns: int) -> None:
     assert np.abs(col - 150.0 - 0.05 * (row - 120.0)).max() < 0.02  # pixels; no noise
 
 
+@pytest.mark.slow
 def test_noise_leaves_the_mtf_unbiased_and_as_uncertain_as_stated() -> None:
     scene = EdgeScene()
     truth = transfer(scene.blur, np.array([2 * PITCH_MM, 3.5 * PITCH_MM]), 3.0)
@@ -314,6 +316,7 @@ def test_a_real_edge_agrees_with_mtf_mapper_and_sfrmat(shared_data: Path) -> Non
     assert mtf50(curve)[0] == pytest.approx(0.1052, abs=0.003)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frame", "half_value"), [(0, (0.094, 0.106)), (7, (0.0230, 0.0260))])
 def test_all_four_edges_of_the_real_plate_are_found(
     shared_data: Path, frame: int, half_value: tuple[float, float]

@@ -60,6 +60,7 @@ def test_the_stated_uncertainty_covers_the_truth(
     assert abs(off.mean(axis=0)[at_2]) <= off.std(axis=0)[at_2] / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blur", [GAUSS, SHARP], ids=["gauss", "sharp"])
 def test_a_few_images_already_scatter_as_they_say(blur: Blur) -> None:
     """The small part of the test above that runs always: 12 images, of which a root mean square is known to 20 %."""

@@ -86,6 +86,7 @@ def test_long_lag_is_not_taken_for_a_fixed_pattern() -> None:
     assert result.pixel_variance.fixed / result.pixel_variance.temporal == pytest.approx(0.09, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frequency", "stands", "kind"),
     [((0.0, 0.2), False, "temporal"), ((0.31, 0.0), True, "fixed"), ((0.5, 0.25), False, "temporal")],
@@ -293,6 +294,7 @@ def test_wrong_arguments_name_themselves() -> None:
         noise_power_spectrum(flats[0], PITCH_MM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(128, 160), (150, 64), (64, 64), (75, 75)])
 def test_the_scatter_of_overlapped_blocks_is_what_their_errors_say(shape: tuple[int, int]) -> None:
     """White noise in blocks of 64; 400 draws and six frequencies without a bin in common know its scatter to 1.5 %."""
@@ -340,6 +342,7 @@ def test_fields_of_noise_have_their_spectrum() -> None:
     assert noise.var() == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_byte(tmp_path: Path) -> None:
     flats = Flats(shape=(512, 512), frames=3, hum=0.003, correlation=0.05, dome=0.2, dead=0.001).make(1)
     np.save(tmp_path / "flats.npy", flats)

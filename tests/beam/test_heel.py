@@ -40,6 +40,7 @@ def kerma_of_the_central_ray() -> float:
     return spekpy_kerma(0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tangent_y", "tangent_x"),
     [(0.19, 0.0), (0.16, 0.0), (0.1, 0.0), (0.05, -0.2), (-0.08, 0.1), (-0.2, 0.0), (-0.21, 0.21), (0.0, 0.21)],

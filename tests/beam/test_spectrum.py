@@ -107,6 +107,7 @@ def test_energy_outside_the_kerma_table_names_itself():
 # --- radiation qualities ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "half_value_layer", "mean_energy", "photons_per_kerma"),
     [
@@ -125,6 +126,7 @@ def test_beams_have_the_expected_quality(spectra, name, half_value_layer, mean_e
     assert fluence_per_mm2_uGy(spectrum) == pytest.approx(photons_per_kerma, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "standard_mm_al"), [("RQA3", 3.8), ("RQA5", 6.8), ("RQA7", 9.2), ("RQA9", 11.6)])
 def test_inherent_filters_are_the_roots_that_give_the_half_value_layers_of_iec_61267(
     name: str, standard_mm_al: float, tmp_path: Path
@@ -149,6 +151,7 @@ def test_a_pixel_of_the_paper_sees_4911_photons_at_15_uGy(spectra):
     assert quanta_per_pixel(spectra("paper_70kV"), 0.139) == pytest.approx(4911, rel=0.005)
 
 
+@pytest.mark.slow
 def test_end_window_gold_tube_agrees_with_the_one_that_was_measured(tmp_path):
     tube = Beam("mini", 20.0, (("Be", 0.127),), "test", anode="Au", target_thickness_um=1.0, air_path_mm=300.0)
     spectrum = beam_spectrum(tube, 1.0, 0.5, tmp_path)

@@ -165,6 +165,7 @@ def _found(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("*/[abc]"))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills otherwise")
 @pytest.mark.parametrize("call", ["mkdir", "touch", "replace", "fsync", "rmtree"])
 @pytest.mark.parametrize("results", ["folder", "files"])

@@ -71,6 +71,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_the_picture_says_what_the_numbers_say(
     folder: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]

@@ -79,6 +79,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return printed.err
 
 
+@pytest.mark.slow
 def test_the_line_corrects_what_the_panel_broke(line: Path) -> None:
     image = read_image(line / "edge_corrected.tif")
     assert image.pixels.dtype == np.float32
@@ -197,6 +198,7 @@ def test_check_and_list_answer(line: Path, capsys: pytest.CaptureFixture[str]) -
         assert len(capsys.readouterr().out.splitlines()) >= 2
 
 
+@pytest.mark.slow
 def test_shipped_scenes_pass_the_check(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("dark", "edge", "flat"):
         assert run(["check", name]) == 0
@@ -342,6 +344,7 @@ FILE_FAULTS: list[tuple[Callable[[Path, Path], list[str]], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "said"), FILE_FAULTS, ids=[prepare.__name__ for prepare, _ in FILE_FAULTS])
 def test_a_wrong_file_is_one_sentence_and_leaves_nothing(
     line: Path,

@@ -199,6 +199,7 @@ class TestOverlay:
         wanted = [int(COLOURS[name][i : i + 2], 16) for i in (1, 3, 5)]
         return int((np.abs(pixels.astype(int) - wanted).max(axis=2) < 12).sum())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(48, 64), (2500, 1900)])
     def test_one_bad_pixel_is_seen_at_the_scale_of_the_panel(self, shape: tuple[int, int]) -> None:
         flags = np.zeros(shape, np.uint16)

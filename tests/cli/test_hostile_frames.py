@@ -175,6 +175,7 @@ def earlier_of_another_panel(place: Path) -> list[object]:
     return ["--earlier", place / "other.cal"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

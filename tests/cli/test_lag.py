@@ -60,6 +60,7 @@ def test_json_holds_the_model_and_its_origin(model: LagModel, tmp_path: Path) ->
     assert again.curves[0].lag == model.curves[0].lag
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_picture_is_drawn(model: LagModel, tmp_path: Path, suffix: str) -> None:
     plot = tmp_path / f"lag{suffix}"

@@ -151,6 +151,7 @@ def test_every_command_takes_json_quiet_and_verbose() -> None:
     assert set(_commands()) >= set(CALLS) | SLOW_OR_ELSEWHERE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_json_on_standard_output_is_all_that_is_there(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -161,6 +162,7 @@ def test_json_on_standard_output_is_all_that_is_there(
     assert isinstance(found["warnings"], list)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["calibrate", "mtf", "check", "list"])
 def test_a_json_file_holds_what_standard_output_would(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -303,6 +305,7 @@ def test_json_text_knows_no_infinities_and_all_kinds_of_numbers() -> None:
         json_text({"a": object()})
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error() -> None:
     code = "import sys; from radiography.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "list", "phantoms"]
@@ -313,6 +316,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.wait() == 141  # as shells have it; click ends with 1
 
 
+@pytest.mark.slow
 def test_help_of_every_command_ends_with_an_example_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
     for info in app.registered_commands:
         name = info.name or str(info.callback and info.callback.__name__)
@@ -327,6 +331,7 @@ def test_help_of_every_command_ends_with_an_example_that_parses(capsys: pytest.C
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2], "a line about a command is cut short"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "names"),
     [
@@ -345,6 +350,7 @@ def test_a_shell_completes_commands_and_shipped_names(line: str, names: list[str
     assert sorted(done.stdout.split()) == names and done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to a whole console there, the test's own too")
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_is_one_line_and_leaves_nothing(times: int, folder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ def test_a_figure_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_figures_drawn_together_share_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["paper", "T2", "T2", "--quick", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out

@@ -128,6 +128,7 @@ def says(path: Path) -> bool:
     return WORD.lower() in path.name.lower() or any(word in text.lower() for text in texts_of(path) for word in wanted)
 
 
+@pytest.mark.slow
 def test_personal_words_are_in_images_alone(
     person: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_name_that_replaces_a_person_leaves_what_was_not_replaced(person: Path
     assert not says(person / "y.dcm")
 
 
+@pytest.mark.slow
 def test_an_anonymous_reconstruction_says_neither_who_nor_when(person: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Corrected image, flags, DICOM pair and sequence; numbers of the exposure stay."""
     assert run(shlex.split(COMMANDS[1])) == 0

@@ -146,6 +146,7 @@ def limits_file(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_broken_limit_is_exit_code_1(sets: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     limits = limits_file(tmp_path, "[lag_first_frame_percent]\nmax = 3.31\n[lag_60s_percent]\nmax = 1")
     command = ["qc", str(sets / "a.cal"), "--limits", str(limits)]

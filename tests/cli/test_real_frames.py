@@ -12,6 +12,7 @@ import tifffile
 from radiography.cli import run
 
 
+@pytest.mark.slow
 def test_a_real_edge_measures_what_other_tools_measure(shared_data: Path, tmp_path: Path) -> None:
     frames = shared_data / "psi_edges"
     calibration, image, curve = tmp_path / "psi.cal", tmp_path / "edge.tif", tmp_path / "edge.json"
@@ -60,6 +61,7 @@ def test_one_frame_of_several_can_be_named(shared_data: Path, capsys: pytest.Cap
     assert "frame 30 is not in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "dark", "flat"), [("detectorcal", "dark.tif", "flat.tif"), ("psi_edges", "dc.tif", "ob.tif")]
 )

@@ -81,6 +81,7 @@ def reconstruct(place: Path, name: str, out: Path, *more: str) -> Plane:
     return tifffile.imread(out)
 
 
+@pytest.mark.slow
 def test_the_calibration_holds_all_that_the_frames_tell(place: Path) -> None:
     calibration = load_calibration_set(place / "panel.cal")
     assert calibration.dark_times_s == (TIME_S, 0.4) and calibration.dark_time_s == TIME_S
@@ -96,6 +97,7 @@ def test_the_calibration_holds_all_that_the_frames_tell(place: Path) -> None:
     assert hashes == {sha256_of(place / "step.tif")}
 
 
+@pytest.mark.slow
 def test_flags_and_variances_stand_beside_the_image(place: Path, tmp_path: Path) -> None:
     image = reconstruct(place, "one", tmp_path / "one.tif", "--flags", "--variance")
     flags = tifffile.imread(tmp_path / "one_flags.tif")
@@ -182,6 +184,7 @@ def test_a_pipeline_switches_steps(place: Path, tmp_path: Path, capsys: pytest.C
         assert words in capsys.readouterr().err and not (tmp_path / "x.tif").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("distance_mm", "warned"), [(1500.0, False), (700.0, True)])
 def test_the_field_at_a_shorter_distance_is_warned_about(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], distance_mm: float, warned: bool
@@ -234,6 +237,7 @@ def test_a_warmer_panel_is_scaled_by_its_shielded_columns(place: Path, tmp_path:
     assert abs(left.mean()) < 5.0  # 80 DN without the scale
 
 
+@pytest.mark.slow
 def test_earlier_sets_keep_bad_pixels_bad_and_lend_their_lag(place: Path, tmp_path: Path) -> None:
     frames = ["--dark", str(place / "dark_80ms.tif"), "--flat", str(place / "flat_8k.tif")]
     old = [str(place / "panel.cal")]

@@ -45,6 +45,7 @@ def cine(place: Path, raw: str, out: Path, *more: str) -> int:
                 *more])  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [[], ["--for-processing"]], ids=["presentation", "processing"])
 def test_it_is_the_file_that_correcting_and_then_exporting_give(place: Path, tmp_path: Path, kind: list[str]) -> None:
     assert cine(place, "run.tif", tmp_path / "once.dcm", *kind) == 0
@@ -62,6 +63,7 @@ def test_it_is_the_file_that_correcting_and_then_exporting_give(place: Path, tmp
     ] == []
 
 
+@pytest.mark.slow
 def test_single_files_are_one_sequence_and_lag_passes_on(place: Path, tmp_path: Path) -> None:
     assert cine(place, "run.tif", tmp_path / "one.dcm") == 0
     assert cine(place, "single_*.tif", tmp_path / "many.dcm") == 0
@@ -119,6 +121,7 @@ def test_for_processing_alone_is_refused(place: Path, tmp_path: Path, capsys: py
     assert "--for-processing is for sequences: give --cine as well" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_takes_the_memory_of_a_few_frames(place: Path, tmp_path: Path) -> None:
     long = np.concatenate([Panel().frames([20000.0] * 20, seed) for seed in (1, 2, 3)])
     write_tiff(tmp_path / "long.tif", long, 0.139, said(**DATE))

@@ -20,6 +20,7 @@ def report(names: list[str], folder: Path, **options: object) -> dict:
     return json.loads((folder / "out.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_table_and_the_json_hold_the_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = report([FILM, CSI], tmp_path, plot=tmp_path / "plot.png")
     assert found["rate_per_s"] == [1.0, 30.0, 1000.0]

@@ -78,6 +78,7 @@ def test_several_layers_stand_under_their_names(tmp_path: Path, capsys: pytest.C
     assert printed.count("RQA5, 15 uGy") == 3  # once for each layer, not twice
 
 
+@pytest.mark.slow
 def test_thickness_gives_a_list_for_each_quantity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = report([FILM], tmp_path, thickness="50:100:25", plot=tmp_path / "plot.svg")
     assert found["thickness_um"] == [50.0, 75.0, 100.0]
@@ -108,6 +109,7 @@ def test_a_users_file_is_reported_on_without_the_papers_number(
     assert "Chen et al." not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

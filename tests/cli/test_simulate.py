@@ -139,6 +139,7 @@ def test_check_tells_of_the_sequence_and_the_temperature(tmp_path: Path, capsys:
     assert "31.5 deg C" in printed
 
 
+@pytest.mark.slow
 def test_a_measured_focal_spot_is_read_checked_and_recorded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "spot.npy", np.ones((50, 100)))  # 0.5 x 1 mm
     spot = 'focal_spot_shape = "image"\nfocal_spot_image = "spot.npy"\nfocal_spot_pitch_mm = 0.01\n'

@@ -31,16 +31,19 @@ def _loaded(modules: list[str], looked_for: tuple[str, ...]) -> list[str]:
     return run.stdout.split()
 
 
+@pytest.mark.slow
 def test_no_command_loads_a_heavy_package_before_its_work() -> None:
     assert "calibrate" in COMMANDS
     assert _loaded([f"radiography.cli.{name}" for name in COMMANDS], HEAVY) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["listing", "export"])
 def test_commands_without_kernels_do_not_load_numba(command: str) -> None:
     assert _loaded([f"radiography.cli.{command}"], ("numba",)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -47,6 +47,7 @@ def test_a_machine_without_a_browser_is_told_the_address(
     assert opened[0] not in printed.out  # the address of the command line is not the one that lasts
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is interrupted otherwise there")
 def test_ctrl_c_ends_it(folder: Path) -> None:
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell ignores it

@@ -34,6 +34,7 @@ def write(path: Path, result: str = "MTF", marks: Marks = MARKS, **known: object
     return pydicom.dcmread(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", RESULTS)
 @pytest.mark.parametrize("known", [{}, {**EVERYTHING, "magnification": 1.2}], ids=["least", "everything"])
 def test_the_validator_has_nothing_to_say(tmp_path: Path, result: str, known: dict[str, object]) -> None:
@@ -41,6 +42,7 @@ def test_the_validator_has_nothing_to_say(tmp_path: Path, result: str, known: di
     assert complaints(tmp_path / "one.dcm") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_validator_has_nothing_to_say_about_any_subject(tmp_path: Path, name: str) -> None:
     about = with_told(
@@ -60,6 +62,7 @@ def test_it_says_that_it_is_derived_and_what_is_burnt_in(tmp_path: Path) -> None
     assert written.SeriesDescription == "MTF measured: edge"
 
 
+@pytest.mark.slow
 def test_it_is_in_the_study_of_its_image_and_in_a_series_of_its_own(tmp_path: Path) -> None:
     about = description(**EVERYTHING)
     linear = export_dx(exposure(ROWS, COLS), PITCH_MM, tmp_path / "linear.dcm", about, True)

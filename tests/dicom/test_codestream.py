@@ -119,6 +119,7 @@ def test_pydicom_alone_decodes_them_in_this_environment(tmp_path: Path, kind: st
     assert np.array_equal(pydicom.dcmread(path).pixel_array, frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_damaged_code_streams_give_one_sentence_or_a_picture(tmp_path: Path, kind: str) -> None:
     syntax, encode = ENCODERS[kind]

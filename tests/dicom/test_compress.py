@@ -61,6 +61,7 @@ def test_every_bit_comes_back(compression: str, bits: int, signed: bool, shape: 
     assert np.array_equal(other, pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", SYNTAXES)
 @pytest.mark.parametrize("for_processing", [False, True])
 def test_a_compressed_file_is_the_plain_one(tmp_path: Path, compression: str, for_processing: bool) -> None:

@@ -144,6 +144,7 @@ def test_other_files_are_no_dicom(tmp_path: Path) -> None:
         read_dx(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_deflated_file_is_refused_before_it_is_inflated(whole: bytes, tmp_path: Path) -> None:
     meta_end = 132 + 12 + struct.unpack_from("<I", whole, 140)[0]
     head = FileMetaDataset()

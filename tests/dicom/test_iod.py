@@ -60,6 +60,7 @@ def source_of_everything() -> Dataset:
     return header
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("processing", [False, True])
 @pytest.mark.parametrize("kind", SUBJECTS)
@@ -68,6 +69,7 @@ def test_any_subject(tmp_path: Path, kind: str, processing: bool, anonymous: boo
     assert complaints(written(tmp_path / "one.dcm", told, processing=processing)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processing", [False, True])
 @pytest.mark.parametrize("compression", [None, *SYNTAXES])
 @pytest.mark.parametrize("known", [{}, EVERYTHING], ids=["least", "everything"])
@@ -98,6 +100,7 @@ def test_diconde_has_attributes_of_its_own_group_and_nothing_else(tmp_path: Path
     assert own and sorted(complaints(found)) == sorted(f"General: {keyword} is unexpected" for keyword in own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [source, source_of_everything])
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("processing", [False, True])

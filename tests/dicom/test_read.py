@@ -153,6 +153,7 @@ def test_a_real_header_without_pixels_is_named(shared_data: Path) -> None:
         read_dx(shared_data / "openrem_dx_headers/DX-Im-Carestream_DRX.dcm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows"), [("RG2_J2KR.dcm", 2140), ("RG2_JPLL.dcm", 2140), ("CR-ModalitySequenceLUT.dcm", 1576)]
 )

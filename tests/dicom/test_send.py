@@ -76,6 +76,7 @@ def test_a_server_of_implicit_vr_alone_gets_the_same_object(folder: Path) -> Non
     assert {element.tag for element in found} == {element.tag for element in ours}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", ["jpeg-lossless", "jpeg-ls", "jpeg2000", "htj2k", "rle"])
 def test_a_compressed_object_goes_as_it_is_or_decompressed_if_asked(compression: str, tmp_path: Path) -> None:
     path = archive.write_object(tmp_path / "c.dcm", 5, compression=compression)
@@ -286,6 +287,7 @@ def test_the_command_line_gives_the_account(folder: Path, capsys: pytest.Capture
         assert (found["stored"], found["left_out"], found["all_arrived"]) == (2, 2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -369,6 +371,7 @@ def test_a_file_that_cannot_be_sent_is_refused_before_anything_is(
     assert printed.out == "" and printed.err.count("\n") == 1 and str(path) in printed.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_gives_the_account(folder: Path, tmp_path: Path) -> None:
     waiting = threading.Event()

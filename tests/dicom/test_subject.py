@@ -73,6 +73,7 @@ def complaints(path: Path) -> list[str]:
     return [line for line in (run.stdout + run.stderr).splitlines() if "Error" in line or "Warning" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anonymous", [False, True])
 @pytest.mark.parametrize("processing", [False, True])
 @pytest.mark.parametrize("kind", SUBJECTS)

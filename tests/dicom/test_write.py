@@ -209,6 +209,7 @@ def test_exposure_index_is_left_out_unless_calibrated(tmp_path: Path) -> None:
     assert float(pydicom.dcmread(path).ExposureIndex) == 212.5
 
 
+@pytest.mark.slow
 def test_a_header_is_as_long_for_any_pixels(tmp_path: Path) -> None:
     rng, path = np.random.default_rng(1), tmp_path / "one.dcm"
     for anonymous in (False, True):

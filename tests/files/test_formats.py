@@ -159,6 +159,7 @@ def test_a_volume_that_cannot_be_read_says_why(tmp_path: Path, head: bytes, mess
     refused(path, message)
 
 
+@pytest.mark.slow
 def test_a_deflated_volume_that_ends_early_or_late(tmp_path: Path) -> None:
     head, content = meta_head(FRAMES, "CompressedData = True"), zlib.compress(FRAMES.tobytes())
     path = tmp_path / "x.mha"

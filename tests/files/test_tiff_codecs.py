@@ -163,6 +163,7 @@ def test_a_damaged_page_says_nothing_but_one_sentence(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_small_file_cannot_claim_a_large_page(tmp_path: Path) -> None:
     packer = zlib.compressobj()
     content = b"".join(packer.compress(bytes(2**20)) for _ in range(512)) + packer.flush()
@@ -175,6 +176,7 @@ def test_a_small_file_cannot_claim_a_large_page(tmp_path: Path) -> None:
         open_frames(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", [5, 8, 32773, 50000, 7, 34712])
 def test_damaged_strips_give_one_sentence_or_a_picture(tmp_path: Path, frame: np.ndarray, codec: int) -> None:
     encode = {5: "lzw", 8: "zlib", 32773: "packbits", 50000: "zstd", 7: "ljpeg", 34712: "jpeg2k"}[codec]

@@ -56,6 +56,7 @@ def test_planes_come_back_from_any_rows(tmp_path: Path, end: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [f"t{end}"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of files are set otherwise")
 @pytest.mark.parametrize("end", [".npz", ".zarr"])
 def test_nothing_is_left_where_the_disk_is_full(tmp_path: Path, end: str) -> None:

@@ -184,6 +184,7 @@ def _contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
 @pytest.mark.parametrize("kind", ["folder", "pipe", "symbolic link", "device"])
 @pytest.mark.parametrize("parameter", LINES)
@@ -211,6 +212,7 @@ def test_only_an_ordinary_file_is_replaced(
     assert (_contents(tmp_path), _contents(folder)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameter", "read"), [(parameter, read) for parameter, (_, _, inputs) in LINES.items() for read in inputs]
 )

@@ -220,6 +220,7 @@ def test_absorbed_energy_agrees_with_an_independent_monte_carlo(responses, spect
     assert average_response(responses(layer), spectra(beam)).absorbed_fraction == pytest.approx(absorbed, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "energy_keV", "histories", "interaction", "absorbed"),
     [

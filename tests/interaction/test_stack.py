@@ -28,6 +28,7 @@ def trace(slabs, energy_keV, folder, histories=4000, seed=3, **kwargs):
     return stack_response(slabs, energy_keV, histories, rng, cache_folder=folder, **kwargs)
 
 
+@pytest.mark.slow
 def test_energy_is_conserved(folder):
     slabs = [Slab(material("Si"), 5.0), Slab(material("CsPbBr3"), 20.0, parts=3), ITO, Slab(material("Pb"), 2.0)]
     response = trace(slabs, [12.0, 40.0, 90.0], folder, histories=1000, incidence_deg=30.0)
@@ -55,6 +56,7 @@ def test_a_thick_layer_holds_what_it_holds_without_electrons(folder):
     np.testing.assert_allclose(response.mean_keV[:, 0], expected, rtol=0.025)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("passivation_um", "diode_keV"),
     [(0.0, 0.0315), (1.0, 0.0236), (3.0, 0.0153), (10.0, 0.0108), (None, 0.0127)],

@@ -57,6 +57,7 @@ def test_workers_give_the_same_numbers(made: Benchmark, tmp_path: Path) -> None:
         assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_json_holds_what_its_contract_names(made: Benchmark) -> None:
     numbers = _numbers(made)
     assert list(numbers["layers"]) == list(LAYERS)
@@ -69,12 +70,14 @@ def test_the_json_holds_what_its_contract_names(made: Benchmark) -> None:
         assert all((made.folder / name).is_file() for name in layer["files"])
 
 
+@pytest.mark.slow
 def test_the_images_are_as_sharp_as_the_transport_predicts(made: Benchmark) -> None:
     for layer in _numbers(made)["layers"].values():
         off = layer["agreement"]["mtf_worst_difference"]
         assert off["value"] < 0.01 + 3 * off["standard_error"]
 
 
+@pytest.mark.slow
 def test_their_noise_is_that_of_the_transport_within_what_few_frames_tell(made: Benchmark) -> None:
     """Eighteen means over 0.2 /mm; the largest of as many normal numbers stays below 4 standard errors."""
     for layer in _numbers(made)["layers"].values():
@@ -83,6 +86,7 @@ def test_their_noise_is_that_of_the_transport_within_what_few_frames_tell(made: 
             assert abs(off["value"]) < limit + 4 * off["standard_error"]
 
 
+@pytest.mark.slow
 def test_each_dose_is_compared_with_its_own_prediction(made: Benchmark) -> None:
     """Six flats of 256 x 256 know a mean over 0.2 /mm to 5 %; the mean of all eighteen to 1.5 % or so."""
     for layer in _numbers(made)["layers"].values():
@@ -97,6 +101,7 @@ def test_each_dose_is_compared_with_its_own_prediction(made: Benchmark) -> None:
         assert nominal["nnps_worst_relative_difference"] == layer["agreement"]["nnps_worst_relative_difference"]
 
 
+@pytest.mark.slow
 def test_discs_are_seen_at_the_contrast_that_transport_predicts(made: Benchmark) -> None:
     for layer in _numbers(made)["layers"].values():
         found, should = layer["contrast_detail"], layer["predicted"]["contrast_detail"]
@@ -116,12 +121,14 @@ def test_discs_are_seen_at_the_contrast_that_transport_predicts(made: Benchmark)
         )
 
 
+@pytest.mark.slow
 def test_lag_is_that_of_one_noiseless_pixel(made: Benchmark) -> None:
     for layer in _numbers(made)["layers"].values():
         off = np.array(layer["lag"]["residual"]) - layer["predicted"]["lag"]
         assert np.abs(off).max() < 2e-4  # of the exposed signal; the mean of a frame is known to 2e-5
 
 
+@pytest.mark.slow
 def test_the_film_is_sharper_and_costs_dose(made: Benchmark) -> None:
     film, csi = (_numbers(made)["layers"][name] for name in LAYERS)
     at_2 = [
@@ -134,6 +141,7 @@ def test_the_film_is_sharper_and_costs_dose(made: Benchmark) -> None:
     assert film["cnr"]["value"] < csi["cnr"]["value"]
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_no_stage_again_and_gives_the_same_bytes(made: Benchmark) -> None:
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in made.folder.rglob("*") if path.is_file()}
     told: set[str] = set()
@@ -265,6 +273,7 @@ def test_assumptions_carry_value_and_source(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @needs_report
 def test_the_report_is_small_and_names_no_other_place(made: Benchmark) -> None:
     assert made.report is not None
@@ -355,6 +364,7 @@ def _shown(page: Path, folder: Path, width: int) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 @needs_report
 @needs_browser
 @pytest.mark.parametrize("width", [500, 1280])
@@ -399,6 +409,7 @@ def _inside(page: Path) -> dict[str, Any]:
     return numbers
 
 
+@pytest.mark.slow
 @needs_report
 def test_edges_and_flats_of_any_panel_have_a_page(made: Benchmark, tmp_path: Path) -> None:
     own = made.folder / "CsI_Tl_500um"
@@ -414,6 +425,7 @@ def test_edges_and_flats_of_any_panel_have_a_page(made: Benchmark, tmp_path: Pat
         report_frames(replace(given, edges=page), page)
 
 
+@pytest.mark.slow
 @needs_report
 def test_a_calibration_set_has_a_page(made: Benchmark, tmp_path: Path) -> None:
     calibration = made.folder / "CsI_Tl_500um" / "calibration" / "calibration.cal"
@@ -424,6 +436,7 @@ def test_a_calibration_set_has_a_page(made: Benchmark, tmp_path: Path) -> None:
         report_calibration(calibration, tmp_path / "set.txt")
 
 
+@pytest.mark.slow
 @needs_report
 def test_the_code_of_the_page_on_benchmarks_runs(
     made: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -447,6 +460,7 @@ def test_a_benchmark_that_is_incomplete_is_named(tmp_path: Path) -> None:
         report_benchmark(tmp_path, tmp_path / "report.html")
 
 
+@pytest.mark.slow
 @needs_report
 def test_without_plotly_the_page_says_what_is_missing(
     made: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

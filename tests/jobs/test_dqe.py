@@ -31,6 +31,7 @@ def given(folder: Path) -> DqeInput:
     )
 
 
+@pytest.mark.slow
 def test_the_conversion_function_is_measured_and_applied_first(given: DqeInput, tmp_path: Path) -> None:
     measured = measure_dqe(
         given, json_file=tmp_path / "dqe.json", csv_file=tmp_path / "dqe.csv", plot=tmp_path / "dqe.png"

@@ -100,6 +100,7 @@ def test_some_frames_are_chosen(corrected: Path, tmp_path: Path) -> None:
     assert np.abs(found[0] - sequence()[2]).max() <= 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("for_processing", [False, True])
 def test_a_sequence_is_exported_in_the_memory_of_a_frame(tmp_path: Path, for_processing: bool) -> None:
     frame = sequence(2, 240, 320)[0]

@@ -54,6 +54,7 @@ def test_a_file_is_taken_and_a_wrong_one_refused_before_anything_is_written(imag
         told_of_objects(None, picture="chess")
 
 
+@pytest.mark.slow
 def test_reconstruct_takes_them_too(line: Path, tmp_path: Path) -> None:
     wanted = Wanted(dicom=True, told=told_of_objects(None, picture="wire"))
     reconstruct_frames(line / "edge.tif", line / "small.cal", tmp_path / "edge.tif", wanted=wanted)

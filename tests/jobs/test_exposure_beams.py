@@ -39,6 +39,7 @@ def calibrated(folder: Path, layer: str) -> Path:
     return folder / f"{layer}.cal"
 
 
+@pytest.mark.slow
 def test_another_beam_is_converted_and_told(tmp_path: Path) -> None:
     known = calibrated(tmp_path, LAYERS[0])
     (found,) = measure_exposure(simulated(tmp_path, LAYERS[0], "RQA3", 15.0, 1), calibration=known)

@@ -37,6 +37,7 @@ fwhm_nm = 20.0
 """
 
 
+@pytest.mark.slow
 def test_a_layer_is_fitted_to_its_mtf(tmp_path: Path, followed: Any) -> None:
     (tmp_path / "layer.toml").write_text(LAYER)
     np.savetxt(tmp_path / "mtf.csv", np.stack((FREQUENCY, MTF), axis=1), delimiter=",")

@@ -43,6 +43,7 @@ def test_a_check_tells_what_a_scene_takes(line: Path) -> None:
     assert check_scene(line / "dark.toml").open_field is None
 
 
+@pytest.mark.slow
 def test_a_check_tells_how_the_focal_spot_blurs(line: Path, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_bytes((line / "small.toml").read_bytes())
     near, high = tmp_path / "near.toml", tmp_path / "high.toml"

@@ -16,6 +16,7 @@ FILM, CSI = "CsPbBr3_75um", "CsI_Tl_500um"
 FEW = Effort(histories=300, photons=10_000, map_size=2)
 
 
+@pytest.mark.slow
 def test_a_layer_is_reported_on(tmp_path: Path, followed: Any) -> None:
     found = report_scintillators(
         FILM, thickness_um=[50, 100], json_file=tmp_path / "film.json", plot=tmp_path / "film.png", effort=FEW,
@@ -29,6 +30,7 @@ def test_a_layer_is_reported_on(tmp_path: Path, followed: Any) -> None:
     assert followed.done == {f"{FILM}: light": 1.0, f"{FILM}: thicknesses": 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
 def test_thicknesses_on_workers_are_those_of_the_loop(tmp_path: Path) -> None:
     for name, engine in (("loop", Engine("none")), ("workers", Engine("local", 2))):

@@ -125,6 +125,7 @@ def test_contrast_detail_has_its_contract(folder: Path, tmp_path: Path) -> None:
     assert blurred["diameter_mm"][0] == 0.3 and blurred["mtf"] == "mtf.csv"
 
 
+@pytest.mark.slow
 def test_duplex_has_its_contract(tmp_path: Path) -> None:
     picture = duplex_picture((120, 460), 0.139, sigma_mm=0.06, noise=30.0)
     write_tiff(tmp_path / "wires.tif", picture.astype(np.float32), 0.139, {"kind": "corrected"})
@@ -216,6 +217,7 @@ def test_lists_of_numbers_have_a_trend_for_each(folder: Path, tmp_path: Path) ->
     assert list(result["trend"]) == ["threshold_contrast at 2 mm", "threshold_contrast at 4 mm"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["uniformity", "lag", "contrast-detail", "linearity"])
 def test_json_and_pictures_are_written_whole(kind: str, folder: Path, tmp_path: Path) -> None:
     files: Any = {"lag": folder / "lag.tif", "linearity": [folder / f"dose{n}.tif" for n in range(4)]}.get(

@@ -34,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_one_file_and_several_give_the_same(folder: Path, tmp_path: Path) -> None:
     whole = measure_noise(folder / "all.tif")
     parts = measure_noise(

@@ -14,6 +14,7 @@ from radiography.jobs import paper
 from radiography.jobs.paper import draw_paper
 
 
+@pytest.mark.slow
 def test_files_say_the_same_twice(tmp_path: Path) -> None:
     first, second = (draw_paper(tmp_path / name, ["1e", "T2", "2a"]) for name in ("a", "b"))
     assert first.files == second.files
@@ -38,6 +39,7 @@ def test_files_say_the_same_twice(tmp_path: Path) -> None:
     assert "NaN" not in (tmp_path / "a" / "paper.json").read_text()
 
 
+@pytest.mark.slow
 def test_figures_drawn_with_another_have_its_files(tmp_path: Path) -> None:
     found = draw_paper(tmp_path / "a", ["2g", "2h"], quick=True)
     numbers = json.loads((tmp_path / "a" / "paper.json").read_text())["figures"]
@@ -47,6 +49,7 @@ def test_figures_drawn_with_another_have_its_files(tmp_path: Path) -> None:
     assert "2h.png" in alone.files and "2g.png" not in alone.files
 
 
+@pytest.mark.slow
 def test_an_old_folder_keeps_nothing_of_an_earlier_run(tmp_path: Path) -> None:
     out = tmp_path / "a"
     draw_paper(out, ["1e", "T2"])
@@ -64,6 +67,7 @@ def test_an_old_folder_keeps_nothing_of_an_earlier_run(tmp_path: Path) -> None:
     assert "Emission of twelve" in page and "Colours of the compositions" not in page
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_the_earlier_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a"
     draw_paper(out, ["1e"])
@@ -78,6 +82,7 @@ def test_a_run_that_fails_leaves_the_earlier_one_whole(tmp_path: Path, monkeypat
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", ["[]", "no json", '{"measure": "paper", "figures": {"1c": {"files": "1c.png"}}}', "{}"])
 def test_a_paper_json_of_somebody_else_removes_nothing(tmp_path: Path, old: str) -> None:
     (tmp_path / "paper.json").write_text(old)

@@ -59,6 +59,7 @@ def test_the_lowest_level_of_several_flats_counts(folder: Path) -> None:
     assert saturation_of(made.calibration).value_dn == 9000.0
 
 
+@pytest.mark.slow
 def test_frames_show_what_the_flats_did_not(folder: Path) -> None:
     said = calibrated(folder, "flat.npy")
     assert said.startswith("saturation 65535 DN: the end of the range of uint16, for no file says it and no pixel")

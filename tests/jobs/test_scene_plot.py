@@ -49,6 +49,7 @@ def test_source_and_panel_are_drawn_to_scale() -> None:
     assert beside.get_aspect() == 1.0
 
 
+@pytest.mark.slow
 def test_check_draws_the_scene(tmp_path, capfd) -> None:
     plot = tmp_path / "edge.png"
     assert run(["check", "edge", "--plot", str(plot)]) == 0

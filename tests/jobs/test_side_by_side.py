@@ -45,6 +45,7 @@ def two_threads() -> Iterator[None]:
     numba.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 def test_every_other_name_is_worked_on_in_a_second_process() -> None:
     said: list[str] = []
@@ -60,6 +61,7 @@ def test_every_other_name_is_worked_on_in_a_second_process() -> None:
     assert numba.get_num_threads() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 def test_an_error_of_the_second_process_is_one_of_the_first() -> None:
     with pytest.raises(ValueError, match="frames must be 2 or more, got 1") as caught:
@@ -68,12 +70,14 @@ def test_an_error_of_the_second_process_is_one_of_the_first() -> None:
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 def test_a_second_process_that_is_killed_is_said() -> None:
     with pytest.raises(ChildProcessError, match=r"ended without a result \(exit code 7\)"):
         side_by_side(work, ("first", "killed"), ("on",), lambda *what: None, lambda sentence: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 def test_the_first_process_ends_its_work_when_the_second_has_failed() -> None:
     started = time.monotonic()

@@ -54,6 +54,7 @@ def copy(loop: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(loop, tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_scene_with_its_values_and_its_own_seed(loop: Path) -> None:
     scene = load_scene(loop / "flat.toml", {"beam.air_kerma_uGy": 3.0, "solids.0.radius_mm": 1.0})
     plan = plan_acquisition(scene, loop)
@@ -72,6 +73,7 @@ def _layer(folder: Path, name: str, place: str, dtype: str = "<f4") -> NDArray[A
     return np.frombuffer(chunk.read_bytes(), dtype).reshape(-1, 48, 64)
 
 
+@pytest.mark.slow
 def test_the_truth_of_a_sample_is_its_frames_without_noise_and_that_of_simulate(loop: Path, tmp_path: Path) -> None:
     store, place = loop / "x.zarr", "2/1"
     made = sum(_layer(store, name, place).astype(np.float64) for name in ("noiseless_dn", "lag_dn"))
@@ -92,6 +94,7 @@ def test_the_truth_of_a_sample_is_its_frames_without_noise_and_that_of_simulate(
         np.testing.assert_array_equal(found[0], layers[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_layer_that_a_sample_lacks_is_left_empty(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, "[4.0]", "true")
     _change(path, '"solids.0.radius_mm" = [0.5, 1.0]', '"solids.0.material" = ["Al", "PMMA"]')
@@ -126,6 +129,7 @@ def test_the_table_has_a_row_for_each_sample_and_the_signal_follows_the_dose(loo
     assert (loop / "x.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_second_start_does_nothing_and_changes_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(copy)
     monkeypatch.setattr("radiography.sweep.sample._simulated", lambda *_: pytest.fail("done again"))
@@ -137,6 +141,7 @@ def test_a_second_start_does_nothing_and_changes_nothing(copy: Path, monkeypatch
     assert after == before
 
 
+@pytest.mark.slow
 def test_only_what_is_missing_is_done_and_it_is_the_same_again(
     copy: Path, loop: Path, monkeypatch: pytest.MonkeyPatch, followed: Followed
 ) -> None:
@@ -152,6 +157,7 @@ def test_only_what_is_missing_is_done_and_it_is_the_same_again(
     assert followed.done == {"looking at the samples": 1.0, "samples": 1.0}
 
 
+@pytest.mark.slow
 @with_dask
 def test_a_killed_worker_costs_no_sample_and_changes_no_byte(
     copy: Path, loop: Path, monkeypatch: pytest.MonkeyPatch
@@ -207,6 +213,7 @@ def test_a_sample_that_is_wrong_is_recorded_and_the_rest_goes_on(tmp_path: Path)
     json.dumps(sweep_to_json(found)["rows"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
@@ -233,6 +240,7 @@ def _change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_comment_makes_no_other_sweep(copy: Path) -> None:
     _change(copy / "sweep.toml", "seed = 3", "seed = 3  # of the day")
     assert run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP).done_before == 16
@@ -275,6 +283,7 @@ def test_a_table_or_figure_of_others_is_not_written_over(tmp_path: Path, name: s
     assert contents(tmp_path) == before and not (tmp_path / "x.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_table_and_figure_of_its_own_are_written_again_where_the_folder_was_removed(copy: Path) -> None:
     _change(copy / "sweep.toml", "low = 1, high = 8, step = 1", "low = 4, high = 5, points = 2")
     shutil.rmtree(copy / "x.zarr")
@@ -282,6 +291,7 @@ def test_a_table_and_figure_of_its_own_are_written_again_where_the_folder_was_re
     assert len((copy / "x.csv").read_text(encoding="utf-8").splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_frames_of_other_sizes_have_numbers_all_the_same(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, "[4.0]")
     path.write_text(path.read_text().replace('"solids.0.radius_mm" = [0.5, 1.0]', '"panel.pixels.rows" = [40, 48]'))
@@ -330,6 +340,7 @@ def test_a_figure_of_nothing_says_so() -> None:
     assert sweep_figure(["dose"], {"signal": "DN"}, []).axes[0].texts[0].get_text() == "no numbers"
 
 
+@pytest.mark.slow
 def test_the_first_commands_of_the_page_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a small sweep in place of the template's, whose panel is large, and without workers."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
@@ -343,6 +354,7 @@ def test_the_first_commands_of_the_page_run_as_they_stand(tmp_path: Path, monkey
     assert {"sweep.zarr", "sweep.csv", "sweep.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
+@pytest.mark.slow
 def test_the_page_says_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "sweeps.md").read_text(encoding="utf-8")
     told = {name for name in NUMBERS if f"`{name}`" in page or name.replace("_error", "") != name}

@@ -106,6 +106,7 @@ def simulated(scene: Path, end: str, frames: int | None = None) -> tuple[np.ndar
     return raw if raw.ndim == 3 else raw[None], rx.load_truth(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kerma", [0.0, 5.0, 400.0])
 @pytest.mark.parametrize("end", stores())
 def test_layers_of_one_frame_make_it_bit_for_bit(tmp_path: Path, end: str, kerma: float) -> None:
@@ -115,6 +116,7 @@ def test_layers_of_one_frame_make_it_bit_for_bit(tmp_path: Path, end: str, kerma
     np.testing.assert_array_equal(np.reshape(truth.layers["raw_dn"][...], raw.shape), raw)
 
 
+@pytest.mark.slow
 @needs_zarr
 @pytest.mark.parametrize("layer", ["CsI_Tl_500um", "CsPbBr3_75um"])
 def test_layers_of_several_frames_with_lag_make_each_bit_for_bit(tmp_path: Path, layer: str) -> None:
@@ -132,6 +134,7 @@ def test_layers_of_several_frames_with_lag_make_each_bit_for_bit(tmp_path: Path,
     np.testing.assert_array_equal(np.load(alone), raw)  # the truth changes no frame
 
 
+@pytest.mark.slow
 @needs_zarr
 def test_doses_that_change_the_gain_are_in_the_layers(tmp_path: Path) -> None:
     scene = scene_file(tmp_path, RUN, kerma=50.0, layer="bright.toml")
@@ -155,6 +158,7 @@ def _check_noise(truth: Truth, frames: list[int]) -> None:
         assert abs(noise.mean()) < 10.0 * noise.std() / np.sqrt(noise.size)
 
 
+@pytest.mark.slow
 @needs_zarr
 def test_noise_is_what_is_left_when_all_else_is_in_its_layer(tmp_path: Path) -> None:
     extra = RUN.replace("repeats = 2", "repeats = 20").replace("exposure_spread = 0.01", "")
@@ -251,6 +255,7 @@ def test_a_ready_phantom_is_one_object(tmp_path: Path) -> None:
     assert masks == ["mask/phantom", "mask/solids[0]", "mask/solids[1]", "mask/solids[2]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", stores())
 def test_the_card_says_what_every_layer_is(tmp_path: Path, end: str) -> None:
     _, truth = simulated(scene_file(tmp_path), end)
@@ -290,6 +295,7 @@ def test_any_reader_of_zarr_finds_all_arrays_without_a_warning(tmp_path: Path) -
     assert members["noiseless_dn"].metadata.dimension_names == ("frame", "row", "column")
 
 
+@pytest.mark.slow
 @needs_zarr
 def test_the_same_seed_gives_the_same_bytes_on_one_and_two_threads(tmp_path: Path) -> None:
     if numba.config.NUMBA_NUM_THREADS < 2:
@@ -328,6 +334,7 @@ def test_a_name_that_is_too_long_is_refused_before_the_work(tmp_path: Path, monk
         rx.simulate_scene(scene, tmp_path / "x.npy", truth=tmp_path / "t.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", stores())
 def test_a_run_that_fails_leaves_no_truth(tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = scene_file(tmp_path)

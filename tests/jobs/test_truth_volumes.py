@@ -64,6 +64,7 @@ def _truth(folder: Path, extra: str = SOLIDS, end: str = ".npz") -> Truth:
     return rx.load_truth(folder / f"truth{end}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [".npz", ".zarr"])
 def test_masses_and_mask_are_where_the_voxels_are(tmp_path: Path, end: str) -> None:
     if end == ".zarr":

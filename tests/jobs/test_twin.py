@@ -148,6 +148,7 @@ def test_results_of_a_scene_do_not_replace_its_panels_maps(made: Twin, tmp_path:
     assert not (tmp_path / "a.tif").exists()
 
 
+@pytest.mark.slow
 def test_unseen_flats_that_cannot_judge_are_refused_before_anything_is_written(line: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="flat frames of a twin must have 128 x 128 pixels or more, got 48 x 64"):
         make_twin(

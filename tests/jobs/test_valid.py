@@ -65,6 +65,7 @@ def test_a_shadow_counts_where_it_falls_on_the_panel(scene: Path) -> None:
     assert min(extent.shadow_pixels) > 200.0 / 0.139
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objects", "doubt"),
     [

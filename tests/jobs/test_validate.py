@@ -85,6 +85,7 @@ def test_the_same_table_gives_the_same_bytes(own: Path, tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_dask(), reason="Dask (extra `sweep`) is not installed")
 def test_workers_give_the_same_bytes(own: Path, tmp_path: Path, followed: Any) -> None:
     validate_model(tmp_path / "here", table=own)

@@ -100,6 +100,7 @@ def overshoot(values: np.ndarray, plain: np.ndarray) -> float:
     return float(max(profile.max() - level.max(), level.min() - profile.min()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("blur", [0.0, 0.7, 2.0, 5.0])
 def test_no_step_overshoots_by_more_than_the_bound(preset: str, blur: float) -> None:
@@ -110,6 +111,7 @@ def test_no_step_overshoots_by_more_than_the_bound(preset: str, blur: float) -> 
         assert found <= steps.overshoot + 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quanta", [100.0, 1000.0, 30000.0])
 def test_nor_does_one_with_noise(quanta: float) -> None:
     for number, preset in enumerate(PRESETS):
@@ -129,6 +131,7 @@ def test_no_pixel_leaves_the_logarithm_by_more_than_the_bound_and_its_noise(pres
     assert 0.1 * steps.overshoot < np.abs(change).max() <= steps.overshoot + 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_noise_gain_of_flat_parts_is_what_is_said(preset: str) -> None:
     """Measured in the picture without truth, against the spread of a flat that is known to be flat."""
@@ -163,6 +166,7 @@ def test_detail_above_the_noise_rises_and_noise_does_not() -> None:
     assert unsharp.std() > 1.4 * process_picture(noisy, OFF).values.std()  # what a mask without a weight would do
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("radius", "contrast"), [(3, 0.06), (10, 0.02), (10, 0.06)])
 def test_discs_stay_as_visible_as_in_the_logarithm(preset: str, radius: int, contrast: float) -> None:
@@ -191,6 +195,7 @@ def test_denoising_keeps_an_edge_and_takes_noise() -> None:
     assert np.abs(ramp[0] - ramp[1]).max() < 0.05 * 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(("height", "width"), [(2.0, 20), (5.0, 20), (5.0, 60)])
 def test_a_dense_bar_throws_no_halo(preset: str, height: float, width: int) -> None:
@@ -216,6 +221,7 @@ def test_a_dense_bar_throws_no_halo(preset: str, height: float, width: int) -> N
     assert np.abs(with_it - without)[first + 4 : first + width - 4].min() > 0.9 * height  # the bar itself is there
 
 
+@pytest.mark.slow
 def test_the_same_bytes_on_one_thread_and_on_two() -> None:
     pixels = exposed(board(333, 421), 2000.0)
     first, second = (on_threads(threads, lambda: present(pixels)) for threads in (1, 2))

@@ -24,6 +24,7 @@ def bands_of(pixels: np.ndarray) -> list[np.ndarray]:
     return [fine - expanded(coarse, fine.shape) for fine, coarse in pairwise(levels)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.1, 0.7, 2.0])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_noise_of_every_band_is_that_of_flats(level: float, seed: int) -> None:
@@ -76,6 +77,7 @@ def test_a_part_of_one_value_does_not_hide_the_noise(seed: int) -> None:
     assert made.noise_gain == pytest.approx(truth, rel=0.08)  # 0.97 of 0.72 while the mask's border was counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 5, 7])
 def test_a_masked_quarter_leaves_the_noise_of_every_band(seed: int) -> None:
     """The second band came out at a sixth, and the third 40 % too high, with what the mask's border put into them."""

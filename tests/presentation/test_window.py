@@ -19,6 +19,7 @@ def grey(picture: PresentedPicture) -> np.ndarray:
     return (picture.display.astype(float) - low) / picture.window_width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("base", [0.3, 0.6, 1.2])
 def test_a_threefold_absorber_on_15_per_cent_of_the_object_is_shown(preset: str, base: float) -> None:
@@ -33,6 +34,7 @@ def test_a_threefold_absorber_on_15_per_cent_of_the_object_is_shown(preset: str,
     assert air < min(rest - 0.02, 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("side", [26, 60, 84])
 def test_an_object_on_a_small_part_of_the_panel_is_shown(preset: str, side: int) -> None:
@@ -46,6 +48,7 @@ def test_an_object_on_a_small_part_of_the_panel_is_shown(preset: str, side: int)
     assert thin.mean() < 0.75 and thin.mean() + 0.15 < thick.mean() < 1.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_window_does_not_move_with_what_is_not_the_object(preset: str) -> None:
     """By 3 % of its width, with air around, collimators on two or four sides or turned, and 2 % of metal.
@@ -106,6 +109,7 @@ def test_a_flat_is_not_stretched_to_its_noise(preset: str) -> None:
         assert shown.std() < 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_window_is_the_same_at_any_exposure(preset: str) -> None:
     windows = [present(exposed(board(), quanta), preset).shown for quanta in (2000.0, 20000.0)]

@@ -88,6 +88,7 @@ def closed_form(name: str, blur: float, turn_deg: float) -> np.ndarray:
             return np.abs(summed * np.sinc(0.025 * x) * np.sinc(0.025 * y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn_deg", [TILT_DEG, 90.0 + TILT_DEG, 37.0])
 @pytest.mark.parametrize("name", SPOTS)
 @pytest.mark.parametrize("magnification", [1.05, 1.25, 1.5])

@@ -73,6 +73,7 @@ def test_the_nose_is_at_the_left_of_a_left_lateral_and_the_skull_is_dense(folder
     assert np.corrcoef(inside.ravel(), inside[:, ::-1].ravel())[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_coarse_rays_are_within_a_thousandth_in_a_real_body(folder) -> None:
     head = _head(folder, "PA")
     places = np.linspace(-70.0, 70.0, 1400)

@@ -66,6 +66,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [(0.0, 0.0, 0.0), (20.0, 35.0, 50.0)])
 @pytest.mark.parametrize("name", BODIES)
 def test_a_point_is_inside_where_the_surface_winds_round_it(name, turn):

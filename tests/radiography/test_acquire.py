@@ -74,6 +74,7 @@ def test_mean_signal_is_the_product_of_the_chain(tmp_path: Path) -> None:
     assert mean_frame(acquisition).mean() == pytest.approx(whole, abs=140 + 0.001 * whole)
 
 
+@pytest.mark.slow
 def test_open_field_is_the_cube_of_the_cosine_times_the_absorption_along_the_slant(tmp_path: Path) -> None:
     for scintillator in ("CsPbBr3_75um", "CsI_Tl_500um"):
         acquisition = planned(tmp_path, distance=8.0, scintillator=scintillator)
@@ -130,6 +131,7 @@ def test_beer_lambert_behind_aluminium(tmp_path: Path) -> None:
         assert plane[24, 32] == pytest.approx(4 * expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_box_of_air_changes_nothing_and_one_without_air_brightens(tmp_path: Path) -> None:
     box = '[[solids]]\nshape = "box"\nmaterial = "{}"\nsize_mm = [400.0, 400.0, 50.0]\nposition_mm = [0.0, 0.0, 50.0]'
     exposures = [expose(planned(tmp_path, extra=extra)) for extra in ("", box.format("air"), box.format("vacuum"))]
@@ -207,6 +209,7 @@ def test_outside_the_coating_only_the_diodes_respond(tmp_path: Path) -> None:
     assert frame[22:26, 30:34].mean() > 6e4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scintillator", ["CsPbBr3_75um", "CsI_Tl_500um"])
 def test_same_seed_same_bytes_on_one_thread_and_on_two(tmp_path: Path, scintillator: str) -> None:
     acquisition = planned(tmp_path, scintillator=scintillator)

@@ -97,6 +97,7 @@ def test_lagging_pixels_leave_ten_times_as_much(tmp_path: Path) -> None:
     assert left[lagging].mean() / left[sound].mean() == pytest.approx(float(factor), rel=5 * 0.03 / np.sqrt(40))
 
 
+@pytest.mark.slow
 def test_worn_frames_are_the_same_bytes_on_one_thread_and_on_two(tmp_path: Path) -> None:
     acquisition = worn(tmp_path, extra=FLUOROSCOPY.format(spread=0.01), left=4, defective=0.02)
     one, two = (

@@ -192,6 +192,7 @@ def test_the_truth_is_the_gain_that_frames_were_made_with(tmp_path: Path) -> Non
     assert (np.diff(means) >= -1e-6).all() and means[-1] > 1.01
 
 
+@pytest.mark.slow
 def test_simulate_writes_the_gain_beside_the_frames_and_says_which_terms(tmp_path: Path) -> None:
     acquisition = planned(tmp_path, TERMS)
     simulate_scene(tmp_path / "scene.toml", tmp_path / "raw.tif", frames=3, truth=tmp_path / "truth.npz")

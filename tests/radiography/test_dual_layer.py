@@ -50,6 +50,7 @@ def _planned(folder: Path, **more: object) -> tuple[Acquisition, Acquisition]:
     return front, front.back
 
 
+@pytest.mark.slow
 def test_front_frame_has_the_bytes_of_a_single_panel(tmp_path: Path) -> None:
     files = {}
     for name, back in (("single", False), ("dual", True)):
@@ -100,12 +101,14 @@ def test_means_are_those_of_the_plan_and_the_back_sees_less(tmp_path: Path) -> N
     assert mean_electrons(back) < 0.1 * mean_electrons(front)
 
 
+@pytest.mark.slow
 def test_backscatter_adds_a_little_to_the_front(tmp_path: Path) -> None:
     with_it, without = (_planned(tmp_path, alone=alone)[0] for alone in (False, True))
     more = with_it.layer_weights[1].sum() / without.layer_weights[1].sum()
     assert 1.0005 < more < 1.02
 
 
+@pytest.mark.slow
 def test_a_distant_back_layer_gets_less_and_sees_the_object_larger(tmp_path: Path) -> None:
     # a plate over the left part whose edge is 1 mm right of the axis, 200 mm above the front layer
     plate = (

@@ -116,6 +116,7 @@ def test_a_mesh_that_cannot_be_used_is_refused(empty, mesh_folder, file, scale, 
         _solids(empty, mesh_folder, SolidChoice("mesh", "Fe", file=file, scale_to_mm=scale))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in PHANTOMS if name != "network_card"])
 def test_a_ready_phantom_is_moved_to_its_place(empty, tmp_path, name):
     scene = replace(empty, phantom=PhantomChoice(name, position_mm=(3.0, -4.0, 20.0)))

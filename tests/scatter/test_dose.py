@@ -59,6 +59,7 @@ def test_the_area_product_is_kerma_times_area() -> None:
     assert found.histories == 800_000  # two batches at least: an error needs them
 
 
+@pytest.mark.slow
 def test_mass_leaves_out_what_a_later_solid_takes() -> None:
     ball = place(Sphere(50.0), "air", (0.0, 0.0, 75.0))
     holed = Phantom("holed", (*WATER.solids, ball))

@@ -32,6 +32,7 @@ def test_what_splines_can_be_is_found_exactly() -> None:
     assert found.noise < 3e-3 and found.histories == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "fine"), [("slab", SLAB), ("chest", CHEST), ("ball", BALL)])
 def test_a_map_states_its_error(name: str, fine: np.ndarray) -> None:
     """Six draws of 100 photons a cell: 25 to 400 coefficients each, so that their rms error is known within 5 %; what
@@ -60,6 +61,7 @@ def test_no_photon_makes_no_scatter() -> None:
     assert found.noise == 0.0 and not map_at(found, EVEN, EVEN).any()
 
 
+@pytest.mark.slow
 def test_bytes_do_not_change_with_the_threads_of_linear_algebra() -> None:
     code = (
         "import hashlib, numpy as np\n"

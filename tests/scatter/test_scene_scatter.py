@@ -92,6 +92,7 @@ def exposure(acquisition: Acquisition) -> Exposure:
     return found
 
 
+@pytest.mark.slow
 def test_a_map_that_may_follow_no_more_photons_says_so(
     acquisition: Acquisition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_map_that_may_follow_no_more_photons_says_so(
     assert found.noise > 0.002
 
 
+@pytest.mark.slow
 def test_scatter_adds_to_the_primary_and_leaves_it(acquisition: Acquisition, exposure: Exposure) -> None:
     without = expose(replace(acquisition, scene=replace(acquisition.scene, scatter=None)))
     assert without is not None and without.scatter is None and exposure.scatter is not None
@@ -109,6 +111,7 @@ def test_scatter_adds_to_the_primary_and_leaves_it(acquisition: Acquisition, exp
     assert 0.8 < ratio < 1.8  # 10 cm PMMA in a field of 20 x 27 cm
 
 
+@pytest.mark.slow
 def test_scattered_light_spreads_as_other_light_does(exposure: Exposure) -> None:
     """Nothing is lost on the way, borders are mirrored: what arrives is what was made."""
     assert exposure.spread_light.mean(dtype=float) == pytest.approx(exposure.light.mean(dtype=float), rel=2e-4)
@@ -125,6 +128,7 @@ def test_off_is_without(acquisition: Acquisition) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_variance_is_the_sum_of_the_squared_light_of_the_quanta(acquisition: Acquisition) -> None:
     """Sum over photons of the squared light, photon by photon, against the plane that noise is drawn with."""
     experiment = experiment_of(acquisition)
@@ -171,6 +175,7 @@ def _after(experiment: object, count: int, seed: int) -> ScatterMap:
     return map_of(experiment, next(islice(batches(experiment, np.random.default_rng(seed)), count - 1, None)))
 
 
+@pytest.mark.slow
 def test_a_grid_takes_more_of_the_scatter_than_of_the_primary(folder: Path, exposure: Exposure) -> None:
     grid = GridChoice(12.0, 40.0, 43.0, focus_mm=1500.0)
     behind = expose(plan_acquisition(_scene(grid=grid), folder))
@@ -201,6 +206,7 @@ def test_lines_leave_the_mean_and_show_the_strips(folder: Path) -> None:
     assert still.light.std(axis=0).max() / still.light.mean() < 0.01
 
 
+@pytest.mark.slow
 def test_bare_diodes_get_scatter_and_lines_but_no_light(folder: Path) -> None:
     """A coating of 60 x 60 mm on 200 x 267 mm."""
     text = PANEL.replace("coarse", "part") + "[coating]\nrows_mm = 60.0\ncols_mm = 60.0\n"
@@ -214,6 +220,7 @@ def test_bare_diodes_get_scatter_and_lines_but_no_light(folder: Path) -> None:
     assert np.all(found.diode_energy_keV > alone.diode_energy_keV)
 
 
+@pytest.mark.slow
 def test_check_tells_what_the_map_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Histories, seconds, noise and ratio, in words and as JSON; and no warning that scatter is missing."""
     (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
@@ -240,6 +247,7 @@ def test_the_largest_ratio_is_behind_the_bone_and_not_where_scatter_is_largest()
     assert of_field == pytest.approx((180 * 90.0 + 19 * 60.0 + 50.0) / (180 * 100.0 + 19 * 20.0), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_ratio_is_not_that_behind_metal(tmp_path: Path) -> None:
     """Scatter is largest behind a plate of lead above the middle of the slab, where there is no primary."""
     (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")
@@ -250,6 +258,7 @@ def test_the_ratio_is_not_that_behind_metal(tmp_path: Path) -> None:
     assert found is not None and 0.5 < found.scatter_to_primary < 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("focus_mm", "cut_off"), [(1500.0, False), (300.0, True), (None, True)])
 def test_check_warns_of_a_grid_that_cuts_the_beam_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], focus_mm: float | None, cut_off: bool
@@ -295,6 +304,7 @@ def test_open_air_scatters_little(folder: Path) -> None:
     assert 0.001 < found.scatter.mean() / found.light.mean() < 0.02
 
 
+@pytest.mark.slow
 def test_a_scene_of_voxels_has_the_scatter_of_the_solid(tmp_path: Path, exposure: Exposure) -> None:
     """Labels of the slab of `_scene`, from a file; both maps are within 5 %, their means closer."""
     (tmp_path / "coarse.toml").write_text(PANEL, encoding="utf-8")

@@ -33,6 +33,7 @@ def _case_2(beam: str, histories: int, experiment_of: MakeExperiment) -> np.ndar
     return aapm.expected_ev(sums.deposits_keV, sums.histories) / expected - 1
 
 
+@pytest.mark.slow
 def test_aapm_case_2_in_few_histories(experiment_of: MakeExperiment) -> None:
     """2 M histories: the whole within 0.5 % (standard error 0.05 %); cubes have 1.4 to 2.4 %."""
     found = _case_2("56.4 keV", 2_000_000, experiment_of)
@@ -50,6 +51,7 @@ def test_aapm_case_2(beam: str, experiment_of: MakeExperiment) -> None:
     assert np.all(np.abs(found[1:]) < 0.02)
 
 
+@pytest.mark.slow
 def test_same_bytes_on_one_thread_and_two(experiment_of: MakeExperiment) -> None:
     experiment = experiment_of(aapm.slab(), aapm.geometry(), [56.4], [1.0], materials={"tissue": aapm.tissue()})
     threads = numba.get_num_threads()
@@ -99,6 +101,7 @@ SOLIDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOLIDS)
 def test_a_thin_solid_takes_energy_by_its_volume(name: str, experiment_of: MakeExperiment) -> None:
     """In nearly parallel light, a weak solid's energy goes with its volume, wherever it is turned to."""

@@ -54,6 +54,7 @@ def solid(experiment_of: MakeExperiment) -> Sums:
     return _sums(experiment_of, PMMA)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("air", [0, 2])
 @pytest.mark.parametrize("rotation_deg", [(0.0, 0.0, 0.0), (0.0, 0.0, 180.0), (0.0, 0.0, 0.01)])
 def test_a_slab_of_voxels_scatters_as_the_solid_does(
@@ -69,6 +70,7 @@ def test_a_slab_of_voxels_scatters_as_the_solid_does(
     assert found.deposits_keV[3] == pytest.approx(solid.deposits_keV[0], rel=0.005)
 
 
+@pytest.mark.slow
 def test_a_turned_volume_scatters_as_the_turned_solid(experiment_of: MakeExperiment) -> None:
     turn = (25.0, 10.0, 30.0)
     solid = _sums(experiment_of, Phantom("turned", (place(Box(SIZE_MM), "PMMA", CENTRE_MM, turn),)))
@@ -76,6 +78,7 @@ def test_a_turned_volume_scatters_as_the_turned_solid(experiment_of: MakeExperim
     _same_scatter(_sums(experiment_of, Phantom("voxels", (), (volume,)), seed=2), solid)
 
 
+@pytest.mark.slow
 def test_a_mixture_scatters_as_the_material_of_its_parts(experiment_of: MakeExperiment) -> None:
     """0.8 g of water and 0.3 g of aluminium per cm3 in each voxel, and a solid of one such material."""
     parts = {"water": 0.8, "Al": 0.3}
@@ -91,6 +94,7 @@ def test_a_mixture_scatters_as_the_material_of_its_parts(experiment_of: MakeExpe
     assert aluminium > water  # at 40 keV a gram of aluminium absorbs seven times as much
 
 
+@pytest.mark.slow
 def test_a_solid_laid_into_a_volume_replaces_its_voxels(experiment_of: MakeExperiment) -> None:
     rod = place(Box((60.0, 60.0, 60.0)), "Al", CENTRE_MM)
     hole = place(Sphere(25.0), "air", (60.0, 40.0, 90.0))
@@ -103,6 +107,7 @@ def test_a_solid_laid_into_a_volume_replaces_its_voxels(experiment_of: MakeExper
     assert found.deposits_keV[4:].sum() == pytest.approx(solids.deposits_keV[0], rel=0.005)
 
 
+@pytest.mark.slow
 def test_several_volumes_have_their_own_codes(experiment_of: MakeExperiment) -> None:
     """Two halves of the slab, whose tables and materials come in another order."""
     table = np.array([[0.0, DENSITY["air"]], [DENSITY["PMMA"], 0.0]])
@@ -126,6 +131,7 @@ def test_air_in_voxels_is_the_air_around_them(experiment_of: MakeExperiment) -> 
     assert found.portions.sum() == pytest.approx(none.portions.sum(), rel=0.05)  # the same photons but for blocks
 
 
+@pytest.mark.slow
 def test_same_bytes_on_one_thread_and_two(experiment_of: MakeExperiment) -> None:
     phantom = Phantom("voxels", (place(Sphere(20.0), "Al", CENTRE_MM),), (_slab({"water": 0.8, "Al": 0.3}, air=1),))
     threads = numba.get_num_threads()
@@ -164,6 +170,7 @@ def _doses(phantom: Phantom) -> ObjectDose:
     return doses_of(phantom, FIELD, Spectrum(ENERGY_KEV, 1e5 * FLUENCE), histories=2_000_000)
 
 
+@pytest.mark.slow
 def test_doses_of_voxels_are_those_of_the_solid() -> None:
     solid = _doses(PMMA)
     found = _doses(Phantom("voxels", (), (_slab({"PMMA": DENSITY["PMMA"]}, air=1),)))
@@ -181,6 +188,7 @@ def test_doses_of_voxels_are_those_of_the_solid() -> None:
     assert found.backscatter_factor == pytest.approx(solid.backscatter_factor, abs=4.0 * errors)
 
 
+@pytest.mark.slow
 def test_mass_of_voxels_leaves_out_what_a_solid_takes() -> None:
     ball = place(Box((60.0, 72.0, 50.0)), "Al", CENTRE_MM)  # 6 x 9 x 10 voxels
     found = _doses(Phantom("implant", (ball,), (_slab({"water": 0.8, "Al": 0.3}),)))

@@ -285,6 +285,7 @@ def _sorted(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points[np.lexsort(np.round(points, 3).T)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resolution", "pitch"), [(0.075, 0.05), (0.15, 0.05), (0.2, 0.1)])
 def test_two_wires_of_the_basic_resolution_dip_by_a_fifth(resolution: float, pitch: float) -> None:
     sigma = gaussian_sigma_mm(resolution, pitch)
@@ -405,6 +406,7 @@ def official() -> Path:
     return Path(found.origin).parent / "evaluation" / "scenarios"
 
 
+@pytest.mark.slow
 @ctsimu
 @pytest.mark.parametrize(("projection", "direction"), [(0, "CCW"), (3, "CCW"), (3, "CW")])
 def test_places_are_those_of_the_official_toolbox(projection: int, direction: str, scenario: Path) -> None:

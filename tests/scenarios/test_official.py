@@ -64,6 +64,7 @@ def _pictured(folder: Path, pattern: str, name: str, out: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_field_falls_as_the_official_one(tmp_path: Path) -> None:
     assert _judged(tmp_path, "2D-FB-2*", "2D_FB_2")["rms"] <= 6.0
 

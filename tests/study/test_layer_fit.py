@@ -87,12 +87,14 @@ def test_half_frequency_and_its_error_are_those_of_the_closed_form(measured_spre
     assert fit.scintillator.spread.origin == "fitted"
 
 
+@pytest.mark.slow
 def test_twice_the_noise_gives_twice_the_error(measured_spread: Scintillator) -> None:
     once = _quick(measured_spread, _measurement(_closed_form(2.3)), [HALF]).parameters[0]
     twice = _quick(measured_spread, _measurement(_closed_form(2.3), 2 * NOISE), [HALF]).parameters[0]
     assert twice.standard_error == pytest.approx(2 * once.standard_error, rel=0.02)
 
 
+@pytest.mark.slow
 def test_data_worse_than_their_errors_widen_the_errors(measured_spread: Scintillator) -> None:
     wavy = _closed_form(2.3) + 4 * NOISE * (-1.0) ** np.arange(FREQUENCY.size)
     fit = _quick(measured_spread, _measurement(wavy), [HALF])
@@ -103,6 +105,7 @@ def test_data_worse_than_their_errors_widen_the_errors(measured_spread: Scintill
     assert any("errors are widened" in note for note in fit.notes)
 
 
+@pytest.mark.slow
 def test_what_the_data_do_not_depend_on_is_said_until_it_is_measured(measured_spread: Scintillator) -> None:
     vary = [HALF, Vary("spread.collection_fraction", 0.1, 0.9)]
     alone = _quick(measured_spread, _measurement(_closed_form(2.3)), vary)
@@ -136,6 +139,7 @@ def _true(film: Scintillator) -> tuple[float, float]:
     return layer.transport_length_um, layer.self_absorption.quantum_yield
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_fit(film: Scintillator) -> None:
     measurement = _measurement(_noisy(_truth(film, 40_000, 12)[0], 12))
     fractions: list[float] = []

@@ -55,6 +55,7 @@ def one_energy(layer: Scintillator, panel: Panel, energy_keV: float) -> LayerRep
     return report_layer(layer, panel, spectrum, 15.0, histories=20_000, photons=PHOTONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "frequency", "expected"),
     [

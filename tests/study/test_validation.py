@@ -71,6 +71,7 @@ def test_a_beam_of_the_table_is_used() -> None:
     assert next(found.predicted for found in validation_rows(PublishedTable((row,), own))) > 80.0
 
 
+@pytest.mark.slow
 def test_the_report_measures_are_those_of_the_report() -> None:
     setting = {"scintillator": FILM, "beam": "paper_70kV", "air_kerma_uGy": 15.0}
     spectrum = report_beam(Setting(beam="paper_70kV"), Bench({}))

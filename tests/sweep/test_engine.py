@@ -34,6 +34,7 @@ def test_a_plain_loop_gives_each_task_once_and_in_order() -> None:
     assert list(run_tasks(refuse, [], Engine("none"))) == []
 
 
+@pytest.mark.slow
 @with_dask
 def test_workers_give_what_the_loop_gives() -> None:
     items = list(range(12))
@@ -42,6 +43,7 @@ def test_workers_give_what_the_loop_gives() -> None:
     )
 
 
+@pytest.mark.slow
 @with_dask
 def test_local_workers_listen_to_this_machine_only_and_need_no_port_of_their_own() -> None:
     import psutil
@@ -60,12 +62,14 @@ def test_local_workers_listen_to_this_machine_only_and_need_no_port_of_their_own
     assert heard == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 @with_dask
 def test_nothing_watches_a_worker_while_it_works() -> None:
     (watched,) = by_number(run_tasks(setting, ["distributed.worker.profile.enabled"], Engine("local", 1))).values()
     assert watched == (False, "")
 
 
+@pytest.mark.slow
 @with_dask
 def test_the_work_of_a_killed_worker_is_done_by_another(tmp_path: Path) -> None:
     items = [(number, str(tmp_path)) for number in range(16)]
@@ -92,12 +96,14 @@ def test_a_task_that_kills_its_workers_is_given_up_and_the_rest_goes_on() -> Non
     assert found == {number: (number * number, "") for number in (0, 1, 3, 4, 5)}
 
 
+@pytest.mark.slow
 @with_dask
 def test_what_a_task_raises_on_a_worker_comes_here_in_its_own_words() -> None:
     with pytest.raises(ValueError, match=r"^7 is refused$"):
         list(run_tasks(refuse, [7], Engine("local", 1)))
 
 
+@pytest.mark.slow
 @with_dask
 def test_a_sentence_of_ours_is_still_ours_when_it_comes_from_a_worker() -> None:
     with pytest.raises(ValueError, match="no panel 'none'") as told:

@@ -124,6 +124,7 @@ def told(objects: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     return found
 
 
+@pytest.mark.slow
 @needs_network
 @needs_orthanc
 def test_orthanc_stores_the_pair_by_c_store_and_by_web(told: dict[str, Any]) -> None:
@@ -137,6 +138,7 @@ def test_orthanc_stores_the_pair_by_c_store_and_by_web(told: dict[str, Any]) -> 
     }
 
 
+@pytest.mark.slow
 @needs_network
 @needs_orthanc
 def test_orthanc_takes_compressed_objects_as_they_are(told: dict[str, Any], objects: Path) -> None:
@@ -187,6 +189,7 @@ def test_orthanc_shows_the_levels_of_the_standard(told: dict[str, Any], objects:
     assert np.ptp(expected) > 200
 
 
+@pytest.mark.slow
 @needs_network
 @needs_storescp
 def test_storescp_stores_the_pair_and_refuses_what_it_cannot(objects: Path, tmp_path: Path) -> None:

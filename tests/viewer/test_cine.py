@@ -86,6 +86,7 @@ def test_dcmtk_draws_every_frame(sequence: Path, tmp_path: Path) -> None:
     check_the_disc_moves(levels, 1 if picture else -1)
 
 
+@pytest.mark.slow
 @needs_dwv
 def test_a_web_viewer_shows_every_frame_at_its_time(sequence: Path) -> None:
     shown = shown_by_dwv("dwv_cine_page.html", sequence, ROWS, COLS)

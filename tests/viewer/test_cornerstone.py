@@ -94,6 +94,7 @@ def at_places(picture: np.ndarray) -> list[float]:
     return [float(picture[r - 3 : r + 4, c - 3 : c + 4].mean()) for r, c in PLACES]
 
 
+@pytest.mark.slow
 def test_the_letter_has_its_window_and_the_levels_of_the_standard(browser: Any, folder: Path) -> None:
     told = shown(browser, "letter.dcm")
     center, width = window_of(folder / "letter.dcm")
@@ -139,6 +140,7 @@ def test_a_drawn_length_is_that_of_the_plane_that_the_file_names(
     assert (green - np.maximum(red, blue)).max() > 100  # the line is seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SYNTAXES))
 def test_a_compressed_file_shows_the_same(browser: Any, name: str) -> None:
     shown(browser, "letter.dcm")
@@ -148,6 +150,7 @@ def test_a_compressed_file_shows_the_same(browser: Any, name: str) -> None:
     assert np.array_equal(grey(browser, ROWS, COLS), plain)
 
 
+@pytest.mark.slow
 def test_a_sequence_has_its_frames_in_their_order(browser: Any) -> None:
     for k in range(FRAMES):
         told = shown(browser, "bars.dcm", k)

@@ -174,6 +174,7 @@ def test_a_drawn_length_and_the_curve_of_an_edge_are_in_sight(browser: Browser) 
         browser.press("Delete")
 
 
+@pytest.mark.slow
 def test_a_sequence_plays_in_the_time_of_its_frames(browser: Browser) -> None:
     choose(browser, 0)
     browser.run(f"{VIEWER}.pictures[0].frame_time_ms = 600")
@@ -187,6 +188,7 @@ def test_a_sequence_plays_in_the_time_of_its_frames(browser: Browser) -> None:
     choose(browser, 0, browser.run(f"{ACTIVE}.frame"))
 
 
+@pytest.mark.slow
 def test_a_narrow_window_holds_the_picture_and_no_more(browser: Browser) -> None:
     browser.tell("Emulation.setDeviceMetricsOverride", width=500, height=900, deviceScaleFactor=1, mobile=False)
     browser.wait("innerWidth === 500")

@@ -157,6 +157,7 @@ def test_flags_of_reduced_pictures_are_all_seen(folder: Path) -> None:
     assert any("first of 2 frames" in text for text in raw["warnings"])
 
 
+@pytest.mark.slow
 def test_a_part_is_kept_pixel_for_pixel_and_told_by_its_place(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "part.html"
     region = "30:120,40:140"
@@ -174,6 +175,7 @@ def test_a_part_is_kept_pixel_for_pixel_and_told_by_its_place(folder: Path, tmp_
         assert abs(r0 - 30) <= 1 and abs(r1 - 81) <= 1 and abs(c0 - 60) <= 1 and abs(c1 - 111) <= 1
 
 
+@pytest.mark.slow
 def test_of_a_sequence_the_page_says_that_it_shows_one_frame(browser: Browser) -> None:
     said = "radiographyKept.said.pictures"
     assert browser.run(f"{said}[0].name + ': ' + {said}[0].warnings.join()") == "raw.tif: the first of 2 frames"

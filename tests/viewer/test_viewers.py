@@ -83,6 +83,7 @@ def test_dcmtk_shows_the_letter_upright_and_thick_parts_bright(phantom: Path, tm
     check_upright_letter(dcmtk_levels(phantom, tmp_path))
 
 
+@pytest.mark.slow
 @needs_dwv
 def test_a_web_viewer_shows_the_letter_with_its_window_and_the_spacing_of_the_object(phantom: Path) -> None:
     shown = shown_by_dwv("dwv_page.html", phantom, ROWS, COLS)
@@ -97,6 +98,7 @@ def test_a_web_viewer_shows_the_letter_with_its_window_and_the_spacing_of_the_ob
     assert shown["orientation"] == ["L", "F"]
 
 
+@pytest.mark.slow
 @needs_dwv
 def test_a_web_viewer_draws_the_levels_of_the_standard_at_the_pitch_of_the_detector(greys: Path) -> None:
     shown = shown_by_dwv("dwv_page.html", greys, ROWS, COLS)
@@ -105,6 +107,7 @@ def test_a_web_viewer_draws_the_levels_of_the_standard_at_the_pitch_of_the_detec
     assert shown["spacing"] == pytest.approx([PITCH_MM] * 2, rel=1e-9)
 
 
+@pytest.mark.slow
 @needs_dwv
 def test_a_web_viewer_has_no_window_to_narrow(tmp_path: Path) -> None:
     """A wedge without air or marker: its window had a margin beyond its counts, and greys were up to 10 off in dwv."""

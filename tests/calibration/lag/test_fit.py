@@ -89,6 +89,7 @@ def test_coefficients_are_recovered_within_their_errors(learned: LagEstimate) ->
     assert (model.fraction_error < 0.2 * FRACTION).all() and (model.time_error_s < 0.2 * TIME_S).all()
 
 
+@pytest.mark.slow
 def test_errors_are_the_scatter_of_many_sequences() -> None:
     squares = []
     for seed in range(8):
@@ -206,6 +207,7 @@ def test_the_last_bits_of_a_processor_do_not_reach_the_model() -> None:
     assert one.signal_dn == pytest.approx(other.signal_dn, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_exposures_share_time_constants_and_keep_their_own_fractions() -> None:
     rng = np.random.default_rng(5)
     charges = [step(0, ON, 200, level) for level in LEVELS_DN]
@@ -227,6 +229,7 @@ def test_exposures_that_lag_alike_get_one_set_of_fractions() -> None:
     assert abs(pulls(model)).max() < 4
 
 
+@pytest.mark.slow
 def test_repeats_at_one_exposure_are_one_row_and_smaller_errors() -> None:
     rng = np.random.default_rng(7)
     one, four = (fit_lag([curve_of(step(0, ON, AFTER), rng) for _ in range(count)], 64) for count in (1, 4))
@@ -366,6 +369,7 @@ def test_afterglow_is_absorbed_at_its_own_rhythm_only(csi) -> None:  # type: ign
     assert abs(faster) > 2e-4  # what the docstring warns of
 
 
+@pytest.mark.slow
 def test_threads_change_no_bit() -> None:
     found = []
     for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):

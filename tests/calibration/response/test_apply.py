@@ -89,6 +89,7 @@ def test_the_slope_is_the_derivative(curves) -> None:  # type: ignore[no-untyped
     assert slope(*curves) == pytest.approx(numeric, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("limit_dn", [LIMIT_DN, float("inf")])
 def test_every_raw_number_comes_back_exactly(order: int, limit_dn: float) -> None:

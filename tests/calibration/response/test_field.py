@@ -93,6 +93,7 @@ def test_the_field_at_its_own_distance_is_the_field() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_field_scales_about_the_point_below_the_focal_spot() -> None:
     rows, cols = 240, 320
     pitch_mm, spot = PANEL_MM / cols, (30.0, 260.0)

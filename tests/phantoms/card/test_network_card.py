@@ -77,6 +77,7 @@ def test_outline_is_filled_exactly_and_centred(card: Phantom) -> None:
     assert (centres + extents).max(axis=0) == pytest.approx(high, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_card(card: Phantom) -> None:
     again = network_card(seed=1)
     assert [(s.shape, s.material, s.position_mm) for s in again.solids] == [
@@ -109,6 +110,7 @@ def test_crossing_check_sees_a_bow_tie() -> None:
     assert crosses_itself(np.array([(0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)]))
 
 
+@pytest.mark.slow
 def test_small_parts_can_be_left_out(card: Phantom) -> None:
     bare = network_card(small_parts=0)
     ten = network_card(small_parts=10)

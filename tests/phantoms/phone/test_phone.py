@@ -52,6 +52,7 @@ def half_extent_mm(solid: PlacedSolid) -> Vectors:
     return np.asarray(radius * np.sqrt(np.maximum(0.0, 1 - axis**2)) + 0.5 * shape.length_mm * np.abs(axis))
 
 
+@pytest.mark.slow
 def test_outline_is_filled_exactly_and_centred(whole: Phantom) -> None:
     matter = [solid for solid in whole.solids if solid.material != "air"]
     centres = np.array([solid.position_mm for solid in matter])
@@ -71,6 +72,7 @@ def test_it_is_made_of_known_materials(whole: Phantom) -> None:
     assert counts["lithium_cobalt_oxide"] == 3 + 2 * 4  # sheets, and bends on both sides
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_phone(whole: Phantom) -> None:
     again = phone(seed=1)
     assert [(s.shape, s.material, s.position_mm) for s in again.solids] == [
@@ -78,12 +80,14 @@ def test_same_seed_gives_the_same_phone(whole: Phantom) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_another_seed_moves_small_parts_but_not_the_case(whole: Phantom) -> None:
     other = phone(seed=2)
     assert other.solids[0].shape == whole.solids[0].shape
     assert {s.position_mm for s in other.solids} != {s.position_mm for s in whole.solids}
 
 
+@pytest.mark.slow
 def test_small_parts_can_be_left_out(whole: Phantom) -> None:
     assert len(phone(small_parts=0).solids) < len(phone(small_parts=10).solids) < len(whole.solids)
 
