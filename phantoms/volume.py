@@ -7,7 +7,6 @@ voxels stays two bytes a voxel, and a path through it is a sum of areal masses, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,19 +71,6 @@ class Volume:
         return (x * self.spacing_mm[0], y * self.spacing_mm[1], z * self.spacing_mm[2])
 
 
-class VoxelGrid(NamedTuple):
-    """What a compiled kernel needs of a volume: voxel = ``to_voxel`` (3, 4) @ (x, y, z, 1), x first.
-
-    Voxel i spans i to i + 1; `first` and `stop` (3,) bound the occupied voxels along x, y, z.
-    """
-
-    codes: CodeArray
-    partial_g_per_cm3: FloatArray
-    to_voxel: FloatArray
-    first: npt.NDArray[np.int64]
-    stop: npt.NDArray[np.int64]
-
-
 def place_volume(
     codes: CodeArray,
     partial_g_per_cm3: FloatArray,
@@ -115,33 +101,6 @@ def place_volume(
     volume : Volume
     """
     return Volume(codes, partial_g_per_cm3, materials, spacing_mm, position_mm, rotation_matrix(rotation_deg))
-
-
-def voxel_grid(volume: Volume) -> VoxelGrid:
-    """Arrays of a volume for compiled kernels, bounded to the voxels that hold mass.
-
-    Parameters
-    ----------
-    volume : Volume
-        Its codes are not copied.
-
-    Returns
-    -------
-    grid : VoxelGrid
-        With `first` equal to `stop` where no voxel holds mass.
-    """
-    shape = np.array(volume.codes.shape[::-1], dtype=np.float64)
-    linear = volume.rotation.T / np.asarray(volume.spacing_mm)[:, None]
-    offset = 0.5 * shape - linear @ np.asarray(volume.position_mm)
-    holds: npt.NDArray[np.bool_] = np.asarray(volume.partial_g_per_cm3.any(axis=1))
-    first, stop = occupied(volume.codes, holds)
-    return VoxelGrid(
-        np.ascontiguousarray(volume.codes),
-        np.ascontiguousarray(volume.partial_g_per_cm3),
-        np.column_stack([linear, offset]),
-        first,
-        stop,
-    )
 
 
 def occupied(codes: CodeArray, holds: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -94,26 +94,3 @@ def account_for_quanta(light: FilmLight, fluence: npt.ArrayLike, share: float, e
         electrons=share * efficiency * mean,
         swank=mean**2 / (absorbed * square),
     )
-
-
-def dqe_with_read_noise(account: QuantaAccount, incident: float, added_variance: float) -> float:
-    """Detective quantum efficiency at zero frequency of pixels with dark current and read noise.
-
-    Parameters
-    ----------
-    account : QuantaAccount
-    incident : float
-        X-ray photons on the film for one pixel. [1]
-    added_variance : float
-        Of dark current and readout, for one pixel. [electrons2]
-
-    Returns
-    -------
-    dqe : float
-        [1]
-
-    Notes
-    -----
-    1 / dqe grows by added / (incident electrons^2), with the electrons for one incident photon.
-    """
-    return 1.0 / (1.0 / account.dqe + added_variance / (incident * account.electrons**2))

@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 
 EVEN = 0.01  # of their mean, within which intervals count as even   # chosen: clocks of frame grabbers
 GIVE_INTERVAL = "the time from frame to frame is not known"
-_LONGEST_WORD = 40  # characters of a value that a sentence quotes
 
 
 def frame_interval(header: Dataset) -> tuple[float | None, tuple[str, ...]]:

@@ -317,7 +317,7 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
     )
 
 
-_STATUSES = ("reproduced", "differs", "quoted", "out")
+_STATUSES = ("reproduced", "differs", "quoted")
 
 
 def _told(figure: PaperFigure) -> list[str]:

@@ -82,19 +82,9 @@ class EdgeFringe:
     wave: FloatArray
 
     @property
-    def overshoot(self) -> float:
-        """How far the wave rises above the open field. [1]"""
-        return float(self.wave.max() - 1.0)
-
-    @property
     def contrast(self) -> float:
         """Largest difference that the wave makes, over the open field. [1]"""
         return float(np.abs(self.wave - self.rays).max())
-
-    @property
-    def absorption_contrast(self) -> float:
-        """How much darker than the open field the rod is without any phase. [1]"""
-        return float(1.0 - self.rays.min())
 
 
 def diffracted(behind: ComplexArray, step_mm: float, wavelength_mm: float, distance_mm: float) -> FloatArray:

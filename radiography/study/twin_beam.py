@@ -1,4 +1,4 @@
-"""Beam of a panel's frames as a file, from what is on the console: tube voltage and filters."""
+"""Beam of a panel's frames as a file."""
 
 from __future__ import annotations
 
@@ -6,53 +6,6 @@ import json
 from collections.abc import Sequence
 
 from radiography.beam.tube import Beam
-
-
-def twin_beam(
-    name: str,
-    kvp: float,
-    filters: Sequence[tuple[str, float]],
-    *,
-    anode: str = "W",
-    anode_angle_deg: float = 12.0,
-    air_path_mm: float = 1000.0,
-) -> Beam:
-    """Beam of given tube voltage and filtration.
-
-    Parameters
-    ----------
-    name : str
-        For messages and records.
-    kvp : float
-        Tube voltage. [kV]
-    filters : sequence of (str, float)
-        Material and thickness of inherent and added filters. [mm]
-    anode : str
-        Target.
-    anode_angle_deg : float
-        [deg]
-    air_path_mm : float
-        Air between tube and panel. [mm]
-
-    Returns
-    -------
-    beam : Beam
-
-    Raises
-    ------
-    ValueError
-        If the voltage is out of range or a material unknown.
-    """
-    return Beam(
-        name=name,
-        kvp=float(kvp),
-        filters=tuple((material, float(thickness_mm)) for material, thickness_mm in filters),
-        source="tube voltage and filters as given with the frames",
-        anode=anode,
-        anode_angle_deg=anode_angle_deg,
-        air_path_mm=air_path_mm,
-        notes="spectrum computed from voltage and filters; half-value layer not checked",
-    )
 
 
 def beam_text(beam: Beam, comments: Sequence[str] = ()) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phantoms.volume import place_volume, voxel_grid
+from phantoms.volume import occupied, place_volume
 from tests.reference import partial_densities_at
 
 TABLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.3, 1.2]])
@@ -28,14 +28,15 @@ def test_volume_turns_and_moves_like_a_solid() -> None:
 
 
 def test_grid_is_bounded_to_what_holds_mass() -> None:
-    grid = voxel_grid(_volume())
-    assert grid.first.tolist() == [3, 2, 1]
-    assert grid.stop.tolist() == [4, 3, 3]
+    first, stop = occupied(_volume().codes, TABLE.any(axis=1))
+    assert first.tolist() == [3, 2, 1]
+    assert stop.tolist() == [4, 3, 3]
 
 
 def test_empty_volume_has_an_empty_box() -> None:
     empty = place_volume(np.zeros((2, 2, 2), np.uint16), TABLE, ("water", "bone"), (1.0, 1.0, 1.0))
-    assert np.array_equal(voxel_grid(empty).first, voxel_grid(empty).stop)
+    first, stop = occupied(empty.codes, TABLE.any(axis=1))
+    assert np.array_equal(first, stop)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phantoms.volume import place_volume, voxel_grid
+from phantoms.volume import place_volume
 from radiography.projection.volume_paths import areal_masses, interpolated_masses, trace_rows
 from radiography.projection.voxel_runs import voxel_runs
 from radiography.projection.voxel_world import voxel_world
@@ -20,11 +20,16 @@ def _volume(seed: int, shape=(7, 9, 11), **place):
     return place_volume(codes, table, ("air", "water", "bone"), (1.1, 0.9, 1.7), **where)
 
 
+def _to_voxels(volume):
+    """Voxels along x, y and z for a millimetre along each axis of the world (3, 3)."""
+    return volume.rotation.T / np.asarray(volume.spacing_mm)[:, None]
+
+
 def _by_faces(volume, source_mm, point_mm):
     """Sorted crossings with every face plane, then one look-up in the middle of each piece."""
-    grid = voxel_grid(volume)
-    start = grid.to_voxel[:, :3] @ source_mm + grid.to_voxel[:, 3]
-    along = grid.to_voxel[:, :3] @ (point_mm - source_mm)
+    turn = _to_voxels(volume)
+    start = turn @ (source_mm - np.asarray(volume.position_mm)) + 0.5 * np.array(volume.codes.shape[::-1])
+    along = turn @ (point_mm - source_mm)
     t = [0.0, 1.0]
     for axis, count in enumerate(volume.codes.shape[::-1]):
         if along[axis] != 0:
@@ -76,8 +81,8 @@ def test_runs_of_equal_voxels_change_no_path(turn) -> None:
 def test_level_rays_with_and_against_the_runs(side: float) -> None:
     volume, source = _labels((50.0, 30.0, 20.0)), np.array([side * 400.0, side * 300.0, 90.0])
     x_mm, y_mm = side * np.linspace(-860.0, -740.0, 15), side * np.linspace(-660.0, -540.0, 15)
-    to_voxel, axis = voxel_grid(volume).to_voxel, voxel_world([volume], volume.materials).run_axis[0]
-    along = to_voxel[abs(axis) - 1, :3] @ (np.array([x_mm[7], y_mm[7], 0.0]) - source)
+    axis = voxel_world([volume], volume.materials).run_axis[0]
+    along = _to_voxels(volume)[abs(axis) - 1] @ (np.array([x_mm[7], y_mm[7], 0.0]) - source)
     assert along * axis * side > 0  # with the runs from one side, against them from the other
     found = areal_masses(volume, source, x_mm, y_mm)
     expected = [[_by_faces(volume, source, np.array([x, y, 0.0])) for x in x_mm] for y in y_mm]

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from radiography.beam.spectrum import Spectrum
+from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.layer_light import layer_light
 from radiography.light.optics import EmissionLine
@@ -17,7 +18,7 @@ from radiography.light.scintillator import Scintillator, Spread
 from radiography.panel.panel import LagTerm, Panel
 from radiography.scene import Timing
 from radiography.study.layer_report import report_layer
-from radiography.study.twin_beam import beam_text, twin_beam
+from radiography.study.twin_beam import beam_text
 from radiography.study.twin_curves import PanelInBeam, charge_of, layer_point, model_curves, point_of_row
 from radiography.study.twin_fit import factor_bounds, scaled
 from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag, judged_text
@@ -210,7 +211,7 @@ def test_a_shaky_ratio_is_said_to_be_too_uncertain() -> None:
 
 
 def test_a_beam_is_read_back_as_it_was_given(tmp_path: Path) -> None:
-    beam = twin_beam("mine", 81.0, [("Al", 2.5), ("Cu", 0.1)], anode_angle_deg=10.0)
+    beam = Beam("mine", 81.0, (("Al", 2.5), ("Cu", 0.1)), "the console", anode_angle_deg=10.0)
     path = tmp_path / "mine.toml"
     path.write_text(beam_text(beam, ["a comment\nover two lines"]), encoding="utf-8", newline="\n")
     assert path.read_text(encoding="utf-8").startswith("# a comment over two lines\nkvp = 81.0\n")

@@ -13,7 +13,7 @@ from radiography.figures.paper.parts import PaperFigure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4", "out": "0.4"}
+COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4"}
 WIDTH_IN = 15.0
 ROW_ASPECT = 5.6  # width over height that a row holds at most: two wide drawings, or four
 TITLE_IN = 0.26  # strip above each drawing

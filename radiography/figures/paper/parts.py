@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Status = Literal["reproduced", "differs", "quoted", "out"]
+Status = Literal["reproduced", "differs", "quoted"]
 Kind = Literal["computed", "fitted", "quoted"]
 Judgement = Literal["supported", "depends", "not supported"]
 FloatArray = npt.NDArray[np.float64]
@@ -113,7 +113,7 @@ class PaperFigure:
     title : str
     status : str
         "reproduced" where a number or shape comes out that nothing was fitted to, "differs" where it does not,
-        "quoted" where nothing that is computed decides, "out" where an imaging system does not compute it.
+        "quoted" where nothing that is computed decides.
     verdict : str
         Where the paper and the physics part, or that they do not.
     numbers : sequence of Number
