@@ -106,14 +106,14 @@ def draw_paper(
     numbers = paper_to_json(made, quick)
     earlier = _files_of_earlier_run(out)
     with folder_for(out), staged(out) as folder:
-        for key, figure in made.items():
-            if key == _drawn_as(key, made):
-                _write_figure(folder, key, figure)
+        pngs = {key: _write_figure(folder, key, figure) for key, figure in made.items() if key == _drawn_as(key, made)}
         sheet = contact_sheet({key: figure for key, figure in made.items() if key == _drawn_as(key, made)})
         if sheet is not None:
             (folder / "paper.png").write_bytes(_drawn(sheet, "png"))
         write_json(folder / "paper.json", numbers)
-        (folder / "paper.html").write_text(_page(made, numbers, figures, quick), encoding="utf-8", newline="\n")
+        (folder / "paper.html").write_text(
+            _page(made, pngs, numbers, [*figures, *(["--quick"] if quick else [])]), encoding="utf-8", newline="\n"
+        )
         names = tuple(sorted(path.name for path in folder.iterdir()))
     old = [path for path in earlier if path.name not in names and path.is_file() and not path.is_symlink()]
     for path in old:
@@ -223,12 +223,15 @@ def _number_json(number: Number) -> dict[str, Any]:
     }
 
 
-def _write_figure(folder: Path, key: str, figure: PaperFigure) -> None:
-    if figure.drawing is not None:
-        (folder / f"{key}.png").write_bytes(_drawn(figure.drawing, "png"))
+def _write_figure(folder: Path, key: str, figure: PaperFigure) -> bytes | None:
+    """Its files; returns the bytes of the PNG, None without a drawing."""
+    png = None if figure.drawing is None else _drawn(figure.drawing, "png")
+    if png is not None and figure.drawing is not None:
+        (folder / f"{key}.png").write_bytes(png)
         (folder / f"{key}.svg").write_bytes(_drawn(figure.drawing, "svg"))
     write_json(folder / f"{key}.json", _figure_json(figure))
     (folder / f"{key}.csv").write_text(_as_csv(figure.curves), encoding="utf-8", newline="\n")
+    return png
 
 
 def _drawn(drawing: Figure, kind: str) -> bytes:
@@ -252,7 +255,13 @@ def _as_csv(curves: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
-def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: Sequence[str], quick: bool) -> str:
+def _page(
+    made: Mapping[str, PaperFigure],
+    pngs: Mapping[str, bytes | None],
+    numbers: Mapping[str, Any],
+    arguments: Sequence[str],
+) -> str:
+    """The page, with the very bytes of the PNG files; ``arguments`` are those of the command."""
     from radiography.figures.report.page import Page, cell, head, page_html
 
     counts = {
@@ -264,7 +273,7 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
         together = [other for other in made if _drawn_as(other, made) == key]
         if not together:
             continue
-        png = None if figure.drawing is None else base64.b64encode(_drawn(figure.drawing, "png")).decode()
+        png = pngs[key]
         rows = [[cell(text, value) for text, value in _row(number)] for number in figure.numbers]
         shown.append(
             {
@@ -272,13 +281,13 @@ def _page(made: Mapping[str, PaperFigure], numbers: Mapping[str, Any], figures: 
                 "title": figure.title,
                 "status": figure.status,
                 "verdict": figure.verdict,
-                "png": png,
+                "png": None if png is None else base64.b64encode(png).decode(),
                 "heads": HEADS,
                 "rows": rows,
                 "notes": _told(figure),
             }
         )
-    command = ["radiography", "paper", *figures, *(["--quick"] if quick else []), "--out", "paper"]
+    command = ["radiography", "paper", *arguments, "--out", "paper"]
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     plain = json_plain(numbers)
     return page_html(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,18 @@ def test_files_say_the_same_twice(tmp_path: Path) -> None:
     for each in numbers["figures"].values():
         assert each["decided_by"] in page.replace("&#39;", "'") and each["wrong_if"] in page.replace("&#39;", "'")
     assert "NaN" not in (tmp_path / "a" / "paper.json").read_text()
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_very_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[bytes] = []
+    draw = paper._drawn
+    monkeypatch.setattr(paper, "_drawn", lambda drawing, kind: drawn.append(draw(drawing, kind)) or drawn[-1])
+    draw_paper(tmp_path / "a", ["2h", "T2"], quick=True)
+    assert len(drawn) == 5  # two figures as PNG and SVG, and the sheet of both: none is drawn again for the page
+    page = (tmp_path / "a" / "paper.html").read_text(encoding="utf-8")
+    shown = [base64.b64decode(each) for each in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page)]
+    assert shown == [(tmp_path / "a" / f"{key}.png").read_bytes() for key in ("2h", "T2")]
 
 
 @pytest.mark.slow
