@@ -290,7 +290,28 @@ def over_noise_of_1mm(part: str, of_pixel: float, width_mm: float, pitch_mm: flo
     -------
     number : Number
     """
-    ratio = of_pixel * (width_mm * 1.0) ** 0.5 / pitch_mm
+    return over_exposures(
+        f"contrast of {part} over the noise of 1 mm of it", of_pixel * (width_mm * 1.0) ** 0.5 / pitch_mm
+    )
+
+
+def over_exposures(name: str, ours: float, *, noise: bool = False) -> Number:
+    """A number whose band is that of the exposures assumed, where electrons make the noise.
+
+    Parameters
+    ----------
+    name : str
+        Of what.
+    ours : float
+        A contrast over the noise, which grows as the root of the exposure, or the noise itself. [1]
+    noise : bool
+        Whether it is the noise, which falls as the root.
+
+    Returns
+    -------
+    number : Number
+    """
     longer = [(seconds / EXPOSURE_S) ** 0.5 for seconds in EXPOSURES_S]
-    name, note = f"contrast of {part} over the noise of 1 mm of it", "exposures of 10 to 300 s: assumed"
-    return Number(name, "1", ratio, None, "computed", (ratio * longer[0], ratio * longer[1]), note)
+    ends = [ours / each if noise else ours * each for each in longer]
+    words = " to ".join(f"{seconds:g}" for seconds in EXPOSURES_S)
+    return Number(name, "1", ours, None, "computed", (min(ends), max(ends)), f"exposures of {words} s: assumed")

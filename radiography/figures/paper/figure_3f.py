@@ -15,7 +15,6 @@ from radiography.camera.accounting import QuantaAccount
 from radiography.camera.exposure import blur_at
 from radiography.figures.paper.camera_pictures import (
     EXPOSURE_S,
-    EXPOSURES_S,
     MOST_FILTER_MM,
     OBJECT_TO_FILM_MM,
     ROSE,
@@ -25,6 +24,7 @@ from radiography.figures.paper.camera_pictures import (
     contrast_along,
     film_and_camera,
     number_behind,
+    over_exposures,
     over_noise_of_1mm,
     photographs,
     quanta_band,
@@ -154,7 +154,6 @@ def beetle_with_needle(making: Making) -> PaperFigure:
     contrast, noise = contrast_along(pictures, setup.camera.pitch_mm, (first, last), 0.1, (0.4, 0.8))
     green, without = quanta_of(setup, "green"), quanta_of(grey, "grey")
     dark, bright = quanta_band(setup, "green")
-    longer = [(seconds / EXPOSURE_S) ** 0.5 for seconds in EXPOSURES_S]  # of the SNR, where electrons make the noise
     phase = phase_number(found)
     verdict = judge(phase, PHASE_OVER_ABSORPTION, inf)
     needle = over_noise_of_1mm("the needle in the beetle", contrast / noise, NEEDLE_MM, setup.camera.pitch_mm)
@@ -162,24 +161,8 @@ def beetle_with_needle(making: Making) -> PaperFigure:
     incident = float(setup.fluence_per_mm2.sum()) * setup.camera.pitch_mm**2
     numbers = [
         Number("contrast of the needle in the beetle", "1", contrast, None, "computed"),
-        Number(
-            "noise of a pixel",
-            "1",
-            noise,
-            None,
-            "computed",
-            (noise / longer[1], noise / longer[0]),
-            "exposures of 10 to 300 s: assumed",
-        ),
-        Number(
-            "contrast of the needle over the noise of a pixel",
-            "1",
-            contrast / noise,
-            None,
-            "computed",
-            (contrast / noise * longer[0], contrast / noise * longer[1]),
-            "exposures of 10 to 300 s: assumed",
-        ),
+        over_exposures("noise of a pixel", noise, noise=True),
+        over_exposures("contrast of the needle over the noise of a pixel", contrast / noise),
         needle,
         number_behind(setup, "1 mm of chitin", "chitin", 1.0),
         number_behind(setup, "3 mm of chitin", "chitin", 3.0),

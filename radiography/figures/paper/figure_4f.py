@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from calibration.conditions import Conditions
-from calibration.correct import correct_frame, plan_correction
-from calibration.learn import FrameStack, learn_panel
+from calibration.correct import correct_frame
 from phantoms.phone.outline import LENGTH_MM
 from phantoms.solids import rotation_matrix
 from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose
 from radiography.config import DATA_FOLDER, load_scene
+from radiography.figures.paper.panel_pictures import learned
 from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, status_of
 from radiography.light.scintillator import layer_material
 from radiography.panel.direct_detection import STACK_HISTORIES, LitLayer, diode_portions
@@ -124,13 +123,6 @@ def exposed_side(side: str, making: Making) -> Side:
     darks = _frames(dark, None, DARKS, rng)
     open_beam = expose(flat)
     flats, bright = (_frames(flat, open_beam, FLATS, rng, times) for times in (1.0, BRIGHTER))
-    calibration = learn_panel(
-        [FrameStack(darks, "dark")],
-        [FrameStack(bright, "flat")],
-        saturation_dn=flat.panel.saturation_dn,
-        conditions=Conditions(pitch_mm=flat.geometry.pitch_mm),
-        provenance={},
-    )
     exposure = expose(phone)
     assert exposure is not None
     (frame,) = _frames(phone, exposure, 1, rng)
@@ -139,7 +131,7 @@ def exposed_side(side: str, making: Making) -> Side:
     return Side(
         flat=flat,
         flats=np.stack(flats) - np.mean(darks, axis=0, dtype=np.float32),
-        phone=np.asarray(correct_frame(frame, plan_correction(calibration)).corrected_dn),
+        phone=np.asarray(correct_frame(frame, learned(flat, darks, bright)).corrected_dn),
         mean_electrons=electrons.astype(np.float32),
     )
 

@@ -12,8 +12,6 @@ from phantoms.meat import HUB, OUTER_MM, STREAKS, TIP, meat
 from phantoms.solids import Vector
 from radiography.camera.exposure import blur_at
 from radiography.figures.paper.camera_pictures import (
-    EXPOSURE_S,
-    EXPOSURES_S,
     OBJECT_TO_FILM_MM,
     ROSE,
     SOURCE_TO_OBJECT_MM,
@@ -21,6 +19,7 @@ from radiography.figures.paper.camera_pictures import (
     film_and_camera,
     light_behind,
     number_behind,
+    over_exposures,
     over_noise_of_1mm,
     photographs,
 )
@@ -64,21 +63,15 @@ def cable_and_meat(making: Making) -> PaperFigure:
     transfer_at = blur_at(setup.light, setup.fluence_per_mm2, setup.halo_at, pitch)
     finest = size * float(brentq(lambda f: float(transfer_at(np.array([f]))[0]) - RESOLVED, 1.0, 16.0))
     one, two = (light_behind(setup, "Cu", count * COPPER_MM) for count in (1, 2))
-    longer = [(seconds / EXPOSURE_S) ** 0.5 for seconds in EXPOSURES_S]
-
-    def over_noise(name: str, ratio: float) -> Number:
-        band = (ratio * longer[0], ratio * longer[1]) if ratio > 0 else (ratio * longer[1], ratio * longer[0])
-        return Number(name, "1", ratio, None, "computed", band, "exposures of 10 to 300 s: assumed")
-
     numbers = [
         Number("contrast of a conductor against the gap beside it", "1", conductor, None, "computed"),
-        over_noise("contrast of a conductor over the noise of a pixel", conductor / cable_noise),
+        over_exposures("contrast of a conductor over the noise of a pixel", conductor / cable_noise),
         number_behind(setup, "a conductor", "Cu", COPPER_MM),
         Number("light left behind two, over the square of that", "1", two / one**2, None, "computed"),
         Number("contrast of the needle in pork", "1", needle, None, "computed"),
-        over_noise("contrast of the needle in pork over the noise of a pixel", needle / meat_noise),
+        over_exposures("contrast of the needle in pork over the noise of a pixel", needle / meat_noise),
         Number("contrast of a streak of fat in muscle", "1", streak, None, "computed", note="negative: brighter"),
-        over_noise("contrast of fat over the noise of a pixel", streak / meat_noise),
+        over_exposures("contrast of fat over the noise of a pixel", streak / meat_noise),
         Number("finest lines of the object, modulation 0.1", "1/mm", finest, None, "computed"),
     ]
     of_1mm = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,8 @@ MIDDLE = (768, 1152)  # of a quick run, which the card and the edge cover   # ch
 SCENES = ("dark", "flat", "edge", "card")
 FRAMES = 12  # darks and flats of the calibration   # chosen
 SEED = 2018
+
+RawArray = npt.NDArray[np.uint16]
 
 
 def panel_shape(quick: bool) -> tuple[int, int]:
@@ -70,6 +73,23 @@ def calibrated(layer: str, quick: bool) -> CorrectionPlan:
     flat = planned("flat", layer, quick)
     darks = list(acquire_sequence(planned("dark", layer, quick), None, FRAMES, rng))
     flats = list(acquire_sequence(flat, expose(flat), FRAMES, rng))
+    return learned(flat, darks, flats)
+
+
+def learned(flat: Acquisition, darks: Sequence[RawArray], flats: Sequence[RawArray]) -> CorrectionPlan:
+    """Correction that simulated darks and flats of a panel teach.
+
+    Parameters
+    ----------
+    flat : Acquisition
+        Flat exposure as planned.
+    darks, flats : sequence of (H, W) uint16
+        Raw frames without a beam, and in the open beam. [DN]
+
+    Returns
+    -------
+    plan : CorrectionPlan
+    """
     calibration = learn_panel(
         [FrameStack(darks, "dark")],
         [FrameStack(flats, "flat")],
