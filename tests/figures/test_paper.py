@@ -11,10 +11,20 @@ pytest.importorskip("colour", reason="the figures of the paper need colour-scien
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
 from radiography.config import load_panel, load_scintillator
-from radiography.figures.paper import claims, figure_2g, figure_3b, figure_3c, figure_4e, figure_ed6, panel_pictures
+from radiography.figures.paper import (
+    claims,
+    figure_2g,
+    figure_3b,
+    figure_3c,
+    figure_4e,
+    figure_ed6,
+    panel_pictures,
+    parts,
+)
 from radiography.figures.paper import table_1 as printed_table
 from radiography.figures.paper import table_2 as printed_limits
 from radiography.figures.paper.claims import CLAIMS, Claim
+from radiography.figures.paper.contact_sheet import contact_sheet
 from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker
 from radiography.figures.paper.figure_1c import composition_lines
 from radiography.figures.paper.figure_1d import escape
@@ -22,7 +32,7 @@ from radiography.figures.paper.figure_3a import Flashes
 from radiography.figures.paper.figure_3b import reabsorbed
 from radiography.figures.paper.figure_3c import cycled_light, light_after
 from radiography.figures.paper.figure_4e import modulation, snr_of_squares
-from radiography.figures.paper.parts import Number, columns, judge, paper_table, status_of
+from radiography.figures.paper.parts import Number, PaperFigure, columns, judge, paper_table, status_of
 from radiography.light.halides import LARGEST_BOW_EV
 from radiography.light.optics import TurbidLayer
 from tests.figures.drawn import QUICK, made, ours
@@ -367,6 +377,25 @@ def test_4e_modulation_and_noise_of_known_pictures() -> None:
     noise = np.random.default_rng(1).normal(1000.0, 70.0, (700, 840)).astype(np.float32)
     # 12,000 squares of 49 pixels: SNR 100 within 3 standard errors of a median deviation
     assert snr_of_squares(noise) == pytest.approx(100.0, rel=3 * 1.17 / np.sqrt(2 * 12000) * 1.4)
+
+
+def test_titles_of_the_sheet_end_before_the_next_drawing() -> None:
+    """Two drawings in a row, each under a title that is far too long for it."""
+    words = "A title that says all that there is to say of a drawing, " * 3
+    figures = {key: PaperFigure(words, "reproduced", "", drawing=parts.sheet()[0]) for key in ("1x", "2x")}
+    drawn = contact_sheet(figures)
+    assert drawn is not None and len(drawn.axes) == 2
+    for axes in drawn.axes:
+        title, room = axes.get_title("left"), axes.get_window_extent()
+        assert words.strip() in title
+        shown = next(text for text in axes.get_children() if getattr(text, "get_text", str)() == title)
+        assert room.x0 <= shown.get_window_extent().x0 and shown.get_window_extent().x1 <= room.x1
+
+
+@pytest.mark.parametrize(("value", "shown"), [(290.9, "290"), (0.1149, "0.11"), (60.68, "61"), (1.67e-8, "1.7e-08")])
+def test_a_claim_shows_two_digits_of_its_number(value: float, shown: str) -> None:
+    number = Number("n", "ns", value, None, "computed")
+    assert claims._shown(Claim("c", "1d", "n", (1.0, 3.0), ""), number) == f"1d: n = {shown} ns"
 
 
 def test_columns_are_padded_to_one_length() -> None:

@@ -215,7 +215,7 @@ def claims(making: Making) -> PaperFigure:
         axes.plot(0.0, place, "s", color=COLOURS[verdict], markersize=9)
         axes.text(0.02, place, claim.claim, va="center", fontsize=8)
         axes.text(0.44, place, verdict, va="center", fontsize=8, color=COLOURS[verdict])
-        axes.text(0.57, place, _shown(claim, number), va="center", fontsize=6.5, color="0.35")
+        axes.text(0.57, place, _shown(claim, number), va="center", fontsize=7.5, color="0.35")
     axes.set(xlim=(-0.02, 1.05), ylim=(len(CLAIMS) - 0.4, -0.6))
     axes.set_axis_off()
     return PaperFigure(
@@ -253,7 +253,9 @@ def claims(making: Making) -> PaperFigure:
 
 
 def _shown(claim: Claim, number: Number) -> str:
-    value = "" if number.ours is None else f" = {number.ours:.2g} {'' if number.unit == '1' else number.unit}"
+    """The number that decides, with two digits."""
+    unit = "" if number.unit == "1" else number.unit
+    value = "" if number.ours is None else f" = {float(f'{number.ours:.2g}'):.5g} {unit}"
     return f"{claim.figure}: {number.name}{value}".rstrip()
 
 

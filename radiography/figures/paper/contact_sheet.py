@@ -12,6 +12,7 @@ from radiography.figures.paper.parts import PaperFigure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4"}
 WIDTH_IN = 15.0
@@ -54,10 +55,18 @@ def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
             axes.imshow(drawn[key], interpolation="antialiased", aspect="auto")
             axes.set_axis_off()
             words = f"{key}  {made[key].title} · {made[key].status}"
-            axes.set_title(words, fontsize=8, loc="left", color=COLOURS[made[key].status], pad=3, x=0.02)
+            title = axes.set_title(words, fontsize=8, loc="left", color=COLOURS[made[key].status], pad=3, x=0.02)
+            _fit(title, 0.96 * width * sheet.dpi)
             left += width
         top -= TITLE_IN + height
     return sheet
+
+
+def _fit(title: Text, room: float) -> None:
+    """A title that is wider than its room [pixels] in smaller letters, so that it ends before the next one begins."""
+    wide = title.get_window_extent().width
+    if wide > room:
+        title.set_fontsize(title.get_fontsize() * room / wide)
 
 
 def _rows(aspects: Sequence[float]) -> list[list[int]]:
