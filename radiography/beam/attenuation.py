@@ -295,3 +295,29 @@ def linear_attenuation_per_mm(material: Material, energy_keV: npt.ArrayLike) -> 
         If an energy lies outside 0.1 to 800 keV.
     """
     return mass_attenuation_cm2_per_g(material, energy_keV) * (material.density_g_per_cm3 / _MM_PER_CM)
+
+
+def photoelectric_power(material: Material, low_keV: float, high_keV: float) -> float:
+    """Power with which a material's photoelectric attenuation falls with the energy.
+
+    Parameters
+    ----------
+    material : Material
+    low_keV, high_keV : float
+        Range without an edge. [keV]
+
+    Returns
+    -------
+    power : float
+        n of E^-n, by least squares of the logarithms at 61 even steps. [1]
+
+    Raises
+    ------
+    ValueError
+        If the range is empty.
+    """
+    if not low_keV < high_keV:
+        raise ValueError(f"a power needs a range of energies, got {low_keV:g} to {high_keV:g} keV")
+    energy = np.linspace(low_keV, high_keV, 61)
+    photo = mass_attenuation_cm2_per_g(material, energy, "photoelectric")
+    return float(-np.polyfit(np.log(energy), np.log(photo), 1)[0])

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radiography.interaction.absorption import cached_layer_response
-from radiography.light.free_film import light_by_face
-from radiography.light.optics import TurbidLayer
-from radiography.light.scintillator import Scintillator, layer_material
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
+from radiography.light.free_film import trace_free_film
+from radiography.light.scintillator import Scintillator
 
 # Where transfers are computed; beyond, a spread falls as 1 / f, which light from just above the far face makes.
 FREQUENCY_PER_MM = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -92,20 +91,12 @@ def film_light(
     Signal goes as sum over depth of w g T, with energy fraction w, collection g and transfer T. A quantum is taken to
     leave its energy at one depth; light yields do not vary from quantum to quantum.
     """
-    if not isinstance(film.transport, TurbidLayer):
-        raise ValueError(f"a free film needs the optics of a turbid layer, but '{film.name}' has none")
-    response = cached_layer_response(
-        layer_material(film),
-        1e-3 * thickness_um,
-        energy_keV,
-        histories,
-        frequency_per_mm=FREQUENCY_PER_MM,
-        cache_folder=cache_folder,
-    )
-    faces = light_by_face(
-        film.transport,
+    response, faces = trace_free_film(
+        film,
         thickness_um,
+        energy_keV,
         far_index=plate_index,
+        histories=histories,
         photons=photons,
         frequency_per_mm=FREQUENCY_PER_MM,
         cache_folder=cache_folder,
@@ -127,6 +118,33 @@ def film_light(
         wavelength_nm=faces.wavelength_nm,
         emission=(leaving @ faces.spectrum) / total[:, None],
     )
+
+
+def light_behind(
+    light: FilmLight, fluence: npt.ArrayLike, shadow: Material, thickness_mm: float, filter_mm: float = 0.0
+) -> float:
+    """Share of a film's light that is left behind a material.
+
+    Parameters
+    ----------
+    light : FilmLight
+    fluence : (E,) float64
+        Photons of each energy, on any scale. [1]
+    shadow : Material
+        Between tube and film.
+    thickness_mm : float
+        [mm]
+    filter_mm : float
+        Of aluminium before it, beyond the filters of the beam. [mm]
+
+    Returns
+    -------
+    share : float
+        [1]
+    """
+    hardened = np.exp(-filter_mm * linear_attenuation_per_mm(material("Al"), light.energy_keV))
+    kept = np.exp(-thickness_mm * linear_attenuation_per_mm(shadow, light.energy_keV))
+    return float(np.average(kept, weights=np.asarray(fluence) * light.light * hardened))
 
 
 def transfer_of_beam(light: FilmLight, fluence: npt.ArrayLike) -> FloatArray:

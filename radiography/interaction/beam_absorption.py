@@ -10,6 +10,8 @@ import numpy.typing as npt
 from radiography.beam.spectrum import Spectrum
 from radiography.interaction.absorption import LayerResponse, hit_fraction
 
+J_PER_KEV = 1.602176634e-16  # CODATA 2018
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -127,3 +129,50 @@ def average_response(response: LayerResponse, spectrum: Spectrum) -> BeamRespons
         signal_transfer=transfer(response.signal_transfer, weights[1]),
         noise_transfer=transfer(response.noise_transfer, weights[2]),
     )
+
+
+def energy_left_keV_per_mm2(response: LayerResponse, spectrum: Spectrum) -> float:
+    """Energy that a beam leaves under each square mm of a layer.
+
+    Parameters
+    ----------
+    response : LayerResponse
+        Layer, at the energies of the spectrum.
+    spectrum : Spectrum
+        Beam as it meets the layer.
+
+    Returns
+    -------
+    energy : float
+        [keV/mm2]
+
+    Raises
+    ------
+    ValueError
+        If the response is for other energies.
+    """
+    if not np.array_equal(response.energy_keV, spectrum.energy_keV):
+        raise ValueError("the energy that a beam leaves needs the response of the layer at the energies of the beam")
+    return float(spectrum.fluence_per_mm2 @ (response.interaction_fraction * response.mean_energy_keV))
+
+
+def layer_dose_Gy(response: LayerResponse, spectrum: Spectrum) -> float:
+    """Energy that a beam leaves in a layer over the mass of the layer.
+
+    Parameters
+    ----------
+    response, spectrum
+        As for `energy_left_keV_per_mm2`.
+
+    Returns
+    -------
+    dose : float
+        [Gy]
+
+    Raises
+    ------
+    ValueError
+        As `energy_left_keV_per_mm2`.
+    """
+    mass_kg = response.material.density_g_per_cm3 * 1e-9 * (1e3 * response.thickness_mm)  # under a square mm, from um
+    return energy_left_keV_per_mm2(response, spectrum) * J_PER_KEV / mass_kg

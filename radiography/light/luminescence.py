@@ -1,4 +1,4 @@
-"""Luminescence of dissolved and cooled emitters: thermal quenching, quantum yield, absorption cross section.
+"""Luminescence of emitters: thermal quenching, quantum yield, absorption cross section, light absorbed again.
 
 References
 ----------
@@ -10,8 +10,13 @@ References
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+
+from radiography.light.optics import TurbidLayer
+from radiography.light.transport import cached_light_transport
 
 BOLTZMANN_MEV_PER_K = 0.08617333  # CODATA 2018
 AVOGADRO_PER_MOL = 6.02214076e23
@@ -119,3 +124,42 @@ def own_quantum_yield(observed: float, reabsorbed: float) -> float:
 def molar_absorption(cross_section_cm2: npt.ArrayLike) -> FloatArray:
     """Decadic molar absorption coefficient of particles with a cross section: N_A sigma / (1000 ln 10). [1/(M cm)]"""
     return np.asarray(np.asarray(cross_section_cm2, dtype=np.float64) * AVOGADRO_PER_MOL / (1000.0 * np.log(10.0)))
+
+
+def reabsorbed_part(
+    layer: TurbidLayer, thickness_um: float, *, photons: int = 400_000, cache_folder: Path | None = None
+) -> float:
+    """Chance of an emitted photon to be absorbed by the emitters of a film, and perhaps emitted again.
+
+    Parameters
+    ----------
+    layer : TurbidLayer
+        With self-absorption, and no other loss.
+    thickness_um : float
+        [um]
+    photons : int
+        Of the Monte Carlo. [1]
+    cache_folder : Path, optional
+        Of computed results; by default the user's.
+
+    Returns
+    -------
+    chance : float
+        [1]
+
+    Raises
+    ------
+    ValueError
+        If the layer does not absorb its own light, or a number is out of range.
+
+    Notes
+    -----
+    A photon is emitted 1 + q p + (q p)^2 + ... times, and what the film keeps for good of it is (1 - q) p of each time:
+    from that part A follows p = A / (1 - q + q A).
+    """
+    if layer.self_absorption is None:
+        raise ValueError("the layer does not absorb its own light: its optics have no self-absorption")
+    traced = cached_light_transport(layer, thickness_um, photons, cache_folder=cache_folder)
+    kept = float(traced.absorbed.sum() / traced.started.sum())
+    quantum_yield = layer.self_absorption.quantum_yield
+    return kept / (1.0 - quantum_yield + quantum_yield * kept)

@@ -1,4 +1,4 @@
-"""Photomultiplier behind a scintillator: counts with dead time, and the smallest dose rate that can be told from none.
+"""Photomultiplier behind a scintillator: flashes, counts with dead time, and the smallest dose rate told from none.
 
 References
 ----------
@@ -9,8 +9,15 @@ References
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+
+from radiography.beam.spectrum import Spectrum
+from radiography.light.free_film import trace_free_film
+from radiography.light.scintillator import Scintillator
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -96,3 +103,114 @@ def weighted_line(x: npt.ArrayLike, y: npt.ArrayLike, error: npt.ArrayLike) -> t
     intercept = mean_y - slope * mean_x
     left = float(weight @ (value - intercept - slope * at) ** 2) / max(at.size - 2, 1)
     return slope, intercept, spread**-0.5, left
+
+
+@dataclass(frozen=True, eq=False)
+class Flashes:
+    """Flashes of light that X-rays make, by X-ray energy.
+
+    Attributes
+    ----------
+    per_uGy, photoelectrons : (E,) float64
+        Flashes for each uGy [1/uGy], and mean photoelectrons of each [1].
+    """
+
+    per_uGy: FloatArray
+    photoelectrons: FloatArray
+
+    @property
+    def slope(self) -> float:
+        """Photoelectrons for each uGy. [1/uGy]"""
+        return float(self.per_uGy @ self.photoelectrons)
+
+    @property
+    def mean(self) -> float:
+        """Photoelectrons of a flash. [1]"""
+        return self.slope / float(self.per_uGy.sum())
+
+    @property
+    def seen_per_uGy(self) -> float:
+        """Flashes that free one photoelectron at least. [1/uGy]"""
+        return float(self.per_uGy @ -np.expm1(-self.photoelectrons))
+
+    def limit_ngy(self, deviations: float = 3.0, brighter: float = 1.0) -> float:
+        """Dose that stands out by some standard deviations of its own counting, with nothing else in the way.
+
+        A flash of n photoelectrons on the mean adds n + n^2 to the variance: photoelectrons come in flashes.
+
+        Parameters
+        ----------
+        deviations : float
+            [1]
+        brighter : float
+            Photoelectrons of every flash, over those given. [1]
+
+        Returns
+        -------
+        dose : float
+            [nGy]
+        """
+        each = brighter * self.photoelectrons
+        variance = float(self.per_uGy @ (each + each**2))
+        return 1e3 * deviations**2 * variance / float(self.per_uGy @ each) ** 2
+
+
+def flashes_of_film(
+    film: Scintillator,
+    thickness_um: float,
+    spectrum: Spectrum,
+    *,
+    area_mm2: float,
+    quantum_efficiency: float,
+    support_index: float,
+    histories: int = 20_000,
+    photons: int = 200_000,
+    cache_folder: Path | None = None,
+) -> Flashes:
+    """Flashes that a photomultiplier sees of a film on a clear support, out of its far face.
+
+    Parameters
+    ----------
+    film : Scintillator
+        A film that scatters; its cover and sensor are left out.
+    thickness_um : float
+        [um]
+    spectrum : Spectrum
+        Beam of 1 uGy; below 1 keV X-rays are not followed, and air takes them.
+    area_mm2 : float
+        Of the film, all of which the photomultiplier sees. [mm2]
+    quantum_efficiency : float
+        Of its photocathode. [1]
+    support_index : float
+        Refractive index of the support. [1]
+    histories, photons : int
+        X-rays per energy, and light photons, of the Monte Carlo. [1]
+    cache_folder : Path, optional
+        Of computed results; by default the user's.
+
+    Returns
+    -------
+    flashes : Flashes
+
+    Raises
+    ------
+    ValueError
+        As `trace_free_film`.
+    """
+    used = spectrum.energy_keV >= 1.0
+    response, faces = trace_free_film(
+        film,
+        thickness_um,
+        spectrum.energy_keV[used],
+        far_index=support_index,
+        histories=histories,
+        photons=photons,
+        cache_folder=cache_folder,
+    )
+    return Flashes(
+        area_mm2 * spectrum.fluence_per_mm2[used] * response.interaction_fraction,
+        quantum_efficiency
+        * film.light.yield_per_keV
+        * response.mean_energy_keV
+        * (response.depth_fraction @ faces.far),
+    )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from radiography.beam.spectrum import Spectrum
 from radiography.beam.spectrum import air_kerma_uGy as kerma_of
 from radiography.light.layer_light import HISTORIES
-from radiography.light.scintillator import Scintillator
+from radiography.light.scintillator import Scintillator, layer_material
 from radiography.panel.direct_detection import STACK_HISTORIES, LitLayer, diode_portions
 from radiography.panel.panel import Panel, stack_extremes
+from radiography.plan import Acquisition
 from radiography.scene import Timing
 from radiography.study.frame_delivery import charge_delivered
 
@@ -195,3 +196,50 @@ def crossover_uGy(pixel: PixelCharge) -> float:
     for _ in range(20):  # the trapped fraction hardly depends on the dose, if at all
         dose = read / (pixel.quantum_variance * float(pixel.delivered(np.array([dose]))[1][0]) ** 2)
     return dose
+
+
+def planned_pixel(flat: Acquisition, panel: Panel, *, covered: bool, histories: int) -> PixelCharge:
+    """Charge of a pixel and its variance at 1 uGy of a planned flat exposure, on a panel like its own.
+
+    Parameters
+    ----------
+    flat : Acquisition
+        Flat exposure, whose layer and beam count.
+    panel : Panel
+        Its panel, or one with another stack above the diodes.
+    covered : bool
+        Whether the layer lies on the pixel.
+    histories : int
+        X-rays per energy. [1]
+
+    Returns
+    -------
+    pixel : PixelCharge
+    """
+    dose, energy = flat.scene.beam.air_kerma_uGy, flat.spectrum.energy_keV
+    at_panel = flat.spectrum.fluence_per_mm2 / dose
+    layer = LitLayer(layer_material(flat.scintillator), flat.scintillator.thickness_um, flat.light.light_per_keV)
+    direct = diode_portions(panel, layer if covered else None, energy, histories=histories) @ at_panel
+    samples, area = flat.scene.sampling.samples_per_pixel, flat.panel.pixels.pitch_mm**2
+    quanta, light, square, _ = flat.layer_weights.sum(axis=1) * (samples**2 / area / dose * covered)
+    beam = BeamSums(float(at_panel.sum()), float(quanta), 0.0, 0.0, float(light), float(square))
+    charge = flat.panel.photodiode.fill_factor * flat.quantum_efficiency
+    return pixel_charge(panel, flat.scene.timing, beam, charge, direct)
+
+
+def pixel_snr(pixel: PixelCharge, dose_uGy: float) -> float:
+    """Signal over noise of a pixel, electronic noise counted, before traps take their share.
+
+    Parameters
+    ----------
+    pixel : PixelCharge
+        At 1 uGy.
+    dose_uGy : float
+        [uGy]
+
+    Returns
+    -------
+    snr : float
+        [1]
+    """
+    return float(dose_uGy * pixel.signal / np.sqrt(dose_uGy * pixel.variance + pixel.electronic_variance))

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from radiography.analysis.detector_qc.even_field import bent_field, frame_pairs, good_pixels, plane_through
-from radiography.analysis.detector_qc.snr import ABOUT_FIELD, BETWEEN_FRAMES, contrast_to_noise, region_noise
+from radiography.analysis.detector_qc.snr import (
+    ABOUT_FIELD,
+    BETWEEN_FRAMES,
+    contrast_to_noise,
+    median_snr,
+    region_noise,
+    square_snr,
+)
 from radiography.analysis.detector_qc.snr import signal_to_noise as snr_of
 
 SHAPE = (192, 256)
@@ -125,3 +132,21 @@ def test_planes_and_bent_fields_are_found_beside_bad_pixels() -> None:
 @pytest.mark.parametrize(("count", "pairs"), [(1, []), (2, [(0, 1)]), (3, [(0, 1), (1, 2)]), (4, [(0, 2), (1, 3)])])
 def test_pairs_lie_half_the_sequence_apart(count: int, pairs: list[tuple[int, int]]) -> None:
     assert frame_pairs(count) == pairs
+
+
+def test_medians_do_not_see_defects_or_patterns() -> None:
+    frames = fields(8, pattern=100.0)
+    frames[:, :, 7] = 65535.0  # a dead column in 256 lowers the median variance by 0.5 %
+    # 49,000 pixels of 7 degrees of freedom: their median variance is known to 0.3 %
+    assert median_snr(frames) == pytest.approx(100.0, rel=0.01)
+    assert median_snr(fields(2)) == pytest.approx(100.0, rel=0.02)
+    with pytest.raises(ValueError, match=r"needs at least 2 of them, got 1"):
+        median_snr(frames[:1])
+
+
+def test_squares_have_the_noise_of_their_means() -> None:
+    noise = np.random.default_rng(1).normal(1000.0, 70.0, (700, 840)).astype(np.float32)
+    # 12,000 squares of 49 pixels: SNR 100 within 3 standard errors of a median deviation
+    assert square_snr(noise, 7) == pytest.approx(100.0, rel=3 * 1.17 / np.sqrt(2 * 12000) * 1.4)
+    with pytest.raises(ValueError, match=r"squares of 7 pixels need two beside each other, got a flat of \(700, 13\)"):
+        square_snr(noise[:, :13], 7)

@@ -14,6 +14,7 @@ from radiography.beam.attenuation import (
     mass_attenuation_cm2_per_g,
     material,
     mixture,
+    photoelectric_power,
 )
 
 XCOM_CM2_PER_G = [  # NIST XCOM, mass attenuation with coherent scattering at 20, 30, 40 and 60 keV
@@ -226,3 +227,12 @@ def test_xraylib_kissel_cross_section_of_aluminium_is_still_wrong():
     heavy = xraylib.CS_Total_Kissel(82, 60.0) / xraylib.CS_Total(82, 60.0)
     assert heavy == pytest.approx(1.0, abs=0.01)
     assert light == pytest.approx(1 - 0.168, abs=0.005), "xraylib has changed the Kissel tables: they may be usable now"
+
+
+def test_power_of_the_photoelectric_part() -> None:
+    """A fit over the range is the slope between its ends, which the library gives for carbon."""
+    ends = np.log(xraylib.CS_Photo(6, 20.0) / xraylib.CS_Photo(6, 30.0)) / np.log(30.0 / 20.0)
+    assert photoelectric_power(material("graphite"), 20.0, 30.0) == pytest.approx(ends, abs=0.02)
+    assert 2.6 < photoelectric_power(material("CsPbBr3"), 20.0, 35.0) < 2.8
+    with pytest.raises(ValueError, match=r"needs a range of energies, got 30 to 20 keV"):
+        photoelectric_power(material("graphite"), 30.0, 20.0)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiography.camera.film_light import film_light, transfer_of_beam
+from radiography.beam.attenuation import linear_attenuation_per_mm, material
+from radiography.camera.film_light import FilmLight, film_light, light_behind, transfer_of_beam
 from radiography.config import load_scintillator
 
 
@@ -33,3 +34,13 @@ def test_light_is_energy_times_yield_times_what_gets_out(tmp_path: Path) -> None
 def test_columns_are_no_free_film() -> None:
     with pytest.raises(ValueError, match="needs the optics of a turbid layer, but 'CsI_Tl_500um' has none"):
         film_light(load_scintillator("CsI_Tl_500um"), 500.0, [30.0], plate_index=1.49)
+
+
+def test_light_behind_a_filter_is_an_average_over_the_light() -> None:
+    energy, fluence = np.array([20.0, 40.0]), np.array([3.0, 1.0])
+    ones = np.ones(2)
+    light = FilmLight(energy, ones, ones, ones, np.array([10.0, 30.0]), ones, ones, ones, ones, ones)
+    mu = linear_attenuation_per_mm(material("Cu"), energy)
+    assert light_behind(light, fluence, material("Cu"), 0.1) == pytest.approx(np.mean(np.exp(-0.1 * mu)))
+    assert light_behind(light, fluence, material("Cu"), 0.0, 5.0) == pytest.approx(1.0)
+    assert light_behind(light, fluence, material("Cu"), 0.1, 5.0) > light_behind(light, fluence, material("Cu"), 0.1)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
 from radiography.beam.attenuation import mass_attenuation_cm2_per_g, material
-from radiography.config import load_panel, load_scintillator
+from radiography.config import load_panel
 from radiography.figures.paper import (
     claims,
     figure_2g,
@@ -27,14 +27,9 @@ from radiography.figures.paper.claims import CLAIMS, Claim
 from radiography.figures.paper.contact_sheet import contact_sheet
 from radiography.figures.paper.contents import FIGURES, SHOWN_WITH, figure_maker
 from radiography.figures.paper.figure_1c import composition_lines
-from radiography.figures.paper.figure_1d import escape
-from radiography.figures.paper.figure_3a import Flashes
-from radiography.figures.paper.figure_3b import reabsorbed
-from radiography.figures.paper.figure_3c import cycled_light, light_after
-from radiography.figures.paper.figure_4e import modulation, snr_of_squares
 from radiography.figures.paper.parts import Number, PaperFigure, columns, judge, paper_table, status_of
+from radiography.light.free_film import escape_cone
 from radiography.light.halides import LARGEST_BOW_EV
-from radiography.light.optics import TurbidLayer
 from tests.figures.drawn import QUICK, made, ours
 
 ALL = [
@@ -88,7 +83,7 @@ def test_1d_bars_are_ratios_of_yield_escape_and_energy() -> None:
     curves = made("1d").curves
     light = dict(zip(curves["scintillator"], curves["photons_per_mm2_s"], strict=True))
     # at 10 kV crystals keep nearly all: what is left is yield and escape cone
-    expected = 54.0 * escape(1.79) / (9.0 * escape(2.15))
+    expected = 54.0 * escape_cone(1.79) / (9.0 * escape_cone(2.15))
     assert light["CsI:Tl"] / light["Bi4Ge3O12"] == pytest.approx(expected, rel=0.1)
     assert ours("1d", "film over YAlO3:Ce, all photons") < 5 < ours("1d", "film over PbWO4, all photons")
 
@@ -339,44 +334,6 @@ def test_4e_differs_where_both_panels_see_alike(monkeypatch: pytest.MonkeyPatch)
 
 
 # --- closed forms -------------------------------------------------------------------------------------------------
-
-
-def test_3a_flashes_count_more_than_their_photoelectrons() -> None:
-    # n flashes of g photoelectrons: SNR sqrt(n / (1 + 1/g)); three of them need 9 (1 + 1/g) flashes
-    flashes = Flashes(np.array([1000.0]), np.array([4.0]))
-    assert flashes.limit_ngy() == pytest.approx(1e3 * 9 * (1 + 1 / 4) / 1000)
-    assert flashes.limit_ngy(brighter=1e6) == pytest.approx(9.0)
-    assert flashes.seen_per_uGy == pytest.approx(1000 * (1 - np.exp(-4)))
-    # single photoelectrons: what they alone would allow
-    assert Flashes(np.array([4000.0]), np.array([1e-6])).limit_ngy() == pytest.approx(1e3 * 9 / (4000 * 1e-6), rel=1e-4)
-
-
-@pytest.mark.slow
-def test_3b_absorbed_again_by_photons_that_are_not_emitted_again() -> None:
-    """With a quantum yield near 0 the part that a film keeps is the chance to be absorbed; with .6 it follows."""
-    film = load_scintillator("CsPbBr3_75um").transport
-    assert isinstance(film, TurbidLayer) and film.self_absorption is not None
-    dark = replace(film, self_absorption=replace(film.self_absorption, quantum_yield=1e-9))
-    assert reabsorbed(film, 75.0, QUICK) == pytest.approx(reabsorbed(dark, 75.0, QUICK), abs=0.03)
-
-
-def test_3c_wear_and_recovery() -> None:
-    assert light_after([0.0, 50.0], 50.0) == pytest.approx([1.0, np.exp(-1)])
-    assert light_after([1e9], 50.0, lasting=0.3) == pytest.approx([0.3])
-    time_s = np.arange(0.0, 60.5, 0.5)
-    worn = cycled_light(time_s, 0.01, np.inf)
-    assert worn[60] == pytest.approx(np.exp(-0.3), rel=2e-3) and worn[-1] == worn[60]
-    assert cycled_light(time_s, 0.01, 1.0)[-1] == pytest.approx(1.0, abs=1e-6)
-
-
-def test_4e_modulation_and_noise_of_known_pictures() -> None:
-    x = np.arange(96)
-    bars = np.tile(1000.0 * (1 + 0.3 * np.cos(2 * np.pi * x / 4.0)), (10, 1)).astype(np.float32)
-    assert modulation(bars, (0, 10, 0, 96), 4.0 * panel_pictures.PITCH_MM) == pytest.approx(0.3, rel=1e-4)
-    assert modulation(bars, (0, 10, 0, 96), 8.0 * panel_pictures.PITCH_MM) < 1e-3
-    noise = np.random.default_rng(1).normal(1000.0, 70.0, (700, 840)).astype(np.float32)
-    # 12,000 squares of 49 pixels: SNR 100 within 3 standard errors of a median deviation
-    assert snr_of_squares(noise) == pytest.approx(100.0, rel=3 * 1.17 / np.sqrt(2 * 12000) * 1.4)
 
 
 def test_titles_of_the_sheet_end_before_the_next_drawing() -> None:

@@ -8,12 +8,13 @@ import pytest
 pytest.importorskip("colour", reason="the figures of the paper need colour-science")
 
 from phantoms.flat_cable import flat_cable
+from radiography.beam.attenuation import material
 from radiography.camera.camera import efficiency_of
 from radiography.camera.exposure import blur_at
+from radiography.camera.film_light import light_behind
 from radiography.figures.paper.camera_pictures import (
     EXPOSURE_S,
     film_and_camera,
-    light_behind,
     photographs,
     quanta_of,
 )
@@ -108,7 +109,9 @@ def test_ed11_contrast_of_conductors_is_that_of_blurred_strips() -> None:
     step, count = 0.005, 2**14
     x = step * (np.arange(count) - count // 2)
     from_middle = x - np.clip(np.round(x - 0.5) + 0.5, -5.5, 5.5)
-    line = np.where(np.abs(from_middle) < 0.325, light_behind(setup, "Cu", 0.05), 1.0)
+    line = np.where(
+        np.abs(from_middle) < 0.325, light_behind(setup.light, setup.fluence_per_mm2, material("Cu"), 0.05), 1.0
+    )
     blur = blur_at(setup.light, setup.fluence_per_mm2, setup.halo_at, setup.camera.pitch_mm)
     seen = np.fft.irfft(np.fft.rfft(line) * blur(np.fft.rfftfreq(count, step) * 300 / 350), count)
     cable = np.abs(x) < 5.0

@@ -14,7 +14,12 @@ from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.config import load_beam
 from radiography.interaction import absorption
 from radiography.interaction.absorption import cached_layer_response, energy_grid_keV, layer_response
-from radiography.interaction.beam_absorption import average_response, frame_weights
+from radiography.interaction.beam_absorption import (
+    average_response,
+    energy_left_keV_per_mm2,
+    frame_weights,
+    layer_dose_Gy,
+)
 from radiography.interaction.photon_tables import photon_tables
 from tests.reference import on_threads
 
@@ -427,3 +432,15 @@ def test_impossible_grids_and_empty_tables_are_refused():
         energy_grid_keV(material("CsI"), 10.0, 70.0, 0.0)
     with pytest.raises(ValueError, match="'vacuum' holds no atom"):
         photon_tables(material("vacuum"), 70.0)
+
+
+def test_dose_of_a_layer_is_its_energy_over_its_mass(responses):
+    response = responses("CsI .75")
+    spectrum = Spectrum(response.energy_keV, np.full(response.energy_keV.size, 10.0))
+    kept = 10.0 * float(response.interaction_fraction @ response.mean_energy_keV)
+    assert energy_left_keV_per_mm2(response, spectrum) == pytest.approx(kept)
+    # keV to J, and mg under a square mm to kg
+    mass_kg = 1e-6 * response.material.density_g_per_cm3 * response.thickness_mm
+    assert layer_dose_Gy(response, spectrum) == pytest.approx(kept * 1.602177e-16 / mass_kg, rel=1e-6)
+    with pytest.raises(ValueError, match="at the energies of the beam"):
+        layer_dose_Gy(response, Spectrum(np.array([30.0]), np.array([1.0])))

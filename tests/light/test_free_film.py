@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radiography.config import load_scintillator
-from radiography.light.free_film import light_by_face
+from radiography.light.free_film import escape_cone, light_by_face, scan_energies, trace_free_film
 from radiography.light.optics import TurbidLayer
 
 
@@ -53,3 +53,20 @@ def test_a_denser_medium_takes_more(film: TurbidLayer, tmp_path: Path) -> None:
     found = light_by_face(film, 75.0, far_index=1.41, photons=100_000, cache_folder=tmp_path)
     assert found.far.mean() > 1.2 * found.near.mean()
     assert np.all(found.near + found.far < 1)
+
+
+def test_a_clear_slab_has_two_cones() -> None:
+    assert escape_cone(1.0) == pytest.approx(0.5)
+    assert escape_cone(1.79) == pytest.approx(fresnel_escape(1.79), abs=1e-4)
+
+
+def test_a_scan_is_energy_times_yield_times_what_leaves(tmp_path: Path) -> None:
+    film, given = load_scintillator("CsPbBr3_75um"), {"histories": 2000, "photons": 2000, "cache_folder": tmp_path}
+    scan = scan_energies(film, 75.0, [20.0, 30.0], **given)
+    response, faces = trace_free_film(film, 75.0, [20.0, 30.0], **given)
+    kept_keV = response.interaction_fraction * response.mean_energy_keV
+    assert scan.absorbed == pytest.approx(kept_keV / [20.0, 30.0])
+    for light, face in ((scan.light_near, faces.near), (scan.light_far, faces.far)):
+        assert light == pytest.approx(film.light.yield_per_keV * kept_keV * (response.depth_fraction @ face))
+    with pytest.raises(ValueError, match=r"needs the optics of a turbid layer, but 'CsI_Tl_500um' has none"):
+        scan_energies(load_scintillator("CsI_Tl_500um"), 75.0, [20.0])

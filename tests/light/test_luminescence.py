@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from radiography.config import load_scintillator
 from radiography.light.luminescence import (
     fit_quenching,
     molar_absorption,
     own_quantum_yield,
     quantum_yield,
     quenched,
+    reabsorbed_part,
 )
+from radiography.light.optics import TurbidLayer
 
 TEMPERATURE_K = np.linspace(77.0, 300.0, 12)
 
@@ -57,3 +63,20 @@ def test_what_cannot_be() -> None:
         quantum_yield(1.0, 5.0, 5.0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         fit_quenching([77.0, 300.0], [1.0, 0.5])
+
+
+@pytest.mark.slow
+def test_absorbed_again_by_photons_that_are_not_emitted_again(tmp_path: Path) -> None:
+    """With a quantum yield near 0 the part that a film keeps is the chance to be absorbed; with .6 it follows."""
+    film = load_scintillator("CsPbBr3_75um").transport
+    assert isinstance(film, TurbidLayer) and film.self_absorption is not None
+    dark = replace(film, self_absorption=replace(film.self_absorption, quantum_yield=1e-9))
+    again, once = (reabsorbed_part(each, 75.0, photons=40_000, cache_folder=tmp_path) for each in (film, dark))
+    assert again == pytest.approx(once, abs=0.03)
+
+
+def test_a_film_without_self_absorption_has_no_such_part() -> None:
+    film = load_scintillator("CsPbBr3_75um").transport
+    assert isinstance(film, TurbidLayer)
+    with pytest.raises(ValueError, match="have no self-absorption"):
+        reabsorbed_part(replace(film, self_absorption=None), 75.0)

@@ -160,6 +160,70 @@ def contrast_to_noise(detail: RegionNoise, background: RegionNoise) -> Ratio:
     return Ratio(value, float(np.hypot(of_means, value * background.noise_error / background.noise)))
 
 
+def median_snr(frames: NDArray[Any]) -> float:
+    """Signal over noise of a pixel from frames of one exposure, by medians: defects and fixed patterns do not count.
+
+    Parameters
+    ----------
+    frames : (N, H, W) float
+        At least two, above the offset. [DN]
+
+    Returns
+    -------
+    snr : float
+        [1]
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two frames.
+
+    Notes
+    -----
+    The median of the variances of N frames is below their mean, by the median of chi-squared with N - 1 degrees of
+    freedom over N - 1, which is taken to six digits.
+    """
+    from scipy.stats import chi2
+
+    if len(frames) < 2:
+        raise ValueError(f"noise between frames needs at least 2 of them, got {len(frames)}")
+    freedom = len(frames) - 1
+    spread = frames.std(axis=0, ddof=1)
+    return float(
+        np.median(frames.mean(axis=0)) / np.sqrt(np.median(spread**2) / round(float(chi2.median(freedom)) / freedom, 6))
+    )
+
+
+def square_snr(flat: NDArray[Any], side: int) -> float:
+    """Mean over standard deviation of the means of squares in one flat, from differences of neighbours.
+
+    Parameters
+    ----------
+    flat : (H, W) float
+        Corrected, above the offset; its slow trend does not count, nor do single defects. [DN]
+    side : int
+        Of the squares. [pixels]
+
+    Returns
+    -------
+    snr : float
+        [1]
+
+    Raises
+    ------
+    ValueError
+        If the flat does not hold two squares beside each other.
+    """
+    rows, cols = (size // side for size in flat.shape)
+    if rows < 1 or cols < 2:
+        raise ValueError(f"squares of {side} pixels need two beside each other, got a flat of {flat.shape}")
+    squares: NDArray[np.float64] = flat[: rows * side, : cols * side].astype(np.float64)
+    squares = squares.reshape(rows, side, cols, side).mean(axis=(1, 3))
+    beside = np.diff(squares, axis=1) / squares.mean()
+    spread = 1.4826 * float(np.median(np.abs(beside - np.median(beside))))
+    return float(np.sqrt(2.0)) / spread
+
+
 def _check_noise(region: RegionNoise) -> None:
     if not region.noise > ROUNDING * abs(region.signal):
         raise ValueError("the region has no noise at all, so there is no ratio to it: every pixel has one value")

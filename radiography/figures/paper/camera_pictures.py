@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from phantoms.solids import Phantom, Vector, move_phantom
-from radiography.beam.attenuation import linear_attenuation_per_mm, material
+from radiography.analysis.patterns import contrast_of_strip
+from radiography.beam.attenuation import material
 from radiography.beam.spectrum import beam_spectrum
 from radiography.camera.accounting import QuantaAccount, account_for_quanta
 from radiography.camera.camera import Camera, efficiency_of
@@ -23,7 +24,7 @@ from radiography.camera.exposure import (
     read_sensor,
     sensor_electrons,
 )
-from radiography.camera.film_light import FilmLight, film_light
+from radiography.camera.film_light import FilmLight, film_light, light_behind
 from radiography.camera.lens import lens_share, plate_halo, plate_share, share_map
 from radiography.config import load_beam, load_camera, load_scintillator
 from radiography.figures.paper.parts import Making, Number
@@ -195,7 +196,7 @@ def contrast_along(
     inside_mm: float,
     beside_mm: tuple[float, float],
 ) -> tuple[float, float]:
-    """Contrast of a straight thing against what lies beside it, and the noise of a pixel there.
+    """`contrast_of_strip` of two photographs, its lengths in the object, z of a few mm left out.
 
     Parameters
     ----------
@@ -203,59 +204,21 @@ def contrast_along(
         Two exposures alike. [1]
     pitch_mm : float
         Of the pixels on the film. [mm]
-    ends_mm : pair of (float, float, float)
-        Of its axis, in the object's coordinates. [mm]
-    inside_mm, beside_mm : float, (float, float)
-        Distances from the axis, in the object, up to which a pixel is inside, and between which it is beside. [mm]
+    ends_mm, inside_mm, beside_mm
+        As there, in the object's coordinates. [mm]
 
     Returns
     -------
     contrast, noise : float
-        1 - inside / beside, and the standard deviation of a pixel beside over its mean. [1]
-    """
-    rows, cols = pictures[0].shape
-    size = (SOURCE_TO_OBJECT_MM + OBJECT_TO_FILM_MM) / SOURCE_TO_OBJECT_MM  # on the film; z of a few mm left out
-    y, x = (pitch_mm / size * (np.arange(count) - 0.5 * (count - 1)) for count in (rows, cols))
-    first, last = (np.array(end[:2]) for end in ends_mm)
-    length = float(np.hypot(*(last - first)))
-    along = (last - first) / length
-    across = np.abs((x[None] - first[0]) * along[1] - (y[:, None] - first[1]) * along[0])
-    at = (x[None] - first[0]) * along[0] + (y[:, None] - first[1]) * along[1]
-    within = (at > 0) & (at < length)
-    inside = within & (across < inside_mm)
-    beside = within & (across > beside_mm[0]) & (across < beside_mm[1])
-    mean, other = pictures
-    around = float(mean[beside].mean())
-    noise = float(np.std(mean[beside] - other[beside]) / np.sqrt(2.0)) / around
-    return 1.0 - float(mean[inside].mean()) / around, noise
-
-
-def light_behind(setup: FilmAndCamera, name: str, thickness_mm: float, filter_mm: float = 0.0) -> float:
-    """Share of the film's light that is left behind a material. [1]
-
-    Parameters
-    ----------
-    setup : FilmAndCamera
-    name : str
-        Material.
-    thickness_mm : float
-        [mm]
-    filter_mm : float
-        Of aluminium before it, beyond the tube's window. [mm]
-
-    Returns
-    -------
-    share : float
         [1]
     """
-    energy = setup.light.energy_keV
-    hardened = np.exp(-filter_mm * linear_attenuation_per_mm(material("Al"), energy))
-    kept = np.exp(-thickness_mm * linear_attenuation_per_mm(material(name), energy))
-    return float(np.average(kept, weights=setup.fluence_per_mm2 * setup.light.light * hardened))
+    size = (SOURCE_TO_OBJECT_MM + OBJECT_TO_FILM_MM) / SOURCE_TO_OBJECT_MM  # on the film
+    first, last = ((end[0], end[1]) for end in ends_mm)
+    return contrast_of_strip(pictures[0], pictures[1], pitch_mm / size, (first, last), inside_mm, beside_mm)
 
 
 def number_behind(setup: FilmAndCamera, words: str, name: str, thickness_mm: float) -> Number:
-    """`light_behind` as a number of a figure, its band over the filter of the tube.
+    """`camera.film_light.light_behind` as a number of a figure, its band over the filter of the tube.
 
     Parameters
     ----------
@@ -263,13 +226,14 @@ def number_behind(setup: FilmAndCamera, words: str, name: str, thickness_mm: flo
     words : str
         Of what.
     name, thickness_mm
-        As for `light_behind`.
+        Material and thickness. [mm]
 
     Returns
     -------
     number : Number
     """
-    bare, hard = (light_behind(setup, name, thickness_mm, filter_mm) for filter_mm in (0.0, MOST_FILTER_MM))
+    shadow, beam = material(name), setup.fluence_per_mm2
+    bare, hard = (light_behind(setup.light, beam, shadow, thickness_mm, each) for each in (0.0, MOST_FILTER_MM))
     note = f"0 to {MOST_FILTER_MM:g} mm of aluminium before the tube: assumed"
     return Number(f"light left behind {words}", "1", bare, None, "computed", (bare, hard), note)
 

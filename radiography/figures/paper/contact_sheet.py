@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4"}
 WIDTH_IN = 15.0
 ROW_ASPECT = 5.6  # width over height that a row holds at most: two wide drawings, or four
-TITLE_IN = 0.26  # strip above each drawing
+TITLE_IN, TITLE_PT = 0.26, 8.0  # strip above each drawing, and its letters
 
 
 def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
@@ -55,7 +55,7 @@ def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
             axes.imshow(drawn[key], interpolation="antialiased", aspect="auto")
             axes.set_axis_off()
             words = f"{key}  {made[key].title} · {made[key].status}"
-            title = axes.set_title(words, fontsize=8, loc="left", color=COLOURS[made[key].status], pad=3, x=0.02)
+            title = axes.set_title(words, fontsize=TITLE_PT, loc="left", color=COLOURS[made[key].status], pad=3, x=0.02)
             _fit(title, 0.96 * width * sheet.dpi)
             left += width
         top -= TITLE_IN + height
@@ -66,7 +66,7 @@ def _fit(title: Text, room: float) -> None:
     """A title that is wider than its room [pixels] in smaller letters, so that it ends before the next one begins."""
     wide = title.get_window_extent().width
     if wide > room:
-        title.set_fontsize(title.get_fontsize() * room / wide)
+        title.set_fontsize(TITLE_PT * room / wide)
 
 
 def _rows(aspects: Sequence[float]) -> list[list[int]]:

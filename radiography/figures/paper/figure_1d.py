@@ -12,9 +12,7 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.figures.paper.parts import Making, Number, PaperFigure, paper_table, sheet
 from radiography.interaction.absorption import cached_layer_response
-from radiography.light.free_film import light_by_face
-from radiography.light.optics import TurbidLayer
-from radiography.light.scintillator import layer_material
+from radiography.light.free_film import escape_cone, trace_free_film
 
 DOSE_RATE_UGY_PER_S = 5.0  # of the paper
 KVP = 10.0
@@ -74,32 +72,30 @@ def _brightness(entry: dict[str, Any], kvp: float, making: Making) -> Brightness
     spectrum = beam_spectrum(
         replace(load_beam("gold_end_window"), kvp=kvp), DOSE_RATE_UGY_PER_S, 0.25, making.cache_folder
     )
-    film = load_scintillator(FILM)
     thickness_mm = entry["paper"]["thickness_mm"]
-    stuff = layer_material(film) if entry.get("film") else material(entry["material"])
     used = spectrum.energy_keV >= 1.0  # below, X-rays are not followed; air takes them
-    response = cached_layer_response(
-        stuff, thickness_mm, spectrum.energy_keV[used], making.histories(20_000), cache_folder=making.cache_folder
-    )
-    fluence = spectrum.fluence_per_mm2[used]
-    kept = fluence * response.interaction_fraction * response.mean_energy_keV
+    energy, fluence, histories = spectrum.energy_keV[used], spectrum.fluence_per_mm2[used], making.histories(20_000)
     if entry.get("film"):
-        assert isinstance(film.transport, TurbidLayer)
-        faces = light_by_face(
-            film.transport, 1e3 * thickness_mm, photons=making.histories(200_000), cache_folder=making.cache_folder
+        response, faces = trace_free_film(
+            load_scintillator(FILM),
+            1e3 * thickness_mm,
+            energy,
+            histories=histories,
+            photons=making.histories(200_000),
+            cache_folder=making.cache_folder,
         )
+        kept = fluence * response.interaction_fraction * response.mean_energy_keV
         out = float(kept @ (response.depth_fraction @ faces.near))
     else:
-        out = float(kept.sum()) * escape(entry["known"]["refractive_index"])
+        response = cached_layer_response(
+            material(entry["material"]), thickness_mm, energy, histories, cache_folder=making.cache_folder
+        )
+        kept = fluence * response.interaction_fraction * response.mean_energy_keV
+        out = float(kept.sum()) * escape_cone(entry["known"]["refractive_index"])
     low, high = entry["known"]["yield_per_keV"]
-    part = float(kept.sum() / (fluence @ spectrum.energy_keV[used]))
+    part = float(kept.sum() / (fluence @ energy))
     widths = tuple(entry["paper"]["fwhm_nm"])
     return Brightness(entry["name"], out * entry["yield_per_keV"], out * low, out * high, (widths[0], widths[1]), part)
-
-
-def escape(refractive_index: float) -> float:
-    """Part of even light in a clear slab that leaves by one face into air: one escape cone of two. [1]"""
-    return 0.5 * (1.0 - float(np.sqrt(1.0 - refractive_index**-2.0)))
 
 
 def brightness_of_five(making: Making) -> PaperFigure:

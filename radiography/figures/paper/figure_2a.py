@@ -6,7 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from radiography.beam.attenuation import linear_attenuation_per_mm, mass_attenuation_cm2_per_g, material
+from radiography.beam.attenuation import (
+    linear_attenuation_per_mm,
+    mass_attenuation_cm2_per_g,
+    material,
+    photoelectric_power,
+)
 from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
 
 MATERIALS = {"CsPbBr3": "C0", "CdTe": "C3", "graphite": "0.3"}
@@ -66,9 +71,9 @@ def attenuation_curves(making: Making) -> PaperFigure:
         Number(f"edge {name}", "keV", xraylib.EdgeEnergy(z, getattr(xraylib, shell)), paper, "computed")
         for name, z, shell, paper in EDGES
     ]
-    exponent = fitted_exponent()
+    exponent, of_carbon = (photoelectric_power(material(name), *BETWEEN_EDGES_KEV) for name in ("CsPbBr3", "graphite"))
     right = all(abs(each.ours - each.paper) <= ROUNDED_KEV for each in numbers if each.ours and each.paper)
-    powers = (exponent, fitted_exponent("graphite"))
+    powers = (exponent, of_carbon)
     numbers.append(
         Number(
             "power of the energy, 20 to 35 keV",
@@ -99,13 +104,6 @@ def attenuation_curves(making: Making) -> PaperFigure:
         wrong_if="an edge is measured elsewhere, or attenuation between 20 and 35 keV falls with a power outside 2.6 "
         "to 2.8.",
     )
-
-
-def fitted_exponent(name: str = "CsPbBr3") -> float:
-    """Power with which a material's photoelectric attenuation falls between the edges of CsPbBr3. [1]"""
-    energy = np.linspace(*BETWEEN_EDGES_KEV, 61)
-    photo = mass_attenuation_cm2_per_g(material(name), energy, "photoelectric")
-    return float(-np.polyfit(np.log(energy), np.log(photo), 1)[0])
 
 
 def _beside_edges() -> np.ndarray:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from radiography.beam.attenuation import linear_attenuation_per_mm
 from radiography.config import load_scintillator
 from radiography.figures.paper.parts import FloatArray, Making, Number, PaperFigure, sheet
-from radiography.interaction.absorption import cached_layer_response
-from radiography.light.free_film import light_by_face
-from radiography.light.optics import TurbidLayer
+from radiography.light.free_film import EnergyScan, scan_energies
 from radiography.light.scintillator import layer_material
 
 FILM = "CsPbBr3_75um"
@@ -23,26 +19,6 @@ NEAR_KEV = 1.0  # from the paper's value to the rise   # chosen: its values are 
 LEAST_RISE = 1.02  # that a scan shows   # chosen
 HISTORIES = 60_000
 PHOTONS = 200_000
-
-
-@dataclass(frozen=True, eq=False)
-class EnergyScan:
-    """Light of a free film for each X-ray of one energy.
-
-    Attributes
-    ----------
-    energy_keV, absorbed, light_near, light_far : (E,) float64
-        Energy [keV], part of it that the film keeps [1], photons out of the face that the X-rays enter, and out of
-        the other [1].
-    error : (E,) float64
-        Relative standard error of the absorbed energy. [1]
-    """
-
-    energy_keV: FloatArray
-    absorbed: FloatArray
-    light_near: FloatArray
-    light_far: FloatArray
-    error: FloatArray
 
 
 def scanned_energies_keV() -> FloatArray:
@@ -65,27 +41,13 @@ def energy_scan(thickness_um: float, making: Making) -> EnergyScan:
     -------
     scan : EnergyScan
     """
-    film = replace(load_scintillator(FILM), thickness_um=thickness_um)
-    assert isinstance(film.transport, TurbidLayer)
-    response = cached_layer_response(
-        layer_material(film),
-        1e-3 * thickness_um,
+    return scan_energies(
+        load_scintillator(FILM),
+        thickness_um,
         scanned_energies_keV(),
-        making.histories(HISTORIES),
+        histories=making.histories(HISTORIES),
+        photons=making.histories(PHOTONS),
         cache_folder=making.cache_folder,
-    )
-    faces = light_by_face(
-        film.transport, thickness_um, photons=making.histories(PHOTONS), cache_folder=making.cache_folder
-    )
-    kept_keV = response.interaction_fraction * response.mean_energy_keV
-    emitted = film.light.yield_per_keV * kept_keV
-    return EnergyScan(
-        response.energy_keV,
-        kept_keV / response.energy_keV,
-        emitted * (response.depth_fraction @ faces.near),
-        emitted * (response.depth_fraction @ faces.far),
-        response.mean_energy_error_keV / response.mean_energy_keV
-        + response.interaction_error / response.interaction_fraction,
     )
 
 

@@ -9,6 +9,7 @@ from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam
 from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, sheet, status_of
 from radiography.interaction.absorption import cached_layer_response
+from radiography.interaction.beam_absorption import energy_left_keV_per_mm2
 from radiography.panel.photoconductor import dark_current_A, hecht, photoconductive_gain, photocurrent_A
 
 THICKNESS_UM = 10.0  # of the paper
@@ -29,7 +30,7 @@ def film_energy_keV_per_s_mm2(making: Making) -> float:
     response = cached_layer_response(
         solid, 1e-3 * THICKNESS_UM, spectrum.energy_keV, making.histories(50_000), cache_folder=making.cache_folder
     )
-    return float(spectrum.fluence_per_mm2 @ (response.interaction_fraction * response.mean_energy_keV))
+    return energy_left_keV_per_mm2(response, spectrum)
 
 
 def photoconductor(making: Making) -> PaperFigure:

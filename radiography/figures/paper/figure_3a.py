@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
-from radiography.figures.paper.parts import FloatArray, Making, Number, PaperFigure, judge, sheet, status_of
-from radiography.interaction.absorption import cached_layer_response
-from radiography.light.free_film import light_by_face
-from radiography.light.optics import TurbidLayer
-from radiography.light.photomultiplier import counted_per_s, limit_of_blank, limit_of_counting, weighted_line
-from radiography.light.scintillator import layer_material
+from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, sheet, status_of
+from radiography.light.photomultiplier import (
+    Flashes,
+    counted_per_s,
+    flashes_of_film,
+    limit_of_blank,
+    limit_of_counting,
+    weighted_line,
+)
 
 FILM = "CsPbBr3_75um"
 THICKNESS_UM = 120.0  # of the paper
@@ -35,56 +38,6 @@ RATES_UGY_PER_S = np.geomspace(LOWEST, HIGHEST, 14)
 VOLTAGES_KV = (10.0, 20.0, 30.0, 40.0, 50.0)  # of the paper
 
 
-@dataclass(frozen=True, eq=False)
-class Flashes:
-    """Flashes of light that X-rays make, by X-ray energy.
-
-    Attributes
-    ----------
-    per_uGy, photoelectrons : (E,) float64
-        Flashes for each uGy [1/uGy], and mean photoelectrons of each [1].
-    """
-
-    per_uGy: FloatArray
-    photoelectrons: FloatArray
-
-    @property
-    def slope(self) -> float:
-        """Photoelectrons for each uGy. [1/uGy]"""
-        return float(self.per_uGy @ self.photoelectrons)
-
-    @property
-    def mean(self) -> float:
-        """Photoelectrons of a flash. [1]"""
-        return self.slope / float(self.per_uGy.sum())
-
-    @property
-    def seen_per_uGy(self) -> float:
-        """Flashes that free one photoelectron at least. [1/uGy]"""
-        return float(self.per_uGy @ -np.expm1(-self.photoelectrons))
-
-    def limit_ngy(self, deviations: float = 3.0, brighter: float = 1.0) -> float:
-        """Dose that stands out by some standard deviations of its own counting, with nothing else in the way.
-
-        A flash of n photoelectrons on the mean adds n + n^2 to the variance: photoelectrons come in flashes.
-
-        Parameters
-        ----------
-        deviations : float
-            [1]
-        brighter : float
-            Photoelectrons of every flash, over those given. [1]
-
-        Returns
-        -------
-        dose : float
-            [nGy]
-        """
-        each = brighter * self.photoelectrons
-        variance = float(self.per_uGy @ (each + each**2))
-        return 1e3 * deviations**2 * variance / float(self.per_uGy @ each) ** 2
-
-
 def flashes(kvp: float, making: Making) -> Flashes:
     """Flashes of the film that the photomultiplier sees, of the gold tube at a voltage.
 
@@ -99,27 +52,16 @@ def flashes(kvp: float, making: Making) -> Flashes:
     flashes : Flashes
         Of the film of 120 um, out of its far face into the support.
     """
-    film = load_scintillator(FILM)
-    assert isinstance(film.transport, TurbidLayer)
-    spectrum = beam_spectrum(replace(load_beam("gold_end_window"), kvp=kvp), 1.0, 0.25, making.cache_folder)
-    used = spectrum.energy_keV >= 1.0
-    response = cached_layer_response(
-        layer_material(film),
-        1e-3 * THICKNESS_UM,
-        spectrum.energy_keV[used],
-        making.histories(20_000),
-        cache_folder=making.cache_folder,
-    )
-    faces = light_by_face(
-        film.transport,
+    return flashes_of_film(
+        load_scintillator(FILM),
         THICKNESS_UM,
-        far_index=SUPPORT_INDEX,
+        beam_spectrum(replace(load_beam("gold_end_window"), kvp=kvp), 1.0, 0.25, making.cache_folder),
+        area_mm2=AREA_MM2,
+        quantum_efficiency=PHOTOCATHODE,
+        support_index=SUPPORT_INDEX,
+        histories=making.histories(20_000),
         photons=making.histories(200_000),
         cache_folder=making.cache_folder,
-    )
-    return Flashes(
-        AREA_MM2 * spectrum.fluence_per_mm2[used] * response.interaction_fraction,
-        PHOTOCATHODE * film.light.yield_per_keV * response.mean_energy_keV * (response.depth_fraction @ faces.far),
     )
 
 

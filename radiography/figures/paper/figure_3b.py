@@ -6,9 +6,9 @@ import numpy as np
 
 from radiography.config import load_panel, load_scintillator
 from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, sheet, status_of
+from radiography.light.luminescence import reabsorbed_part
 from radiography.light.optics import TurbidLayer
 from radiography.light.pulse import effective_decay_ns, pulse
-from radiography.light.transport import cached_light_transport
 from radiography.study.frame_residual import study_residual
 
 EFFECTIVE_NS = 44.6  # of the paper
@@ -19,32 +19,6 @@ QUANTUM_YIELDS = (0.4, 0.8)  # range of the film's file
 FRAMES_PER_S = 30.0  # of fluoroscopy   # chosen
 RISE_NS = 2.0  # of an instrument   # assumed
 TIME_NS = np.linspace(0.0, 600.0, 601)
-
-
-def reabsorbed(layer: TurbidLayer, thickness_um: float, making: Making) -> float:
-    """Chance of an emitted photon to be absorbed by the film's nanocrystals.
-
-    A photon is emitted 1 + q p + (q p)^2 + ... times, and what the film keeps for good of it is (1 - q) p of each time:
-    from that part A follows p = A / (1 - q + q A).
-
-    Parameters
-    ----------
-    layer : TurbidLayer
-        With self-absorption, and no other loss.
-    thickness_um : float
-        [um]
-    making : Making
-
-    Returns
-    -------
-    chance : float
-        [1]
-    """
-    assert layer.self_absorption is not None
-    traced = cached_light_transport(layer, thickness_um, making.histories(400_000), cache_folder=making.cache_folder)
-    kept = float(traced.absorbed.sum() / traced.started.sum())
-    quantum_yield = layer.self_absorption.quantum_yield
-    return kept / (1.0 - quantum_yield + quantum_yield * kept)
 
 
 def decay(making: Making) -> PaperFigure:
@@ -66,7 +40,9 @@ def decay(making: Making) -> PaperFigure:
     )
     fastest = min(shipped[1])
     quantum_yield = film.transport.self_absorption.quantum_yield
-    again = reabsorbed(film.transport, film.thickness_um, making)
+    again = reabsorbed_part(
+        film.transport, film.thickness_um, photons=making.histories(400_000), cache_folder=making.cache_folder
+    )
     by_reabsorption = Number(
         "effective decay by light absorbed again, without traps",
         "ns",

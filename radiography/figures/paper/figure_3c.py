@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from radiography.beam.spectrum import beam_spectrum
 from radiography.config import load_beam, load_scintillator
 from radiography.figures.paper.figure_3a import HIGHEST
 from radiography.figures.paper.parts import (
-    FloatArray,
     Making,
     Number,
     PaperFigure,
@@ -22,13 +20,14 @@ from radiography.figures.paper.parts import (
     status_of,
 )
 from radiography.interaction.absorption import cached_layer_response
+from radiography.interaction.beam_absorption import layer_dose_Gy
 from radiography.light.scintillator import layer_material
+from radiography.light.wear import cycled_light, light_after
 
 FILM, THICKNESS_UM = "CsPbBr3_75um", 120.0
 SCATTER = (0.01, 0.02, 0.05)  # of readings, relative   # assumed: the paper's curves are flat within their line
 LEAST_BOUND = 49.0  # times the dose: less than 2 % lost   # chosen
 HALF_CYCLE_S = 30.0  # of the paper: cycles 30 s apart, taken to be as long on as off   # assumed
-KEV_J = 1.602176634e-16
 
 
 def film_dose_ratio(kvp: float, making: Making) -> float:
@@ -50,53 +49,7 @@ def film_dose_ratio(kvp: float, making: Making) -> float:
     response = cached_layer_response(
         film, 1e-3 * THICKNESS_UM, spectrum.energy_keV, making.histories(50_000), cache_folder=making.cache_folder
     )
-    kept_keV = float(spectrum.fluence_per_mm2 @ (response.interaction_fraction * response.mean_energy_keV))
-    mass_kg = film.density_g_per_cm3 * 1e-6 * 1e-3 * THICKNESS_UM  # under a square mm
-    return kept_keV * KEV_J / mass_kg / 1e-6
-
-
-def light_after(dose: npt.ArrayLike, wearing_dose: float, lasting: float = 0.0) -> FloatArray:
-    """Light of a film that wears out with its dose: f + (1 - f) exp(-D / Ds).
-
-    Parameters
-    ----------
-    dose, wearing_dose : array_like, float
-        In one unit.
-    lasting : float
-        Part f that no dose takes. [1]
-
-    Returns
-    -------
-    light : float64
-        1 without dose. [1]
-    """
-    return np.asarray(lasting + (1.0 - lasting) * np.exp(-np.asarray(dose, dtype=np.float64) / wearing_dose))
-
-
-def cycled_light(time_s: FloatArray, loss_per_s: float, recovery_s: float) -> FloatArray:
-    """Light in cycles of X-rays on and off, each `HALF_CYCLE_S` long, if what is lost comes back exponentially.
-
-    Parameters
-    ----------
-    time_s : (T,) float64
-        Even steps from 0. [s]
-    loss_per_s : float
-        Part of the light that is lost in a second under X-rays. [1/s]
-    recovery_s : float
-        Time constant of the recovery, with X-rays and without; infinite for none. [s]
-
-    Returns
-    -------
-    light : (T,) float64
-        1 at time 0. [1]
-    """
-    step = float(time_s[1] - time_s[0])
-    light = np.ones(time_s.size)
-    for number in range(1, time_s.size):
-        on = (time_s[number - 1] // HALF_CYCLE_S) % 2 == 0
-        change = (1.0 - light[number - 1]) / recovery_s - (loss_per_s * light[number - 1] if on else 0.0)
-        light[number] = light[number - 1] + step * change
-    return light
+    return layer_dose_Gy(response, spectrum) / 1e-6
 
 
 def photostability(making: Making) -> PaperFigure:
@@ -129,7 +82,7 @@ def photostability(making: Making) -> PaperFigure:
     axes.legend(fontsize=8, loc="lower left")
     loss_per_s = -np.log1p(-SCATTER[1]) / (0.5 * time_s[-1])
     for recovery_s, words in ((np.inf, "no recovery"), (300.0, "recovery in 300 s"), (30.0, "recovery in 30 s")):
-        cycles.plot(time_s, cycled_light(time_s, loss_per_s, recovery_s), linewidth=1.0, label=words)
+        cycles.plot(time_s, cycled_light(time_s, loss_per_s, recovery_s, HALF_CYCLE_S), linewidth=1.0, label=words)
     cycles.axhspan(1 - SCATTER[1], 1 + SCATTER[1], color="0.9", zorder=0, label="readings that scatter by 2 %")
     cycles.set(xlabel="time (s), 30 kV on for 30 s and off for 30 s", ylabel="light of the X-rays", ylim=(0.95, 1.03))
     cycles.legend(fontsize=8)
@@ -175,7 +128,9 @@ def photostability(making: Making) -> PaperFigure:
         f"what air does not: an hour at the largest dose rate of Fig. 3a is {hourly_Gy[50.0]:.0f} Gy. In cycles a loss "
         "that recovers within 30 s looks like none.",
         numbers=numbers,
-        curves=columns(curves, {"cycle_time_s": time_s, "cycled_light": cycled_light(time_s, loss_per_s, np.inf)}),
+        curves=columns(
+            curves, {"cycle_time_s": time_s, "cycled_light": cycled_light(time_s, loss_per_s, np.inf, HALF_CYCLE_S)}
+        ),
         drawing=drawing,
         notes=(
             "Gold tube with a beryllium window, packing .52, scatter of the readings, an hour of X-rays: assumed; film "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from phantoms.card.network_card import OUTLINE_X_MM, OUTLINE_Y_MM
 from phantoms.card.routing import CONTROLLER_AT, INTERFACE_AT
+from radiography.analysis.detector_qc.snr import square_snr
+from radiography.analysis.patterns import modulation
 from radiography.figures.paper.contents import made_figure
 from radiography.figures.paper.panel_pictures import LAYERS, PITCH_MM, corrected, region
-from radiography.figures.paper.parts import FloatArray, Making, Number, PaperFigure, judge, status_of
+from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, status_of
 from radiography.figures.picture_plate import picture_plate
 
 CARD_MM = (95.5, 144.5)  # rows and columns that the card covers
@@ -20,31 +21,6 @@ FEET_MM = 10.9  # from the package's middle to that of the feet of its leads
 LEADS_MM, BALLS_MM = 0.5, 1.0  # pitch of the package's leads and of the ball grid
 SHARPER = 1.2  # a modulation that the eye tells from another   # chosen
 SQUARE = 7  # pixels of a square of a millimetre
-
-
-def modulation(picture: npt.NDArray[np.float32], part: tuple[int, int, int, int], pitch_mm: float) -> float:
-    """Amplitude of a pattern that repeats along the columns, over the mean of its part of the picture.
-
-    Parameters
-    ----------
-    picture : (H, W) float32
-        [DN]
-    part : (int, int, int, int)
-        Rows and columns. [pixels]
-    pitch_mm : float
-        Of the pattern, in the panel's plane. [mm]
-
-    Returns
-    -------
-    modulation : float
-        Rows are averaged first, which takes most of the noise away. [1]
-    """
-    r0, r1, c0, c1 = part
-    period = pitch_mm / PITCH_MM
-    whole = round(int((c1 - c0) / period) * period)
-    profile = picture[r0:r1, c0 : c0 + whole].mean(axis=0, dtype=np.float64)
-    turn = np.exp(-2j * np.pi * np.arange(whole) / period)
-    return float(2.0 * abs(np.mean((profile - profile.mean()) * turn)) / profile.mean())
 
 
 def part_of_card(
@@ -72,16 +48,6 @@ def part_of_card(
     return region(shape, size_mm, (MAGNIFICATION * y, MAGNIFICATION * x))
 
 
-def snr_of_squares(flat: npt.NDArray[np.float32]) -> float:
-    """Mean over standard deviation of squares of a millimetre, from differences of neighbours. [1]"""
-    rows, cols = (size // SQUARE for size in flat.shape)
-    squares: FloatArray = flat[: rows * SQUARE, : cols * SQUARE].astype(np.float64)
-    squares = squares.reshape(rows, SQUARE, cols, SQUARE).mean(axis=(1, 3))
-    beside = np.diff(squares, axis=1) / squares.mean()
-    spread = 1.4826 * float(np.median(np.abs(beside - np.median(beside))))  # defects do not count
-    return float(np.sqrt(2.0)) / spread
-
-
 def _snr_band(snr: float, dqe: Number) -> tuple[float, float]:
     """SNR over the band of a DQE, which goes as its square."""
     low, high = (snr * float(np.sqrt(end / dqe.ours)) for end in dqe.band or ()) if dqe.ours else (snr, snr)
@@ -103,13 +69,16 @@ def network_card(making: Making) -> PaperFigure:
     shape = next(iter(pictures.values())).shape
     size = (shape[0], shape[1])
     drawing = picture_plate(pictures, region(size, CARD_MM), region(size, ENLARGED_MM, PACKAGE_MM))
-    snr = {words: snr_of_squares(corrected("flat", layer, making.quick)) for layer, words in LAYERS.items()}
+    snr = {words: square_snr(corrected("flat", layer, making.quick), SQUARE) for layer, words in LAYERS.items()}
     dqe = {number.name: number for number in made_figure("4c", making).numbers}
     lead_mm, ball_mm = MAGNIFICATION * LEADS_MM, MAGNIFICATION * BALLS_MM
     feet = [part_of_card(size, INTERFACE_AT, (0.8, 11.0), side * FEET_MM) for side in (-1, 1)]
     balls = [part_of_card(size, CONTROLLER_AT, (14.0, 14.0))]
     leads_of, balls_of = (
-        [float(np.mean([modulation(picture, part, pitch) for part in parts])) for picture in pictures.values()]
+        [
+            float(np.mean([modulation(picture, part, pitch / PITCH_MM) for part in parts]))
+            for picture in pictures.values()
+        ]
         for parts, pitch in ((feet, lead_mm), (balls, ball_mm))
     )
     leads = Number(

@@ -12,15 +12,16 @@ from calibration.correct import correct_frame
 from phantoms.phone.outline import LENGTH_MM
 from phantoms.solids import rotation_matrix
 from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose
+from radiography.analysis.detector_qc.snr import median_snr
+from radiography.analysis.patterns import detail_left
 from radiography.config import DATA_FOLDER, load_scene
 from radiography.figures.paper.panel_pictures import learned
 from radiography.figures.paper.parts import Making, Number, PaperFigure, judge, status_of
-from radiography.light.scintillator import layer_material
-from radiography.panel.direct_detection import STACK_HISTORIES, LitLayer, diode_portions
+from radiography.panel.direct_detection import STACK_HISTORIES
 from radiography.panel.panel import Panel
 from radiography.parts import load_parts
 from radiography.plan import plan_parts
-from radiography.study.pixel_charge import BAND_HISTORIES, BeamSums, PixelCharge, pixel_charge
+from radiography.study.pixel_charge import BAND_HISTORIES, pixel_snr, planned_pixel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,56 +144,6 @@ def _frames(
     return [next(iter(acquire_sequence(acquisition, exposure, 1, rng, [times]))) for _ in range(count)]
 
 
-def snr_of(frames: Array) -> float:
-    """Signal over noise of a pixel from frames of one exposure, defects and fixed patterns left out.
-
-    Parameters
-    ----------
-    frames : (N, H, W) float32
-        [DN]
-
-    Returns
-    -------
-    snr : float
-        [1]
-    """
-    spread = frames.std(axis=0, ddof=1)
-    return float(np.median(frames.mean(axis=0)) / np.sqrt(np.median(spread**2) / _MEDIAN_CHI2[len(frames)]))
-
-
-_MEDIAN_CHI2 = {8: 0.906544}  # median of chi-squared with 7 degrees of freedom over 7
-
-
-def pixel_of(flat: Acquisition, nitride_um: float, covered: bool, histories: int) -> PixelCharge:
-    """Charge of a pixel and its variance at 1 uGy, with so much silicon nitride above the diode.
-
-    Parameters
-    ----------
-    flat : Acquisition
-        Flat exposure.
-    nitride_um : float
-        [um]
-    covered : bool
-        Whether the film lies on it.
-    histories : int
-        X-rays per energy. [1]
-
-    Returns
-    -------
-    pixel : PixelCharge
-    """
-    dose, energy = flat.scene.beam.air_kerma_uGy, flat.spectrum.energy_keV
-    at_panel = flat.spectrum.fluence_per_mm2 / dose
-    layer = LitLayer(layer_material(flat.scintillator), flat.scintillator.thickness_um, flat.light.light_per_keV)
-    panel = with_nitride(flat.panel, nitride_um)
-    direct = diode_portions(panel, layer if covered else None, energy, histories=histories) @ at_panel
-    samples, area = flat.scene.sampling.samples_per_pixel, flat.panel.pixels.pitch_mm**2
-    quanta, light, square, _ = flat.layer_weights.sum(axis=1) * (samples**2 / area / dose * covered)
-    beam = BeamSums(float(at_panel.sum()), float(quanta), 0.0, 0.0, float(light), float(square))
-    charge = flat.panel.photodiode.fill_factor * flat.quantum_efficiency
-    return pixel_charge(panel, flat.scene.timing, beam, charge, direct)
-
-
 def with_nitride(panel: Panel, thickness_um: float) -> Panel:
     """The panel with another passivation; 0 for none. [um]
 
@@ -211,51 +162,6 @@ def with_nitride(panel: Panel, thickness_um: float) -> Panel:
     assert first.material == "silicon_nitride"
     above = (replace(first, thickness_um=thickness_um),) if thickness_um > 0 else ()
     return replace(panel, stack=(*above, *rest))
-
-
-def pixel_snr(pixel: PixelCharge, dose_uGy: float) -> float:
-    """Signal over noise of a pixel, electronic noise counted, before traps take their share.
-
-    Parameters
-    ----------
-    pixel : PixelCharge
-    dose_uGy : float
-        [uGy]
-
-    Returns
-    -------
-    snr : float
-        [1]
-    """
-    return float(dose_uGy * pixel.signal / np.sqrt(dose_uGy * pixel.variance + pixel.electronic_variance))
-
-
-def detail_left(coated: Array, bare: Array, pitch_mm: float) -> float:
-    """Amplitude of fine structures on coated pixels over that on bare ones, relative to that of coarse structures.
-
-    Parameters
-    ----------
-    coated, bare : (H, W) float32
-        Mean pictures of the same object in the same place.
-    pitch_mm : float
-        [mm]
-
-    Returns
-    -------
-    ratio : float
-        [1]
-    """
-    window = np.outer(*(np.hanning(size) for size in bare.shape))
-    first, second = (np.fft.rfft2(window * (picture / picture.mean() - 1.0)) for picture in (coated, bare))
-    rows, cols = (np.fft.fftfreq(bare.shape[0], pitch_mm), np.fft.rfftfreq(bare.shape[1], pitch_mm))
-    frequency = np.hypot(rows[:, None], cols)
-
-    def transfer(ring: tuple[float, float]) -> float:
-        inside = (frequency >= ring[0]) & (frequency < ring[1])
-        across = (first * second.conj()).real[inside].sum()
-        return float(across / (np.abs(second) ** 2)[inside].sum())
-
-    return transfer(DETAIL_PER_MM) / transfer(COARSE_PER_MM)
 
 
 def phone_on_both(making: Making) -> PaperFigure:
@@ -278,14 +184,17 @@ def phone_on_both(making: Making) -> PaperFigure:
     # those of the panel as it is are in the cache already, from planning it
     counts = [STACK_HISTORIES if t == given else making.histories(BAND_HISTORIES) for t in thicknesses]
     pixels = {
-        t: tuple(pixel_of(flat, t, covered, count) for covered in (True, False))
+        t: tuple(
+            planned_pixel(flat, with_nitride(flat.panel, t), covered=covered, histories=count)
+            for covered in (True, False)
+        )
         for t, count in zip(thicknesses, counts, strict=True)
     }
     means = np.array([under.signal for _, under in pixels.values()]) / [over.signal for over, _ in pixels.values()]
     snrs = np.array([[pixel_snr(each, dose) for each in pair] for pair in pixels.values()])
     shares = np.array([over.from_diode / over.signal for over, _ in pixels.values()])
     ratio = float(np.median(bare.flats.mean(axis=0)) / np.median(coated.flats.mean(axis=0)))
-    snr = [snr_of(side.flats) for side in (coated, bare)]
+    snr = [median_snr(side.flats) for side in (coated, bare)]
     over, under = pixels[given]
     low_yield, high_yield = flat.scintillator.light.yield_range_per_keV or (1.0, 1.0)
     by_yield = [
@@ -327,7 +236,7 @@ def phone_on_both(making: Making) -> PaperFigure:
         Number(
             "detail at 2 /mm on coated over bare pixels",
             "1",
-            detail_left(coated.mean_electrons, bare.mean_electrons, pitch),
+            detail_left(coated.mean_electrons, bare.mean_electrons, pitch, DETAIL_PER_MM, COARSE_PER_MM),
             None,
             "computed",
             None,

@@ -10,10 +10,7 @@ from radiography.beam.spectrum import beam_spectrum, mean_energy_keV
 from radiography.config import load_beam, load_scintillator
 from radiography.figures.paper.figure_3a import FILM, SUPPORT_INDEX, VOLTAGES_KV
 from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
-from radiography.interaction.absorption import cached_layer_response
-from radiography.light.free_film import light_by_face
-from radiography.light.optics import TurbidLayer
-from radiography.light.scintillator import layer_material
+from radiography.light.free_film import trace_free_film
 
 THICKNESSES_UM = (5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 200.0)
 USED_UM = 120.0  # of the paper's detector
@@ -33,21 +30,15 @@ def light_by_thickness(making: Making) -> tuple[np.ndarray, np.ndarray]:
     near, far : (T,) float64
     """
     film = load_scintillator(FILM)
-    assert isinstance(film.transport, TurbidLayer)
     spectrum = beam_spectrum(load_beam("gold_end_window"), 1.0, 0.5, making.cache_folder)
     near, far = [], []
     for thickness in THICKNESSES_UM:
-        response = cached_layer_response(
-            layer_material(film),
-            1e-3 * thickness,
-            spectrum.energy_keV,
-            making.histories(20_000),
-            cache_folder=making.cache_folder,
-        )
-        faces = light_by_face(
-            film.transport,
+        response, faces = trace_free_film(
+            film,
             thickness,
+            spectrum.energy_keV,
             far_index=SUPPORT_INDEX,
+            histories=making.histories(20_000),
             photons=making.histories(100_000),
             cache_folder=making.cache_folder,
         )

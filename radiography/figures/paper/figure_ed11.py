@@ -10,14 +10,15 @@ from scipy.optimize import brentq
 from phantoms.flat_cable import CABLE_MIDDLE_MM, flat_cable
 from phantoms.meat import HUB, OUTER_MM, STREAKS, TIP, meat
 from phantoms.solids import Vector
+from radiography.beam.attenuation import material
 from radiography.camera.exposure import blur_at
+from radiography.camera.film_light import light_behind
 from radiography.figures.paper.camera_pictures import (
     OBJECT_TO_FILM_MM,
     ROSE,
     SOURCE_TO_OBJECT_MM,
     contrast_along,
     film_and_camera,
-    light_behind,
     number_behind,
     over_exposures,
     over_noise_of_1mm,
@@ -62,7 +63,7 @@ def cable_and_meat(making: Making) -> PaperFigure:
     streak, _ = contrast_along(meats, pitch, ends, 0.2, (0.9, 1.4))
     transfer_at = blur_at(setup.light, setup.fluence_per_mm2, setup.halo_at, pitch)
     finest = size * float(brentq(lambda f: float(transfer_at(np.array([f]))[0]) - RESOLVED, 1.0, 16.0))
-    one, two = (light_behind(setup, "Cu", count * COPPER_MM) for count in (1, 2))
+    one, two = (light_behind(setup.light, setup.fluence_per_mm2, material("Cu"), count * COPPER_MM) for count in (1, 2))
     numbers = [
         Number("contrast of a conductor against the gap beside it", "1", conductor, None, "computed"),
         over_exposures("contrast of a conductor over the noise of a pixel", conductor / cable_noise),
