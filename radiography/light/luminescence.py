@@ -80,29 +80,6 @@ def fit_quenching(
     return float(-slope * BOLTZMANN_MEV_PER_K), float(np.exp(level))
 
 
-def quantum_yield(emitted: float, reference: float, transmitted: float) -> float:
-    """Photons emitted over photons absorbed: P / (S_ref - S_sample) [1]_.
-
-    Parameters
-    ----------
-    emitted, reference, transmitted : float
-        Photons: of the emission, of the exciting light with a blank, and with the sample. [1]
-
-    Returns
-    -------
-    quantum_yield : float
-        [1]
-
-    Raises
-    ------
-    ValueError
-        If the sample absorbs nothing.
-    """
-    if transmitted >= reference:
-        raise ValueError(f"the sample must absorb, got {transmitted:g} photons with it and {reference:g} without")
-    return emitted / (reference - transmitted)
-
-
 def own_quantum_yield(observed: float, reabsorbed: float) -> float:
     """Quantum yield without the loss of light that the sample absorbs again [3]_.
 

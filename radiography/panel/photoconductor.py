@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 ELECTRON_C = 1.602176634e-19
-KEV_J = 1e3 * ELECTRON_C
 
 FloatArray = npt.NDArray[np.float64]
 
