@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DARKEST, BRIGHTEST = 0.08, 1.03  # window of all pictures, relative to the open field; the noise behind metal is black
+WIDTH_IN, TITLE_IN = 14.0, 0.3  # of the figure, and of the strip above a picture
 
 
 def picture_plate(
@@ -24,7 +25,7 @@ def picture_plate(
     pictures : mapping of str to (H, W) float
         Corrected, linear images by title. [DN]
     region, enlarged : (int, int, int, int)
-        First row, end row, first column, end column of the whole picture and of the part shown four times as large.
+        First row, end row, first column, end column of the whole picture and of a part that is shown equally high.
 
     Returns
     -------
@@ -40,9 +41,11 @@ def picture_plate(
 
     if not pictures:
         raise ValueError("picture_plate needs at least one picture, got none")
-    figure = Figure(figsize=(14.0, 5.0 * len(pictures)), layout="constrained")
+    aspects = [(c1 - c0) / (r1 - r0) for r0, r1, c0, c1 in (region, enlarged)]  # both parts are shown equally high
+    height = (WIDTH_IN - 0.2) / sum(aspects) + TITLE_IN
+    figure = Figure(figsize=(WIDTH_IN, height * len(pictures)), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(len(pictures), 2, width_ratios=(1.55, 1.0))
+    grid = figure.add_gridspec(len(pictures), 2, width_ratios=aspects)
     for number, (title, picture) in enumerate(pictures.items()):
         for column, (r0, r1, c0, c1) in enumerate((region, enlarged)):
             part = picture[r0:r1, c0:c1]

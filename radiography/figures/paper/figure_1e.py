@@ -9,7 +9,8 @@ from radiography.figures.paper.parts import Making, Number, PaperFigure, sheet
 from radiography.light.colour import NTSC, chromaticity, gamut_area, spectrum_locus
 from radiography.light.halides import LARGEST_BOW_EV, line_spectrum
 
-LABELS = {1: (8, -3), 5: (14, 5), 2: (-13, -3)}  # points beside the mark, where marks crowd
+# Where marks crowd, how far the number lies from its mark. [points]
+LABELS = {1: (7, -9), 2: (-9, -9), 3: (-11, 1), 5: (8, 3), 10: (2, 8), 11: (8, 2)}
 CORNERS = (3, 6, 9)  # blue, green and red
 # Where colours lie in the chart, as boxes of x and y; Kelly, J. Opt. Soc. Am. 33, 627 (1943), simplified.
 AREAS = {"blue": ((0.0, 0.25), (0.0, 0.25)), "green": ((0.0, 0.32), (0.5, 0.85)), "red": ((0.58, 0.74), (0.24, 0.42))}
@@ -53,7 +54,7 @@ def colours_of_compositions(making: Making) -> PaperFigure:
         axes.plot(x, y, "o", color="C0", markersize=5)
         away = LABELS.get(number, (5, 3))
         axes.annotate(str(number), (x, y), textcoords="offset points", xytext=away, fontsize=8)
-    axes.set(xlabel="x", ylabel="y", xlim=(0, 0.8), ylim=(0, 0.88), aspect="equal")
+    axes.set(xlabel="x", ylabel="y", xlim=(0, 0.8), ylim=(-0.05, 0.88), aspect="equal")
     axes.legend(fontsize=8, loc="upper right")
     numbers = [
         Number(

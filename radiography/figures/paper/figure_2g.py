@@ -58,7 +58,7 @@ def photoconductor(making: Making) -> PaperFigure:
             mobility_lifetimes_cm2_per_V=(each, each),
         )
         curves[f"photocurrent_A_per_mm2_{each:g}"] = current
-        axes.plot(VOLTAGE_V, 1e12 * current, label=f"X-rays, µτ {each:g} cm²/V")
+        axes.plot(VOLTAGE_V, 1e12 * current, label=f"X-rays, µτ {each:.0e} cm²/V")
         fine = np.geomspace(1e-4, 1e3, 4001)
         half_V.append(float(np.interp(0.9, 2 * hecht(fine, THICKNESS_UM, each), fine)))
     axes.plot(VOLTAGE_V, 1e12 * dark, "k--", label=f"dark, {CONDUCTIVITY_S_PER_CM:g} S/cm")

@@ -75,7 +75,7 @@ def decay(making: Making) -> PaperFigure:
         TIME_NS, np.maximum(curves["shipped_behind_rise"], 1e-4), ":", color="C0", label="behind a rise of 2 ns"
     )
     axes.set(xlabel="time (ns)", ylabel="light, 1 at once", ylim=(2e-3, 1.2), xlim=(-10, 600))
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper right", bbox_to_anchor=(1.0, 0.85))  # between CsI:Tl and the film
     apart = float(pulse(300.0, *shipped) / pulse(300.0, *OTHER_SPLIT))
     risen = effective_decay_ns(*shipped, RISE_NS)
     numbers = [

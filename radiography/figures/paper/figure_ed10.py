@@ -64,9 +64,9 @@ def thickness_and_tube(making: Making) -> PaperFigure:
     drawing, (thickness, tube) = sheet(2)
     thickness.plot(THICKNESSES_UM, near / near.max(), "o-", label="out of the face that the X-rays enter")
     thickness.plot(THICKNESSES_UM, far / near.max(), "s--", label="into the support")
-    thickness.axvline(USED_UM, color="0.6", linewidth=0.8)
+    thickness.axvline(USED_UM, color="0.6", linewidth=0.8, label=f"{USED_UM:g} µm, the paper")
     thickness.set(xlabel="thickness of the film (µm)", ylabel="light, 1 at the most of the near face", ylim=(0, None))
-    thickness.legend(fontsize=8)
+    thickness.legend(fontsize=8, loc="lower right")
     means = {}
     for kvp in VOLTAGES_KV:
         spectrum = beam_spectrum(replace(load_beam("gold_end_window"), kvp=kvp), 1.0, 0.25, making.cache_folder)

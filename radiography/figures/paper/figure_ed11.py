@@ -91,9 +91,11 @@ def cable_and_meat(making: Making) -> PaperFigure:
     row = int(0.5 * rows + 0.5 * (TIP[1] + HUB[1]) * size / pitch)
     through = meats[0][row - 2 : row + 3].mean(axis=0)
     across.plot(x, profile, linewidth=0.9)
-    across.set(xlabel="x (mm)", ylabel="over the open field", title="mean of rows through the cable", xlim=(-14, 2))
+    across.set(xlabel="x (mm)", ylabel="over the open field", xlim=(-14, 2))
+    across.set_title("mean of rows through the cable", fontsize=9, loc="left")
     tissue.plot(x, through, linewidth=0.9)
-    tissue.set(xlabel="x (mm)", ylabel="over the open field", title="mean of five rows through pork and needle")
+    tissue.set(xlabel="x (mm)", ylabel="over the open field")
+    tissue.set_title("mean of five rows through pork and needle", fontsize=9, loc="left")
     return PaperFigure(
         title="A flat cable and a needle in pork",
         status=status_of(*(judge(number, ROSE, inf) for number in of_1mm)),

@@ -46,7 +46,9 @@ def scans_and_quenching(making: Making) -> PaperFigure:
     again = quenched(TEMPERATURE_K, printed, factor, with_temperature=True)
     cooled.plot(1e3 / TEMPERATURE_K, again, "--", label=f"1 / (1 + C T exp(-Ea/kT)), {printed:.0f} meV")
     cooled.set(xlabel="1000 / T (1/K)", ylabel="light, 1 without quenching", yscale="log")
-    cooled.legend(fontsize=8)
+    cooled.set_yticks([0.4, 0.6, 0.8, 1.0], ["0.4", "0.6", "0.8", "1"])
+    cooled.minorticks_off()
+    cooled.legend(fontsize=8, loc="lower right")
     numbers += [
         Number(
             "barrier, fitted with the printed T",

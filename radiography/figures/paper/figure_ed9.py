@@ -28,8 +28,9 @@ def cross_sections(making: Making) -> PaperFigure:
     again = np.linspace(0.0, 0.9, 91)
     drawing, (sizes, yields) = sheet(2)
     sizes.semilogy(1e7 * side_cm, molar_absorption(sigma))
-    sizes.axvline(SIDE_NM, color="0.6", linewidth=0.8)
+    sizes.axvline(SIDE_NM, color="0.6", linewidth=0.8, label=f"{SIDE_NM:g} nm, the paper")
     sizes.set(xlabel="side of the cubes (nm)", ylabel="molar absorption at the edge (1/(M cm))")
+    sizes.legend(fontsize=8)
     curves = {"reabsorbed": again}
     for observed in (0.4, 0.6, 0.8):
         curves[f"own_yield_of_{observed:g}"] = np.array([own_quantum_yield(observed, part) for part in again])
