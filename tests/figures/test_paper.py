@@ -349,6 +349,17 @@ def test_titles_of_the_sheet_end_before_the_next_drawing() -> None:
         assert room.x0 <= shown.get_window_extent().x0 and shown.get_window_extent().x1 <= room.x1
 
 
+def test_tall_drawings_of_the_sheet_are_larger_than_those_beside_which_they_would_be_small() -> None:
+    kinds = {"1x": (1, 1), "2x": (2, 2), "3x": (2, 1), "4x": (1, 1)}
+    figures = {key: PaperFigure("t", "quoted", "", drawing=parts.sheet(*size)[0]) for key, size in kinds.items()}
+    drawn = contact_sheet(figures)
+    assert drawn is not None
+    heights = {axes.get_title("left")[:2]: axes.get_window_extent().height for axes in drawn.axes}
+    assert list(heights) == ["1x", "3x", "4x", "2x"]
+    assert heights["1x"] == pytest.approx(heights["3x"]) and heights["2x"] > 1.6 * heights["1x"]
+    assert contact_sheet({"5x": PaperFigure("t", "quoted", "")}) is None
+
+
 @pytest.mark.parametrize(("value", "shown"), [(290.9, "290"), (0.1149, "0.11"), (60.68, "61"), (1.67e-8, "1.7e-08")])
 def test_a_claim_shows_two_digits_of_its_number(value: float, shown: str) -> None:
     number = Number("n", "ns", value, None, "computed")

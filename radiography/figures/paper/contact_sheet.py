@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4"}
 WIDTH_IN = 15.0
-ROW_ASPECT = 5.6  # width over height that a row holds at most: two wide drawings, or four
+ROW_ASPECT = 5.6  # width over height that a row holds at most: two wide drawings, or four; half of tall ones
+TALL_IN = 6.0  # drawings above this have two rows of axes, with letters half as large beside those of one
 TITLE_IN, TITLE_PT = 0.26, 8.0  # strip above each drawing, and its letters
 
 
 def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
-    """Drawings in rows of one width, in the order in which they were made.
+    """Drawings in rows of one width, in the order in which they were made; those of several rows of axes come last.
 
     Parameters
     ----------
@@ -36,20 +37,25 @@ def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = {key: _pixels(figure.drawing) for key, figure in made.items() if figure.drawing is not None}
-    if not drawn:
+    drawings = {key: figure.drawing for key, figure in made.items() if figure.drawing is not None}
+    if not drawings:
         return None
-    aspects = [pixels.shape[1] / pixels.shape[0] for pixels in drawn.values()]
-    rows = _rows(aspects)
-    heights = [WIDTH_IN / max(sum(aspects[place] for place in row), 0.6 * ROW_ASPECT) for row in rows]
+    drawn = {key: _pixels(drawing) for key, drawing in drawings.items()}
+    aspects = {key: pixels.shape[1] / pixels.shape[0] for key, pixels in drawn.items()}
+    tall = {key: drawing.get_figheight() > TALL_IN for key, drawing in drawings.items()}
+    rows, heights = [], []
+    for high, most in ((False, ROW_ASPECT), (True, 0.5 * ROW_ASPECT)):
+        together = _rows({key: aspect for key, aspect in aspects.items() if tall[key] == high}, most)
+        rows += together
+        heights += [WIDTH_IN / max(sum(aspects[key] for key in row), 0.5 * ROW_ASPECT) for row in together]
     whole_in = sum(heights) + TITLE_IN * len(rows)
     sheet = Figure(figsize=(WIDTH_IN, whole_in))
     FigureCanvasAgg(sheet)
-    keys, top = list(drawn), whole_in
+    top = whole_in
     for row, height in zip(rows, heights, strict=True):
         left = 0.0
-        for place in row:
-            key, width = keys[place], aspects[place] * height
+        for key in row:
+            width = aspects[key] * height
             bottom = (top - TITLE_IN - height) / whole_in
             axes = sheet.add_axes((left / WIDTH_IN, bottom, width / WIDTH_IN, height / whole_in))
             axes.imshow(drawn[key], interpolation="antialiased", aspect="auto")
@@ -64,18 +70,19 @@ def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
 
 def _fit(title: Text, room: float) -> None:
     """A title that is wider than its room [pixels] in smaller letters, so that it ends before the next one begins."""
-    wide = title.get_window_extent().width
-    if wide > room:
-        title.set_fontsize(TITLE_PT * room / wide)
+    size = TITLE_PT
+    while (wide := title.get_window_extent().width) > room:  # letters are drawn on whole pixels: not in proportion
+        size *= min(room / wide, 0.98)
+        title.set_fontsize(size)
 
 
-def _rows(aspects: Sequence[float]) -> list[list[int]]:
-    """Places of the drawings of each row, as many as fit."""
-    rows: list[list[int]] = [[]]
-    for place, aspect in enumerate(aspects):
-        if rows[-1] and sum(aspects[other] for other in rows[-1]) + aspect > ROW_ASPECT:
+def _rows(aspects: Mapping[str, float], most: float) -> list[list[str]]:
+    """Drawings of each row, as many as fit, with an eighth to spare for the last one."""
+    rows: list[list[str]] = []
+    for key, aspect in aspects.items():
+        if not rows or sum(aspects[other] for other in rows[-1]) + aspect > 1.125 * most:
             rows.append([])
-        rows[-1].append(place)
+        rows[-1].append(key)
     return rows
 
 
