@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from radiography.figures.titles import fit_title
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -46,6 +48,7 @@ def picture_plate(
     figure = Figure(figsize=(WIDTH_IN, height * len(pictures)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(len(pictures), 2, width_ratios=aspects)
+    titles = []
     for number, (title, picture) in enumerate(pictures.items()):
         for column, (r0, r1, c0, c1) in enumerate((region, enlarged)):
             part = picture[r0:r1, c0:c1]
@@ -54,5 +57,8 @@ def picture_plate(
             axes = figure.add_subplot(grid[number, column])
             axes.imshow(shown, cmap="gray", vmin=np.log(DARKEST), vmax=np.log(BRIGHTEST), interpolation="nearest")
             axes.set_axis_off()
-            axes.set_title(title if column == 0 else "enlarged", fontsize=11, loc="left")
+            titles.append(axes.set_title(title if column == 0 else "enlarged", fontsize=11, loc="left"))
+    figure.draw_without_rendering()
+    for axes, shown_title in zip(figure.axes, titles, strict=True):
+        fit_title(shown_title, 0.98 * axes.get_window_extent().width)
     return figure

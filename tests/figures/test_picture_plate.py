@@ -20,3 +20,12 @@ def test_whole_and_part_are_shown_equally_high() -> None:
         assert whole.width + part.width > 0.95 * figure.bbox.width  # and they fill the figure
     with pytest.raises(ValueError, match="needs at least one picture, got none"):
         picture_plate({}, (0, 1, 0, 1), (0, 1, 0, 1))
+
+
+def test_a_title_ends_before_the_enlarged_part_begins() -> None:
+    pictures = {"a title that says of which scintillator and panel the picture is, " * 3: np.ones((300, 400))}
+    figure = picture_plate(pictures, (0, 200, 0, 330), (50, 110, 100, 220))
+    figure.draw_without_rendering()
+    for axes, words in zip(figure.axes, (*pictures, "enlarged"), strict=True):
+        title = next(text for text in axes.get_children() if getattr(text, "get_text", str)() == words)
+        assert title.get_window_extent().x1 <= axes.get_window_extent().x1

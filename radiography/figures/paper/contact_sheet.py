@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.figures.paper.parts import PaperFigure
+from radiography.figures.titles import fit_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 COLOURS = {"reproduced": "#1a7f4b", "differs": "#c2410c", "quoted": "0.4"}
 WIDTH_IN = 15.0
@@ -62,18 +62,10 @@ def contact_sheet(made: Mapping[str, PaperFigure]) -> Figure | None:
             axes.set_axis_off()
             words = f"{key}  {made[key].title} · {made[key].status}"
             title = axes.set_title(words, fontsize=TITLE_PT, loc="left", color=COLOURS[made[key].status], pad=3, x=0.02)
-            _fit(title, 0.96 * width * sheet.dpi)
+            fit_title(title, 0.96 * width * sheet.dpi)
             left += width
         top -= TITLE_IN + height
     return sheet
-
-
-def _fit(title: Text, room: float) -> None:
-    """A title that is wider than its room [pixels] in smaller letters, so that it ends before the next one begins."""
-    size = TITLE_PT
-    while (wide := title.get_window_extent().width) > room:  # letters are drawn on whole pixels: not in proportion
-        size *= min(room / wide, 0.98)
-        title.set_fontsize(size)
 
 
 def _rows(aspects: Mapping[str, float], most: float) -> list[list[str]]:
