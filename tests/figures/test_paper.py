@@ -349,6 +349,7 @@ def test_titles_of_the_sheet_end_before_the_next_drawing() -> None:
         assert room.x0 <= shown.get_window_extent().x0 and shown.get_window_extent().x1 <= room.x1
 
 
+@pytest.mark.slow
 def test_tall_drawings_of_the_sheet_are_larger_than_those_beside_which_they_would_be_small() -> None:
     kinds = {"1x": (1, 1), "2x": (2, 2), "3x": (2, 1), "4x": (1, 1)}
     figures = {key: PaperFigure("t", "quoted", "", drawing=parts.sheet(*size)[0]) for key, size in kinds.items()}
