@@ -148,8 +148,9 @@ def leaving_photons(
         numbers.append((start + block) // blocks)
     photons = np.concatenate(found)
     cosine = photons[:, LEFT_W]
+    passing = stack_transmission(slabs, energies)  # 0 of an opaque stack, in which all interact
     return LeavingPhotons(
-        interacting=-np.expm1(np.log(stack_transmission(slabs, energies))),
+        interacting=-np.expm1(np.log(passing, out=np.full_like(passing, -np.inf), where=passing > 0)),
         histories=histories,
         number=np.concatenate(numbers).astype(np.int64),
         energy_keV=photons[:, LEFT_ENERGY],

@@ -48,6 +48,15 @@ def test_what_interacts_is_what_does_not_pass() -> None:
     np.testing.assert_array_equal(stack_transmission([], ENERGIES), 1.0)
 
 
+def test_in_an_opaque_stack_all_photons_interact_and_none_come_through() -> None:
+    lead = Slab(material("Pb"), 1e6)
+    photons = leaving_photons([lead], ENERGIES, 50, np.random.default_rng(1), back=True)
+    np.testing.assert_array_equal(stack_transmission([lead], ENERGIES), 0.0)
+    np.testing.assert_array_equal(photons.interacting, 1.0)
+    assert photons.number.size == 0
+    assert leaving_photons([lead], ENERGIES, 50, np.random.default_rng(1), back=False).number.size > 0
+
+
 def test_photons_are_the_same_on_one_thread_and_on_two_and_from_the_cache(tmp_path: Path) -> None:
     def traced() -> np.ndarray:
         found = leaving_photons([COPPER], ENERGIES, 600, np.random.default_rng(0), back=True)

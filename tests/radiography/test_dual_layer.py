@@ -146,6 +146,19 @@ def test_in_the_dark_both_layers_are_dark(tmp_path: Path) -> None:
         energy_shares(front)
 
 
+@pytest.mark.slow
+def test_behind_an_opaque_filter_the_back_layer_is_dark(tmp_path: Path) -> None:
+    _scene(tmp_path)
+    text = (tmp_path / "small.toml").read_text()
+    (tmp_path / "small.toml").write_text(text.replace('"Cu"\nthickness_um = 1000.0', '"Pb"\nthickness_um = 1e6'))
+    front = plan_acquisition(load_scene(tmp_path / "scene.toml"), tmp_path)
+    assert front.back is not None
+    shares = energy_shares(front)
+    assert shares[0] > 0.4 and shares[1] == 0.0
+    exposure = expose(front.back)
+    assert exposure is not None and not exposure.spread_light.any()
+
+
 def test_the_back_frame_says_whose_it_is(tmp_path: Path) -> None:
     front, back = _planned(tmp_path)
     said = back_metadata(front, 1, 1)
