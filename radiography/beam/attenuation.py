@@ -229,6 +229,25 @@ def mixture(name: str, parts: Sequence[tuple[Material, float]], source: str) -> 
     return _material_from_masses(name, masses, density, source)
 
 
+def material_key(material: Material) -> dict[str, Any]:
+    """What computed results depend on of a material, as part of a key of `cached_arrays`: not its name.
+
+    Parameters
+    ----------
+    material : Material
+        Any.
+
+    Returns
+    -------
+    key : dict
+        Composition [1] and density [g/cm3]; changed, it makes all that is kept be computed again.
+    """
+    return {
+        "composition": [list(part) for part in material.mass_fractions],
+        "density_g_per_cm3": float(material.density_g_per_cm3),
+    }
+
+
 def mass_attenuation_cm2_per_g(
     material: Material, energy_keV: npt.ArrayLike, process: str = "total"
 ) -> npt.NDArray[np.float64]:

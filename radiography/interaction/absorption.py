@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.attenuation import Material, linear_attenuation_per_mm
+from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material_key
 from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.photon_tables import EDGE_BRACKET, MIN_TRACKED_KEV, absorption_edges_keV, photon_tables
 from radiography.interaction.photon_transport import (
@@ -326,8 +326,7 @@ def cached_layer_response(
         "holds": list(_ARRAY_FIELDS),
         "method": _METHOD,
         "xraylib": version("xraylib"),
-        "composition": [list(part) for part in layer_material.mass_fractions],
-        "density_g_per_cm3": float(layer_material.density_g_per_cm3),
+        **material_key(layer_material),
         "thickness_mm": float(thickness_mm),
         "incidence_deg": float(incidence_deg),
         "energy_keV": energies,

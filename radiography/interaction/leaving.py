@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.attenuation import linear_attenuation_per_mm
+from radiography.beam.attenuation import linear_attenuation_per_mm, material_key
 from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.electrons import Slab, slab_geometry
 from radiography.interaction.stack_kernels import trace_births
@@ -195,14 +195,7 @@ def cached_leaving_photons(
         "what": "photons that leave a stack after an interaction",
         "method": _METHOD,
         "xraylib": version("xraylib"),
-        "slabs": [
-            {
-                "composition": [list(part) for part in slab.material.mass_fractions],
-                "density_g_per_cm3": float(slab.material.density_g_per_cm3),
-                "thickness_um": float(slab.thickness_um),
-            }
-            for slab in slabs
-        ],
+        "slabs": [{**material_key(slab.material), "thickness_um": float(slab.thickness_um)} for slab in slabs],
         "energy_keV": energies,
         "histories": histories,
         "back": back,

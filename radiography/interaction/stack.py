@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.attenuation import linear_attenuation_per_mm
+from radiography.beam.attenuation import linear_attenuation_per_mm, material_key
 from radiography.cache import Arrays, cached_arrays
 from radiography.interaction.electron_kernels import add_moments
 from radiography.interaction.electron_tables import ElectronTables, electron_tables
@@ -325,12 +325,7 @@ def cached_stack_response(
         "method": _METHOD,
         "xraylib": version("xraylib"),
         "slabs": [
-            {
-                "composition": [list(part) for part in slab.material.mass_fractions],
-                "density_g_per_cm3": float(slab.material.density_g_per_cm3),
-                "thickness_um": float(slab.thickness_um),
-                "parts": slab.parts,
-            }
+            {**material_key(slab.material), "thickness_um": float(slab.thickness_um), "parts": slab.parts}
             for slab in slabs
         ],
         "energy_keV": energies,

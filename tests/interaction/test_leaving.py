@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
-from radiography.beam.attenuation import material
-from radiography.interaction.absorption import layer_response
+from radiography.beam.attenuation import Material, material, material_key
+from radiography.interaction import absorption, leaving, stack
+from radiography.interaction.absorption import cached_layer_response, layer_response
 from radiography.interaction.electrons import Slab
 from radiography.interaction.leaving import cached_leaving_photons, leaving_photons, stack_transmission
+from radiography.interaction.stack import cached_stack_response
 
 ENERGIES = np.array([30.0, 60.0, 100.0])
 COPPER = Slab(material("Cu"), 500.0)
@@ -75,6 +79,37 @@ def test_photons_are_the_same_on_one_thread_and_on_two_and_from_the_cache(tmp_pa
         kept = cached_leaving_photons([COPPER], ENERGIES, 600, back=True, cache_folder=tmp_path)
         np.testing.assert_array_equal(kept.energy_keV, one[:, 1])
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_is_kept_depends_on_composition_and_density_and_not_on_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[dict[str, Any]] = []
+
+    def kept(key: dict[str, Any], *_: object) -> None:
+        keys.append(key)
+        raise LookupError
+
+    def keys_of(one: Slab) -> list[dict[str, Any]]:
+        keys.clear()
+        for compute in (
+            lambda: cached_leaving_photons([one], ENERGIES, 600, back=True),
+            lambda: cached_stack_response([one], ENERGIES, 600),
+            lambda: cached_layer_response(one.material, 0.5, ENERGIES, 600),
+        ):
+            with pytest.raises(LookupError):
+                compute()
+        return [{**key, "energy_keV": None, "frequency_per_mm": None} for key in keys]
+
+    for module in (absorption, leaving, stack):
+        monkeypatch.setattr(module, "cached_arrays", kept)
+    brass = Material("brass", ((29, 0.7), (30, 0.3)), 8.5, "a test")
+    said = {"composition": [[29, 0.7], [30, 0.3]], "density_g_per_cm3": 8.5}
+    assert material_key(brass) == said
+    ours = keys_of(Slab(brass, 500.0))
+    parts = [key["slabs"][0] if "slabs" in key else key for key in ours]
+    assert [{name: part[name] for name in said} for part in parts] == [said, said, said]
+    assert keys_of(Slab(replace(brass, name="Messing"), 500.0)) == ours
+    for other in (replace(brass, density_g_per_cm3=8.4), replace(brass, mass_fractions=((29, 0.6), (30, 0.4)))):
+        assert all(a != b for a, b in zip(keys_of(Slab(other, 500.0)), ours, strict=True))
 
 
 def test_no_histories_are_an_error() -> None:
