@@ -116,14 +116,13 @@ def relevant_region(signal_dn: NDArray[Any], unusable: Mask | None = None) -> Re
     top = float(smooth.max())
     if not top > 0:
         raise ValueError("nothing is exposed: no part of the image is above the offset")
-    log = np.log(np.maximum(smooth, FLOOR * top) / top)
+    rough, log = (np.log(np.maximum(blocks, FLOOR * top) / top) for blocks in (level, smooth))
 
     bright = log > np.log(START)
-    field = _between_blades(_field(log), log, _noise(np.log(np.maximum(level, FLOOR * top) / top), bright))
+    field = _between_blades(_field(log), log, _noise(rough, bright))
     inner = field if field.all() else binary_erosion(field, iterations=2, border_value=1)  # blurred borders
     inner = inner if inner.any() else field
-    noise = _noise(np.log(np.maximum(level, FLOOR * top) / top), inner & (log > np.log(START)))
-    direct, metal, notes = _direct_and_metal(log, inner, noise)
+    direct, metal, notes = _direct_and_metal(log, inner, _noise(rough, inner & bright))
 
     kinds = np.full(level.shape, RELEVANT, np.uint8)
     kinds[metal], kinds[direct], kinds[~inner] = METAL, DIRECT, COLLIMATED
