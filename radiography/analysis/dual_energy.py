@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+LEAST_PIXELS = 2  # of a region: one has no noise that could be measured
+
 FloatArray = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.float32]
 
@@ -33,12 +35,13 @@ def log_subtract(low: npt.ArrayLike, high: npt.ArrayLike, weight: float) -> Pict
     Raises
     ------
     ValueError
-        If the pictures differ in shape, or the weight is not a number.
+        If the pictures differ in shape, or the weight is not a number of 0 or more.
 
     Notes
     -----
     A material of attenuation a in the softer and b in the harder picture vanishes with the weight b / a [1]_. What has
-    a smaller b / a, as bone against water, then comes out darker.
+    a smaller b / a, as bone against water, then comes out darker. A weight below 0 would add the pictures: nothing
+    vanishes then, since every material attenuates both.
 
     References
     ----------
@@ -48,8 +51,8 @@ def log_subtract(low: npt.ArrayLike, high: npt.ArrayLike, weight: float) -> Pict
     soft, hard = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
     if soft.shape != hard.shape:
         raise ValueError(f"pictures of dual energy must have one shape, got {soft.shape} and {hard.shape}")
-    if not np.isfinite(weight):
-        raise ValueError(f"weight of a subtraction must be a number, got {weight}")
+    if not (np.isfinite(weight) and weight >= 0):
+        raise ValueError(f"weight of a subtraction must be a number of 0 or more, got {weight}")
     lit = (soft > 0) & (hard > 0)
     difference = np.full(soft.shape, np.nan)
     difference[lit] = weight * np.log(soft[lit]) - np.log(hard[lit])
@@ -84,12 +87,15 @@ def spectral_weight(
     Raises
     ------
     ValueError
-        If the thickness is not positive, or nothing of a signal is left or taken away.
+        If the thickness is not positive, what lies besides is below 0, or nothing of a signal is left or taken away.
     """
     if not (np.isfinite(thickness_mm) and thickness_mm > 0):
         raise ValueError(f"thickness_mm of what shall vanish must be a positive length, got {thickness_mm}")
     mu = np.asarray(mu_per_mm, dtype=np.float64)
-    base = np.exp(-np.asarray(np.zeros_like(mu) if behind is None else behind, dtype=np.float64))
+    besides = np.asarray(np.zeros_like(mu) if behind is None else behind, dtype=np.float64)
+    if not (np.isfinite(besides) & (besides >= 0)).all():
+        raise ValueError(f"optical depth of what lies besides must be 0 or more, got {besides.min():g}")
+    base = np.exp(-besides)
     attenuation = []
     for signal in (low_signal, high_signal):
         arriving = np.asarray(signal, dtype=np.float64) * base
@@ -119,14 +125,18 @@ def region_weight(
     Raises
     ------
     ValueError
-        If a region has fewer than two pixels or one that is not positive, or the regions do not differ.
+        If a region has fewer than two pixels or one that is not positive, the regions do not differ, or one picture
+        is brighter where the other is darker.
     """
     change, variance = [], []
     for pair in (low, high):
         regions = [np.ravel(np.asarray(region, dtype=np.float64)) for region in pair]
         for region in regions:
-            if region.size < 2 or not (region > 0).all():
-                raise ValueError("a region of a weight needs at least 2 pixels, all of them above 0")
+            if region.size < LEAST_PIXELS or not (region > 0).all():
+                raise ValueError(
+                    f"a region of a weight needs at least {LEAST_PIXELS} pixels, all of them above 0: got "
+                    f"{region.size}, of which {np.count_nonzero(region > 0)} are above 0"
+                )
         means = [float(region.mean()) for region in regions]
         relative = [
             float(region.var(ddof=1)) / region.size / mean**2 for region, mean in zip(regions, means, strict=True)
@@ -139,6 +149,11 @@ def region_weight(
             "the logarithm: no weight follows"
         )
     weight = change[1] / change[0]
+    if weight < 0:
+        raise ValueError(
+            f"the two regions differ by {change[0]:.2g} in the softer picture and {change[1]:.2g} in the harder, in "
+            "the logarithm: no material makes one darker and the other brighter"
+        )
     return weight, float(np.sqrt(variance[1] + weight**2 * variance[0]) / abs(change[0]))
 
 

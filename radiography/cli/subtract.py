@@ -16,7 +16,8 @@ def subtract(
     high: Annotated[str, typer.Argument(metavar="HIGH", help="Corrected image of the harder spectrum: back layer.")],
     out: Annotated[Path, typer.Option("--out", help="Difference picture: .tif, float32.")],
     weight: Annotated[
-        float | None, typer.Option("--weight", metavar="W", help="Of the softer picture: W ln(LOW) - ln(HIGH).")
+        float | None,
+        typer.Option("--weight", metavar="W", help="Of the softer picture, 0 or more: W ln(LOW) - ln(HIGH)."),
     ] = None,
     scene: Annotated[
         str | None,

@@ -186,7 +186,8 @@ def layer_weight(
     Raises
     ------
     ValueError
-        If the panel has one layer, the scene is dark, or a material or thickness is wrong.
+        If the panel has one layer, the scene is dark, a material is unknown, or a thickness is wrong: what shall vanish
+        has one above 0, what lies besides one of 0 or more.
     """
     back, energy_keV = acquisition.back, acquisition.spectrum.energy_keV
     if back is None:
@@ -198,6 +199,10 @@ def layer_weight(
         mu_per_mm = mu_per_mm - linear_attenuation_per_mm(material(displacing, acquisition.materials), energy_keV)
     before = None
     if behind is not None:
+        if not (np.isfinite(behind[1]) and behind[1] >= 0):
+            raise ValueError(
+                f"thickness of {behind[0]} behind which the weight holds must be 0 mm or more, got {behind[1]}"
+            )
         before = linear_attenuation_per_mm(material(behind[0], acquisition.materials), energy_keV) * behind[1]
     return spectral_weight(acquisition.layer_weights[1], back.layer_weights[1], mu_per_mm, cancel[1], before)
 

@@ -48,6 +48,12 @@ def test_regions_give_the_weight_and_its_error() -> None:
     assert weights.std(ddof=1) == pytest.approx(errors.mean(), rel=4 / np.sqrt(400))
 
 
+def test_with_a_weight_of_0_the_harder_picture_is_left() -> None:
+    np.testing.assert_array_equal(
+        log_subtract(np.full(3, 7.0), np.array([1.0, np.e, 0.5]), 0.0), np.float32([0, -1, np.log(2)])
+    )
+
+
 def test_noise_is_the_one_that_is_foretold() -> None:
     rng = np.random.default_rng(2)
     low, high = (
@@ -72,10 +78,20 @@ def test_where_there_is_no_signal_there_is_no_logarithm_and_inputs_stay() -> Non
     ("call", "said"),
     [
         (lambda: log_subtract(np.ones((2, 3)), np.ones((3, 2)), 1.0), r"one shape, got \(2, 3\) and \(3, 2\)"),
-        (lambda: log_subtract(np.ones(2), np.ones(2), np.inf), "weight of a subtraction must be a number, got inf"),
+        (lambda: log_subtract(np.ones(2), np.ones(2), np.inf), "must be a number of 0 or more, got inf"),
+        (lambda: log_subtract(np.ones(2), np.ones(2), -0.5), "must be a number of 0 or more, got -0.5"),
+        (lambda: spectral_weight([1.0], [1.0], [0.1], 1.0, [-0.1]), "besides must be 0 or more, got -0.1"),
         (lambda: spectral_weight([1.0], [1.0], [0.1], 0.0), "must be a positive length, got 0"),
         (lambda: spectral_weight([0.0], [1.0], [0.1], 1.0), "a signal of 0 falls to 0"),
-        (lambda: region_weight(([1.0, 2.0], [1.0]), ([1.0, 2.0], [1.0, 1.0])), "at least 2 pixels"),
+        (
+            lambda: region_weight(([1.0, 2.0], [1.0]), ([1.0, 2.0], [1.0, 1.0])),
+            "at least 2 pixels, .*: got 1, of which 1 ",
+        ),
+        (
+            lambda: region_weight(([1.0, 2.0], [1.0, 0.0, -1.0]), ([1.0, 2.0], [1.0, 1.0])),
+            "got 3, of which 1 are above",
+        ),
+        (lambda: region_weight(([2.0, 2.1], [1.0, 1.1]), ([1.0, 1.1], [2.0, 2.1])), "no material makes one darker"),
         (lambda: region_weight(([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0], [1.0, 1.0])), "hardly differ in the softer"),
     ],
 )

@@ -80,7 +80,8 @@ def test_pixels_without_a_signal_are_told(tmp_path: Path) -> None:
         ("--region 0:8,0:8", "needs two --region, got 1"),
         ("--region 0:8,0:8 --region 0:80,0:8", "region 0:80,0:8 does not lie in pictures of 48 x 64"),
         ("--region 0:8,0:8 --region 0:8,0:8", "hardly differ in the softer picture"),
-        ("--weight nan", "weight of a subtraction must be a number, got nan"),
+        ("--weight nan", "weight of a subtraction must be a number of 0 or more, got nan"),
+        ("--weight -0.5", "weight of a subtraction must be a number of 0 or more, got -0.5"),
     ],
 )
 def test_wrong_inputs_are_refused_in_one_sentence(

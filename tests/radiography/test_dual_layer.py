@@ -137,6 +137,9 @@ def test_the_weight_of_a_thin_material_is_the_ratio_of_its_mean_attenuations(tmp
     assert 0.5 < layer_weight(front, ("cortical_bone", 10.0), ("water", 100.0), "water") < means[1] / means[0] < 1.0
     with pytest.raises(ValueError, match="has one layer: its spectra give no weight"):
         layer_weight(back, ("water", 1.0))
+    for wrong in (-100.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match=rf"thickness of water behind .* must be 0 mm or more, got {wrong}"):
+            layer_weight(front, ("cortical_bone", 10.0), ("water", wrong))
 
 
 def test_in_the_dark_both_layers_are_dark(tmp_path: Path) -> None:
