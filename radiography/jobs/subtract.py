@@ -109,7 +109,8 @@ def subtract_pictures(
     Raises
     ------
     ValueError, TypeError, OSError
-        In one sentence; no file is left behind then.
+        In one sentence; no file is left behind then. What two files say of themselves may refuse them: one picture
+        given twice, a back layer first or a front layer second, one layer under one beam.
 
     Notes
     -----
@@ -129,6 +130,7 @@ def subtract_pictures(
             f"{soft.path} has {soft.count} frames of {soft.rows} x {soft.cols} but {hard.path} has {hard.count} of "
             f"{hard.rows} x {hard.cols}"
         )
+    origins = _refuse_wrong_pair(soft, hard)
     larger = _magnification(soft, hard)
     weight, error = _weight(wanted, soft, hard, larger)
     dark = [0]
@@ -138,8 +140,8 @@ def subtract_pictures(
         "software": f"radiography {version('radiography')}",
         "unit": "1",
         "weight": weight,
-        "low": origin_of(soft.path),
-        "high": origin_of(hard.path),
+        "low": origins[0],
+        "high": origins[1],
         "high_magnification": larger,
     }
     with all_or_none(out) as places:
@@ -205,6 +207,29 @@ def layer_weight(
             )
         before = linear_attenuation_per_mm(material(behind[0], acquisition.materials), energy_keV) * behind[1]
     return spectral_weight(acquisition.layer_weights[1], back.layer_weights[1], mu_per_mm, cancel[1], before)
+
+
+def _refuse_wrong_pair(soft: FrameSource, hard: FrameSource) -> tuple[dict[str, str], dict[str, str]]:
+    """Complain about one picture given twice, and about layers that are not front and back; what the files are."""
+    origins = origin_of(soft.path), origin_of(hard.path)
+    if origins[0]["sha256"] == origins[1]["sha256"] and soft.dataset == hard.dataset:
+        raise ValueError(f"{soft.path} and {hard.path} hold the same pictures: a subtraction takes two spectra")
+    layers = soft.metadata.get("layer"), hard.metadata.get("layer")
+    beams = [(source.conditions.beam_quality, source.conditions.kvp) for source in (soft, hard)]
+    if layers[0] == layers[1] in ("front", "back"):
+        if beams[0] == beams[1]:
+            raise ValueError(
+                f"{soft.path} and {hard.path} are both of the {layers[0]} layer and of one beam: a subtraction takes "
+                "the front and the back layer, or exposures of two beams"
+            )
+    elif layers[0] == "back" or layers[1] == "front":
+        turned = "softer" if layers[1] == "front" else "harder"
+        wrong = hard if layers[1] == "front" else soft
+        raise ValueError(
+            f"{wrong.path} is of the {wrong.metadata['layer']} layer, which sees the {turned} spectrum: give the front "
+            "layer first and the back layer second"
+        )
+    return origins
 
 
 def _weight(wanted: WeightWanted, soft: FrameSource, hard: FrameSource, larger: float) -> tuple[float, float | None]:

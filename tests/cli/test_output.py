@@ -80,6 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, cols = np.mgrid[0:200, 0:160]
     edge = 1000.0 + 3000.0 / (1.0 + np.exp(-(cols - 80.0 - 0.05 * (rows - 100.0)) / 0.5))
     write_tiff(made / "edge.tif", edge.astype(np.float32), 0.139, {})
+    write_tiff(made / "hard.tif", np.sqrt(edge).astype(np.float32), 0.139, {})
     return made
 
 
@@ -95,7 +96,7 @@ CALLS: dict[str, tuple[str, set[str]]] = {
     "qc": ("qc {f}/cal", {"within_limits", "sets"}),
     "residual": ("residual CsPbBr3_75um --rates 30", {"rate_per_s", "scintillators"}),
     "mtf": ("mtf {f}/edge.tif", {"frequency_per_mm", "value", "standard_error", "pitch_mm"}),
-    "subtract": ("subtract {f}/edge.tif {f}/edge.tif --weight 1 --out {t}/x.tif", {"weight", "frames", "dark_pixels"}),
+    "subtract": ("subtract {f}/edge.tif {f}/hard.tif --weight 1 --out {t}/x.tif", {"weight", "frames", "dark_pixels"}),
     "exposure-index": (
         "exposure-index {f}/flat.tif --frame 1 --calibration {f}/cal --target 1500",
         {"exposure_index", "target", "deviation_index", "kerma_uGy", "region"},

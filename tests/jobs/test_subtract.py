@@ -94,6 +94,50 @@ def test_wrong_inputs_are_refused_in_one_sentence(
     assert not (tmp_path / "d.tif").exists()
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (
+            "back",
+            "front",
+            r"front.tif is of the front layer, which sees the softer spectrum: give the front layer first",
+        ),
+        ("back", None, r"back.tif is of the back layer, which sees the harder spectrum"),
+        (None, "front", r"front.tif is of the front layer, which sees the softer spectrum"),
+        ("front", "front", r"are both of the front layer and of one beam"),
+        ("back", "back", r"are both of the back layer and of one beam"),
+    ],
+)
+def test_layers_that_are_not_front_and_back_are_refused(
+    tmp_path: Path, low: str | None, high: str | None, said: str
+) -> None:
+    pair = []
+    for number, layer in enumerate((low, high)):
+        about = {"kind": "corrected", "kvp": 120.0, "beam_quality": "b", **({"layer": layer} if layer else {})}
+        pair.append(tmp_path / f"{layer or 'none'}{'' if low != high else number}.tif")
+        write_tiff(pair[-1], np.full((ROWS, COLS), 1.0 + number, np.float32), 0.139, about)
+    with pytest.raises(ValueError, match=said):
+        subtract_pictures(pair[0], pair[1], tmp_path / "d.tif", WeightWanted(weight=0.4))
+    assert not (tmp_path / "d.tif").exists()
+
+
+@pytest.mark.parametrize("layer", ["front", "back", None])
+def test_two_beams_of_one_layer_are_a_pair_of_their_own(tmp_path: Path, layer: str | None) -> None:
+    more = {"layer": layer} if layer else {}
+    front, back = _written(tmp_path, kvp=120.0, **more)
+    write_tiff(front, read_image(front).pixels, 0.139, {"kind": "corrected", "kvp": 70.0, **more})
+    assert subtract_pictures(front, back, tmp_path / "d.tif", WeightWanted(weight=0.4)).magnification == 1.0
+
+
+def test_one_picture_given_twice_is_refused_under_any_name(tmp_path: Path) -> None:
+    front, _ = _written(tmp_path)
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(front.read_bytes())
+    for twice in (front, copy):
+        with pytest.raises(ValueError, match=r"hold the same pictures: a subtraction takes two spectra"):
+            subtract_pictures(front, twice, tmp_path / "d.tif", WeightWanted(weight=0.4))
+
+
 def test_raw_frames_and_other_sizes_are_refused(tmp_path: Path) -> None:
     front, _ = _written(tmp_path)
     write_tiff(tmp_path / "raw.tif", np.ones((ROWS, COLS), np.uint16), 0.139, {"kind": "raw"})
