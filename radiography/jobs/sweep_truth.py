@@ -6,7 +6,9 @@ which is what frames have beside `noiseless_dn` and `lag_dn`, and whose name is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from radiography.jobs.truth import has_late_light, masked_objects, truthful_sequ
 from radiography.parts import SceneParts, load_parts
 from radiography.projection.project import VACUUM
 from radiography.projection.voxel_world import basis_materials
+from radiography.scene import Scene
 from radiography.sweep.samples import PlannedSweep, describe_sample
 from radiography.sweep.store import StoredArray
 from radiography.truth.layers import FRAMES, MASK, MASS, THICKNESS, kind_of, layer_name
@@ -41,7 +44,8 @@ def truth_arrays(plan: PlannedSweep, frame_shape: tuple[int, int, int]) -> tuple
     Returns
     -------
     arrays : tuple of StoredArray
-        A sample that has no such layer leaves its place empty: NaN, and false in masks.
+        A sample that has no such layer leaves its place empty: NaN, and false in masks. An object that several samples
+        have is loaded once: a volume may take seconds.
 
     Raises
     ------
@@ -49,19 +53,27 @@ def truth_arrays(plan: PlannedSweep, frame_shape: tuple[int, int, int]) -> tuple
         If the name of a material is too long for that of a file.
     """
     names = dict.fromkeys(ALWAYS)
+    objects: dict[str, list[str]] = {}  # names of its layers by what describes it
     for index in range(plan.count):
         try:
             described = describe_sample(plan, index)
-            parts = load_parts(described.scene, described.folder, described.changes)
+            if (thing := _object_of(described.scene)) not in objects:
+                objects[thing] = _names(load_parts(described.scene, described.folder, described.changes))
         except (ValueError, TypeError, OSError):
             continue  # recorded when its turn comes
-        names |= dict.fromkeys(_names(parts))
+        names |= dict.fromkeys(([AFTERGLOW] if has_late_light(described) else []) + objects[thing])
     return tuple(_array(name, frame_shape) for name in names)
 
 
+def _object_of(scene: Scene) -> str:
+    """All that says what stands in the beam of a scene, and of what materials."""
+    table = asdict(scene)
+    return json.dumps([table[key] for key in ("phantom", "solids", "volume", "materials")], default=str)
+
+
 def _names(parts: SceneParts) -> list[str]:
-    """Names of the layers that depend on what a scene holds."""
-    phantom, found = parts.phantom, [AFTERGLOW] if has_late_light(parts) else []
+    """Names of the layers of an object."""
+    phantom, found = parts.phantom, []
     if phantom is not None:
         materials = dict.fromkeys(solid.material for solid in phantom.solids if solid.material != VACUUM)
         found += [layer_name(THICKNESS, material) for material in materials]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from radiography.dose_history import diode_gain, gains_of_sequence, layer_gain, 
 from radiography.files.truth_store import CHUNK, TruthStore
 from radiography.jobs.inputs import Report
 from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted
-from radiography.parts import SceneParts
 from radiography.projection.geometry import Geometry, at_depth
 from radiography.projection.project import VACUUM, areal_mass_strips, path_length_strips
 from radiography.projection.voxel_world import basis_materials
@@ -34,6 +33,10 @@ from radiography.truth.layers import (
     layer_name,
     noiseless_frame,
 )
+
+if TYPE_CHECKING:
+    from radiography.parts import SceneParts
+    from radiography.sweep.samples import DescribedSample
 
 MASKS_TOGETHER = 16  # objects whose masks are found in one pass, in strips of some 100 MB   # chosen
 THINNEST_MM = 1e-6  # path above which a ray has met a solid: faces that touch leave 1e-14 of rounding   # chosen
@@ -252,12 +255,12 @@ def truthful_sequence(
         yield raw_dn
 
 
-def has_late_light(acquisition: Acquisition | SceneParts) -> bool:
+def has_late_light(described: Acquisition | SceneParts | DescribedSample) -> bool:
     """Whether light of a frame comes in a later one, or earlier doses change the gain."""
-    layer, timing = acquisition.scintillator, acquisition.scene.timing
+    layer, timing = described.scintillator, described.scene.timing
     prompt = prompt_fraction_emitted(layer, timing.integration_time_s, timing.exposure_time_s)
     late = lasting_prompt_light(layer, timing.frame_interval_s, timing.exposure_time_s)
-    return bool(layer.afterglow or late or remembers(layer, acquisition.panel) or np.float32(prompt) != 1.0)
+    return bool(layer.afterglow or late or remembers(layer, described.panel) or np.float32(prompt) != 1.0)
 
 
 def _charge_in_time(

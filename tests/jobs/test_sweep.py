@@ -23,11 +23,16 @@ from radiography.cli import run
 from radiography.config import load_scene
 from radiography.figures.sweep_plot import sweep_figure
 from radiography.files.truth_store import load_truth
+from radiography.jobs import sweep_truth
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.sweep import run_sweep, sweep_to_json
+from radiography.jobs.truth import has_late_light
+from radiography.parts import SceneParts, load_parts
+from radiography.scene import Scene
 from radiography.sweep.description import load_sweep
 from radiography.sweep.engine import Engine, has_dask
 from radiography.sweep.numbers import NUMBERS
+from radiography.sweep.samples import describe_sample, plan_sweep
 from tests.jobs.conftest import Followed
 from tests.sweep.scenes import poisonous_sample, slow_sample, sweep_file
 
@@ -110,6 +115,27 @@ def test_a_layer_that_a_sample_lacks_is_left_empty(tmp_path: Path) -> None:
     ):
         assert np.isnan(group["thickness_mm/PMMA"][0, 0]).all() and group["thickness_mm/Al"][0, 0].max() > 1.5
         assert group["mask/solids[0]"].dtype == bool and group["mask/solids[0]"].attrs["units"] == "1"
+
+
+def test_an_object_of_several_samples_is_loaded_once_for_the_names_of_its_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[float] = []
+
+    def counted(scene: Scene, folder: Path, changes: Any) -> SceneParts:
+        loaded.append(scene.solids[0].radius_mm or 0.0)
+        return load_parts(scene, folder, changes)
+
+    path = sweep_file(tmp_path, "[1.0, 2.0, 4.0]", "true")
+    text = path.read_text(encoding="utf-8").replace("[keep]", 'scintillator = ["CsPbBr3_75um", "CsI_Tl_200um"]\n[keep]')
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sweep_truth, "load_parts", counted)
+    plan = plan_sweep(path)
+    names = [array.name for array in sweep_truth.truth_arrays(plan, (2, 48, 64))]
+    assert plan.count == 12 and loaded == [0.5, 1.0]
+    late = [has_late_light(describe_sample(plan, index)) for index in range(plan.count)]
+    assert any(late) and not all(late)  # that of the layer is looked at in every sample
+    assert set(names) - set(sweep_truth.ALWAYS) == {"afterglow_electrons", "thickness_mm/Al", "mask/solids[0]"}
 
 
 def test_the_table_has_a_row_for_each_sample_and_the_signal_follows_the_dose(loop: Path) -> None:
