@@ -62,7 +62,7 @@ def _print(numbers: Mapping[str, Any]) -> None:
 
     layers = numbers["layers"]
     print(f"{numbers['panel']}, {numbers['beam']}, {numbers['dose_uGy']:g} uGy, {numbers['size']} x {numbers['size']}")
-    print(f"{'':<48}" + "".join(f"{name:>36}" for name in layers))
+    print(f"{'':<48}" + "".join(f" {name:>35}" for name in layers))
     print(f"{'':<48}" + f"{'measured':>24}{'predicted':>12}" * len(layers))
     for row in summary_rows(numbers):
         line = f"{row.quantity:<38}{'' if row.unit == '1' else row.unit:<10}"

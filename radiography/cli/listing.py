@@ -12,12 +12,15 @@ from radiography.light.scintillator import Scintillator
 from radiography.presentation.presets import load_picture
 from radiography.scene import PHANTOMS, phantom_builder
 
+NAMES_WIDE = 18  # characters of the column of names, or more where a name needs them   # chosen
+
 
 def run_list(kind: str, json_file: Path | None) -> None:
     """Print the names of one kind of thing, each with a line about it."""
     entries = _entries(kind)
+    width = max(NAMES_WIDE, *(len(entry["name"]) + 2 for entry in entries))
     for entry in entries:
-        print(f"{entry['name']:<18}{entry['about']}")
+        print(f"{entry['name']:<{width}}{entry['about']}")
     give_json(json_file, {"kind": kind, "entries": entries, "warnings": []})
 
 

@@ -80,7 +80,7 @@ def _print_report(by_beam: Mapping[str, LayerReport], description: str, panel: s
     first = reports[0]
 
     def line(label: str, texts: Sequence[str]) -> None:
-        print(f"  {label:<38}" + "".join(f"{text:>24}" for text in texts))
+        print(f"  {label:<38}" + "".join(f" {text:>23}" for text in texts))
 
     def numbers(label: str, attribute: str, form: str = ".3f", scale: float = 1.0) -> None:
         line(label, [f"{scale * getattr(report, attribute):{form}}" for report in reports])

@@ -198,6 +198,17 @@ def test_check_and_list_answer(line: Path, capsys: pytest.CaptureFixture[str]) -
         assert len(capsys.readouterr().out.splitlines()) >= 2
 
 
+@pytest.mark.parametrize("kind", ["scintillators", "panels", "beams", "phantoms", "scenes", "pictures"])
+def test_a_list_has_its_lines_one_below_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert run(["list", kind, "--json", str(tmp_path / "l.json")]) == 0
+    entries = json.loads((tmp_path / "l.json").read_text(encoding="utf-8"))["entries"]
+    lines = capsys.readouterr().out.splitlines()
+    begins = {line.index(entry["about"]) for line, entry in zip(lines, entries, strict=False)}
+    assert len(begins) == 1 and begins.pop() >= 2 + max(len(entry["name"]) for entry in entries)
+
+
 @pytest.mark.slow
 def test_shipped_scenes_pass_the_check(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("dark", "edge", "flat"):
