@@ -310,10 +310,12 @@ def tiff_pages(
 
 
 def _json(path: str | Path, metadata: dict[str, Any]) -> str:
+    """Metadata as one line. tifffile takes an ImageDescription with `"shape":` for its own, but not with a blank."""
     try:
-        return json.dumps(metadata, allow_nan=False, default=_json_number)
+        text = json.dumps(metadata, allow_nan=False, default=_json_number)
     except (TypeError, ValueError) as error:
         raise TypeError(f"the metadata of {path} cannot be written as JSON: {error}") from error
+    return text.replace('"shape":', '"shape" :')  # a key: quotes within texts are escaped
 
 
 def write_preview_png(

@@ -88,7 +88,7 @@ def load_spot_image(path: Path, pitch_mm: float) -> SpotImage:
         else:
             import tifffile
 
-            pixels = tifffile.imread(path)
+            pixels = tifffile.imread(path, is_shaped=False)  # else a "shape" in our own metadata is taken for its own
     except Exception as error:  # both readers raise many kinds for a damaged file
         raise OSError(f"focal_spot_image {path} cannot be read as a picture") from error
     if not isinstance(pixels, np.ndarray) or pixels.dtype.kind not in "uif":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_a_tiff_comes_back_with_its_pixels_pitch_and_metadata(tmp_path: Path, st
     assert source.pitch_mm == 0.139
     assert source.metadata == {"seed": 3, "unit": "DN", "pitch_mm": 0.139}
     assert np.array_equal(frames_of(path), stack)
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"scene": {"solids": [{"shape": "box", "size_mm": [1.0, 2.0, 3.0]}]}},
+        {"shape": [2, 2], "axes": "YX"},
+        {"note": 'a "shape": in a text, and {"shape": [1]}', "shape": "box"},
+    ],
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_a_shape_in_the_metadata_is_not_taken_for_that_of_the_frames(
+    tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch, said: dict[str, object], pages: int, old: bool
+) -> None:
+    path = tmp_path / "frames.tif"
+    if old:  # as this package wrote them before it kept out of the way of tifffile's own metadata
+        monkeypatch.setattr("radiography.files.frames._json", lambda _, metadata: json.dumps(metadata))
+    write_tiff(path, iter(stack[:pages]), 0.139, said)
+    assert open_frames(path).metadata == {**said, "pitch_mm": 0.139}
+    assert np.array_equal(frames_of(path), stack[:pages])
+    options = {"is_shaped": False} if old else {}
+    assert np.array_equal(tifffile.imread(path, **options), stack[0] if pages == 1 else stack[:pages])
 
 
 def test_the_resolution_tags_alone_give_the_pitch(tmp_path: Path, stack: np.ndarray) -> None:

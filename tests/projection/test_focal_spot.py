@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,6 +224,13 @@ def test_an_image_is_read_as_it_was_written(ending: str, tmp_path: Path) -> None
     read = load_spot_image(path, 0.025)
     np.testing.assert_allclose(read.weights, image.weights, rtol=1e-6)
     assert read.pitch_mm == 0.025
+
+
+def test_an_image_that_a_scene_with_solids_made_is_read(tmp_path: Path) -> None:
+    image, path = two_lines(), tmp_path / "spot.tif"
+    said = json.dumps({"scene": {"solids": [{"shape": "box"}]}})  # as older files have it
+    tifffile.imwrite(path, image.weights.astype(np.float32), description=said, metadata=None)
+    np.testing.assert_allclose(load_spot_image(path, 0.025).weights, image.weights, rtol=1e-6)
 
 
 def test_a_uniform_image_is_a_rectangle() -> None:
