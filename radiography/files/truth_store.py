@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from radiography.truth.layers import ROWS_AND_COLUMNS, Truth, kind_of
+from radiography.truth.layers import BACK, ROWS_AND_COLUMNS, Truth, kind_of
 
 SUFFIXES = (".npz", ".zarr")
 CHUNK = 512  # rows and columns of a chunk: 1 MiB of float32, and 36 chunks of the full panel   # chosen
@@ -27,7 +27,7 @@ WRITERS = 2  # chunks that are compressed and written at a time   # chosen
 DEFLATED = (np.bool_, np.uint8)  # kinds of planes that are worth it in a zip, where deflating takes seconds a plane
 
 
-class TruthStore(Protocol):
+class LayerPlace(Protocol):
     """A place that layers are written to.
 
     Attributes
@@ -40,6 +40,10 @@ class TruthStore(Protocol):
 
     def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
         """An array that takes values by slices, rows in their order from the top; ``about`` is kept with it."""
+
+
+class TruthStore(LayerPlace, Protocol):
+    """A place for all layers and the data card."""
 
     def close(self, card: Mapping[str, Any], text: str) -> None:
         """Add the data card; nothing more is written then."""
@@ -82,6 +86,23 @@ def create_truth(place: Path) -> TruthStore:
         If it ends in .zarr and zarr is not installed.
     """
     return _ZarrStore(place) if place.suffix.lower() == ".zarr" else _NpzStore(place)
+
+
+class Behind:
+    """The part of a place that holds the layers of a back layer: by the same names after `back/`."""
+
+    def __init__(self, whole: LayerPlace) -> None:
+        self._whole = whole
+        self.frames_axis = whole.frames_axis
+
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, about: Mapping[str, Any]) -> Any:
+        """An array of the whole."""
+        return self._whole.create(BACK + name, shape, dtype, about_back(name, about))
+
+
+def about_back(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a layer, where it is one of the back layer."""
+    return {**about, "what": kind_of(BACK + name).what}
 
 
 def load_truth(path: str | Path) -> Truth:

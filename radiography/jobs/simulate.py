@@ -26,7 +26,7 @@ from radiography.beam.spectrum import mean_energy_keV
 from radiography.dose_history import dose_terms
 from radiography.files.frames import write_tiff
 from radiography.files.tiff import MOST_PAGES
-from radiography.files.truth_store import SUFFIXES, create_truth, zarr_library
+from radiography.files.truth_store import SUFFIXES, Behind, LayerPlace, about_back, create_truth, zarr_library
 from radiography.jobs.inputs import (
     Report,
     all_or_none,
@@ -43,6 +43,7 @@ from radiography.parts import SceneParts
 from radiography.plan import plan_parts
 from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
+from radiography.truth.layers import BACK
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def simulate_scene(
         Same seed, same bytes.
     truth : str or Path, optional
         Ground truth beside the frames: a new .zarr folder, or an .npz file, which holds the layers of the frame
-        itself where it is one frame only. Of a dual-layer panel that of the front layer.
+        itself where it is one frame only. Of a dual-layer panel that of both layers, the back layer's under `back/`.
     back : str or Path, optional
         Frames of the back layer of a dual-layer panel; without a name ``NAME_back`` beside ``out``.
     json_file : Path, optional
@@ -139,27 +140,41 @@ def simulate_scene(
     pattern = relative_exposures(described, frames, rng)
     count = len(pattern)
     with all_or_none(out, truth, back) as places, ExitStack() as stores:
-        report("exposing", 0.0)
-        exposure = expose(acquisition, lambda done: report("exposing", done))
-        sequence = acquire_sequence(acquisition, exposure, None, rng, pattern)
-        if truth is not None:
-            store = stores.enter_context(create_truth(places[truth]))
-            said = write_shared_layers(store, acquisition, exposure, pattern, report)
-            if store.frames_axis or count == 1:
-                sequence = truthful_sequence(store, acquisition, exposure, rng, pattern, said)
-        metadata = raw_metadata(acquisition, seed, count)
-        _write_frames(places[out], out, sequence, acquisition, metadata, report)
-        if truth is not None:
-            card = data_card(acquisition, metadata, said, [path for path in inputs if path.is_file()])
-            store.close(card, card_text(card))
+        store = None if truth is None else stores.enter_context(create_truth(places[truth]))
+        metadata, behind = raw_metadata(acquisition, seed, count), None
+        said = _write_layer(acquisition, (places[out], out), (rng, pattern), metadata, store, report)
         if back is not None and acquisition.back is not None:
-            del exposure, sequence  # else they would stand beside those of the other layer
-            report("exposing the back layer", 0.0)
-            behind = expose(acquisition.back, lambda done: report("exposing the back layer", done))
-            sequence = acquire_sequence(acquisition.back, behind, None, scene_rng(described, seed, layer=1), pattern)
-            metadata = back_metadata(acquisition, seed, count)
-            _write_frames(places[back], back, sequence, acquisition.back, metadata, report)
+            behind, rng = back_metadata(acquisition, seed, count), scene_rng(described, seed, layer=1)
+            place = None if store is None else Behind(store)
+            of_back = _write_layer(acquisition.back, (places[back], back), (rng, pattern), behind, place, report)
+            said |= {BACK + name: about_back(name, about) for name, about in of_back.items()}
+        if store is not None:
+            card = data_card(acquisition, metadata, said, [path for path in inputs if path.is_file()], behind)
+            store.close(card, card_text(card))
     return Simulation(out, truth, count, seed, described, back)
+
+
+def _write_layer(
+    acquisition: Acquisition,
+    file: tuple[Path, Path],
+    drawn: tuple[np.random.Generator, tuple[float, ...]],
+    metadata: dict[str, Any],
+    store: LayerPlace | None,
+    report: Report,
+) -> dict[str, Any]:
+    """Frames of one layer into a file, of which place and name are given, and the truth; what is said of the latter."""
+    rng, pattern = drawn
+    said: dict[str, Any] = {}
+    doing = "exposing the back layer" if metadata.get("layer") == "back" else "exposing"
+    report(doing, 0.0)
+    exposure = expose(acquisition, lambda done: report(doing, done))
+    sequence = acquire_sequence(acquisition, exposure, None, rng, pattern)
+    if store is not None:
+        said = write_shared_layers(store, acquisition, exposure, pattern, report)
+        if store.frames_axis or len(pattern) == 1:
+            sequence = truthful_sequence(store, acquisition, exposure, rng, pattern, said)
+    _write_frames(*file, sequence, acquisition, metadata, report)
+    return said
 
 
 def _back_file(parts: SceneParts, out: Path, back: str | Path | None) -> Path | None:

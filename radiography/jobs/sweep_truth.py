@@ -103,15 +103,6 @@ class _Held:
         self.layers[name] = np.zeros(shape, dtype)
         return self.layers[name]
 
-    def close(self, card: Mapping[str, Any], text: str) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> _Held:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
-
 
 def truthful_frames(
     acquisition: Acquisition, exposure: Exposure | None, rng: np.random.Generator, pattern: Sequence[float]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from phantoms.solids import Phantom
 from radiography.acquire import Acquisition, Exposure, acquire_frame, dose_scale, scaled, traps_in_the_dark
 from radiography.dose_history import diode_gain, gains_of_sequence, layer_gain, remembers
-from radiography.files.truth_store import CHUNK, TruthStore
+from radiography.files.truth_store import CHUNK, LayerPlace
 from radiography.jobs.inputs import Report
 from radiography.light.decay import emit_light, lasting_prompt_light, prompt_fraction_emitted
 from radiography.projection.geometry import Geometry, at_depth
@@ -132,7 +132,7 @@ def primary_and_scatter(acquisition: Acquisition, exposure: Exposure) -> tuple[A
 
 
 def write_shared_layers(
-    store: TruthStore,
+    store: LayerPlace,
     acquisition: Acquisition,
     exposure: Exposure | None,
     pattern: Sequence[float],
@@ -142,7 +142,7 @@ def write_shared_layers(
 
     Parameters
     ----------
-    store : TruthStore
+    store : LayerPlace
         Where to.
     acquisition : Acquisition
         From `plan_acquisition`.
@@ -195,7 +195,7 @@ def write_shared_layers(
 
 
 def truthful_sequence(
-    store: TruthStore,
+    store: LayerPlace,
     acquisition: Acquisition,
     exposure: Exposure | None,
     rng: np.random.Generator,
@@ -206,7 +206,7 @@ def truthful_sequence(
 
     Parameters
     ----------
-    store : TruthStore
+    store : LayerPlace
         Where to.
     acquisition, exposure, rng, pattern
         As for `acquire_sequence`.
@@ -318,7 +318,7 @@ def _about(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, **more: str)
     return {"unit": unit, "axes": list(held), "shape": list(shape), "dtype": np.dtype(dtype).name, "what": what} | more
 
 
-def _write_thicknesses(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+def _write_thicknesses(store: LayerPlace, acquisition: Acquisition, report: Report) -> dict[str, Any]:
     """Write the mean paths of the rays of each pixel, and say what they are."""
     phantom, geometry, sampling = acquisition.phantom, acquisition.geometry, acquisition.scene.sampling
     materials = list(dict.fromkeys(solid.material for solid in phantom.solids)) if phantom else []
@@ -341,7 +341,7 @@ def _write_thicknesses(store: TruthStore, acquisition: Acquisition, report: Repo
     return said
 
 
-def _write_masses(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+def _write_masses(store: LayerPlace, acquisition: Acquisition, report: Report) -> dict[str, Any]:
     """Write the mean areal masses of the rays of each pixel through volumes, and say what they are."""
     phantom, geometry, sampling = acquisition.phantom, acquisition.geometry, acquisition.scene.sampling
     if phantom is None or not phantom.volumes:
@@ -362,7 +362,7 @@ def _write_masses(store: TruthStore, acquisition: Acquisition, report: Report) -
     return said
 
 
-def _write_volume_masks(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+def _write_volume_masks(store: LayerPlace, acquisition: Acquisition, report: Report) -> dict[str, Any]:
     """Write where each volume is met by rays from the middle of the focal spot, and say what it is."""
     phantom = acquisition.phantom
     if phantom is None or not phantom.volumes:
@@ -394,7 +394,7 @@ def _from_a_point(acquisition: Acquisition) -> Geometry:
     )
 
 
-def _write_masks(store: TruthStore, acquisition: Acquisition, report: Report) -> dict[str, Any]:
+def _write_masks(store: LayerPlace, acquisition: Acquisition, report: Report) -> dict[str, Any]:
     """Write where each object is met, and say what it is."""
     phantom, scene = acquisition.phantom, acquisition.scene
     if phantom is None:

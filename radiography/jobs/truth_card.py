@@ -13,6 +13,7 @@ from typing import Any
 from radiography.acquire import Acquisition
 from radiography.jobs.truth import truth_constants
 from radiography.panel import maps
+from radiography.truth.layers import BACK
 
 CARD_VERSION = 1
 LIBRARIES = ("radiography", "numpy", "numba", "scipy", "xraylib", "spekpy", "zarr")
@@ -34,7 +35,11 @@ _WIDTH = 100
 
 
 def data_card(
-    acquisition: Acquisition, metadata: Mapping[str, Any], layers: Mapping[str, Any], files: Sequence[Path]
+    acquisition: Acquisition,
+    metadata: Mapping[str, Any],
+    layers: Mapping[str, Any],
+    files: Sequence[Path],
+    behind: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a truth says about itself.
 
@@ -48,6 +53,8 @@ def data_card(
         What is said of each layer, by its name.
     files : sequence of Path
         Files that the scene names.
+    behind : mapping of str to object, optional
+        What the raw frames of a back layer say about themselves.
 
     Returns
     -------
@@ -55,6 +62,15 @@ def data_card(
         JSON values.
     """
     geometry, count, choice = acquisition.geometry, metadata["frames"], acquisition.scene.scatter
+    back = {}
+    if acquisition.back is not None and behind is not None:
+        back["back"] = {
+            "layers": f"those whose names begin with {BACK}, seen from the back layer and recombined among themselves",
+            "source_to_detector_mm": acquisition.back.geometry.source_to_detector_mm,
+            "panel_map_seed": acquisition.back.panel.map_seed,
+            "constants": truth_constants(acquisition.back)._asdict(),
+            "frames_metadata": dict(behind),
+        }
     return {
         "kind": "truth behind simulated radiographs",
         "card_version": CARD_VERSION,
@@ -74,6 +90,7 @@ def data_card(
         "axes": "rows run downwards, columns to the right, both counted from 0; z from the panel to the tube",
         "scatter_simulated": choice is not None and choice.on,
         "constants": truth_constants(acquisition)._asdict(),
+        **back,
         "recombination": list(RECOMBINATION),
         "defect_bits": DEFECT_BITS,
         "layers": dict(layers),
@@ -86,6 +103,7 @@ def card_text(card: Mapping[str, Any]) -> str:
     """The data card to be read."""
     seeds, licence = card["seeds"], card["licence"]
     frames = f"{card['frames']} frame{'s' if card['frames'] > 1 else ''}"
+    back = [_back_line(card["back"])] if "back" in card else []
     lines = [
         f"Truth behind simulated radiographs: {card['description']}",
         f"{frames} of {card['rows']} x {card['columns']} pixels of {card['pitch_mm']:g} mm; {card['axes']}",
@@ -93,7 +111,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         "Versions: " + ", ".join(f"{name} {number}" for name, number in card["versions"].items()),
         *(f"Licence of the {what}: {text}" for what, text in licence.items()),
         "Scatter of the object: " + ("simulated" if card["scatter_simulated"] else "left out, the layer is 0"),
-        "Constants: " + ", ".join(f"{name} = {number:g}" for name, number in card["constants"].items()),
+        "Constants: " + _numbers(card["constants"]),
+        *back,
         "Bits of defects: " + ", ".join(f"{bit} {name}" for name, bit in card["defect_bits"].items()),
         *(f"Input {one['file']}: SHA-256 {one['sha256']}" for one in card["inputs"]),
     ]
@@ -103,6 +122,16 @@ def card_text(card: Mapping[str, Any]) -> str:
     return (
         f"{text}\n\nHow frames are made of the layers (a layer that is not there is 0):\n{made_of}\n\nLayers:\n{held}\n"
     )
+
+
+def _back_line(back: Mapping[str, Any]) -> str:
+    """The back layer of a dual-layer panel, and what of it differs from the front layer."""
+    where = f"{back['source_to_detector_mm']:.10g} mm from the source, seed of its maps {back['panel_map_seed']}"
+    return f"Back layer, {where}: its layers are {back['layers']}, with the constants {_numbers(back['constants'])}"
+
+
+def _numbers(constants: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} = {number:g}" for name, number in constants.items())
 
 
 def _layer_lines(name: str, about: Mapping[str, Any]) -> str:

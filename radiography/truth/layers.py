@@ -7,7 +7,8 @@
     raw_dn         = noiseless_dn + lag_dn + noise_dn, rounded and kept within the range of the ADC
 
 Each line is computed in float64; `mean_electrons` and `noiseless_dn` are then float32. A layer that is not there is 0.
-The four numbers are the constants of the data card.
+The four numbers are the constants of the data card. The back layer of a dual-layer panel has layers of the same names
+after `back/`, and constants of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ ROWS_AND_COLUMNS = ("row", "column")
 FRAMES = ("frame", "row", "column")
 ONE_A_FRAME = ("frame",)
 THICKNESS, MASS, MASK = "thickness_mm/", "mass_g_per_cm2/", "mask/"  # with the name of a material, of an object
+BACK = "back/"  # with the name of any layer: that of the back layer of a dual-layer panel
 LONGEST_NAME = 200  # bytes of a name in a folder: file systems stop at 255   # chosen
 
 
@@ -114,8 +116,10 @@ class Truth:
 
 def kind_of(name: str) -> LayerKind:
     """Unit, axes and meaning of a layer by its name."""
-    family = next((family for family in FAMILIES if name.startswith(family)), "")
-    return FAMILIES[family] if family else LAYERS[name]
+    own = name.removeprefix(BACK)
+    family = next((family for family in FAMILIES if own.startswith(family)), "")
+    kind = FAMILIES[family] if family else LAYERS[own]
+    return kind if own == name else kind._replace(what=f"of the back layer: {kind.what}")
 
 
 def layer_name(family: str, name: str) -> str:
@@ -254,7 +258,9 @@ def exact_noise(analog_dn: FloatArray, planes: tuple[Array, Array], raw_dn: Any,
     raise ArithmeticError(f"the layers of the truth do not make {wrong[0].size} pixels of the raw frame")
 
 
-def recombine(truth: Truth, frame: int = 0, *, without: Sequence[str] = ()) -> npt.NDArray[np.uint16]:
+def recombine(
+    truth: Truth, frame: int = 0, *, without: Sequence[str] = (), back: bool = False
+) -> npt.NDArray[np.uint16]:
     """A raw frame made of its layers: the frame itself, bit for bit, or what it would be without some of them.
 
     Parameters
@@ -265,6 +271,8 @@ def recombine(truth: Truth, frame: int = 0, *, without: Sequence[str] = ()) -> n
         Number of the frame, from 0. [1]
     without : sequence of str
         Layers that count as 0, among `MADE_OF`, such as ``("scatter",)`` or ``("lag_dn", "noise_dn")``.
+    back : bool
+        True for the frame of the back layer of a dual-layer panel.
 
     Returns
     -------
@@ -274,22 +282,27 @@ def recombine(truth: Truth, frame: int = 0, *, without: Sequence[str] = ()) -> n
     Raises
     ------
     ValueError
-        If there is no such frame, a layer is missing, or one of those to be left out is none that frames are made of.
+        If there is no such frame or no back layer, a layer is missing, or one of those to be left out is none that
+        frames are made of.
     """
     if unknown := sorted(set(without) - set(MADE_OF)):
         raise ValueError(f"frames are not made of '{unknown[0]}', but of {', '.join(MADE_OF)}")
     frames = int(truth.card["frames"])
     if not 0 <= frame < frames:
         raise ValueError(f"frame must be 0 to {frames - 1}, got {frame}")
-    if missing := [name for name in _NEEDED if name not in truth.layers]:
+    if back and "back" not in truth.card:
+        raise ValueError("the truth holds no back layer: its panel has one layer only")
+    of, card = (BACK, truth.card["back"]) if back else ("", truth.card)
+    if missing := [of + name for name in _NEEDED if of + name not in truth.layers]:
         raise ValueError(
             f"the truth holds no {missing[0]}: of several frames only a .zarr truth holds the layers of each"
         )
-    constants = Constants(**truth.card["constants"])
-    planes = {name: _plane(truth, name, frame) for name in MADE_OF if name in truth.layers and name not in without}
+    constants = Constants(**card["constants"])
+    there = [name for name in MADE_OF if of + name in truth.layers and name not in without]
+    planes = {name: _plane(truth, of + name, frame) for name in there}
     for name in ("response", "dark_electrons_per_s", "offset_dn"):
-        planes.setdefault(name, np.zeros_like(truth.layers[name][...]))
-    strength = 0.0 if "relative_exposure" in without else float(truth.layers["relative_exposure"][frame])
+        planes.setdefault(name, np.zeros_like(truth.layers[of + name][...]))
+    strength = 0.0 if "relative_exposure" in without else float(truth.layers[f"{of}relative_exposure"][frame])
     mean = held_charge(planes, strength, constants)
     level = noiseless_frame(mean, planes["offset_dn"], constants)
     return rounded_frame(level, planes.get("lag_dn", 0.0), planes.get("noise_dn", 0.0), constants)

@@ -134,6 +134,82 @@ def test_layers_of_several_frames_with_lag_make_each_bit_for_bit(tmp_path: Path,
     np.testing.assert_array_equal(np.load(alone), raw)  # the truth changes no frame
 
 
+DUAL = """
+based_on = "dual_layer"
+name = "small"
+description = "48 x 64 pixels of the dual-layer panel"
+[pixels]
+rows = 48
+cols = 64
+[readout]
+electrons_per_dn = {electrons_per_dn}
+"""
+
+
+def dual_scene(folder: Path, extra: str, layer: str = "CsPbBr3_75um") -> Path:
+    scene = scene_file(folder, extra, layer=layer)
+    (folder / "panel.toml").write_text(DUAL.format(electrons_per_dn=100.0))
+    return scene
+
+
+def _check_both(scene: Path, end: str) -> tuple[Truth, list[np.ndarray]]:
+    """Truth and frames of front and back layer, the frames the same as without a truth and as made of their layers."""
+    simulated(scene, end)
+    truth = rx.load_truth(scene.with_name(f"truthNone{end}"))
+    alone = scene.with_name("alone.npy")
+    rx.simulate_scene(scene, alone, seed=4)
+    both = []
+    for back, name in ((False, ""), (True, "_back")):
+        raw = np.load(scene.with_name(f"rawNone{name}.npy"))
+        np.testing.assert_array_equal(np.load(scene.with_name(f"alone{name}.npy")), raw)
+        both.append(raw if raw.ndim == 3 else raw[None])
+        for number, frame in enumerate(both[-1]):
+            np.testing.assert_array_equal(rx.recombine(truth, number, back=back), frame)
+    assert (both[0] != both[1]).mean() > 0.9
+    return truth, both
+
+
+@pytest.mark.parametrize("end", stores())
+def test_layers_of_both_layers_of_a_panel_make_their_frames_bit_for_bit(tmp_path: Path, end: str) -> None:
+    truth, (front, back) = _check_both(dual_scene(tmp_path, SOLIDS), end)
+    behind = {name.removeprefix("back/") for name in truth.card["layers"] if name.startswith("back/")}
+    own = {name for name in truth.card["layers"] if not name.startswith("back/")}
+    assert behind - own == {"afterglow_electrons"} and not own - behind  # of CsI behind a film
+    assert all(f"back/{name}" in truth.layers for name in behind)
+    of_back, of_front = truth.card["layers"]["back/quanta"], truth.card["layers"]["quanta"]
+    assert of_back == {**of_front, "what": f"of the back layer: {of_front['what']}"}
+    for name, layer in (("quanta", front), ("back/quanta", back)):
+        assert np.corrcoef(truth.layers[name][...].ravel(), layer[0].ravel())[0, 1] > 0.3
+    said = truth.card["back"]
+    assert said["source_to_detector_mm"] > 1001.5 and said["frames_metadata"]["layer"] == "back"
+    assert said["panel_map_seed"] != truth.card["seeds"]["panel_map_seed"]
+    text = str(truth.layers["card_text"]) if end == ".npz" else (tmp_path / "truthNone.zarr/card.txt").read_text()
+    assert "Back layer, 1001.8" in " ".join(text.split()) and "of the back layer: mean X-ray quanta" in text
+    with pytest.raises(ValueError, match=r"frame must be 0 to 0, got 1"):
+        rx.recombine(truth, 1, back=True)
+
+
+@needs_zarr
+@pytest.mark.slow
+def test_layers_of_a_sequence_of_both_layers_make_each_frame_bit_for_bit(tmp_path: Path) -> None:
+    truth, (front, _) = _check_both(dual_scene(tmp_path, RUN + SOLIDS), ".zarr")
+    assert front.shape == (9, 48, 64)
+    # the back layer of columnar CsI has afterglow, the film before it has none
+    assert "back/afterglow_electrons" in truth.layers and "afterglow_electrons" not in truth.layers
+    np.testing.assert_array_equal(truth.layers["back/relative_exposure"][...], truth.layers["relative_exposure"][...])
+    wide = [np.count_nonzero(truth.layers[f"{of}mask/solids[0]"][...]) for of in ("", "back/")]
+    assert 1 <= wide[1] / wide[0] < 1.1  # seen from a little farther away
+    own = {name.removeprefix("back/"): truth.layers[name] for name in truth.card["layers"] if name.startswith("back/")}
+    _check_noise(Truth(own, {**truth.card, **truth.card["back"]}), [2, 4, 8])
+
+
+def test_a_truth_of_one_layer_has_no_back(tmp_path: Path) -> None:
+    _, truth = simulated(scene_file(tmp_path), ".npz")
+    assert "back" not in truth.card and not any(name.startswith("back/") for name in truth.layers)
+    with pytest.raises(ValueError, match=r"the truth holds no back layer: its panel has one layer only"):
+        rx.recombine(truth, back=True)
+
+
 @pytest.mark.slow
 @needs_zarr
 def test_doses_that_change_the_gain_are_in_the_layers(tmp_path: Path) -> None:
