@@ -38,6 +38,8 @@ def sweep(
     done = count - failed - found.done_before
     print(f"{count} sample{'s' * (count > 1)}: {done} done now, {found.done_before} before, {failed} without a result")
     print(f"{found.out}, {found.csv_file}, {found.plot}; {time.monotonic() - started:.0f} s")
+    for note in found.notes:
+        print(f"  {note}")
     give_json(json_file, sweep_to_json(found))
     if failed:
         raise typer.Exit(1)

@@ -28,6 +28,7 @@ from radiography.sweep.samples import (
     values_of,
 )
 from radiography.sweep.store import Store, attributes_of, create_store, text_of
+from radiography.truth.layers import BACK
 
 SUFFIX = ".zarr"
 _FIGURE_OF = "radiography sweep"  # said in the figure, by which a sweep knows its own
@@ -47,6 +48,8 @@ class SweepResult:
         In the order of their index.
     done_before : int
         Samples that were found done. [1]
+    dual : bool
+        Whether any sample has a dual-layer panel, whose numbers are of the front layer.
     """
 
     out: Path
@@ -55,11 +58,22 @@ class SweepResult:
     plan: PlannedSweep
     samples: tuple[SampleResult, ...]
     done_before: int
+    dual: bool
 
     @property
     def failed(self) -> tuple[SampleResult, ...]:
         """Samples without a result."""
         return tuple(sample for sample in self.samples if sample.error)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the results, a sentence each."""
+        keep = self.plan.sweep.keep
+        if not self.dual:
+            return ()
+        kept = " and ".join(["frames"] * keep.frames + ["truth"] * keep.truth)
+        of_back = f"{kept} of the back layer are in its group 'back'" if kept else "nothing of the back layer is kept"
+        return (f"the numbers of a dual-layer panel are of its front layer; {of_back}",)
 
 
 def run_sweep(
@@ -108,7 +122,7 @@ def run_sweep(
     checked = check_samples(plan, lambda done: report("looking at the samples", done))
     keep_apart([table, plot, json_file], [sweep_file, plan.base, *checked.inputs])
     store = Store(out.resolve(), plan.shape)
-    task = _task(plan, store, _frame_shape(plan, checked))
+    task = _task(plan, store, _frame_shape(plan, checked), checked.dual)
     _check_beside(table, plot, plan)
     _open(task, checked)
     found = {index: result for index in range(plan.count) if (result := result_of(task, index)) is not None}
@@ -123,7 +137,7 @@ def run_sweep(
         found[index] = outcome.value if not outcome.lost else SampleResult(index, {}, outcome.lost)
         report("samples", len(found) / plan.count)
     samples = tuple(found[index] for index in range(plan.count))
-    swept = SweepResult(out, table, plot, plan, samples, before)
+    swept = SweepResult(out, table, plot, plan, samples, before, checked.dual)
     _write(swept)
     return swept
 
@@ -149,17 +163,17 @@ def sweep_to_json(result: SweepResult) -> dict[str, Any]:
             }
             for one in result.samples
         ],
-        "warnings": [],
+        "warnings": list(result.notes),
     }
 
 
-def _task(plan: PlannedSweep, store: Store, frame_shape: tuple[int, int, int] | None) -> SampleTask:
+def _task(plan: PlannedSweep, store: Store, frame_shape: tuple[int, int, int] | None, dual: bool) -> SampleTask:
     """All that a process needs to know; the code of the truth is loaded only where it is kept."""
     if frame_shape is None or not plan.sweep.keep.truth:
-        return SampleTask(plan, store, frame_shape)
+        return SampleTask(plan, store, frame_shape, dual=dual)
     from radiography.jobs.sweep_truth import truth_arrays, truthful_frames
 
-    return SampleTask(plan, store, frame_shape, truth_arrays(plan, frame_shape), truthful_frames)
+    return SampleTask(plan, store, frame_shape, truth_arrays(plan, frame_shape), truthful_frames, dual)
 
 
 def _frame_shape(plan: PlannedSweep, checked: CheckedSweep) -> tuple[int, int, int] | None:
@@ -195,6 +209,8 @@ def _open(task: SampleTask, checked: CheckedSweep) -> None:
     sweep = {key: value for key, value in asdict(plan.sweep).items() if key != "description"}
     software = f"radiography {version('radiography')}"
     layers = [[layer.name for layer in task.layers]] if task.layers else []
+    if task.dual and plan.sweep.keep.frames:
+        layers.append([f"{BACK}frames"])
     whole = json.dumps([sweep, list(plan.dimensions), checked.digests, *layers], sort_keys=True, default=str)
     digest = hashlib.sha256(whole.encode()).hexdigest()
     held = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
@@ -237,7 +253,8 @@ def _memory_bytes(task: SampleTask) -> float:
         sequence = described.scene.sequence
         frames = plan.sweep.frames or (sequence.frames if sequence else 1)
         pixels = described.panel.pixels.rows * described.panel.pixels.cols
-        return frame_memory_bytes(pixels, described.scene.sampling.samples_per_pixel) + 2.0 * frames * pixels + truth
+        stacks = 2.0 * frames * pixels * (1 + task.dual)
+        return frame_memory_bytes(pixels, described.scene.sampling.samples_per_pixel) + stacks + truth
     return 0.0
 
 

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from radiography.acquire import Acquisition, Exposure
+from radiography.config import load_scintillator
 from radiography.jobs.inputs import no_report
 from radiography.jobs.truth import has_late_light, masked_objects, truthful_sequence, write_shared_layers
 from radiography.parts import SceneParts, load_parts
 from radiography.projection.project import VACUUM
 from radiography.projection.voxel_world import basis_materials
 from radiography.scene import Scene
-from radiography.sweep.samples import PlannedSweep, describe_sample
+from radiography.sweep.samples import DescribedSample, PlannedSweep, describe_sample
 from radiography.sweep.store import StoredArray
-from radiography.truth.layers import FRAMES, MASK, MASS, THICKNESS, kind_of, layer_name
+from radiography.truth.layers import BACK, FRAMES, MASK, MASS, THICKNESS, kind_of, layer_name
 
 SHARED = ("quanta", "light", "light_spread", "primary", "scatter")
 ALWAYS = (*SHARED, "mean_electrons", "noiseless_dn", "lag_dn")
@@ -59,10 +60,25 @@ def truth_arrays(plan: PlannedSweep, frame_shape: tuple[int, int, int]) -> tuple
             described = describe_sample(plan, index)
             if (thing := _object_of(described.scene)) not in objects:
                 objects[thing] = _names(load_parts(described.scene, described.folder, described.changes))
+            behind = _behind(described)
         except (ValueError, TypeError, OSError):
             continue  # recorded when its turn comes
-        names |= dict.fromkeys(([AFTERGLOW] if has_late_light(described) else []) + objects[thing])
+        names |= dict.fromkeys(_late(described) + objects[thing])
+        if behind is not None:
+            names |= dict.fromkeys(BACK + name for name in (*ALWAYS, *_late(behind), *objects[thing]))
     return tuple(_array(name, frame_shape) for name in names)
+
+
+def _behind(described: DescribedSample) -> DescribedSample | None:
+    """A sample with the scintillator of its back layer; None of a panel with one layer."""
+    back = described.panel.back
+    if back is None:
+        return None
+    return replace(described, scintillator=load_scintillator(back.scintillator, described.folder))
+
+
+def _late(described: DescribedSample) -> list[str]:
+    return [AFTERGLOW] if has_late_light(described) else []
 
 
 def _object_of(scene: Scene) -> str:
@@ -86,7 +102,7 @@ def _names(parts: SceneParts) -> list[str]:
 def _array(name: str, frame_shape: tuple[int, int, int]) -> StoredArray:
     unit, axes, what = kind_of(name)
     shape = frame_shape if axes == FRAMES else frame_shape[1:]
-    dtype = "bool" if name.startswith(MASK) else "float32"
+    dtype = "bool" if name.removeprefix(BACK).startswith(MASK) else "float32"
     return StoredArray(name, dtype, tuple(OF_SAMPLES[axis] for axis in axes), shape, {"units": unit, "long_name": what})
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.own_words import said_by_us
-from radiography.acquire import acquire_sequence, expose
+from radiography.acquire import Acquisition, Exposure, acquire_sequence, expose
 from radiography.parts import load_parts
 from radiography.plan import plan_parts
 from radiography.scene import relative_exposures
 from radiography.sweep.numbers import NUMBERS, SampleFrames
 from radiography.sweep.samples import PlannedSweep, describe_sample, digest_of, place_of
 from radiography.sweep.store import TEXT, Store, StoredArray, read_value, write_value
+from radiography.truth.layers import BACK
 
 DONE = StoredArray("done", "uint8", (), (), {"long_name": "1 where the sample is complete"})
 ERROR = StoredArray("error", TEXT, (), (), {"long_name": "why the sample has no result"})
@@ -40,6 +42,8 @@ class SampleTask:
     truthful : callable or None
         What makes the frames of a sample and the layers behind them, of the same arguments as `acquire_sequence`
         without its state; None where no truth is kept. A function of a module, so that other processes find it.
+    dual : bool
+        Whether any sample has a dual-layer panel, whose back layer has frames and truth under `back/`.
     """
 
     plan: PlannedSweep
@@ -47,6 +51,7 @@ class SampleTask:
     frame_shape: tuple[int, int, int] | None
     layers: tuple[StoredArray, ...] = ()
     truthful: Callable[..., tuple[list[Any], dict[str, Any]]] | None = None
+    dual: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,10 @@ def arrays_of(task: SampleTask) -> list[StoredArray]:
     """
     arrays = _numbers_of(task.plan)
     if task.frame_shape is not None and task.plan.sweep.keep.frames:
-        said = {"units": "DN", "long_name": "raw frames"}
-        arrays.append(StoredArray("frames", "uint16", ("frame", "row", "col"), task.frame_shape, said))
+        both = (("frames", "raw frames"), (f"{BACK}frames", "raw frames of the back layer"))
+        for name, what in both[: 1 + task.dual]:
+            said = {"units": "DN", "long_name": what}
+            arrays.append(StoredArray(name, "uint16", ("frame", "row", "col"), task.frame_shape, said))
     return [*arrays, *task.layers, ERROR, DONE]
 
 
@@ -182,18 +189,34 @@ def _simulated(task: SampleTask, index: int, digest: str) -> dict[str, Any]:
     exposure = expose(acquisition)
     rng = np.random.default_rng([sweep.seed, index])
     pattern = relative_exposures(described.scene, sweep.frames, rng)
-    layers: dict[str, Any] = {}
-    if task.truthful is None:
-        raw_dn = np.stack(list(acquire_sequence(acquisition, exposure, None, rng, pattern)))
-    else:
-        made, layers = task.truthful(acquisition, exposure, rng, pattern)
-        raw_dn = np.stack(made)
+    raw_dn, layers = _taken(task, acquisition, exposure, rng, pattern)
     lit = np.array([strength > 0 and exposure is not None for strength in pattern])
     frames = SampleFrames(acquisition, exposure, raw_dn, lit, [])
     values: dict[str, Any] = {name: NUMBERS[name].measure(frames) for name in sweep.keep.numbers}
     if sweep.keep.frames:
         values["frames"] = raw_dn
+    if acquisition.back is not None and (sweep.keep.frames or task.truthful is not None):
+        del exposure, frames, raw_dn  # else they would stand beside those of the other layer
+        rng = np.random.default_rng([sweep.seed, index, 1])  # it takes nothing from the numbers of the front layer
+        back_dn, behind = _taken(task, acquisition.back, expose(acquisition.back), rng, pattern)
+        layers |= {BACK + name: plane for name, plane in behind.items()}
+        if sweep.keep.frames:
+            values[f"{BACK}frames"] = back_dn
     return values | {array.name: layers[array.name] for array in task.layers if array.name in layers}
+
+
+def _taken(
+    task: SampleTask,
+    acquisition: Acquisition,
+    exposure: Exposure | None,
+    rng: np.random.Generator,
+    pattern: Sequence[float],
+) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+    """Frames of one layer of a sample, and the truth behind them where it is kept."""
+    if task.truthful is None:
+        return np.stack(list(acquire_sequence(acquisition, exposure, None, rng, pattern))), {}
+    made, layers = task.truthful(acquisition, exposure, rng, pattern)
+    return np.stack(made), layers
 
 
 def _sentence(problem: Exception) -> str:

@@ -83,11 +83,14 @@ class CheckedSweep:
         Frames, rows and columns; None where samples differ. [1]
     inputs : tuple of Path
         Files that the samples read, of the user's own.
+    dual : bool
+        Whether any sample has a dual-layer panel.
     """
 
     digests: tuple[str, ...]
     frame_shape: tuple[int, int, int] | None
     inputs: tuple[Path, ...]
+    dual: bool
 
 
 def plan_sweep(file: Path) -> PlannedSweep:
@@ -232,6 +235,7 @@ def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = Non
     problems: dict[int, Exception] = {}
     shapes: set[tuple[int, int, int]] = set()
     inputs: dict[Path, str] = {}
+    dual = False
     for index in range(plan.count):
         try:
             described = describe_sample(plan, index)
@@ -242,6 +246,7 @@ def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = Non
             pixels, sequence = described.panel.pixels, described.scene.sequence
             shapes.add((plan.sweep.frames or (sequence.frames if sequence else 1), pixels.rows, pixels.cols))
             digests.append(digest_of(described, inputs))
+            dual |= described.panel.back is not None
         if tell is not None:
             tell((index + 1) / plan.count)
     for number in range(len(plan.axes)):
@@ -250,7 +255,7 @@ def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = Non
         for index, problem in problems.items():
             if place_of(plan, index)[along] not in fine:
                 raise ValueError(f"{plan.file}: {problem}") from problem
-    return CheckedSweep(tuple(digests), shapes.pop() if len(shapes) == 1 else None, tuple(inputs))
+    return CheckedSweep(tuple(digests), shapes.pop() if len(shapes) == 1 else None, tuple(inputs), dual)
 
 
 def digest_of(described: DescribedSample, known: dict[Path, str]) -> str:

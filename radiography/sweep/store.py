@@ -37,7 +37,7 @@ class StoredArray:
     Attributes
     ----------
     name, dtype : str
-        Name of its folder, in a group where it has a "/", and type: of numpy, or "string".
+        Name of its folder, in groups where it has a "/", and type: of numpy, or "string".
     dimensions : tuple of str
         Names of those that come after the samples' own.
     shape : tuple of int
@@ -94,7 +94,8 @@ def create_store(
         dtype, chunks[name] = _coordinate(values)
         described[name] = _metadata(dtype, (len(values),), (len(values),), (dimension,), {})
     inner = {"zarr_format": 3, "node_type": "group", "attributes": {}}
-    groups = {name.partition("/")[0]: inner for name in described if "/" in name}
+    parts = (name.split("/")[:-1] for name in described)
+    groups = {"/".join(part[: n + 1]): inner for part in parts for n in range(len(part))}
     # zarr asks each group for a table of its own, and fills it from the whole one, where what is in it stands together
     told = described | {name: {**one, "consolidated_metadata": _consolidated({})} for name, one in groups.items()}
     told = dict(sorted(told.items(), key=lambda entry: entry[0] if "/" in entry[0] else ""))

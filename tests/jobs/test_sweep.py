@@ -138,6 +138,47 @@ def test_an_object_of_several_samples_is_loaded_once_for_the_names_of_its_layers
     assert set(names) - set(sweep_truth.ALWAYS) == {"afterglow_electrons", "thickness_mm/Al", "mask/solids[0]"}
 
 
+@pytest.mark.slow
+def test_of_a_dual_layer_panel_frames_and_truth_of_both_layers_are_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, store = sweep_file(tmp_path, "[4.0]", "true"), tmp_path / "x.zarr"
+    text = (tmp_path / "small.toml").read_text(encoding="utf-8")
+    dual = text.replace("fully_coated", "dual_layer").replace('"small"', '"dual"')
+    (tmp_path / "dual.toml").write_text(dual, encoding="utf-8")
+    _change(path, '"solids.0.radius_mm" = [0.5, 1.0]', 'panel = ["small.toml", "dual.toml"]')
+    assert run(["sweep", str(path), "--out", str(store), "--scheduler", "none"]) == 0
+    said = "numbers of a dual-layer panel are of its front layer; frames and truth of the back layer are in its group"
+    assert said in capfd.readouterr().out
+    front = plan_acquisition(describe_sample(plan_sweep(path), 1).scene, tmp_path)
+    assert front.back is not None
+    for layer, of, seed in ((front, "", [3, 1]), (front.back, "back/", [3, 1, 1])):
+        frames = np.stack(list(acquire_sequence(layer, expose(layer), None, np.random.default_rng(seed), (1.0, 1.0))))
+        np.testing.assert_array_equal(_layer(store, f"{of}frames", "0/1", "<u2"), frames)
+        made = sum(_layer(store, f"{of}{name}", "0/1").astype(np.float64) for name in ("noiseless_dn", "lag_dn"))
+        noise_dn = frames - made
+        assert abs(noise_dn.mean()) < 5.0 * noise_dn.std() / np.sqrt(noise_dn.size)
+    assert not (store / "back" / "frames" / "c" / "0" / "0").exists()  # of the panel with one layer
+    zarr = pytest.importorskip("zarr", reason="zarr (extra `sweep`) is not installed")
+    for known in (True, False):
+        group = zarr.open_group(str(store), mode="r", use_consolidated=known)
+        assert not group["back/frames"][0, 0].any() and np.isnan(group["back/quanta"][0, 0]).all()
+        front_quanta, back_quanta = (group[f"{of}quanta"][0, 1].mean() for of in ("", "back/"))
+        assert front_quanta > 3 * back_quanta > 0
+        assert group["back/mask/solids[0]"][0, 1].any() and group["back/mask/solids[0]"].dtype == bool
+        assert group["back/quanta"].attrs["long_name"].startswith("of the back layer: ")
+
+
+def test_numbers_alone_of_a_dual_layer_panel_are_said_to_be_of_the_front(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path, "[4.0]")
+    _change(tmp_path / "small.toml", "fully_coated", "dual_layer")
+    found = run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert sweep_to_json(found)["warnings"] == [
+        "the numbers of a dual-layer panel are of its front layer; nothing of the back layer is kept"
+    ]
+    assert not (tmp_path / "x.zarr" / "back").exists()
+
+
 def test_the_table_has_a_row_for_each_sample_and_the_signal_follows_the_dose(loop: Path) -> None:
     with (loop / "x.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
