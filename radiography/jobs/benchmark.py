@@ -27,7 +27,16 @@ from radiography.jobs.benchmark_measures import agreement, measure_images, predi
 from radiography.jobs.benchmark_published import published_panels
 from radiography.jobs.benchmark_report import can_report, report_benchmark
 from radiography.jobs.benchmark_table import summary_rows
-from radiography.jobs.inputs import Files, Report, check_at_least, check_folder, load_layers, named, no_report
+from radiography.jobs.inputs import (
+    Files,
+    Report,
+    check_at_least,
+    check_folder,
+    load_layers,
+    named,
+    no_report,
+    tell_front_only,
+)
 from radiography.jobs.json_text import json_text, write_json
 from radiography.jobs.kept_stages import keep_stage, software_digest
 from radiography.jobs.scintillator import MEASURED_MTF
@@ -127,6 +136,7 @@ def run_benchmark(
         raise ValueError(f"--size must be at most {smaller} pixels, the side of panel '{panel.name}', got {setup.size}")
     panel = replace(panel, pixels=replace(panel.pixels, rows=setup.size, cols=setup.size))
     _check_region(panel)
+    tell_front_only(panel)
     spectrum = beam_spectrum(beam, setup.dose_uGy, BIN_KEV)
     predictions, benches = [], []
     for layer, name in zip(layers, named(setup.layers), strict=True):

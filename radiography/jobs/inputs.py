@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from radiography.config import load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, open_frames
 from radiography.files.source import INSIDE, split_dataset
 from radiography.light.scintillator import Scintillator
+from radiography.panel.panel import Panel
 
 Files = str | Path | Sequence[str | Path]
 Report = Callable[[str, float], None]  # called with what is being done and the fraction of it that is done, 0 to 1
@@ -203,6 +205,15 @@ def keep_apart(results: Iterable[Path | None], inputs: Iterable[str | Path | Non
         if same in taken:
             raise ValueError(taken[same])
         taken[same] = f"two results would be written to {path}: give one of them another name"
+
+
+def tell_front_only(panel: Panel) -> None:
+    """Warn of a dual-layer panel where only its front layer counts."""
+    if panel.back is not None:
+        warnings.warn(
+            f"panel '{panel.name}' has a back layer, which is left out here: everything is of the front layer",
+            stacklevel=3,
+        )
 
 
 def _identity(path: Path) -> object:

@@ -32,6 +32,7 @@ from radiography.jobs.inputs import (
     keep_apart,
     no_report,
     optional_path,
+    tell_front_only,
 )
 from radiography.jobs.json_text import write_json
 from radiography.jobs.saturation import saturation_of_calibration
@@ -152,6 +153,7 @@ def make_twin(
     check_folder(out)
     check_writable(plot, PICTURES)
     start, layer, tube = load_panel(panel), load_scintillator(scintillator), load_beam(beam)
+    tell_front_only(start)
     kinds, warnings = panel_sources(
         {
             "dark": dark,

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from radiography.jobs.inputs import all_or_none, check_writable, input_files, load_layers
+from radiography.config import load_panel
+from radiography.jobs.benchmark import BenchmarkSetup, run_benchmark
+from radiography.jobs.inputs import all_or_none, check_writable, input_files, load_layers, tell_front_only
+from radiography.jobs.twin import make_twin
 
 
 @pytest.fixture
@@ -55,3 +58,23 @@ def test_a_scintillator_is_named_once() -> None:
     assert [layer.name for layer in load_layers("CsPbBr3_75um", "table")] == ["CsPbBr3_75um"]
     with pytest.raises(ValueError, match="'CsPbBr3_75um' is named twice; each table needs its own name"):
         load_layers(["CsPbBr3_75um"] * 2, "table")
+
+
+def test_a_back_layer_that_is_left_out_is_told() -> None:
+    tell_front_only(load_panel("fully_coated"))
+    with pytest.warns(UserWarning, match=r"panel 'dual_layer' has a back layer, which is left out here"):
+        tell_front_only(load_panel("dual_layer"))
+
+
+@pytest.mark.parametrize("job", ["benchmark", "twin"])
+def test_jobs_that_leave_a_back_layer_out_say_so(folder: Path, monkeypatch: pytest.MonkeyPatch, job: str) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("radiography.jobs.benchmark.report_layer", stop)
+    monkeypatch.setattr("radiography.jobs.twin.panel_sources", stop)
+    with pytest.warns(UserWarning, match=r"everything is of the front layer"), pytest.raises(LookupError):
+        if job == "benchmark":
+            run_benchmark(BenchmarkSetup("CsPbBr3_75um", panel="dual_layer", size=512), folder / "out")
+        else:
+            make_twin("d.tif", "f.tif", folder / "out", panel="dual_layer")
