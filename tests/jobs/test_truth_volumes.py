@@ -53,8 +53,8 @@ X = 0.139 * (np.arange(64)[None, :] - 31.5) + np.zeros((48, 1))  # where rays ar
 Y = 0.139 * (np.arange(48)[:, None] - 23.5) + np.zeros((1, 64))
 
 
-def _truth(folder: Path, extra: str = SOLIDS, end: str = ".npz") -> Truth:
-    (folder / "panel.toml").write_text(PANEL, encoding="utf-8")
+def _truth(folder: Path, extra: str = SOLIDS, end: str = ".npz", panel: str = "fully_coated") -> Truth:
+    (folder / "panel.toml").write_text(PANEL.replace("fully_coated", panel), encoding="utf-8")
     (folder / "scene.toml").write_text(SCENE + extra, encoding="utf-8")
     codes = np.zeros((24, 20, 28), np.uint8)  # 12 x 5 x 7 mm
     codes[2:-2, 2:-2, 2:-2] = 1  # 10 x 4 x 6 mm
@@ -62,6 +62,17 @@ def _truth(folder: Path, extra: str = SOLIDS, end: str = ".npz") -> Truth:
     np.save(folder / "block.npy", codes)
     rx.simulate_scene(folder / "scene.toml", folder / "raw.npy", truth=folder / f"truth{end}", seed=1)
     return rx.load_truth(folder / f"truth{end}")
+
+
+def test_a_back_layer_sees_the_same_masses_a_little_larger(tmp_path: Path) -> None:
+    truth = _truth(tmp_path, panel="dual_layer")
+    assert np.array_equal(rx.recombine(truth, back=True), np.load(tmp_path / "raw_back.npy"))
+    for name in ("mass_g_per_cm2/cortical_bone", "mass_g_per_cm2/soft_tissue", "thickness_mm/Al"):
+        front, back = truth.layers[name], truth.layers[f"back/{name}"]
+        assert 1.001 < back.sum(dtype=float) / front.sum(dtype=float) < 1.007  # 1.8 mm in a metre, squared: 1.0036
+        assert np.abs(back - front).max() > 0.0 and np.median(np.abs(back - front)) < 0.01 * front.max()
+    both = truth.layers["mask/volume[0]"] & truth.layers["back/mask/volume[0]"]
+    assert both.sum() > 0.98 * truth.layers["mask/volume[0]"].sum() > 0
 
 
 @pytest.mark.slow
