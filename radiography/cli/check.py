@@ -106,7 +106,7 @@ def _rows_of_check(found: SceneCheck) -> list[tuple[str, str]]:
         *rows,
         *_of_blur(found.focal_spot),
         *_of_grid(found),
-        *_of_scatter(found.scatter),
+        *_of_scatter(found.scatter, 1 if acquisition.back is None else 2),
         ("memory", f"about {found.memory_bytes / 2**30:.1f} GiB"),
         (
             "time",
@@ -141,14 +141,16 @@ def _of_grid(found: SceneCheck) -> list[tuple[str, str]]:
     return rows
 
 
-def _of_scatter(cost: ScatterCost | None) -> list[tuple[str, str]]:
+def _of_scatter(cost: ScatterCost | None, layers: int) -> list[tuple[str, str]]:
+    """What scatter is and takes; it is followed for each layer of the panel, and told of the front one."""
     if cost is None:
         return []
+    where, once = ("", "once") if layers == 1 else ("at the front layer ", "once for each layer")
     largest, of_field = cost.scatter_to_primary, cost.scatter_to_primary_of_field
-    ratio = f"{largest:.2g} times the primary at most, {of_field:.2g} over the field"
+    ratio = f"{where}{largest:.2g} times the primary at most, {of_field:.2g} over the field"
     return [
         ("scatter", f"{ratio}; map within {100 * cost.noise:.2g} %"),
-        ("", f"{cost.histories / 1e6:.0f} million photons, about {cost.seconds:.0f} s, once"),
+        ("", f"{cost.histories / 1e6:.0f} million photons, about {cost.seconds:.0f} s, {once}"),
     ]
 
 

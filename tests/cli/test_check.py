@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.jobs.check import check_scene
+from radiography.cli.check import _of_scatter
+from radiography.jobs.check import ScatterCost, check_scene
 from radiography.jobs.simulate import simulate_scene
 from tests.sweep.scenes import PANEL, SCENE
 
@@ -85,3 +86,10 @@ def test_of_two_layers_the_one_that_saturates_is_named(tmp_path: Path, capsys: p
     assert run(["check", str(path)]) == 0
     said = capsys.readouterr().err
     assert "saturates the back layer" in said and "saturates the front layer" not in said
+
+
+def test_scatter_is_followed_once_for_each_layer_and_told_of_the_front() -> None:
+    cost = ScatterCost(20_000_000, 30.0, 0.02, 0.4, 0.3)
+    alone, dual = (_of_scatter(cost, layers) for layers in (1, 2))
+    assert alone[0][1].startswith("0.4 times the primary") and alone[1][1].endswith("about 30 s, once")
+    assert dual[0][1].startswith("at the front layer 0.4 times") and dual[1][1].endswith("s, once for each layer")
