@@ -122,9 +122,10 @@ def _summary(covariances: _Covariances, weight: FloatArray, lines: FloatArray) -
     spread = max(area / pixel, 1.0) if np.isfinite(area) else 1.0
     pixel_error = pixel * np.sqrt(2.0 * spread / independent)
     found = []
-    for variance, own, count in zip(lines, (across, down), weight.shape, strict=True):
-        noise = own * float(np.mean(1.0 / weight.sum(axis=1 if count == weight.shape[0] else 0)))
-        found += [variance - noise, variance * np.sqrt(3.0 / (pairs * count))]
+    for variance, own, axis in zip(lines, (across, down), (1, 0), strict=True):
+        in_line = weight.sum(axis=axis)  # pixels that the mean of each row, then of each column is of
+        noise = own * float(np.mean(1.0 / in_line))
+        found += [variance - noise, variance * np.sqrt(3.0 / (pairs * in_line.size))]
     row, row_error, column, column_error = (float(value) for value in found)
     return PairNoise(
         pairs=pairs,

@@ -69,6 +69,32 @@ def test_bad_pixels_and_dead_lines_do_not_count() -> None:
     assert noise.row == pytest.approx(4.0, abs=3.0 * noise.row_error)
 
 
+@pytest.mark.parametrize("shape", [(160, 160), (160, 224), (224, 160)])
+@pytest.mark.parametrize("name", ["row", "column"])
+def test_lines_of_few_good_pixels_are_no_noise_of_the_other_kind(shape: tuple[int, int], name: str) -> None:
+    """A line's mean of few pixels is noisy: that has to be taken out of the lines that it is in, square or not."""
+    rng = np.random.default_rng(17)
+    good = np.ones(shape, bool)
+    good[9:, :60] = False  # columns of 9 pixels, rows of 100 and more
+    if name == "column":
+        good = np.ones(shape, bool)
+        good[:60, 9:] = False
+    lines = {"row": (3.0, 0.0), "column": (0.0, 3.0)}[name]
+    frames = [
+        100.0
+        + rng.normal(0.0, 8.0, shape)
+        + rng.normal(0.0, lines[0], shape[0])[:, None]
+        + rng.normal(0.0, lines[1], shape[1])
+        for _ in range(16)
+    ]
+
+    noise = pair_noise(frames, good, equalised=False)
+
+    assert noise is not None
+    for one, sigma in zip(("row", "column"), lines, strict=True):
+        assert getattr(noise, one) == pytest.approx(sigma**2, abs=3.0 * getattr(noise, f"{one}_error"))
+
+
 def test_a_tube_that_does_not_repeat_itself_is_no_noise() -> None:
     frames = [frame * (1.0 + 0.02 * (number % 2)) for number, frame in enumerate(_frames(8, 11))]
 
