@@ -31,6 +31,7 @@ from radiography.study.twin_curves import Charge, LayerPoint, PanelInBeam, layer
 from radiography.study.twin_measured import MTF_FLOOR, MeasuredDose, MeasuredEdge, mean_in_bins
 
 NOISE_OF_MODEL = 0.005  # relative; fitted to frames of 40 million pixels, which differ from closed forms by so much
+MOST_SQUARE = 2.0  # mean square of the light of quanta that are alike: 1 + yield_spread^2, and a spread is 1 at most
 RANGE = 4.0  # an optical parameter is looked for from a quarter of its start to four times that   # chosen
 FEW_HISTORIES = 10_000  # X-rays per energy where the absorption itself varies; 3 % of the energy in the diodes
 REACH = 4.0  # standard errors that a zoom looks at on each side
@@ -359,7 +360,7 @@ def _solved(search: _Search, surface: ResponseSurface, begin: FloatArray | None)
     def residual(theta: FloatArray) -> FloatArray:
         return np.asarray(solve_triangular(root, search.model(surface, theta) - search.values, lower=True))
 
-    low, high = np.append(np.zeros(count), [-7.0, 1.0]), np.append(np.ones(count), [7.0, 4.0])
+    low, high = np.append(np.zeros(count), [-7.0, 1.0]), np.append(np.ones(count), [7.0, MOST_SQUARE])
     starts = [begin] if begin is not None else [np.append(np.full(count, at), [0.0, 1.05]) for at in (0.2, 0.5, 0.8)]
     found = [
         least_squares(residual, np.clip(each, low + 1e-9, high - 1e-9), bounds=(low, high), diff_step=1e-5, x_scale=0.1)

@@ -23,7 +23,7 @@ from radiography.panel.trapping import FrameTimes, trap_charge
 from radiography.scene import Timing
 from radiography.study.layer_fit import with_values
 from radiography.study.twin_curves import PanelInBeam, charge_of, model_curves
-from radiography.study.twin_fit import TwinData, TwinFit, fit_twin, scaled
+from radiography.study.twin_fit import MOST_SQUARE, TwinData, TwinFit, fit_twin, scaled
 from radiography.study.twin_measured import (
     DoseFrames,
     MeasuredDose,
@@ -319,6 +319,10 @@ def _spread_of(fit: TwinFit) -> float:
     return float(np.sqrt(max(fit.yield_square - 1.0, 0.0)))
 
 
+def _too_noisy(fit: TwinFit) -> bool:
+    return fit.yield_square > MOST_SQUARE - 1e-6
+
+
 def _fitted_values(
     start: Scintillator,
     keys: Sequence[str],
@@ -369,8 +373,12 @@ def _yield_spread(start: Scintillator, fit: TwinFit, kerma_error: float) -> Twin
         "level of the noise power; frames of one beam determine only absorbed fraction times Swank factor, so this is "
     )
     how += f"for {start.thickness_um:g} um of the start's layer"
+    if _too_noisy(fit):
+        return not_determined(key, spread, "1", f"{how}: its range ends here")
     if square < 2.0 * error:
-        return not_determined(key, spread, "1", f"{how}: anything up to {np.sqrt(square + 2.0 * error):.2g} fits")
+        return not_determined(
+            key, spread, "1", f"{how}: anything up to {min(np.sqrt(square + 2.0 * error), 1.0):.2g} fits"
+        )
     return found(key, spread, error / (2.0 * spread), "1", how)
 
 
@@ -405,6 +413,11 @@ def _doubts(fit: TwinFit, doses: Sequence[MeasuredDose], edges: Sequence[Measure
         notes.append("the search did not settle: the fit left the range of its last runs")
     if fit.at_bound:
         notes.append("a number of the spread lies at the end of its range, a quarter or four times that of the start")
+    if _too_noisy(fit):
+        notes.append(
+            "the noise is higher than the start's layer can have: the spread of its yield lies at its end, 1, and a "
+            "layer that absorbs less would fit: try another --scintillator"
+        )
     if not edges:
         notes.append("there is no edge: the spread of the light is that which the noise shows")
     for dose in doses:

@@ -232,3 +232,24 @@ def test_a_gain_map_made_of_the_same_flats_does_not_hide_their_noise() -> None:
     # 3 x 23,039 differences: 0.5 %
     assert found.variance_dn2 == pytest.approx(81.0, rel=0.02)
     assert found.nnps.mean() == pytest.approx(81.0 * PITCH_MM**2 / 800.0**2, rel=0.04)
+
+
+@pytest.mark.slow
+def test_noise_beyond_what_the_layer_can_have_ends_at_a_spread_of_one(film: Scintillator, panel: Panel) -> None:
+    """Frames of another layer: ten times the noise of quanta still gives a layer that its description allows."""
+    start = replace(film, transport=None, spread=Spread(3.0, 0.4, 0.95, EmissionLine(530.0, 20.0), "measured", "tests"))
+    rng = np.random.default_rng(3)
+    flats = [
+        DoseFrames(
+            kerma, [(300.0 * kerma + noise * rng.standard_normal((128, 144))).astype(np.float32) for _ in "1234"]
+        )
+        for kerma, noise in ((1.0, 60.0), (4.0, 120.0))
+    ]
+
+    twin = twin_layer(start, panel, load_beam("paper_70kV"), flats, tried=(), photons=(2000, 2000))
+
+    spread = value_of(twin.values, "light.yield_spread")
+    assert spread.value == pytest.approx(1.0, abs=1e-6) and spread.value <= 1.0
+    assert not spread.determined and "its range ends here" in spread.how
+    assert twin.scintillator.light.yield_spread == ((1.0, spread.value),)
+    assert any("the noise is higher than the start's layer can have" in note for note in twin.notes)
