@@ -36,6 +36,7 @@ from radiography.jobs.inputs import (
 )
 from radiography.jobs.json_text import write_json
 from radiography.jobs.saturation import saturation_of_calibration
+from radiography.jobs.twin_inputs import RECORD, refuse_foreign, refuse_seen
 from radiography.jobs.valid import validate_scene
 from radiography.light.scintillator import Scintillator
 from radiography.panel.measured_maps import write_maps
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from radiography.study.twin_layer import TwinCurves
     from radiography.study.twin_measured import DoseFrames
 
-NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", "values.json")
+NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", RECORD)
 DISTANCE_MM = 1000.0  # of the source, where frames do not say it: that of the shipped scenes
 LEAST_SIDE = 128  # pixels of frames that noise power is measured of: 2 blocks of 64   # chosen
 KERMA_UGY = 5.0  # of the flat scene, where frames do not say theirs   # chosen
@@ -171,6 +172,8 @@ def make_twin(
     everything = [source for sources in kinds.values() for source in sources]
     targets = [out / name for name in NAMES]
     keep_apart([*targets, plot, json_file], [*(source.path for source in everything), about, panel, scintillator, beam])
+    refuse_foreign(out, NAMES)
+    refuse_seen(kinds)
     saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
     counter = FrameCounter(report, sum(source.count for kind in ("dark", "flat", "lag") for source in kinds[kind]))
     stacks = {kind: frame_stacks(kinds[kind], counter) for kind in ("dark", "flat", "lag")}
@@ -218,7 +221,7 @@ def make_twin(
             "judged": judged_table(judged),
             "notes": list(notes),
         }
-        write_json(places[out / "values.json"], record)
+        write_json(places[out / RECORD], record)
         if plot is not None and fitted.curves is not None:
             from radiography.figures.twin_plot import twin_figure
 

@@ -13,6 +13,7 @@ from radiography.config import load_panel, load_scintillator
 from radiography.files.frames import iterate_frames, open_frames, write_tiff
 from radiography.jobs.simulate import simulate_scene
 from radiography.jobs.twin import NAMES, Twin, make_twin, twin_to_json
+from radiography.jobs.twin_inputs import refuse_foreign
 from radiography.jobs.valid import validate_scene
 from radiography.panel.measured_maps import panel_maps
 from radiography.study.twin_values import value_of
@@ -148,6 +149,48 @@ def test_results_of_a_scene_do_not_replace_its_panels_maps(made: Twin, tmp_path:
     assert not (tmp_path / "a.tif").exists()
 
 
+def _other_flats(line: Path, folder: Path) -> Path:
+    """Flats of the same scene with other noise."""
+    simulate_scene(line / "flat.toml", folder / "other.tif", frames=3, seed=77)
+    return folder / "other.tif"
+
+
+@pytest.mark.parametrize("kind", ["unseen_flat", "unseen_edge", "unseen_lag"])
+@pytest.mark.parametrize("given", ["the same name", "a link", "a copy"])
+def test_frames_that_the_twin_is_made_from_are_not_unseen(line: Path, tmp_path: Path, kind: str, given: str) -> None:
+    unseen = tmp_path / "other_name.tif"
+    if given == "the same name":
+        unseen = line / "flat.tif"
+    elif given == "a link":
+        unseen.hardlink_to(line / "flat.tif")
+    else:
+        shutil.copy(line / "flat.tif", unseen)
+
+    with pytest.raises(
+        ValueError, match=r"\(unseen \w+\) holds the same frames as \S+flat\.tif \(flat\), which the twin"
+    ):
+        make_twin(line / "dark.tif", line / "flat.tif", tmp_path / "panel", **{kind: unseen})
+    assert not (tmp_path / "panel").exists()
+
+
+@pytest.mark.parametrize("record", [None, "{}", "[1]", "no JSON"])
+def test_a_folder_of_somebody_elses_panel_is_not_written_over(line: Path, tmp_path: Path, record: str | None) -> None:
+    (tmp_path / "flat.toml").write_text("mine", encoding="utf-8")
+    if record is not None:
+        (tmp_path / "values.json").write_text(record, encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"holds flat\.toml.* but no values\.json of a twin, so they are not written"):
+        make_twin(line / "dark.tif", line / "flat.tif", tmp_path)
+    assert (tmp_path / "flat.toml").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "panel.toml").exists()
+
+
+def test_a_twin_replaces_an_older_one(made: Twin, tmp_path: Path) -> None:
+    refuse_foreign(made.out, NAMES)
+    refuse_foreign(tmp_path, NAMES)  # other files than a twin's are in nobody's way
+    refuse_foreign(tmp_path / "new", NAMES)
+
+
 @pytest.mark.slow
 def test_unseen_flats_that_cannot_judge_are_refused_before_anything_is_written(line: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="flat frames of a twin must have 128 x 128 pixels or more, got 48 x 64"):
@@ -155,7 +198,7 @@ def test_unseen_flats_that_cannot_judge_are_refused_before_anything_is_written(l
             line / "dark.tif",
             line / "flat.tif",
             tmp_path / "panel",
-            unseen_flat=line / "flat.tif",
+            unseen_flat=_other_flats(line, tmp_path),
             panel=str(line / "small.toml"),
             scintillator="CsPbBr3_75um",
             beam="paper_70kV",
