@@ -194,9 +194,10 @@ def make_twin(
             "afterglow of the layer cannot be told from lag of the panel: the lag terms hold it, the layer has none",
         )
     fitted = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
-    layer, layer_values, notes = fitted.layer, fitted.values, (*fitted.notes, *late)
+    named = _named_otherwise(found.calibration.conditions.scintillator, layer.name, fitted.curves is not None)
+    layer, layer_values, notes = fitted.layer, fitted.values, (*named, *fitted.notes, *late)
     if plot is not None and fitted.curves is None:
-        raise ValueError(f"there are no curves of the layer to plot: {notes[0]}")
+        raise ValueError(f"there are no curves of the layer to plot: {fitted.notes[0]}")
     judged = _judged(found, kinds, layer, tube, timing, report)
     values = (*found.values, *layer_values)
     files = [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in everything]
@@ -293,6 +294,15 @@ def _layer(
         progress=lambda done: report("fitting the layer", done),
     )
     return _FittedLayer(twin.scintillator, twin.values, (*notes, *twin.notes), twin.curves)
+
+
+def _named_otherwise(named: str | None, taken: str, fitted: bool) -> tuple[str, ...]:
+    """A sentence where the frames are of another layer, by their own words, than that of --scintillator."""
+    if named is None or named == taken:
+        return ()
+    return (
+        f"the frames name the layer '{named}', but '{taken}' is {'fitted' if fitted else 'taken'}: see --scintillator",
+    )
 
 
 def _judged(

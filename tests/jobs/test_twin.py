@@ -81,6 +81,14 @@ def test_values_say_what_the_frames_leave_open(made: Twin) -> None:
     json.dumps(twin_to_json(made), allow_nan=False)
 
 
+def test_a_layer_that_is_not_the_one_that_the_frames_name_is_said(line: Path, made: Twin, tmp_path: Path) -> None:
+    other = make_twin(line / "dark.tif", line / "flat.tif", tmp_path / "other", panel=str(line / "small.toml"))
+
+    said = "the frames name the layer 'CsPbBr3_75um', but 'CsI_Tl_500um' is taken: see --scintillator"
+    assert said in other.notes
+    assert not any("name the layer" in note for note in made.notes)
+
+
 def test_the_panel_file_holds_what_the_values_say(made: Twin) -> None:
     panel = load_panel(str(made.out / "panel.toml"))
 
