@@ -22,6 +22,7 @@ from radiography.cli.parameters import (
     Diconde,
     Earlier,
     JsonFile,
+    Lag,
     Layout,
     Magnification,
     Orientation,
@@ -32,6 +33,7 @@ from radiography.cli.parameters import (
     Result,
     Saturation,
     Scintillators,
+    Shielded,
     SubjectTold,
     Target,
     WhereElse,
@@ -95,9 +97,7 @@ def calibrate(
     dark: Annotated[list[str], typer.Option("--dark", metavar="FILES", help="Dark frames: files or a quoted pattern.")],
     flat: Annotated[list[str], typer.Option("--flat", metavar="FILES", help="Flat frames, of one dose or several.")],
     out: Annotated[Path, typer.Option("--out", metavar="CAL", help="The calibration set, one file.")],
-    lag: Annotated[
-        list[str] | None, typer.Option("--lag", metavar="FILES", help="Beam-on/beam-off sequences, one a file.")
-    ] = None,
+    lag: Lag = None,
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="FILES", help="Other flats, to find non-uniform pixels with.")
     ] = None,
@@ -108,9 +108,7 @@ def calibrate(
     order: Annotated[
         int | None, typer.Option("--order", help="Order of the dose response, 1 to 3; found from the flats without it.")
     ] = None,
-    shielded: Annotated[
-        str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")
-    ] = None,
+    shielded: Shielded = None,
     saturation: Saturation = None,
     about: About = None,
     pitch: Pitch = None,

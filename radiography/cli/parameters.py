@@ -42,6 +42,10 @@ Earlier = Annotated[
     list[str] | None,
     typer.Option("--earlier", metavar="FILES", help="Earlier calibration sets of the same panel."),
 ]
+Lag = Annotated[
+    list[str] | None, typer.Option("--lag", metavar="FILES", help="Beam-on/beam-off sequences, one a file.")
+]
+Shielded = Annotated[str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")]
 Flags = Annotated[
     Path | None,
     typer.Option("--flags", metavar="FILE", help="Flags of the frames, or a defect map: those pixels are left out."),

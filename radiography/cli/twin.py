@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.output import give_json, progress, warn
-from radiography.cli.parameters import About, JsonFile, Layout, Pitch, Plot, Saturation
+from radiography.cli.parameters import About, JsonFile, Lag, Layout, Pitch, Plot, Saturation, Shielded
 from radiography.cli.words import BEAMS, PANELS, SCINTILLATORS
 
 
@@ -19,9 +19,7 @@ def twin(
     edge: Annotated[
         list[str] | None, typer.Option("--edge", metavar="FILES", help="Frames of a slanted edge, for the layer.")
     ] = None,
-    lag: Annotated[
-        list[str] | None, typer.Option("--lag", metavar="FILES", help="Beam-on/beam-off sequences, one a file.")
-    ] = None,
+    lag: Lag = None,
     unseen_flat: Annotated[
         list[str] | None, typer.Option("--unseen-flat", metavar="FILES", help="Flats of another dose, to judge by.")
     ] = None,
@@ -42,9 +40,7 @@ def twin(
         float | None,
         typer.Option("--electrons-per-dn", metavar="E", help="Known from elsewhere; flats alone cannot tell it."),
     ] = None,
-    shielded: Annotated[
-        str | None, typer.Option("--shielded", metavar="C0:C1,...", help="Columns that see no X-rays.")
-    ] = None,
+    shielded: Shielded = None,
     saturation: Saturation = None,
     about: About = None,
     pitch: Pitch = None,

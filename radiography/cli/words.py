@@ -7,7 +7,10 @@ import glob
 from collections.abc import Callable
 from pathlib import Path
 
-_FILE_LIST_OPTIONS = {"--dark", "--flat", "--lag", "--check", "--earlier", "--edge", "--flats", "--response"}
+_FILE_LIST_OPTIONS = {
+    *("--dark", "--flat", "--lag", "--check", "--earlier", "--edge", "--flats", "--response"),
+    *("--unseen-flat", "--unseen-edge", "--unseen-lag"),
+}
 
 
 def shipped_names(folder: str) -> Callable[[str], list[str]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
+
+from radiography.beam.tube import Beam
 
 
 def description_text(table: Mapping[str, Any], comments: Sequence[str]) -> str:
@@ -24,6 +27,25 @@ def description_text(table: Mapping[str, Any], comments: Sequence[str]) -> str:
     """
     lines = [f"# {' '.join(comment.split())}" for comment in comments]
     return "\n".join([*lines, "", *_toml_lines(_present(dict(table)), "")]).rstrip() + "\n"
+
+
+def beam_text(beam: Beam, comments: Sequence[str]) -> str:
+    """A beam as a file that `radiography.config.load_beam` reads, under comment lines; its name is the file's.
+
+    Parameters
+    ----------
+    beam : Beam
+        What is written.
+    comments : sequence of str
+        A line each, above it.
+
+    Returns
+    -------
+    text : str
+        Ends with a new line.
+    """
+    filters = [{"material": material, "thickness_mm": float(thickness_mm)} for material, thickness_mm in beam.filters]
+    return description_text({**asdict(beam), "name": None, "filters": filters}, comments)
 
 
 def _present(value: Any) -> Any:

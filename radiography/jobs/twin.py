@@ -21,7 +21,7 @@ from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
 from radiography.jobs.calibrate import FrameCounter, conditions_of, frame_stacks, panel_sources
-from radiography.jobs.description_text import description_text
+from radiography.jobs.description_text import beam_text, description_text
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
@@ -42,7 +42,6 @@ from radiography.light.scintillator import Scintillator
 from radiography.panel.measured_maps import write_maps
 from radiography.panel.panel import MeasuredMaps
 from radiography.scene import Timing
-from radiography.study.twin_beam import beam_text
 from radiography.study.twin_judge import Judged, judged_table
 from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
 from radiography.study.twin_values import TwinValue, value_of, values_table, values_text

@@ -22,9 +22,9 @@ from radiography.panel.direct_detection import LitLayer, diode_portions
 from radiography.panel.panel import Panel, cover_transmission, emission_weighted_quantum_efficiency
 from radiography.scene import Timing
 from radiography.study.frame_delivery import light_in_frame
+from radiography.study.layer_report import ALIASES
 from radiography.study.pixel_charge import stack_histories
 
-ORDERS = np.arange(-16, 17)  # of sampling, as in `layer_report`
 ANGLES_DEG = (4.5, 13.5, 22.5, 31.5, 40.5)  # stand for all directions, which repeat after 45 degrees and mirrored
 PLANE = 12  # Gauss-Legendre nodes per axis for the mean over the plane of frequencies
 
@@ -220,7 +220,7 @@ def _folded(noise_at: TransferAt, place: PanelInBeam, power: int) -> tuple[Float
     sides = (pixels.aperture_mm, pixels.aperture_mm if power == 2 else pixels.pitch_mm)
 
     def at(u: FloatArray, v: FloatArray) -> FloatArray:
-        orders = ORDERS / pixels.pitch_mm
+        orders = ALIASES / pixels.pitch_mm
         along, across = u[:, None, None] + orders[:, None], v[:, None, None] + orders
         seen = noise_at(np.hypot(along, across)) ** power
         for side in sides:

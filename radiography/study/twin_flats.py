@@ -22,7 +22,7 @@ from radiography.study.twin_noise import PairNoise, pair_noise
 
 REPEATS = 1e-4  # relative error of a level beside its noise: what a stable panel and a monitored tube hold   # chosen
 LEAST_DOSES = 3  # that tell a bend from a straight line with something left to judge by
-SIGNIFICANT = 3.0  # standard errors, from which pixels differ   # chosen
+SIGNIFICANT = 3.0  # standard errors, from which pixels differ, and line noise is more than none   # chosen
 OUTLIER = 5.0  # scatters of the pixels: one that departs by more keeps its own number, noise and all   # chosen
 LARGEST_BEND = 0.45  # of n of a pixel, below the 1/2 where more light is less charge   # chosen
 

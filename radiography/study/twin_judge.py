@@ -196,9 +196,15 @@ def judged_text(judged: Sequence[Judged]) -> str:
     if not judged:
         return ""
     width = max(len(one.name) for one in judged)
-    lines = []
+    lines, aim = [], f"{100 * TARGET:g} %"
     for one in judged:
-        verdict = "OFF by more than 5 %" if one.off else "within 5 %" if one.within else "within 5 % but for its error"
+        verdict = (
+            f"OFF by more than {aim}"
+            if one.off
+            else f"within {aim}"
+            if one.within
+            else f"within {aim} but for its error"
+        )
         doubt = "" if one.certain else ", too uncertain to tell"
         lines.append(f"{one.name:<{width}}  {one.ratio:.3f} +- {one.error:.3f}  {verdict}{doubt}")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from radiography.light.scintillator import Scintillator, yield_variance
 from radiography.panel.panel import Panel
 from radiography.panel.trapping import FrameTimes, trap_charge
 from radiography.scene import Timing
-from radiography.study.layer_fit import with_values
+from radiography.study.layer_fit import NOTEWORTHY, with_values
 from radiography.study.twin_curves import PanelInBeam, charge_of, model_curves
 from radiography.study.twin_fit import MOST_SQUARE, TwinData, TwinFit, fit_twin, scaled
 from radiography.study.twin_measured import (
@@ -43,7 +43,6 @@ SCAN_PHOTONS, FINAL_PHOTONS = 50_000, 200_000  # light photons of a run
 TOO_QUIET = 3.0  # standard errors by which the noise may be below what the start's absorption allows
 LARGEST_ERROR = 0.5  # relative: a factor of the spread that is less sure is open   # chosen
 THICKNESS_ERROR = 0.15  # relative: two simulated films were 11 and 14 % off, by the Monte Carlo of few X-rays
-NOTEWORTHY = 1.5  # chi-square over degrees of freedom, as in `layer_fit`
 IMPULSE_FRAMES = 60  # over which released charge is followed
 SPREAD_KEYS = {  # what stands for the spread of the light, by the kind of layer
     "spread": "spread.half_frequency_per_mm",

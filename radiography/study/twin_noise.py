@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calibration.frame_sums import robust_sigma
+from calibration.frame_sums import HIT_SIGMAS, robust_sigma
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +29,6 @@ Mask = npt.NDArray[np.bool_]
 REACH = 6  # pixels that noise is followed to, 0.8 mm at 0.139 mm: beyond, light of a layer is a few per cent   # chosen
 LARGEST_SIDE = 1024  # of the middle of a frame that is looked at   # chosen: 1e6 pixels, 0.1 % of a variance
 LEAST_SIDE = 4 * REACH  # of a frame, for covariances   # chosen
-HIT_SIGMAS = 8.0  # a difference farther off is no noise, as in `calibration.frame_sums`   # chosen
 ROUNDS = 4  # of rows and columns in turn: exact without bad pixels, and 1e-4 of the rest for each with 1 %   # chosen
 
 

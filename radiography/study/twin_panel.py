@@ -25,16 +25,16 @@ from calibration.learn import FrameStack, learn_panel
 from radiography.panel.maps import PanelMaps
 from radiography.panel.panel import Panel
 from radiography.panel.trapping import FrameTimes
+from radiography.scene import Timing
 from radiography.study.twin_dark import DarkNoise, dark_noise
-from radiography.study.twin_flats import DoseOfFlats, PanelResponse, fit_response, gather_flats
+from radiography.study.twin_flats import SIGNIFICANT, DoseOfFlats, PanelResponse, fit_response, gather_flats
 from radiography.study.twin_lag import LagTwin, lag_twin
 from radiography.study.twin_maps import MapsOfTwin, twin_maps
 from radiography.study.twin_values import TwinValue, found, not_determined
 
 NAME = "measured"  # of the panel, where frames do not say one   # chosen
-DEFAULT_TIME_S = 0.5  # of integration where frames do not say theirs: the default of scenes
+DEFAULT_TIME_S = Timing.integration_time_s  # where frames do not say theirs: that of a scene that does not
 FULL_WELL_MARGIN = 1.02  # of the brightest flat that a full well must hold   # chosen
-LEAST_SIGNIFICANCE = 3.0  # standard errors, from which line noise and spreads are taken for more than none   # chosen
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -302,7 +302,7 @@ def _noise_values(
     for name, key in lines:
         variance, error = getattr(dark, name), getattr(dark, f"{name}_error")
         sigma = float(np.sqrt(max(variance, 0.0)))
-        if variance < LEAST_SIGNIFICANCE * error:
+        if variance < SIGNIFICANT * error:
             how = f"no more than their error in differences of darks, {np.sqrt(max(error, 0.0)):.2g} DN"
             values.append(found(key, 0.0, np.sqrt(max(error + sigma**2, 0.0)) * electrons_per_dn, unit, how))
             continue

@@ -10,7 +10,6 @@ import pytest
 import tifffile
 
 from radiography.beam.spectrum import Spectrum
-from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.light.layer_light import layer_light
 from radiography.light.optics import EmissionLine
@@ -18,7 +17,6 @@ from radiography.light.scintillator import Scintillator, Spread
 from radiography.panel.panel import LagTerm, Panel
 from radiography.scene import Timing
 from radiography.study.layer_report import report_layer
-from radiography.study.twin_beam import beam_text
 from radiography.study.twin_curves import PanelInBeam, charge_of, layer_point, model_curves, point_of_row
 from radiography.study.twin_fit import factor_bounds, scaled
 from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag, judged_text
@@ -208,17 +206,6 @@ def test_a_shaky_ratio_is_said_to_be_too_uncertain() -> None:
         [Judged("x", "lag", 1.0, 1.052, 1.052, 0.011, "1")]
     )
     assert "too uncertain to tell" in judged_text([Judged("x", "nps", 1.0, 1.0, 1.0, 0.03, "1")])
-
-
-def test_a_beam_is_read_back_as_it_was_given(tmp_path: Path) -> None:
-    beam = Beam("mine", 81.0, (("Al", 2.5), ("Cu", 0.1)), "the console", anode_angle_deg=10.0)
-    path = tmp_path / "mine.toml"
-    path.write_text(beam_text(beam, ["a comment\nover two lines"]), encoding="utf-8", newline="\n")
-    assert path.read_text(encoding="utf-8").startswith("# a comment over two lines\nkvp = 81.0\n")
-    assert replace(load_beam(str(path)), name="mine") == beam
-    gold = load_beam("gold_end_window")
-    path.write_text(beam_text(gold), encoding="utf-8", newline="\n")
-    assert replace(load_beam(str(path)), name=gold.name) == gold
 
 
 def test_a_gain_map_made_of_the_same_flats_does_not_hide_their_noise() -> None:
