@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from calibration.calibration_set import CalibrationSet
-from calibration.correct import CorrectionPlan, correct_frame, plan_correction
+from calibration.correct import plan_correction
 from calibration.flags import UNUSABLE
-from calibration.learn import FrameStack
 from calibration.whole_file import folder_for
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
-from radiography.files.frames import FrameSource, RawLayout, iterate_frames, sha256_of
+from radiography.files.frames import FrameSource, RawLayout, sha256_of
 from radiography.jobs.calibrate import FrameCounter, conditions_of, frame_stacks, panel_sources
 from radiography.jobs.description_text import beam_text, description_text
 from radiography.jobs.inputs import (
@@ -36,6 +32,7 @@ from radiography.jobs.inputs import (
 )
 from radiography.jobs.json_text import write_json
 from radiography.jobs.saturation import saturation_of_calibration
+from radiography.jobs.twin_corrected import corrected_doses, mean_corrected
 from radiography.jobs.twin_inputs import RECORD, refuse_foreign, refuse_seen
 from radiography.jobs.valid import validate_scene
 from radiography.light.scintillator import Scintillator
@@ -48,14 +45,11 @@ from radiography.study.twin_values import TwinValue, value_of, values_table, val
 
 if TYPE_CHECKING:
     from radiography.study.twin_layer import TwinCurves
-    from radiography.study.twin_measured import DoseFrames
 
 NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", RECORD)
 DISTANCE_MM = 1000.0  # of the source, where frames do not say it: that of the shipped scenes
 LEAST_SIDE = 128  # pixels of frames that noise power is measured of: 2 blocks of 64   # chosen
 KERMA_UGY = 5.0  # of the flat scene, where frames do not say theirs   # chosen
-
-Picture = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +186,7 @@ def make_twin(
         late = (
             "afterglow of the layer cannot be told from lag of the panel: the lag terms hold it, the layer has none",
         )
-    fitted = _layer(found, stacks["flat"], kinds["edge"], layer, tube, timing, report)
+    fitted = _layer(found, kinds, counter, layer, tube, timing, report)
     named = _named_otherwise(found.calibration.conditions.scintillator, layer.name, fitted.curves is not None)
     layer, layer_values, notes = fitted.layer, fitted.values, (*named, *fitted.notes, *late)
     if plot is not None and fitted.curves is None:
@@ -255,15 +249,16 @@ class _FittedLayer:
 
 def _layer(
     found: PanelTwin,
-    flats: Sequence[FrameStack],
-    edges: Sequence[FrameSource],
+    kinds: Mapping[str, Sequence[FrameSource]],
+    counter: FrameCounter,
     layer: Scintillator,
     beam: Beam,
     timing: Timing,
     report: Report,
 ) -> _FittedLayer:
     """The layer that fits edge and flats, to the edge alone where the flats do not say their air kerma."""
-    doses, notes = _corrected_doses(found.calibration, flats, timing), []
+    edges = kinds["edge"]
+    doses, notes = corrected_doses(found.calibration, kinds["flat"], counter, timing.frame_interval_s), []
     if doses is None:
         doses = []
         notes.append("flats do not say their air kerma: light yield and noise of the layer are the start file's")
@@ -285,7 +280,7 @@ def _layer(
         found.panel,
         beam,
         doses,
-        [_mean_corrected(source, plan) for source in edges],
+        [mean_corrected(source, plan) for source in edges],
         timing=timing,
         electrons_per_dn_error=per_dn.error / per_dn.value if per_dn.determined else None,
         defects=~found.good,
@@ -320,82 +315,18 @@ def _judged(
     from radiography.jobs.twin_judge import judge_twin, unseen_lag
 
     counter = FrameCounter(report, sum(source.count for source in (*flats, *lags)))
-    doses = _corrected_doses(found.calibration, frame_stacks(flats, counter), timing)
+    doses = corrected_doses(found.calibration, flats, counter, timing.frame_interval_s)
     if doses is None:
         raise ValueError("unseen flats must say their air kerma, in the files or in the file of --about")
     plan = plan_correction(found.calibration)
     return judge_twin(
         TwinParts(layer, found.panel, beam, timing, found.calibration.lag is not None),
         flats=doses,
-        edges=[_mean_corrected(source, plan) for source in edges],
+        edges=[mean_corrected(source, plan) for source in edges],
         lags=[unseen_lag(stack, found.calibration) for stack in frame_stacks(lags, counter)],
         defects=~found.good,
         progress=lambda done: report("simulating the twin's frames", done),
     )
-
-
-def _corrected_doses(
-    calibration: CalibrationSet, flats: Sequence[FrameStack], timing: Timing
-) -> list[DoseFrames] | None:
-    """Corrected flats by air kerma; None where one does not say its own."""
-    from radiography.study.twin_measured import DoseFrames
-
-    by_kerma: dict[float, list[FrameStack]] = {}
-    for stack in flats:
-        kerma_uGy = stack.conditions.air_kerma_uGy
-        if not kerma_uGy:
-            return None
-        by_kerma.setdefault(kerma_uGy, []).append(stack)
-    plan = plan_correction(calibration)
-    interval_s = timing.frame_interval_s
-    return [
-        DoseFrames(kerma_uGy, _Corrected(tuple(stacks), plan, interval_s, sum(1 for one in stacks for _ in one.frames)))
-        for kerma_uGy, stacks in sorted(by_kerma.items())
-    ]
-
-
-@dataclass(frozen=True, eq=False)
-class _Corrected(Sequence[Picture]):
-    """Corrected frames of stacks, made anew each time they are asked for, so that none stays in memory. [DN]
-
-    The first frame of each stack is of a rested panel; lag passes on from frame to frame.
-    """
-
-    stacks: tuple[FrameStack, ...]
-    plan: CorrectionPlan
-    interval_s: float
-    number: int
-
-    def __len__(self) -> int:
-        return self.number
-
-    def __iter__(self) -> Iterator[Picture]:
-        for stack in self.stacks:
-            state = None
-            for raw_dn in stack.frames:
-                done = correct_frame(
-                    raw_dn, self.plan, state=state, elapsed_s=None if state is None else self.interval_s
-                )
-                state = done.state
-                yield done.corrected_dn
-
-    @overload
-    def __getitem__(self, place: int) -> Picture: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Picture]: ...
-    def __getitem__(self, place: int | slice) -> Picture | list[Picture]:
-        if isinstance(place, slice):
-            return list(self)[place]
-        return next(islice(self, range(self.number)[place], None))
-
-
-def _mean_corrected(source: FrameSource, plan: CorrectionPlan) -> Picture:
-    """Mean of a file's corrected frames, each taken on a rested panel or long after the one before. [DN]"""
-    total, count = np.zeros((source.rows, source.cols)), 0
-    for raw_dn in iterate_frames(source, finite=False):
-        total += correct_frame(raw_dn, plan).corrected_dn
-        count += 1
-    return (total / count).astype(np.float32)
 
 
 def _timing(flats: Sequence[FrameSource]) -> Timing:
