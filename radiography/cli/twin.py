@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from radiography.cli.output import give_json, progress, warn
-from radiography.cli.parameters import About, JsonFile, Lag, Layout, Pitch, Plot, Saturation, Shielded
+from radiography.cli.parameters import About, JsonFile, Lag, Layout, Pitch, Plot, Roi, Saturation, Shielded
 from radiography.cli.words import BEAMS, PANELS, SCINTILLATORS
 
 
@@ -29,6 +29,7 @@ def twin(
     unseen_lag: Annotated[
         list[str] | None, typer.Option("--unseen-lag", metavar="FILES", help="A sequence to judge by, not to fit.")
     ] = None,
+    roi: Roi = None,
     panel: Annotated[
         str, typer.Option("--panel", autocompletion=PANELS, help="What frames leave open is of this panel.")
     ] = "fully_coated",
@@ -49,7 +50,7 @@ def twin(
     plot: Plot = None,
 ) -> None:
     """A real panel as files that the simulator runs. From its own frames, with errors and what they leave open."""
-    from radiography.cli.options import column_ranges
+    from radiography.cli.options import column_ranges, region
     from radiography.cli.output import file_of
     from radiography.jobs.twin import make_twin, twin_to_json
     from radiography.study.twin_judge import judged_text
@@ -65,6 +66,7 @@ def twin(
             unseen_flat=unseen_flat or [],
             unseen_edge=unseen_edge or [],
             unseen_lag=unseen_lag or [],
+            roi=region(roi),
             panel=panel,
             scintillator=scintillator,
             beam=beam,

@@ -21,6 +21,7 @@ from radiography.jobs.description_text import beam_text, description_text
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
+    Region,
     Report,
     all_or_none,
     check_folder,
@@ -28,6 +29,7 @@ from radiography.jobs.inputs import (
     keep_apart,
     no_report,
     optional_path,
+    region_within,
     tell_front_only,
 )
 from radiography.jobs.json_text import write_json
@@ -88,6 +90,7 @@ def make_twin(
     unseen_flat: Files = (),
     unseen_edge: Files = (),
     unseen_lag: Files = (),
+    roi: Region | None = None,
     panel: str = "fully_coated",
     scintillator: str = "CsI_Tl_500um",
     beam: str = "RQA5",
@@ -113,6 +116,8 @@ def make_twin(
         Frames of a slanted edge; beam-on/beam-off sequences, one a file.
     unseen_flat, unseen_edge, unseen_lag : str, Path or sequence of them
         Others of each kind, that the twin is not made from but judged by.
+    roi : (int, int, int, int), optional
+        First and end row, first and end column of the part of the frames in which all edges lie. [1]
     panel, scintillator, beam : str
         What the frames do not determine is that of these: shipped names or .toml files.
     electrons_per_dn : float, optional
@@ -168,6 +173,7 @@ def make_twin(
     refuse_foreign(out, NAMES)
     refuse_seen(kinds)
     saturation = saturation_of_calibration(kinds["flat"], kinds["dark"][0], saturation_dn, report)
+    within = _region_of_edges(roi, kinds)
     counter = FrameCounter(report, sum(source.count for kind in ("dark", "flat", "lag") for source in kinds[kind]))
     stacks = {kind: frame_stacks(kinds[kind], counter) for kind in ("dark", "flat", "lag")}
     found = twin_panel(
@@ -186,12 +192,12 @@ def make_twin(
         late = (
             "afterglow of the layer cannot be told from lag of the panel: the lag terms hold it, the layer has none",
         )
-    fitted = _layer(found, kinds, counter, layer, tube, timing, report)
+    fitted = _layer(found, kinds, counter, (layer, tube, timing), within, report)
     named = _named_otherwise(found.calibration.conditions.scintillator, layer.name, fitted.curves is not None)
     layer, layer_values, notes = fitted.layer, fitted.values, (*named, *fitted.notes, *late)
     if plot is not None and fitted.curves is None:
         raise ValueError(f"there are no curves of the layer to plot: {fitted.notes[0]}")
-    judged = _judged(found, kinds, layer, tube, timing, report)
+    judged = _judged(found, kinds, (layer, tube, timing), within, report)
     values = (*found.values, *layer_values)
     files = [{"name": source.path.name, "sha256": sha256_of(source.path)} for source in everything]
     with folder_for(out), all_or_none(*targets, plot) as places:
@@ -251,12 +257,12 @@ def _layer(
     found: PanelTwin,
     kinds: Mapping[str, Sequence[FrameSource]],
     counter: FrameCounter,
-    layer: Scintillator,
-    beam: Beam,
-    timing: Timing,
+    parts: tuple[Scintillator, Beam, Timing],
+    roi: tuple[int, int, int, int] | None,
     report: Report,
 ) -> _FittedLayer:
     """The layer that fits edge and flats, to the edge alone where the flats do not say their air kerma."""
+    layer, beam, timing = parts
     edges = kinds["edge"]
     doses, notes = corrected_doses(found.calibration, kinds["flat"], counter, timing.frame_interval_s), []
     if doses is None:
@@ -281,6 +287,7 @@ def _layer(
         beam,
         doses,
         [mean_corrected(source, plan) for source in edges],
+        roi=roi,
         timing=timing,
         electrons_per_dn_error=per_dn.error / per_dn.value if per_dn.determined else None,
         defects=~found.good,
@@ -288,6 +295,22 @@ def _layer(
         progress=lambda done: report("fitting the layer", done),
     )
     return _FittedLayer(twin.scintillator, twin.values, (*notes, *twin.notes), twin.curves)
+
+
+def _region_of_edges(
+    roi: Region | None, kinds: Mapping[str, Sequence[FrameSource]]
+) -> tuple[int, int, int, int] | None:
+    """The region with the frames' borders where it names none, an error where no edge can lie in it."""
+    if roi is None:
+        return None
+    edges = (*kinds["edge"], *kinds["unseen edge"])
+    if not edges:
+        raise ValueError("--roi says where the edge lies, but there is no edge: give --edge or --unseen-edge")
+    rows, cols = edges[0].rows, edges[0].cols
+    r0, r1, c0, c1 = within = region_within(roi, (rows, cols)) or (0, 0, 0, 0)
+    if not (r0 < r1 <= rows and c0 < c1 <= cols):
+        raise ValueError(f"--roi is rows {r0}:{r1}, columns {c0}:{c1} but the frames are {rows} x {cols}")
+    return within
 
 
 def _named_otherwise(named: str | None, taken: str, fitted: bool) -> tuple[str, ...]:
@@ -302,12 +325,12 @@ def _named_otherwise(named: str | None, taken: str, fitted: bool) -> tuple[str, 
 def _judged(
     found: PanelTwin,
     kinds: Mapping[str, Sequence[FrameSource]],
-    layer: Scintillator,
-    beam: Beam,
-    timing: Timing,
+    parts: tuple[Scintillator, Beam, Timing],
+    roi: tuple[int, int, int, int] | None,
     report: Report,
 ) -> tuple[Judged, ...]:
     """Unseen frames beside the twin's; none where there are none."""
+    layer, beam, timing = parts
     flats, lags, edges = (kinds[f"unseen {kind}"] for kind in ("flat", "lag", "edge"))
     if not (flats or lags or edges):
         return ()
@@ -324,6 +347,7 @@ def _judged(
         flats=doses,
         edges=[mean_corrected(source, plan) for source in edges],
         lags=[unseen_lag(stack, found.calibration) for stack in frame_stacks(lags, counter)],
+        roi=roi,
         defects=~found.good,
         progress=lambda done: report("simulating the twin's frames", done),
     )

@@ -96,6 +96,7 @@ def judge_twin(
     flats: Sequence[DoseFrames] = (),
     edges: Sequence[npt.NDArray[np.floating]] = (),
     lags: Sequence[UnseenLag] = (),
+    roi: tuple[int, int, int, int] | None = None,
     defects: npt.NDArray[np.bool_] | None = None,
     seed: int = 0,
     flat_side: int = FLAT_SIDE,
@@ -114,6 +115,8 @@ def judge_twin(
         Corrected frames of edges that the twin was not made from. [DN]
     lags : sequence of UnseenLag
         Sequences that it was not made from.
+    roi : (first row, end row, first column, end column), optional
+        Where the edges lie. [pixel]
     defects : (H, W) bool, optional
         True where a pixel of the frames is unusable.
     seed : int
@@ -149,7 +152,7 @@ def judge_twin(
         report(done / steps)
     for edge in edges:
         rng = np.random.default_rng(next(seeds))
-        seen = measure_edge(edge, pitch_mm, defects)
+        seen = measure_edge(edge, pitch_mm, defects, roi)
         side: Side = "left" if seen.orientation == "vertical" else "top"
         shape = (min(edge.shape[0], flat_side), min(edge.shape[1], flat_side))
         picture = simulated_edge(parts, EDGE_KERMA_UGY, EDGE_FRAMES, shape, rng, covered_side=side)

@@ -117,6 +117,7 @@ def twin_layer(
     flats: Sequence[DoseFrames],
     edges: Sequence[npt.NDArray[np.floating]] = (),
     *,
+    roi: tuple[int, int, int, int] | None = None,
     timing: Timing | None = None,
     kerma_error: float = 0.0,
     electrons_per_dn_error: float | None = None,
@@ -141,6 +142,8 @@ def twin_layer(
         Corrected flat frames at one or more doses; without any, only the spread of the light is fitted, to the edges.
     edges : sequence of (H, W) arrays
         Corrected frames of a slanted edge; without any the spread is that which the noise shows. [DN]
+    roi : (first row, end row, first column, end column), optional
+        Where the edges lie. [pixel]
     timing : Timing, optional
         Of a frame; by default that of a scene that says nothing of it.
     kerma_error : float
@@ -182,7 +185,7 @@ def twin_layer(
     pitch_mm = panel.pixels.pitch_mm
     doses = tuple(measure_dose(each, pitch_mm, defects) for each in flats)
     report(0.1)
-    seen = tuple(measure_edge(each, pitch_mm, defects) for each in edges)
+    seen = tuple(measure_edge(each, pitch_mm, defects, roi) for each in edges)
     report(0.15)
     data = _data(start, panel, beam, timing, doses, seen, lag_corrected)
     keys = list(vary) or [_spread_key(start)]

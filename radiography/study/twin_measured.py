@@ -258,7 +258,12 @@ def _in_bins(cycles: FloatArray, value: FloatArray, error: FloatArray, window: f
     return nnps, nnps_error
 
 
-def measure_edge(edge: npt.NDArray[np.floating], pitch_mm: float, defects: Mask | None = None) -> MeasuredEdge:
+def measure_edge(
+    edge: npt.NDArray[np.floating],
+    pitch_mm: float,
+    defects: Mask | None = None,
+    roi: tuple[int, int, int, int] | None = None,
+) -> MeasuredEdge:
     """Presampled MTF of an edge frame.
 
     Parameters
@@ -269,6 +274,8 @@ def measure_edge(edge: npt.NDArray[np.floating], pitch_mm: float, defects: Mask 
         Pixel pitch. [mm]
     defects : (H, W) bool, optional
         True where a pixel is unusable.
+    roi : (first row, end row, first column, end column), optional
+        Where the edge lies. [pixel]
 
     Returns
     -------
@@ -280,7 +287,7 @@ def measure_edge(edge: npt.NDArray[np.floating], pitch_mm: float, defects: Mask 
         As `slanted_edge_mtf`.
     """
     frequency = mtf_frequencies_per_mm(pitch_mm)
-    curve = slanted_edge_mtf(edge, pitch_mm, defects=defects)
+    curve = slanted_edge_mtf(edge, pitch_mm, roi=roi, defects=defects)
     kept = frequency[frequency <= curve.cutoff_per_mm]
     value, error = (np.interp(kept, curve.frequency_per_mm, each) for each in (curve.value, curve.standard_error))
     return MeasuredEdge(kept, value, np.hypot(error, MTF_FLOOR), curve.orientation, curve.warnings)

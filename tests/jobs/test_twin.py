@@ -199,6 +199,17 @@ def test_a_twin_replaces_an_older_one(made: Twin, tmp_path: Path) -> None:
     refuse_foreign(tmp_path / "new", NAMES)
 
 
+def test_a_region_without_an_edge_is_refused_before_anything_is_read(line: Path, tmp_path: Path) -> None:
+    given = (line / "dark.tif", line / "flat.tif", tmp_path / "panel")
+
+    with pytest.raises(ValueError, match=r"--roi says where the edge lies, but there is no edge"):
+        make_twin(*given, roi=(0, 40, 0, 40))
+    for roi in ((0, 49, None, None), (10, 10, None, None), (None, None, 70, None)):
+        with pytest.raises(ValueError, match=r"--roi is rows \d+:\d+, columns \d+:\d+ but the frames are 48 x 64"):
+            make_twin(*given, edge=line / "edge.tif", roi=roi)
+    assert not (tmp_path / "panel").exists()
+
+
 @pytest.mark.slow
 def test_unseen_flats_that_cannot_judge_are_refused_before_anything_is_written(line: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="flat frames of a twin must have 128 x 128 pixels or more, got 48 x 64"):

@@ -27,6 +27,7 @@ from radiography.study.twin_measured import (
     MeasuredEdge,
     mean_in_bins,
     measure_dose,
+    measure_edge,
     noise_frequencies_per_mm,
     noise_nodes_per_mm,
 )
@@ -240,3 +241,18 @@ def test_noise_beyond_what_the_layer_can_have_ends_at_a_spread_of_one(film: Scin
     assert not spread.determined and "its range ends here" in spread.how
     assert twin.scintillator.light.yield_spread == ((1.0, spread.value),)
     assert any("the noise is higher than the start's layer can have" in note for note in twin.notes)
+
+
+def test_an_edge_is_looked_for_where_the_region_says() -> None:
+    """Beside a step that stands out more, which is no slanted edge of the panel."""
+    rng = np.random.default_rng(4)
+    rows, cols = np.mgrid[:240, :300]
+    frame = np.where(cols > 90 + 0.05 * rows, 1000.0, 100.0) + np.where(cols > 260, 9000.0, 0.0)
+    edge = (frame + rng.normal(0.0, 3.0, frame.shape)).astype(np.float32)
+    alone = measure_edge(edge[20:220, :200], PITCH_MM)
+
+    inside = measure_edge(edge, PITCH_MM, roi=(20, 220, 0, 200))
+
+    np.testing.assert_array_equal(inside.mtf, alone.mtf)
+    assert inside.mtf[1] > 0.95
+    assert not np.array_equal(measure_edge(edge, PITCH_MM).mtf, alone.mtf)
