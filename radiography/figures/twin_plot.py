@@ -68,7 +68,7 @@ def _noise(above: Axes, below: Axes, curves: TwinCurves) -> None:
     for number, (dose, model) in enumerate(zip(curves.doses, curves.nnps, strict=True)):
         colour, frequency, band = f"C{number % 10}", dose.frequency_per_mm, BAND * dose.nnps_error
         above.fill_between(frequency, dose.nnps - band, dose.nnps + band, color=colour, alpha=0.3, linewidth=0)
-        above.plot(frequency, dose.nnps, "o", color=colour, markersize=4, label=f"{dose.air_kerma_uGy:g} µGy")
+        above.plot(frequency, dose.nnps, "o", color=colour, markersize=4, label=f"{dose.air_kerma_uGy:.3g} µGy")
         above.plot(frequency, model, color="0.1", label="twin" if number == len(curves.doses) - 1 else None)
         below.errorbar(
             frequency, model / dose.nnps, band / dose.nnps, fmt="o", color=colour, markersize=3, linewidth=0.8

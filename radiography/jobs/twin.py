@@ -42,11 +42,13 @@ from radiography.panel.measured_maps import write_maps
 from radiography.panel.panel import MeasuredMaps
 from radiography.scene import Timing
 from radiography.study.twin_judge import Judged, judged_table
+from radiography.study.twin_maps import inverse_square
 from radiography.study.twin_panel import DEFAULT_TIME_S, PanelTwin, twin_panel
 from radiography.study.twin_values import TwinValue, value_of, values_table, values_text
 
 if TYPE_CHECKING:
     from radiography.study.twin_layer import TwinCurves
+    from radiography.study.twin_measured import DoseFrames
 
 NAMES = ("panel.toml", "maps.npz", "layer.toml", "beam.toml", "flat.toml", RECORD)
 DISTANCE_MM = 1000.0  # of the source, where frames do not say it: that of the shipped scenes
@@ -264,7 +266,7 @@ def _layer(
     """The layer that fits edge and flats, to the edge alone where the flats do not say their air kerma."""
     layer, beam, timing = parts
     edges = kinds["edge"]
-    doses, notes = corrected_doses(found.calibration, kinds["flat"], counter, timing.frame_interval_s), []
+    doses, notes = _doses(found, kinds["flat"], counter, timing), []
     if doses is None:
         doses = []
         notes.append("flats do not say their air kerma: light yield and noise of the layer are the start file's")
@@ -338,7 +340,7 @@ def _judged(
     from radiography.jobs.twin_judge import judge_twin, unseen_lag
 
     counter = FrameCounter(report, sum(source.count for source in (*flats, *lags)))
-    doses = corrected_doses(found.calibration, flats, counter, timing.frame_interval_s)
+    doses = _doses(found, flats, counter, timing)
     if doses is None:
         raise ValueError("unseen flats must say their air kerma, in the files or in the file of --about")
     plan = plan_correction(found.calibration)
@@ -351,6 +353,17 @@ def _judged(
         defects=~found.good,
         progress=lambda done: report("simulating the twin's frames", done),
     )
+
+
+def _doses(
+    found: PanelTwin, flats: Sequence[FrameSource], counter: FrameCounter, timing: Timing
+) -> list[DoseFrames] | None:
+    """Corrected flats with the air kerma at the median pixel, which files say for the axis; None where they do not."""
+    calibration, interval_s = found.calibration, timing.frame_interval_s
+    distance_mm = calibration.conditions.source_to_detector_mm
+    across = inverse_square(distance_mm, found.panel.pixels.pitch_mm, found.good.shape)
+    exposure = float(np.median(across[found.good]))
+    return corrected_doses(calibration, flats, counter, interval_s=interval_s, exposure=exposure)
 
 
 def _timing(flats: Sequence[FrameSource]) -> Timing:

@@ -23,7 +23,12 @@ Picture = npt.NDArray[np.float32]
 
 
 def corrected_doses(
-    calibration: CalibrationSet, flats: Sequence[FrameSource], counter: FrameCounter, interval_s: float
+    calibration: CalibrationSet,
+    flats: Sequence[FrameSource],
+    counter: FrameCounter,
+    *,
+    interval_s: float,
+    exposure: float = 1.0,
 ) -> list[DoseFrames] | None:
     """Corrected flats by air kerma.
 
@@ -37,11 +42,13 @@ def corrected_doses(
         Told of every frame that is read.
     interval_s : float
         From frame to frame of a file. [s]
+    exposure : float
+        Of the typical pixel, whose level the correction gives to all, over that on the axis of the beam. [1]
 
     Returns
     -------
     doses : list of DoseFrames or None
-        The lowest first; None where a flat does not say its own.
+        The lowest first, each with the air kerma at the typical pixel; None where a flat does not say its own.
     """
     from radiography.study.twin_measured import DoseFrames
 
@@ -55,7 +62,7 @@ def corrected_doses(
         number[kerma_uGy] = number.get(kerma_uGy, 0) + sum(source.count for source in sources)
     plan = plan_correction(calibration)
     return [
-        DoseFrames(kerma_uGy, _Corrected(tuple(stacks), plan, interval_s, number[kerma_uGy]))
+        DoseFrames(exposure * kerma_uGy, _Corrected(tuple(stacks), plan, interval_s, number[kerma_uGy]))
         for kerma_uGy, stacks in sorted(by_kerma.items())
     ]
 

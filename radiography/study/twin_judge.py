@@ -83,7 +83,7 @@ def judge_dose(measured: MeasuredDose, simulated: MeasuredDose) -> tuple[Judged,
         If the frequencies differ.
     """
     _same("noise power", measured.frequency_per_mm, simulated.frequency_per_mm)
-    at = f"at {measured.air_kerma_uGy:g} uGy"
+    at = f"at {measured.air_kerma_uGy:.3g} uGy"
     found = [
         _judged(
             f"signal {at}",

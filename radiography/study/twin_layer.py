@@ -425,7 +425,7 @@ def _doubts(fit: TwinFit, doses: Sequence[MeasuredDose], edges: Sequence[Measure
     for dose in doses:
         if dose.frames < 3:
             notes.append(
-                f"{dose.frames} frame{'s' if dose.frames > 1 else ''} at {dose.air_kerma_uGy:g} uGy "
+                f"{dose.frames} frame{'s' if dose.frames > 1 else ''} at {dose.air_kerma_uGy:.3g} uGy "
                 f"do{'' if dose.frames > 1 else 'es'} not tell a fixed pattern from noise: "
                 "what stands still counts as noise"
             )

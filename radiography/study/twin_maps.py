@@ -182,7 +182,8 @@ def _response(
     calibration: CalibrationSet, response: PanelResponse, good: Mask, start: Panel
 ) -> tuple[Picture, float, list[TwinValue]]:
     """Response of each pixel over that of the median one, without the inverse square of the beam; and that one's."""
-    alike = response.response / _inverse_square(calibration, start, good.shape)
+    distance_mm = calibration.conditions.source_to_detector_mm
+    alike = response.response / inverse_square(distance_mm, start.pixels.pitch_mm, good.shape)
     unit = float(np.median(alike[good]))
     relative: Picture = (alike / unit).astype(np.float32)
     np.clip(relative, 0.0, LARGEST_RESPONSE, out=relative)
@@ -204,15 +205,28 @@ def _response(
     return relative, unit, values
 
 
-def _inverse_square(calibration: CalibrationSet, start: Panel, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """What distance and obliquity leave of the beam, which the simulator adds itself, 1 where the axis meets the panel.
+def inverse_square(distance_mm: float | None, pitch_mm: float, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Exposure of each pixel over that where the axis meets the panel: what distance and obliquity leave of the beam.
 
-    1 everywhere where the distance of the source is not known.
+    The simulator adds it itself, so that it is no part of a panel.
+
+    Parameters
+    ----------
+    distance_mm : float or None
+        Of the source; None where it is not known. [mm]
+    pitch_mm : float
+        Pixel pitch. [mm]
+    shape : (int, int)
+        Rows and columns; the axis meets their middle. [1]
+
+    Returns
+    -------
+    exposure : (H, W) float64
+        [1]  1 everywhere where the distance is not known.
     """
-    distance_mm = calibration.conditions.source_to_detector_mm
     if distance_mm is None:
         return np.ones(shape)
-    y, x = ((np.arange(count) + 0.5 - 0.5 * count) * start.pixels.pitch_mm for count in shape)
+    y, x = ((np.arange(count) + 0.5 - 0.5 * count) * pitch_mm for count in shape)
     return np.asarray((1.0 + (y[:, None] ** 2 + x[None, :] ** 2) / distance_mm**2) ** -1.5)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,14 @@ from calibration.calibration_set import load_calibration_set
 from calibration.correct import correct_frame, plan_correction
 from radiography.files.frames import FrameSource, iterate_frames, open_frames
 from radiography.jobs.calibrate import FrameCounter
+from radiography.jobs.description_text import description_text
 from radiography.jobs.inputs import no_report
+from radiography.jobs.simulate import simulate_scene
+from radiography.jobs.twin import make_twin
 from radiography.jobs.twin_corrected import corrected_doses, mean_corrected
+from radiography.light.optics import EmissionLine
+from radiography.light.scintillator import Scintillator, Spread
+from radiography.study.twin_values import value_of
 
 
 def _of_kerma(source: FrameSource, kerma_uGy: float | None) -> FrameSource:
@@ -26,10 +32,10 @@ def test_flats_are_counted_without_being_read(line: Path) -> None:
     counter = FrameCounter(lambda what, done: read.append(done), 99)
     flats = [_of_kerma(source, kerma) for kerma in (5.0, 2.0, 5.0)]
 
-    doses = corrected_doses(load_calibration_set(line / "small.cal"), flats, counter, 1.0)
+    doses = corrected_doses(load_calibration_set(line / "small.cal"), flats, counter, interval_s=1.0, exposure=0.5)
 
     assert doses is not None
-    assert [(dose.air_kerma_uGy, len(dose.frames)) for dose in doses] == [(2.0, 8), (5.0, 16)]
+    assert [(dose.air_kerma_uGy, len(dose.frames)) for dose in doses] == [(1.0, 8), (2.5, 16)]
     assert read == []
     assert len(list(doses[1].frames)) == 16
     assert len(read) == 16
@@ -40,7 +46,7 @@ def test_frames_are_corrected_one_by_one(line: Path) -> None:
     raw = list(iterate_frames(source))
     plan = plan_correction(calibration)
 
-    doses = corrected_doses(calibration, [_of_kerma(source, 5.0)], FrameCounter(no_report, 8), 1.0)
+    doses = corrected_doses(calibration, [_of_kerma(source, 5.0)], FrameCounter(no_report, 8), interval_s=1.0)
 
     assert doses is not None
     np.testing.assert_array_equal(doses[0].frames[0], correct_frame(raw[0], plan).corrected_dn)
@@ -53,4 +59,53 @@ def test_a_flat_without_kerma_gives_no_doses(line: Path, kerma: float | None) ->
     source = open_frames(line / "flat.tif")
     flats = [_of_kerma(source, 5.0), _of_kerma(source, kerma)]
 
-    assert corrected_doses(load_calibration_set(line / "small.cal"), flats, FrameCounter(no_report, 16), 1.0) is None
+    counter = FrameCounter(no_report, 16)
+    assert corrected_doses(load_calibration_set(line / "small.cal"), flats, counter, interval_s=1.0) is None
+
+
+PANEL = """
+based_on = "fully_coated"
+name = "near"
+serial = "NEAR"
+lag = []
+[pixels]
+rows = 144
+cols = 160
+[uniformity]
+amplifier_spread = 0.0
+"""
+SCENE = """
+description = "near"
+panel = "near.toml"
+scintillator = "layer.toml"
+[beam]
+name = "RQA5"
+air_kerma_uGy = {kerma}
+[geometry]
+source_to_detector_mm = 60.0
+"""
+
+
+@pytest.mark.slow
+def test_a_near_source_does_not_dim_the_layer(film: Scintillator, tmp_path: Path) -> None:
+    """The air kerma is that on the axis; the typical pixel of a large panel, or of a near one, gets less of it."""
+    emission = EmissionLine(530.0, 20.0)
+    layer = replace(film, transport=None, spread=Spread(3.0, 0.4, 0.95, emission, "measured", "tests"))
+    (tmp_path / "layer.toml").write_text(description_text(asdict(layer), []), encoding="utf-8", newline="\n")
+    (tmp_path / "near.toml").write_text(PANEL, encoding="utf-8")
+    for number, (name, kerma) in enumerate((("dark", 0.0), ("flat10", 10.0), ("flat40", 40.0))):
+        (tmp_path / f"{name}.toml").write_text(SCENE.format(kerma=kerma), encoding="utf-8")
+        simulate_scene(tmp_path / f"{name}.toml", tmp_path / f"{name}.tif", frames=6, seed=number)
+
+    twin = make_twin(
+        tmp_path / "dark.tif",
+        [tmp_path / "flat10.tif", tmp_path / "flat40.tif"],
+        tmp_path / "twin",
+        panel=str(tmp_path / "near.toml"),
+        scintillator=str(tmp_path / "layer.toml"),
+    )
+
+    light = value_of(twin.values, "light.yield_per_keV")
+    # On the axis it is 1, at the median pixel 0.96: eight errors.
+    assert light.error < 0.005 * light.value
+    assert light.value == pytest.approx(21.0, abs=3.0 * light.error)
