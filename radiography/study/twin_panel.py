@@ -36,6 +36,8 @@ NAME = "measured"  # of the panel, where frames do not say one   # chosen
 DEFAULT_TIME_S = Timing.integration_time_s  # where frames do not say theirs: that of a scene that does not
 FULL_WELL_MARGIN = 1.02  # of the brightest flat that a full well must hold   # chosen
 
+NO_EXPOSURES = "exposures are not known"  # begins the note of a calibration whose flats tell no bend
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -150,8 +152,26 @@ def twin_panel(
         *(_no_lag(start) if lagging is None else lagging.values),
     )
     panel = _panel(start, values, maps, lagging)
-    notes = (*calibration.provenance["notes"], *(() if lagging is None else lagging.notes), *maps.notes)
+    learned = _notes_of(calibration, all(stack.conditions.air_kerma_uGy for stack in flats))
+    notes = (*learned, *(() if lagging is None else lagging.notes), *maps.notes)
     return PanelTwin(panel, values, maps.maps, calibration, doses, good, tuple(dict.fromkeys(notes)))
+
+
+def _notes_of(calibration: CalibrationSet, kermas_known: bool) -> list[str]:
+    """What a calibration says of its making, without what a twin is not asked, cannot be given or says itself.
+
+    Non-uniform pixels need the check frames of a calibration, which a twin has not and whose map of the response does
+    without. Where two doses are too few for a bend, their exposures are known all the same.
+    """
+    kept = []
+    for note in calibration.provenance["notes"]:
+        if note.startswith(NO_EXPOSURES) and kermas_known:
+            continue
+        if note.startswith("non-uniform and lagging"):
+            note = "lagging pixels were not looked for: that needs beam-on/beam-off sequences (--lag)"
+        if not note.startswith("non-uniform"):
+            kept.append(note)
+    return kept
 
 
 def _of_these_frames(start: Panel, calibration: CalibrationSet, conditions: Conditions) -> Panel:

@@ -81,6 +81,28 @@ def test_values_say_what_the_frames_leave_open(made: Twin) -> None:
     json.dumps(twin_to_json(made), allow_nan=False)
 
 
+def test_notes_are_those_of_a_twin(line: Path, made: Twin, tmp_path: Path) -> None:
+    """A twin has no check frames; and where exposures are known nothing says that they are not."""
+    assert "lagging pixels were not looked for: that needs beam-on/beam-off sequences (--lag)" in made.notes
+    assert not any("check frame" in note for note in made.notes)
+    scene = (line / "flat.toml").read_text(encoding="utf-8").replace("air_kerma_uGy = 15.0", "air_kerma_uGy = 5.0")
+    (tmp_path / "small.toml").write_text((line / "small.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "low.toml").write_text(scene, encoding="utf-8")
+    simulate_scene(tmp_path / "low.toml", tmp_path / "low.tif", frames=8, seed=4)
+    unsaid = []
+    for path in (line / "dark.tif", line / "flat.tif", tmp_path / "low.tif"):
+        unsaid.append(tmp_path / f"unsaid_{path.name}")
+        write_tiff(unsaid[-1], list(iterate_frames(open_frames(path))), None, {})
+
+    for (dark, *flats), known in (
+        ([line / "dark.tif", line / "flat.tif", tmp_path / "low.tif"], True),
+        (unsaid, False),
+    ):
+        notes = make_twin(dark, flats, tmp_path / f"known_{known}", scintillator="CsPbBr3_75um").notes
+        assert any("exposures are not known" in note for note in notes) is not known
+        assert not any("non-uniform" in note for note in notes)
+
+
 def test_a_layer_that_is_not_the_one_that_the_frames_name_is_said(line: Path, made: Twin, tmp_path: Path) -> None:
     other = make_twin(line / "dark.tif", line / "flat.tif", tmp_path / "other", panel=str(line / "small.toml"))
 
