@@ -429,6 +429,7 @@ def _doubts(fit: TwinFit, doses: Sequence[MeasuredDose], edges: Sequence[Measure
                 f"do{'' if dose.frames > 1 else 'es'} not tell a fixed pattern from noise: "
                 "what stands still counts as noise"
             )
+    notes += [f"flats at {dose.air_kerma_uGy:.3g} uGy: {warning}" for dose in doses for warning in dose.warnings]
     notes += [f"edge: {warning}" for edge in edges for warning in edge.warnings]
     return notes
 

@@ -27,6 +27,11 @@ LINES = 2.5  # of a spectrum that neighbouring values share: fitted to the scatt
 KERMA_REPEATS = 0.003  # assumed: how well kermas of one day agree with each other
 MTF_FLOOR = 0.001  # assumed: what different regions and fits of one edge give
 NNPS_FLOOR = 0.003  # assumed: likewise
+SAID_OTHERWISE = (
+    "IEC 62220-1-1 asks for",
+    "not tell lag from a fixed",
+    "not tell fixed from",
+)  # of noise: by errors, notes
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -71,7 +76,7 @@ class MeasuredDose:
     frames : int
         [1]
     warnings : tuple of str
-        Of the noise measurement.
+        Of the noise measurement, but that frames are few: the errors hold it.
     """
 
     air_kerma_uGy: float
@@ -206,7 +211,7 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
         nnps=nnps,
         nnps_error=np.hypot(error, NNPS_FLOOR * nnps),
         frames=noise.frames,
-        warnings=noise.warnings,
+        warnings=tuple(said for said in noise.warnings if not any(words in said for words in SAID_OTHERWISE)),
     )
 
 

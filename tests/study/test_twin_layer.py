@@ -234,7 +234,13 @@ def test_noise_beyond_what_the_layer_can_have_ends_at_a_spread_of_one(film: Scin
         for kerma, noise in ((1.0, 60.0), (4.0, 120.0))
     ]
 
+    flats[1] = DoseFrames(4.0, [k * frame for k, frame in zip((0.9, 1.0, 1.1, 1.0), flats[1].frames, strict=True)])
+
     twin = twin_layer(start, panel, load_beam("paper_70kV"), flats, tried=(), photons=(2000, 2000))
+
+    restless = [note for note in twin.notes if "the frames' means differ" in note]
+    assert len(restless) == 1 and restless[0].startswith("flats at 4 uGy: ")
+    assert not any("IEC 62220" in note for note in twin.notes)
 
     spread = value_of(twin.values, "light.yield_spread")
     assert spread.value == pytest.approx(1.0, abs=1e-6) and spread.value <= 1.0
