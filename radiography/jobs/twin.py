@@ -348,7 +348,7 @@ def _judged(
         TwinParts(layer, found.panel, beam, timing, found.calibration.lag is not None),
         flats=doses,
         edges=[mean_corrected(source, plan) for source in edges],
-        lags=[unseen_lag(stack, found.calibration) for stack in frame_stacks(lags, counter)],
+        lags=[unseen_lag(stack, found.calibration, _exposure(found)) for stack in frame_stacks(lags, counter)],
         roi=roi,
         defects=~found.good,
         progress=lambda done: report("simulating the twin's frames", done),
@@ -359,11 +359,15 @@ def _doses(
     found: PanelTwin, flats: Sequence[FrameSource], counter: FrameCounter, timing: Timing
 ) -> list[DoseFrames] | None:
     """Corrected flats with the air kerma at the median pixel, which files say for the axis; None where they do not."""
-    calibration, interval_s = found.calibration, timing.frame_interval_s
-    distance_mm = calibration.conditions.source_to_detector_mm
+    interval_s = timing.frame_interval_s
+    return corrected_doses(found.calibration, flats, counter, interval_s=interval_s, exposure=_exposure(found))
+
+
+def _exposure(found: PanelTwin) -> float:
+    """Of the median pixel, over that where the axis of the beam meets the panel. [1]"""
+    distance_mm = found.calibration.conditions.source_to_detector_mm
     across = inverse_square(distance_mm, found.panel.pixels.pitch_mm, found.good.shape)
-    exposure = float(np.median(across[found.good]))
-    return corrected_doses(calibration, flats, counter, interval_s=interval_s, exposure=exposure)
+    return float(np.median(across[found.good]))
 
 
 def _timing(flats: Sequence[FrameSource]) -> Timing:

@@ -52,7 +52,7 @@ class UnseenLag:
     timing: Timing | None = None
 
 
-def unseen_lag(stack: FrameStack, calibration: CalibrationSet) -> UnseenLag:
+def unseen_lag(stack: FrameStack, calibration: CalibrationSet, exposure: float = 1.0) -> UnseenLag:
     """A sequence of exposed and dark raw frames as means without offset.
 
     Parameters
@@ -61,6 +61,8 @@ def unseen_lag(stack: FrameStack, calibration: CalibrationSet) -> UnseenLag:
         Frames in the order in which they were taken, from a panel long read in the dark.
     calibration : CalibrationSet
         Of the panel.
+    exposure : float
+        Of the typical pixel over that on the axis of the beam. [1]
 
     Returns
     -------
@@ -84,7 +86,7 @@ def unseen_lag(stack: FrameStack, calibration: CalibrationSet) -> UnseenLag:
     return UnseenLag(
         signal_dn=curve.signal_dn,
         beam_on=tuple(bool(one) for one in curve.exposed),
-        air_kerma_uGy=said.air_kerma_uGy or None,
+        air_kerma_uGy=None if not said.air_kerma_uGy else exposure * said.air_kerma_uGy,
         noise_dn=curve.noise_dn,
         timing=Timing(integration_s, interval_s, exposure_s),
     )

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from calibration.calibration_set import load_calibration_set
+from calibration.conditions import Conditions
+from calibration.learn import FrameStack
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_panel, load_scintillator
 from radiography.figures.twin_plot import twin_figure
+from radiography.files.frames import iterate_frames, open_frames
 from radiography.jobs.twin_frames import TwinParts, even_panel, simulated_edge, simulated_flats, simulated_lag
-from radiography.jobs.twin_judge import UnseenLag, judge_twin
+from radiography.jobs.twin_judge import UnseenLag, judge_twin, unseen_lag
 from radiography.light.optics import EmissionLine
 from radiography.light.scintillator import Scintillator, Spread
 from radiography.panel.panel import Panel
@@ -160,6 +165,20 @@ def test_lag_of_a_panel_is_that_of_its_twin_and_not_of_another(panel: Panel, bea
     slow = replace(panel.lag[1], fraction=1.3 * panel.lag[1].fraction)
     wrong = judge_twin(replace(parts, panel=replace(panel, lag=(term, slow))), lags=[lag])
     assert wrong[0].ratio > 1.15
+
+
+@pytest.mark.parametrize(("said", "known"), [(15.0, 14.4), (0.0, None), (None, None)])
+def test_an_unseen_sequence_has_the_exposure_of_the_typical_pixel(
+    line: Path, said: float | None, known: float | None
+) -> None:
+    dark, flat = (list(iterate_frames(open_frames(line / f"{name}.tif"))) for name in ("dark", "flat"))
+    conditions = Conditions(integration_time_s=0.5, frame_interval_s=1.0, air_kerma_uGy=said)
+    stack = FrameStack([*dark[:2], *flat[:6], *dark[2:]], "sequence", conditions)
+
+    lag = unseen_lag(stack, load_calibration_set(line / "small.cal"), 0.96)
+
+    assert lag.air_kerma_uGy == (None if known is None else pytest.approx(known))
+    assert lag.beam_on == (False,) * 2 + (True,) * 6 + (False,) * 6
 
 
 def test_a_judgement_needs_something_to_judge_by(panel: Panel, beam: Beam, start: Scintillator) -> None:
