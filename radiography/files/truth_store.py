@@ -101,7 +101,20 @@ class Behind:
 
 
 def about_back(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a layer, where it is one of the back layer."""
+    """What is said of a layer, where it is one of the back layer.
+
+    Parameters
+    ----------
+    name : str
+        Of the front layer's.
+    about : mapping of str to object
+        What is said of that.
+
+    Returns
+    -------
+    about : dict
+        The same, but what it is: "of the back layer: ...".
+    """
     return {**about, "what": kind_of(BACK + name).what}
 
 
