@@ -122,16 +122,21 @@ def calibration_doubts(known: ExposureCalibration) -> tuple[str, ...]:
     return (f"the flats were taken with the beam {known.beam_quality}, IEC 62494-1 asks for {CALIBRATION_BEAM}",)
 
 
-def beam_ratio(known: ExposureCalibration, image: Conditions) -> tuple[float, tuple[str, ...]]:
+def beam_ratio(
+    known: ExposureCalibration, image: Conditions, metadata: Mapping[str, Any]
+) -> tuple[float, tuple[str, ...]]:
     """Signal of 1 uGy of the image's beam over that of the calibration beam, and a sentence where these are two.
 
-    Computed from the layer where the image names it and both beams, and all are shipped; 1 otherwise.
+    Computed from the layer where the image names it and both beams, and all are shipped; 1 otherwise, and behind the
+    front layer of a dual-layer panel, which changes the beam.
 
     Parameters
     ----------
     known : ExposureCalibration
     image : Conditions
         How the image was taken.
+    metadata : mapping
+        Of the image.
 
     Returns
     -------
@@ -142,7 +147,8 @@ def beam_ratio(known: ExposureCalibration, image: Conditions) -> tuple[float, tu
     if own is None or beam is None or beam == own:
         return 1.0, ()
     layer, beams = image.scintillator, shipped("beam")
-    if not (layer in shipped("scintillator") and beam in beams and own in beams):
+    behind = metadata.get("layer") == "back"
+    if behind or not (layer in shipped("scintillator") and beam in beams and own in beams):
         same = f"its exposure index is that of the {own} kerma that gives the same signal"
         return 1.0, (f"the image was taken with the beam {beam}: {same}",)
     panel = image.panel if image.panel in shipped("panel") else LIKELY_PANEL
@@ -210,7 +216,7 @@ def with_exposure_index(
     try:
         from radiography.analysis.exposure_index import exposure_index
 
-        ratio, told = beam_ratio(known, description.conditions)
+        ratio, told = beam_ratio(known, description.conditions, metadata)
         dn_per_uGy = known.dn_per_uGy * ratio
         found = exposure_index(linear_dn, dn_per_uGy, target=target, unusable=left_out, saturated=saturated)
     except ValueError:  # dark, or saturated: then nobody knows it

@@ -215,14 +215,14 @@ def _linear(
         own_or_none = exposure_calibration_of(known[1], known[0].name)
         if own_or_none is None:
             raise ValueError(_unknown(known[0]))
-        ratio, told = beam_ratio(own_or_none, source.conditions)
+        ratio, told = beam_ratio(own_or_none, source.conditions, source.metadata)
         return _Linear(image.pixels, own_or_none, 0.0, None, None, (*calibration_doubts(own_or_none), *told), ratio)
     carried = carried_by(source.metadata) if stage == "corrected" else None
     if carried is None:
         raise ValueError(
             f"{path} does not say what 1 uGy gives: give --calibration of flats with known air kerma, or --dn-per-uGy"
         )
-    ratio, told = beam_ratio(carried, source.conditions)
+    ratio, told = beam_ratio(carried, source.conditions, source.metadata)
     doubts = (*calibration_doubts(carried), *told)
     return _Linear(image.pixels, carried, given.offset_dn or 0.0, None, None, doubts, ratio)
 
@@ -243,7 +243,7 @@ def _corrected(
     if number and calibration.lag is not None:
         doubts.append(f"lag of the frames before frame {number} is not subtracted: `radiography reconstruct` does it")
     left_out, saturated = (np.asarray((frame.flags & np.uint16(bits)) != 0) for bits in (LEFT_OUT, SATURATED))
-    ratio, told = beam_ratio(own, source.conditions)
+    ratio, told = beam_ratio(own, source.conditions, source.metadata)
     return _Linear(frame.corrected_dn, own, 0.0, left_out, saturated, (*doubts, *calibration_doubts(own), *told), ratio)
 
 

@@ -67,7 +67,14 @@ def test_index_of_every_beam_and_dose(layer: str, tmp_path: Path) -> None:
 
 def test_a_layer_that_is_not_known_is_not_converted() -> None:
     known = ExposureCalibration(100.0, "RQA5", 70.0, "panel.cal")
-    ratio, told = beam_ratio(known, Conditions(scintillator="my screen", beam_quality="RQA3"))
+    ratio, told = beam_ratio(known, Conditions(scintillator="my screen", beam_quality="RQA3"), {})
     assert ratio == 1.0 and "that of the RQA5 kerma that gives the same signal" in told[0]
-    assert beam_ratio(known, Conditions(scintillator="my screen", beam_quality="RQA5")) == (1.0, ())
-    assert beam_ratio(known, Conditions(scintillator="CsI_Tl_500um")) == (1.0, ())
+    assert beam_ratio(known, Conditions(scintillator="my screen", beam_quality="RQA5"), {}) == (1.0, ())
+    assert beam_ratio(known, Conditions(scintillator="CsI_Tl_500um"), {}) == (1.0, ())
+
+
+def test_a_back_layer_is_not_converted_by_the_beam_in_front_of_the_panel() -> None:
+    known = ExposureCalibration(100.0, "RQA5", 70.0, "panel.cal")
+    image = Conditions(scintillator="CsI_Tl_500um", beam_quality="RQA9")
+    ratio, told = beam_ratio(known, image, {"layer": "back"})
+    assert ratio == 1.0 and "that of the RQA5 kerma that gives the same signal" in told[0]
