@@ -23,9 +23,12 @@ PLACES_MM = (
 EV_56_KEV = np.array([33171.0, 27.01, 27.00, 36.67, 27.01, 27.01, 72.86, 53.35, 23.83, 14.60])
 EV_120_KV = np.array([33126.0, 24.97, 24.95, 33.52, 24.96, 24.97, 72.70, 49.99, 21.73, 13.48])
 
-# The report's 120 kV beam, RQR 9, mean 56.4 keV: photons in bins of 0.5 keV. They are listed at 16.75, 17.25, ... keV;
-# their mean is the 56.4 keV that the report gives where that is a quarter of a keV below, so they lie at 17 keV and on.
-# At the listed energies all results of the 120 kV beam are 0.3 % lower.
+# The report's 120 kV beam, RQR 9, mean 56.4 keV, half-value layer 5.010 mm of aluminium: photons in bins of 0.5 keV.
+# They are listed at 16.75, 17.25, ... 119.75 keV, which are the lower ends of the bins: taken for the middles, the mean
+# is 56.14 keV and the layer 4.92 mm; a quarter of a keV higher, 56.39 keV and 5.02 mm. Only then do the two bins with
+# K beta of tungsten hold its lines (67.24 and 69.07 keV), and only then does the beam end at 120 keV as it falls.
+# The whole slab over that at 56.4 keV is 0.9978 to 0.9983 for Geant4, MCNP and PENELOPE, 1.0005 for EGSnrc (as if its
+# bins lay another quarter higher), here 0.9982, and would be 0.9955 at the listed energies.
 SPECTRUM = np.fromstring(
     """
     1.107e-4 1.625e-4 2.308e-4 3.172e-4 4.220e-4 5.486e-4 6.956e-4 8.610e-4 1.056e-3 1.264e-3 1.499e-3 1.748e-3
