@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiography.beam.attenuation import material
 from radiography.beam.spectrum import Spectrum, beam_spectrum
 from radiography.beam.tube import Beam
 from radiography.config import load_beam, load_scene
@@ -107,3 +108,20 @@ def test_scatter_of_a_filter_adds_light_and_takes_from_the_transfer(parts: Scene
     assert (fallen[0] < 1.0).all() and (fallen[1] < fallen[0]).all()
     # all that is scattered is gone from the picture where it arrives far away
     np.testing.assert_allclose(fallen[1], 1.0 / (1.0 + near[1].light), atol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layer", "name", "more"),
+    [("CsI_Tl_500um", "RQA5", 0.0018), ("CsI_Tl_500um", "RQA9", 0.0067), ("CsI_Tl_200um", "RQA5", 0.0068)],
+)
+def test_the_glass_of_a_single_panel_would_give_back_little(layer: str, name: str, more: float) -> None:
+    """Left out for panels with one layer: parts of the light that is modelled, as `docs/scatter.md` says."""
+    single = load_parts(replace(load_scene("flat"), scintillator=layer), Path())
+    spectrum = beam_spectrum(load_beam(name), 1.0, 2.0)
+    glass = tuple(Slab(material(slab.material), slab.thickness_um) for slab in single.panel.stack)
+    assert glass[-1].material.name == "glass" and front_neighbours(single) is None
+    _, scattered = _light(single, spectrum.energy_keV, Neighbours((), glass, 0.0, 0))
+    alone = layer_light(single.scintillator, spectrum.energy_keV, histories=FEW, photons=FEW)
+    light = spectrum.fluence_per_mm2 * cover_transmission(single.panel, spectrum.energy_keV) * alone.light
+    assert light @ scattered.light / light.sum() == pytest.approx(more, abs=0.0008)
