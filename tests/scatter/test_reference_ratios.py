@@ -1,7 +1,7 @@
 """Scatter to primary behind PMMA, and grids, against a table made before this code and a Monte Carlo beside it.
 
 The detector of the table takes the energy that 500 um of CsI at 3.38 g/cm3 stops at normal incidence, whatever the
-angle, and so do we where we are held against it. Frames have the longer way of oblique rays: 3 to 4 % more, which
+angle, and so do we where we are held against it. Frames have the longer way of oblique rays: 3 to 6 % more, which
 `slow_slab` is asked for, too.
 """
 
