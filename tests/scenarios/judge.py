@@ -42,7 +42,7 @@ leaning = {}
 if name == "2D_WE_2":  # of the sides of the edge, before the toolbox moves them
     _, steep, _, flat = test.clippingRectangle.points
     leaning["leaning_deg"] = [
-        math.degrees(math.atan(-a / b)) for a, b in ((steep.x(), steep.y()), (-flat.y(), -flat.x()))
+        math.degrees(math.atan(-a / b)) for a, b in ((steep.x(), steep.y()), (flat.y(), -flat.x()))
     ]
 for each in subtest.split(","):
     place = folder / each if "," in subtest else folder
