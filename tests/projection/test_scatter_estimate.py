@@ -137,7 +137,7 @@ aperture_mm = 4.0
 """
 
 
-@pytest.mark.parametrize(("thickness", "kerma", "told"), [(100.0, 15.0, True), (1.0, 15.0, False), (100.0, 0.0, False)])
+@pytest.mark.parametrize(("thickness", "kerma", "told"), [(100.0, 2.0, True), (1.0, 2.0, False), (100.0, 0.0, False)])
 def test_check_warns_in_one_line_where_scatter_would_matter(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], thickness: float, kerma: float, told: bool
 ) -> None:
