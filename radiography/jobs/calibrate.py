@@ -338,7 +338,7 @@ def _refuse_missing_darks(kinds: dict[str, list[FrameSource]]) -> None:
             if time is not None and differs(time, first):
                 raise ValueError(
                     f"{source.path} ({kind}) was integrated for {time:g} s but all dark frames for {first:g} s: "
-                    f"calibrate with dark frames of {time:g} s as well"
+                    f"give dark frames of {time:g} s as well"
                 )
 
 
