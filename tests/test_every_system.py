@@ -84,16 +84,14 @@ def left_to_the_system(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", _files(*PRODUCT), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_nothing_is_called_that_only_one_system_has(path: Path) -> None:
-    assert not only_on_one_system(path.read_text(encoding="utf-8"))
+def test_nothing_is_called_that_only_one_system_has() -> None:
+    for path in _files(*PRODUCT):
+        assert not only_on_one_system(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize(
-    "path", _files(*PRODUCT, "benchmarks", "docs"), ids=lambda path: str(path.relative_to(REPOSITORY))
-)
-def test_text_files_say_their_encoding(path: Path) -> None:
-    assert not left_to_the_system(path.read_text(encoding="utf-8"))
+def test_text_files_say_their_encoding() -> None:
+    for path in _files(*PRODUCT, "benchmarks", "docs"):
+        assert not left_to_the_system(path.read_text(encoding="utf-8")), path
 
 
 @pytest.mark.parametrize(

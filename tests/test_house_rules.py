@@ -76,8 +76,16 @@ def _files() -> list[Path]:
     return sorted(found)
 
 
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _calls(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)]
+
+
 def _imports(path: Path, *, top_level_only: bool) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _tree(path)
     nodes = tree.body if top_level_only else list(ast.walk(tree))
     names = set()
     for node in nodes:
@@ -88,12 +96,12 @@ def _imports(path: Path, *, top_level_only: bool) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_a_file_imports_only_from_lower_storeys(path: Path) -> None:
-    module = _module(path)
-    for name in _imports(path, top_level_only=False):
-        for storeys in (STOREYS, CALIBRATION_STOREYS):
-            assert not _climbs(module, name, storeys), f"{module} imports {name}"
+def test_a_file_imports_only_from_lower_storeys() -> None:
+    for path in _files():
+        module = _module(path)
+        for name in _imports(path, top_level_only=False):
+            for storeys in (STOREYS, CALIBRATION_STOREYS):
+                assert not _climbs(module, name, storeys), f"{module} imports {name}"
 
 
 def test_every_file_has_a_room() -> None:
@@ -132,19 +140,17 @@ def test_tests_mirror_the_rooms() -> None:
         assert not any(folder.glob("test_*.py")) or folder.name in inside, folder
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_only_the_commands_print(path: Path) -> None:
-    if "cli" in path.parts:
-        return
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    printed = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
-    assert not printed, f"{path} prints in line {printed}"
+def test_only_the_commands_print() -> None:
+    for path in _files():
+        called = {} if "cli" in path.parts else {call.lineno: call.func for call in _calls(path)}
+        printed = [line for line, func in called.items() if isinstance(func, ast.Name) and func.id == "print"]
+        assert not printed, f"{path} prints in line {printed}"
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_slow_libraries_are_imported_where_they_are_used(path: Path) -> None:
+def test_slow_libraries_are_imported_where_they_are_used() -> None:
     slow = {"matplotlib", "spekpy", "trimesh"}
-    assert not {name.partition(".")[0] for name in _imports(path, top_level_only=True)} & slow
+    for path in _files():
+        assert not {name.partition(".")[0] for name in _imports(path, top_level_only=True)} & slow, path
 
 
 def test_help_imports_no_slow_library() -> None:
@@ -177,20 +183,19 @@ def test_no_file_is_over_500_lines() -> None:
 MOST_POSITIONAL = 7  # arguments of a call; more are given by name, or as one record
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_no_call_has_eight_positional_arguments(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    long = [f"line {call.lineno}: {ast.unparse(call.func)}" for call in calls if len(call.args) > MOST_POSITIONAL]
-    assert not long, f"{path}: {long}"
+def test_no_call_has_eight_positional_arguments() -> None:
+    for path in _files():
+        long = [f"{call.lineno}: {ast.unparse(call.func)}" for call in _calls(path) if len(call.args) > MOST_POSITIONAL]
+        assert not long, f"{path}: {long}"
 
 
-@pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_kernels_say_what_they_take_and_give(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(mark) for mark in node.decorator_list):
-            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            untyped = [argument.arg for argument in given if argument.annotation is None]
-            assert not untyped and node.returns is not None, f"{path}: kernel {node.name}, {untyped}"
+def test_kernels_say_what_they_take_and_give() -> None:
+    for path in _files():
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(mark) for mark in node.decorator_list):
+                given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                untyped = [argument.arg for argument in given if argument.annotation is None]
+                assert not untyped and node.returns is not None, f"{path}: kernel {node.name}, {untyped}"
 
 
 SENTENCES = ("This ", "What ", "How ", "Which ", "Where ", "Whether ", "When ", "Why ")
@@ -199,7 +204,7 @@ SENTENCES = ("This ", "What ", "How ", "Which ", "Where ", "Whether ", "When ", 
 def test_titles_of_files_are_no_sentences() -> None:
     """The first line of a file's docstring names what is in it."""
     for path in _files():
-        title = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        title = (ast.get_docstring(_tree(path)) or "").partition("\n")[0]
         assert title and not title.startswith(SENTENCES), f"{path}: '{title}'"
 
 
