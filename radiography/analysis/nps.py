@@ -76,7 +76,8 @@ def noise_power_spectrum(
     pitch_mm : float
         Pixel pitch. [mm]
     roi : (first row, end row, first column, end column), optional
-        Region that is measured, ends excluded; without it all.
+        Region that is measured, ends excluded; without it all. Rows and columns at its ends that are defective
+        throughout, such as shielded ones, are no part of it; the result says which region was measured.
     defects : (H, W) bool, optional
         True where a pixel is unusable.
     block_px : int
@@ -128,7 +129,7 @@ def noise_power_spectrum(
     if first is None:
         raise ValueError("a noise power spectrum needs at least one frame, got none")
     _check(np.asarray(first), None)
-    region = passes.region_of(np.asarray(first).shape, roi, defects)
+    region = passes.region_of(np.asarray(first).shape, roi, _without_value(np.asarray(first), defects), block_px)
     spectra.place_blocks(region.shape, block_px, np.zeros(region.shape, np.bool_))  # complain before the work starts
 
     search = patterns.begin_search(region.shape)
@@ -244,6 +245,14 @@ def _check(frame: np.ndarray, shape: tuple[int, ...] | None) -> None:
         raise TypeError(f"a frame must be a (rows, columns) array of real numbers, got {frame.shape} {frame.dtype}")
     if shape is not None and frame.shape != shape:
         raise ValueError(f"frames differ in shape: {frame.shape} after {shape}")
+
+
+def _without_value(first: np.ndarray, defects: np.ndarray | None) -> np.ndarray | None:
+    """Defects, and what has no number in the first frame; None where there is neither."""
+    nothing = ~np.isfinite(first)
+    if not nothing.any():
+        return defects
+    return nothing if defects is None or defects.shape != first.shape else nothing | defects.astype(np.bool_)
 
 
 def _checked(frames: Iterable[np.ndarray], shape: tuple[int, ...]) -> Iterator[np.ndarray]:

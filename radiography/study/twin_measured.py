@@ -22,7 +22,7 @@ NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(3)
 WINDOW = 0.02  # cycles/pixel that one value of a spectrum is averaged over, as in IEC 62220-1-1
 HIGHEST = 0.4  # cycles/pixel of the MTF: 80 % of Nyquist
 FREQUENCIES = 12  # of the MTF
-BLOCKS_PX = (256, 128, 64)  # the first of which half a side of the frames holds
+BLOCKS_PX = (256, 128, 64)  # the first of which half a side of what is usable holds
 LINES = 2.5  # of a spectrum that neighbouring values share: fitted to the scatter of 30 white series
 KERMA_REPEATS = 0.003  # assumed: how well kermas of one day agree with each other
 MTF_FLOOR = 0.001  # assumed: what different regions and fits of one edge give
@@ -185,12 +185,16 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
     Raises
     ------
     TypeError, ValueError
-        As `noise_power_spectrum`, or if the frames are smaller than 128 pixels.
+        As `noise_power_spectrum`, or if fewer than 128 rows or columns are usable.
     """
     shape = np.asarray(flats.frames[0]).shape
-    fitting = [side for side in BLOCKS_PX if 2 * side <= min(shape)]
+    usable = (shape[0], shape[-1]) if defects is None else _usable_extent(defects)
+    fitting = [side for side in BLOCKS_PX if 2 * side <= min(usable)]
     if not fitting:
-        raise ValueError(f"flat frames of a twin must have 128 x 128 pixels or more, got {shape[0]} x {shape[-1]}")
+        less = "" if usable == shape else f", of which {usable[0]} x {usable[1]} are not left out"
+        raise ValueError(
+            f"flat frames of a twin must have 128 x 128 pixels or more, got {shape[0]} x {shape[-1]}{less}"
+        )
     noise = noise_power_spectrum(flats.frames, pitch_mm, defects=defects, block_px=fitting[0])
     several = noise.frames >= 3 and noise.temporal is not None  # two do not tell lag from a fixed pattern
     curve = noise.temporal.radial if several and noise.temporal is not None else noise.curves.radial
@@ -213,6 +217,13 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
         frames=noise.frames,
         warnings=tuple(said for said in noise.warnings if not any(words in said for words in SAID_OTHERWISE)),
     )
+
+
+def _usable_extent(defects: Mask) -> tuple[int, int]:
+    """Rows and columns from the first to the last with a usable pixel. [pixel]"""
+    lines = [np.flatnonzero(~defects.all(axis=axis)) for axis in (1, 0)]
+    rows, cols = (int(line[-1] + 1 - line[0]) if line.size else 0 for line in lines)
+    return rows, cols
 
 
 def temporal_variance(frames: Sequence[npt.NDArray[np.floating]], defects: Mask | None = None) -> float:

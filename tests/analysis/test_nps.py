@@ -294,6 +294,39 @@ def test_wrong_arguments_name_themselves() -> None:
         noise_power_spectrum(flats[0], PITCH_MM)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_blocks_are_laid_over_what_is_usable(told: bool) -> None:
+    """Shielded columns at both sides and a defect: the same as of the region between them."""
+    flats = Flats(shape=(256, 256), frames=2).make(3)
+    bad = np.zeros(flats.shape[1:], bool)
+    bad[:, :32] = bad[:, 224:] = bad[100, 100] = True
+    if told:
+        result = noise_power_spectrum(flats, PITCH_MM, defects=bad, block_px=128)
+    else:
+        result = noise_power_spectrum(np.where(bad, np.nan, flats), PITCH_MM, block_px=128)
+    between = noise_power_spectrum(flats, PITCH_MM, (0, 256, 32, 224), defects=bad, block_px=128)
+    assert result.roi == (0, 256, 32, 224)
+    np.testing.assert_array_equal(result.curves.radial.value, between.curves.radial.value)
+    assert result.defect_count == 1
+    whole = noise_power_spectrum(flats, PITCH_MM, defects=bad & (np.arange(256) < 224), block_px=256)
+    assert whole.roi == (0, 256, 0, 256)  # the block needs all of it, and bears an eighth of it missing
+
+
+def test_blocks_that_holes_leave_have_weight() -> None:
+    """Of three columns of blocks those at the sides are lost, or all but a cross of five."""
+    sides, corners = np.zeros((256, 256), bool), np.zeros((256, 256), bool)
+    sides[1:, :33] = sides[1:, 223:] = True
+    for rows in (slice(0, 70), slice(186, 256)):
+        corners[rows, :70] = corners[rows, 186:] = True
+    columns = place_blocks((256, 256), 128, sides)
+    np.testing.assert_array_equal(columns.cols, 64)
+    np.testing.assert_allclose(columns.weight, [0.5, 0, 0.5], atol=1e-12)  # as of rows alone
+    cross = place_blocks((256, 256), 128, corners)
+    np.testing.assert_allclose(cross.weight, np.full(5, 0.2))
+    with pytest.raises(ValueError, match=r"no block of 256 x 256 pixels has three quarters .*: take smaller blocks"):
+        place_blocks((256, 256), 256, sides)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(128, 160), (150, 64), (64, 64), (75, 75)])
 def test_the_scatter_of_overlapped_blocks_is_what_their_errors_say(shape: tuple[int, int]) -> None:

@@ -130,6 +130,9 @@ def test_flats_are_refused_in_a_sentence(film: Scintillator, panel: Panel) -> No
         twin_layer(film, panel, beam, [DoseFrames(2.0, [frame])], kerma_error=5.0)
     with pytest.raises(ValueError, match="128 x 128 pixels or more, got 100 x 300"):
         measure_dose(DoseFrames(2.0, [np.ones((100, 300), np.float32)]), PITCH_MM)
+    covered = np.broadcast_to(np.arange(150) >= 120, (200, 150))
+    with pytest.raises(ValueError, match=r"got 200 x 150, of which 200 x 120 are not left out"):
+        measure_dose(DoseFrames(2.0, [np.ones((200, 150), np.float32)]), PITCH_MM, covered)
     with pytest.raises(ValueError, match="above 0 uGy, got 0"):
         DoseFrames(0.0, [frame])
     with pytest.raises(ValueError, match="no flat frame at 3 uGy"):

@@ -78,8 +78,10 @@ class Seen:
     unmoved_share: float = 0.0
 
 
-def region_of(shape: tuple[int, int], roi: tuple[int, int, int, int] | None, defects: Mask | None) -> Region:
-    """The region that is measured, checked.
+def region_of(
+    shape: tuple[int, int], roi: tuple[int, int, int, int] | None, defects: Mask | None, least: int = 1
+) -> Region:
+    """The region that is measured, checked, without the rows and columns at its ends that have no usable pixel.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ def region_of(shape: tuple[int, int], roi: tuple[int, int, int, int] | None, def
         First and end row, first and end column; None is the whole frame.
     defects : (H, W) bool or None
         True where a pixel is unusable.
+    least : int
+        Rows and columns that are needed: where fewer are usable, none are left away along that side. [pixel]
 
     Returns
     -------
@@ -109,9 +113,20 @@ def region_of(shape: tuple[int, int], roi: tuple[int, int, int, int] | None, def
             raise ValueError(
                 f"the defect map is {defects.shape[0]} x {defects.shape[1]} but the frames are {rows} x {cols}"
             )
+        usable = ~np.asarray(defects[r0:r1, c0:c1], dtype=np.bool_)
+        r0, r1 = _ends(usable.any(axis=1), r0, least)
+        c0, c1 = _ends(usable.any(axis=0), c0, least)
         given = np.ascontiguousarray(defects[r0:r1, c0:c1], dtype=np.bool_)
     down, across = _places(r1 - r0), _places(c1 - c0)
     return Region((r0, r1, c0, c1), _powers(down).astype(np.float32), _powers(across).T.astype(np.float32), given)
+
+
+def _ends(usable: Mask, first: int, least: int) -> tuple[int, int]:
+    """First line and end of the usable ones, of all where they are fewer than wanted; counted from ``first``."""
+    found = np.flatnonzero(usable)
+    if not found.size or found[-1] + 1 - found[0] < least:
+        return first, first + usable.size
+    return first + int(found[0]), first + int(found[-1]) + 1
 
 
 def cut_out(frames: Iterable[np.ndarray], region: Region) -> Iterator[tuple[Residual, bool]]:

@@ -15,6 +15,7 @@ from radiography.analysis.noise.frames import Mask, Residual
 
 FloatArray = npt.NDArray[np.float64]
 LARGEST_GAP = 0.25  # of a block's pixels may be missing   # chosen: its autocovariance is still known at every lag
+LEAST_WEIGHT = 0.05  # of all that blocks would have without holes: below, those that are left count alike   # chosen
 CORRELATED_WITHIN = 32.0 / 256.0  # of a block: to this lag the ends of blocks are corrected for, to twice it fading out
 
 
@@ -81,15 +82,18 @@ def place_blocks(shape: tuple[int, int], side: int, mask: Mask) -> Blocks:
         np.rint(np.linspace(0, free, -(-2 * free // side) + 1)).astype(np.int64) for free in np.array(shape) - side
     ]
     rows, cols = (each.reshape(-1) for each in np.meshgrid(*starts, indexing="ij"))
-    weight = np.outer(
-        *(_even_weights(start, side, length) for start, length in zip(starts, shape, strict=True))
-    ).reshape(-1)
     if mask.any():
         lost = np.array([mask[r : r + side, c : c + side].mean() for r, c in zip(rows, cols, strict=True)])
         kept = lost <= LARGEST_GAP
         if not kept.any():
-            raise ValueError(f"no block of {side} x {side} pixels has three quarters of its pixels usable")
-        rows, cols, weight = rows[kept], cols[kept], weight[kept]
+            raise ValueError(
+                f"no block of {side} x {side} pixels has three quarters of its pixels usable: take smaller blocks, or "
+                f"a region with fewer defects"
+            )
+        rows, cols = rows[kept], cols[kept]
+    weight = _even_weights(rows, side) * _even_weights(cols, side)
+    if not weight.sum() > LEAST_WEIGHT:  # holes have left only blocks that an even weighting has no use for
+        weight = np.ones(rows.size)
     weight = weight / weight.sum()
     return Blocks(side, rows, cols, weight, _apart(rows, cols, weight, side))
 
@@ -196,21 +200,24 @@ def full_plane_mean(power: FloatArray) -> float:
     return float((power.mean(axis=0) * weight).sum() / weight.sum())
 
 
-def _even_weights(starts: npt.NDArray[np.int64], side: int, length: int) -> FloatArray:
-    """Weights of blocks along one axis that let a quadratic trend have the same mean over blocks as over pixels.
+def _even_weights(first: npt.NDArray[np.int64], side: int) -> FloatArray:
+    """Weight of each block (B,) along one axis: a quadratic trend has the same mean over blocks as over pixels.
 
-    Pixels near the ends lie in one block, all others in two: the blocks at the ends count for more.
+    Pixels near the ends lie in one block, all others in two: the blocks at the ends count for more. The ends are those
+    of the blocks there are.
     """
+    starts, which = np.unique(first, return_inverse=True)
     weight = np.full(starts.size, 1 / starts.size)
     if starts.size < 3:
-        return weight
-    square = (starts + side / 2 - length / 2) ** 2
+        return weight[which]
+    length = starts[-1] + side - starts[0]
+    square = (starts - (starts[0] + starts[-1]) / 2) ** 2
     wanted = (length**2 - side**2) / 12  # over all pixels, less what lies within a block
     inner = square[1:-1].mean()
-    ends = min((wanted - inner) / (square[[0, -1]].mean() - inner), 1.0)
+    ends = min(max((wanted - inner) / (square[[0, -1]].mean() - inner), 0.0), 1.0)
     weight[:] = (1 - ends) / (starts.size - 2)
     weight[[0, -1]] = ends / 2
-    return weight
+    return weight[which]
 
 
 def _apart(rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64], weight: FloatArray, side: int) -> float:
