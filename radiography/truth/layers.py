@@ -13,7 +13,7 @@ after `back/`, and constants of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -259,7 +259,7 @@ def exact_noise(analog_dn: FloatArray, planes: tuple[Array, Array], raw_dn: Any,
 
 
 def recombine(
-    truth: Truth, frame: int = 0, *, without: Sequence[str] = (), back: bool = False
+    truth: Truth, frame: int = 0, *, without: str | Sequence[str] = (), back: bool = False
 ) -> npt.NDArray[np.uint16]:
     """A raw frame made of its layers: the frame itself, bit for bit, or what it would be without some of them.
 
@@ -269,8 +269,8 @@ def recombine(
         From `load_truth`, or any layers and card like these.
     frame : int
         Number of the frame, from 0. [1]
-    without : sequence of str
-        Layers that count as 0, among `MADE_OF`, such as ``("scatter",)`` or ``("lag_dn", "noise_dn")``.
+    without : str or sequence of str
+        Layer or layers that count as 0, among `MADE_OF`, such as ``("scatter",)`` or ``("lag_dn", "noise_dn")``.
     back : bool
         True for the frame of the back layer of a dual-layer panel.
 
@@ -281,11 +281,18 @@ def recombine(
 
     Raises
     ------
+    TypeError
+        If ``frame`` is no whole number, or ``without`` no names.
     ValueError
         If there is no such frame or no back layer, a layer is missing, or one of those to be left out is none that
         frames are made of.
     """
-    if unknown := sorted(set(without) - set(MADE_OF)):
+    names = tuple(without) if isinstance(without, Iterable) and not isinstance(without, str) else (without,)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"without must be names of layers, among {', '.join(MADE_OF)}, got {without!r}")
+    if not isinstance(frame, (int, np.integer)):
+        raise TypeError(f"frame must be a whole number from 0, got {frame!r}")
+    if unknown := sorted(set(names) - set(MADE_OF)):
         raise ValueError(f"frames are not made of '{unknown[0]}', but of {', '.join(MADE_OF)}")
     frames = int(truth.card["frames"])
     if not 0 <= frame < frames:
@@ -298,11 +305,11 @@ def recombine(
             f"the truth holds no {missing[0]}: of several frames only a .zarr truth holds the layers of each"
         )
     constants = Constants(**card["constants"])
-    there = [name for name in MADE_OF if of + name in truth.layers and name not in without]
+    there = [name for name in MADE_OF if of + name in truth.layers and name not in names]
     planes = {name: _plane(truth, of + name, frame) for name in there}
     for name in ("response", "dark_electrons_per_s", "offset_dn"):
         planes.setdefault(name, np.zeros_like(truth.layers[of + name][...]))
-    strength = 0.0 if "relative_exposure" in without else float(truth.layers[f"{of}relative_exposure"][frame])
+    strength = 0.0 if "relative_exposure" in names else float(truth.layers[f"{of}relative_exposure"][frame])
     mean = held_charge(planes, strength, constants)
     level = noiseless_frame(mean, planes["offset_dn"], constants)
     return rounded_frame(level, planes.get("lag_dn", 0.0), planes.get("noise_dn", 0.0), constants)

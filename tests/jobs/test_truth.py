@@ -460,6 +460,17 @@ def test_frames_are_made_of_known_layers(tmp_path: Path) -> None:
         rx.recombine(truth, without=("quanta",))
     with pytest.raises(ValueError, match="frame must be 0 to 0, got 1"):
         rx.recombine(truth, 1)
+    for frame in (0.5, "x", None):
+        with pytest.raises(TypeError, match=r"^frame must be a whole number from 0, got "):
+            rx.recombine(truth, frame)  # type: ignore[arg-type]
+    for without in (1, None, ("noise_dn", 2)):
+        with pytest.raises(TypeError, match=r"^without must be names of layers, among relative_exposure, "):
+            rx.recombine(truth, without=without)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"frames are not made of 'quanta'"):
+        rx.recombine(truth, without="quanta")
+    np.testing.assert_array_equal(
+        rx.recombine(truth, without="noise_dn"), rx.recombine(truth, np.int64(0), without=("noise_dn",))
+    )
     nothing = rx.recombine(truth, without=MADE_OF)
     assert not nothing.any()
     still = rx.recombine(truth, without=("noise_dn", "lag_dn"))
