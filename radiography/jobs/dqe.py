@@ -26,7 +26,7 @@ from radiography.config import load_beam
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames, open_frames
 from radiography.files.source import split_dataset
 from radiography.jobs.about import load_about, told, unmatched
-from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flag_planes import left_out_pixels
 from radiography.jobs.flat_series import FlatSeries, doubts_of, open_flats, series_pitch_mm
 from radiography.jobs.inputs import (
     PICTURES,
@@ -156,12 +156,14 @@ def measure_dqe(
     inputs = [source.path for source in (*sources, *series)]
     keep_apart([written, table, drawn], [*inputs, mask_file, about_file, given.beam])
     pitch = series_pitch_mm(tuple(sources), given.pitch_mm)
-    flagged = None if mask_file is None else read_flags(mask_file, flats.shape, "the flats are")
+    alike = [source for source in sources if (source.rows, source.cols) == flats.shape]
+    said = [(source.path, source.conditions) for source in alike]
+    flagged = left_out_pixels(mask_file, said, flats.shape, "the flats are")
     defects = None if flagged is None else flagged.left_out
     doubts = [*doubts_of(tuple(sources), given.pitch_mm), *unmatched(series, about, about_file)]
     doubts += flagged.doubts if flagged else ()
     doubts += _kerma_doubts(flats, given.kerma_uGy)
-    if defects is not None and any((source.rows, source.cols) != flats.shape for source in edges):
+    if mask_file is not None and any((source.rows, source.cols) != flats.shape for source in edges):
         doubts.append(f"{mask_file} is of the flats; edges of another shape are measured without flags")
 
     response = _response(series, given, defects, report) if series else None

@@ -1,4 +1,4 @@
-"""Planes of flags and masks beside images: which pixels they leave out, by one rule for all measurements.
+"""Planes of flags, masks and shielded columns of images: which pixels are left out, by one rule for all measurements.
 
 What a file says about itself decides, not its type: a plane that calls itself flags holds the bits of
 `calibration/flags.py`; in any other image each pixel other than 0 is a defect, which is said.
@@ -6,12 +6,14 @@ What a file says about itself decides, not its type: a plane that calls itself f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.conditions import Conditions
 from calibration.flags import (
     INTERPOLATED,
     SATURATED,
@@ -97,3 +99,57 @@ def read_flags(path: Path, shape: tuple[int, ...], of: str) -> FlaggedPixels:
         return FlaggedPixels(unusable, saturated)
     doubt = f"{path} does not say that it holds flags: every pixel other than 0, {unusable.sum()} of them, is left out"
     return FlaggedPixels(unusable, None, (doubt,))
+
+
+def left_out_pixels(
+    flags: Path | None,
+    images: Sequence[tuple[Path, Conditions]],
+    shape: tuple[int, ...],
+    of: str,
+    regions: Sequence[tuple[int, int, int, int]] = (),
+) -> FlaggedPixels | None:
+    """What a plane of flags leaves out, and the shielded columns that the images themselves name.
+
+    Parameters
+    ----------
+    flags : Path or None
+        As `read_flags` takes it.
+    images : sequence of (Path, Conditions)
+        Each file of one shape, and what it says about its frames.
+    shape : (int, int)
+        Of the images. [pixel]
+    of : str
+        What the images are called in errors.
+    regions : sequence of (int, int, int, int), optional
+        First and end row, first and end column of each region that is asked for: where one lies in shielded columns
+        altogether, those are what is wanted, and none is left out for being shielded. [pixel]
+
+    Returns
+    -------
+    left_out : FlaggedPixels or None
+        None where nothing is left out.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_flags`.
+    """
+    flagged = None if flags is None else read_flags(flags, shape, of)
+    shielded, doubts = np.zeros(shape[1], np.bool_), list(flagged.doubts if flagged else ())
+    for path, conditions in images:
+        own = np.zeros(shape[1], np.bool_)
+        for first, end in conditions.shielded_cols or ():
+            own[first:end] = True
+        if own.all() or any(end > shape[1] for _, end in conditions.shielded_cols or ()):
+            doubts.append(f"{path} names shielded columns that do not go with its {shape[1]} columns: none is left out")
+        elif (own & ~shielded).any():
+            named = " and ".join(f"{first}:{end}" for first, end in conditions.shielded_cols or ())
+            doubts.append(f"{path} names columns {named} as shielded from X-rays: they are left out")
+            shielded |= own
+    if any(shielded[first:end].all() for _, _, first, end in regions):
+        return flagged
+    if not doubts:
+        return flagged
+    mask = np.broadcast_to(shielded, shape)
+    unusable = mask.copy() if flagged is None else flagged.unusable | mask
+    return FlaggedPixels(unusable, flagged.saturated if flagged else None, tuple(doubts))

@@ -13,7 +13,7 @@ from radiography.analysis.mtf import MtfCurve, every_edge_mtf, low_frequency_dro
 from radiography.files.frames import RawLayout, read_image
 from radiography.files.source import GIVE_PITCH, split_dataset
 from radiography.jobs.annotated import DICOM, MeasuredImage, mtf_marks, write_result
-from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flag_planes import left_out_pixels
 from radiography.jobs.inputs import (
     PICTURES,
     Region,
@@ -145,12 +145,12 @@ def measure_mtf(
     if too_large:
         doubts += (f"{image}: {too_large} pixels are too large a number and are left out, as defects",)
     saturated = None
-    if flags is not None:
-        flagged = read_flags(Path(flags), pixels.shape, f"{image} is")
+    where = region_within(roi, pixels.shape)
+    flagged = left_out_pixels(optional_path(flags), [(image, picture.conditions)], pixels.shape, f"{image} is")
+    if flagged is not None:
         defects |= flagged.unusable
         saturated = flagged.saturated
         doubts += flagged.doubts
-    where = region_within(roi, pixels.shape)
     given = (pixels, pitch, where, defects if defects.any() else None)
     if edges == "all":
         curves, refused = every_edge_mtf(*given, saturated=saturated)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from radiography.files.frames import FrameSource, RawLayout, iterate_frames
 from radiography.files.source import GIVE_PITCH, split_dataset
-from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flag_planes import left_out_pixels
 from radiography.jobs.inputs import (
     PICTURES,
     Files,
@@ -134,7 +134,9 @@ def measure_kind(
     shape = (sources[0].rows, sources[0].cols)
     roi, background = (region_within(region, shape) for region in (asked.roi, asked.background))
     asked = replace(asked, roi=roi, background=background)
-    flagged = None if flags is None else read_flags(Path(flags), shape, "the images are")
+    wanted = [region for region in (roi, background) if region is not None]
+    alike = [(s.path, s.conditions) for s in sources if (s.rows, s.cols) == shape]
+    flagged = left_out_pixels(optional_path(flags), alike, shape, "the images are", wanted)
     reading = _Reading(dark_files, None if flagged is None else flagged.left_out, pitch_mm, layout, report)
     given, said = _read(kind, sources, asked, reading)
     said += flagged.doubts if flagged else ()
@@ -197,7 +199,7 @@ def _read(kind: str, sources: Sequence[FrameSource], asked: Asked, reading: _Rea
         _check_region(region, first)
     whole = (0, first.rows, 0, first.cols)
     roi = closed[0] or whole
-    darks, dark_levels, dark_noise = _dark_mean(reading.dark_files, sources, kind, roi, reading.layout)
+    darks, dark_levels, dark_noise = _dark_mean(reading.dark_files, sources, kind, roi, reading)
     if darks is None and kind != "lag":
         raw = [s for s in sources if s.stage == "raw"]
         unknown = [s for s in sources if s.stage is None]
@@ -274,12 +276,12 @@ def _check_region(region: ClosedRegion, source: FrameSource) -> None:
 
 
 def _dark_mean(
-    paths: Sequence[Path], sources: Sequence[FrameSource], kind: str, roi: ClosedRegion, layout: RawLayout | None
+    paths: Sequence[Path], sources: Sequence[FrameSource], kind: str, roi: ClosedRegion, reading: _Reading
 ) -> tuple[NDArray[np.float32] | None, list[float], tuple[float, float] | None]:
     """Mean of the dark frames, the mean of each over the region, and the noise of a pixel in them."""
     if not paths:
         return None, [], None
-    darks = open_all([str(path) for path in paths], "dark", layout)
+    darks = open_all([str(path) for path in paths], "dark", reading.layout)
     refuse_processed(darks, "dark")
     for source in sources:
         if source.stage == "corrected":
@@ -297,7 +299,10 @@ def _dark_mean(
     r0, r1, c0, c1 = roi
     for frame in _frames_of(darks):
         total += frame
-        levels.append(float(np.nanmean(frame[r0:r1, c0:c1].astype(np.float64))))
+        level = frame.astype(np.float64)
+        if reading.left_out is not None:
+            level[reading.left_out] = np.nan
+        levels.append(float(np.nanmean(level[r0:r1, c0:c1])))
         number += 1
         if len(kept) < 2 and kind == "linearity":
             kept.append(frame[r0:r1, c0:c1].astype(np.float32))

@@ -14,7 +14,7 @@ import numpy as np
 from radiography.analysis.nps import Curve, NoiseCurves, NpsResult, noise_power_spectrum
 from radiography.files.frames import RawLayout
 from radiography.files.source import split_dataset
-from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flag_planes import left_out_pixels
 from radiography.jobs.flat_series import doubts_of, open_flats, series_pitch_mm
 from radiography.jobs.inputs import (
     PICTURES,
@@ -76,7 +76,7 @@ def measure_noise(
     ----------
     frames : str, Path or sequence of them
         Linear corrected flats of one exposure, in the order in which they were taken: files of one or several frames,
-        patterns or folders. Pixels without a number are left out.
+        patterns or folders. Pixels without a number, and columns that the files name as shielded, are left out.
     roi : (int, int, int, int), optional
         First and end row, first and end column; all without it. [1]
     pitch_mm : float, optional
@@ -110,7 +110,8 @@ def measure_noise(
     files = tuple(source.path for source in series.sources)
     keep_apart([written, table, drawn], [*files, mask_file])
     pitch = series_pitch_mm(series.sources, pitch_mm)
-    flagged = None if mask_file is None else read_flags(mask_file, series.shape, "the flats are")
+    said = [(source.path, source.conditions) for source in series.sources]
+    flagged = left_out_pixels(mask_file, said, series.shape, "the flats are")
     report(WHAT, 0.0)
     noise = noise_power_spectrum(
         series,

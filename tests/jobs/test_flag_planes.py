@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from calibration import flags as bits
+from calibration.conditions import Conditions
 from radiography.files.frames import write_tiff
-from radiography.jobs.flag_planes import read_flags
+from radiography.jobs.flag_planes import left_out_pixels, read_flags
 from radiography.jobs.measure import measure_mtf
 from radiography.jobs.measure_kind import measure_kind
 from radiography.jobs.nps import measure_noise
@@ -73,3 +74,20 @@ def test_other_planes_and_shapes_are_refused(folder: Path) -> None:
         measure_kind("snr", folder / "flat.tif", flags=folder / "variance_random.tif")
     with pytest.raises(ValueError, match=r"flags\.tif are 120 x 100 but the frames are 20 x 30"):
         read_flags(folder / "flags.tif", (20, 30), "the frames are")
+
+
+def test_shielded_columns_are_left_out_beside_flags() -> None:
+    first, other = (Conditions(shielded_cols=ranges) for ranges in (((0, 2),), ((0, 2), (7, 8))))
+    images = [(Path("a.tif"), first), (Path("b.tif"), first), (Path("c.tif"), other)]
+    found = left_out_pixels(None, images, (3, 8), "they are")
+    assert found is not None
+    assert [doubt.split(" as ")[0] for doubt in found.doubts] == [
+        "a.tif names columns 0:2", "c.tif names columns 0:2 and 7:8"
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found.left_out, np.broadcast_to(np.isin(np.arange(8), [0, 1, 7]), (3, 8)))
+    assert left_out_pixels(None, images, (3, 8), "they are", [(0, 3, 0, 2)]) is None  # they are what is wanted
+    assert left_out_pixels(None, [(Path("d.tif"), Conditions())], (3, 8), "they are") is None
+    narrow = left_out_pixels(None, images[2:], (3, 5), "they are")
+    assert narrow is not None
+    assert not narrow.left_out.any()
+    assert narrow.doubts == ("c.tif names shielded columns that do not go with its 5 columns: none is left out",)

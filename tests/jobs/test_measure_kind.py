@@ -66,6 +66,18 @@ def test_snr_of_raw_frames_with_darks(folder: Path) -> None:
     assert not result["warnings"]
 
 
+def test_shielded_columns_are_left_out_unless_they_are_asked_for(tmp_path: Path) -> None:
+    values = 1000.0 + np.random.default_rng(1).normal(0, 10, (3, 64, 64))
+    values[:, :, :16] = 100.0 + values[:, :, :16] / 100
+    path = stack(tmp_path / "flat.tif", values.astype(np.float32), {"shielded_cols": [[0, 16]]})
+    whole = found("snr", path)
+    assert whole["mean_signal"] == pytest.approx(1000.0, abs=1.0)
+    assert any("columns 0:16 as shielded" in said for said in whole["warnings"])
+    shielded = found("snr", path, Asked(roi=(0, 64, 0, 16)))
+    assert shielded["mean_signal"] == pytest.approx(110.0, abs=1.0)
+    assert not any("as shielded" in said for said in shielded["warnings"])
+
+
 def test_without_darks_an_offset_that_counts_is_said(folder: Path, tmp_path: Path) -> None:
     result = found("snr", folder / "flat.tif")
     assert result["snr"] == pytest.approx(110.0, rel=0.01)

@@ -66,6 +66,19 @@ def test_flags_and_a_plain_map_leave_the_same_pixels_out(folder: Path) -> None:
         assert measure_noise(folder / "all.tif", flags=folder / name).noise.defect_count == 10
 
 
+def test_columns_that_the_file_names_as_shielded_are_left_out_and_said(tmp_path: Path) -> None:
+    """A quarter of the frame at 13 % of the rest, as in raw flats of a panel with 32 such columns at either side."""
+    flats = Flats(shape=(256, 256), frames=2).make(3)
+    flats[:, :, :32] *= 0.13
+    flats[:, :, 224:] *= 0.13
+    write_tiff(tmp_path / "raw.tif", flats, 0.139, {"shielded_cols": [[0, 32], [224, 256]]})
+    found = measure_noise(tmp_path / "raw.tif", block_px=128)
+    assert found.noise.roi == (0, 256, 32, 224)
+    assert any("raw.tif names columns 0:32 and 224:256 as shielded" in doubt for doubt in found.doubts)
+    between = measure_noise(tmp_path / "raw.tif", block_px=128, roi=(0, 256, 32, 224))
+    assert found.noise.mean_signal == between.noise.mean_signal
+
+
 def test_a_pitch_that_is_given_counts_and_is_doubted(folder: Path) -> None:
     found = measure_noise(folder / "all.tif", pitch_mm=0.2)
     assert found.noise.pitch_mm == 0.2
