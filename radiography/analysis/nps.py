@@ -250,9 +250,9 @@ def _check(frame: np.ndarray, shape: tuple[int, ...] | None) -> None:
 def _without_value(first: np.ndarray, defects: np.ndarray | None) -> np.ndarray | None:
     """Defects, and what has no number in the first frame; None where there is neither."""
     nothing = ~np.isfinite(first)
-    if not nothing.any():
+    if not nothing.any() or (defects is not None and defects.shape != first.shape):
         return defects
-    return nothing if defects is None or defects.shape != first.shape else nothing | defects.astype(np.bool_)
+    return np.asarray(nothing if defects is None else nothing | np.asarray(defects, np.bool_))
 
 
 def _checked(frames: Iterable[np.ndarray], shape: tuple[int, ...]) -> Iterator[np.ndarray]:

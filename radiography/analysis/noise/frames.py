@@ -114,8 +114,8 @@ def region_of(
                 f"the defect map is {defects.shape[0]} x {defects.shape[1]} but the frames are {rows} x {cols}"
             )
         usable = ~np.asarray(defects[r0:r1, c0:c1], dtype=np.bool_)
-        r0, r1 = _ends(usable.any(axis=1), r0, least)
-        c0, c1 = _ends(usable.any(axis=0), c0, least)
+        r0, r1 = _ends(np.asarray(usable.any(axis=1)), r0, least)
+        c0, c1 = _ends(np.asarray(usable.any(axis=0)), c0, least)
         given = np.ascontiguousarray(defects[r0:r1, c0:c1], dtype=np.bool_)
     down, across = _places(r1 - r0), _places(c1 - c0)
     return Region((r0, r1, c0, c1), _powers(down).astype(np.float32), _powers(across).T.astype(np.float32), given)
