@@ -28,7 +28,7 @@ LARGEST_TAG_BYTES = 64 * 2**20  # of a tag that is text or bytes   # chosen
 _BYTE_TYPES = (1, 2, 6, 7)  # TIFF 6.0: BYTE, ASCII, SBYTE, UNDEFINED
 # What our own TIFFs call themselves, and the stage that it is.
 STAGE_OF_KIND = {"raw": "raw", "corrected": "corrected", "flags": "plane", "variance_random": "plane",
-                 "variance_calibration": "plane", "defect map": "plane"}  # fmt: skip
+                 "variance_calibration": "plane", "defect map": "plane", "logarithmic": "logarithmic"}  # fmt: skip
 
 
 def describe_tiff(path: Path) -> FrameSource:

@@ -19,7 +19,7 @@ Asked = tuple[int | None, int | None, int | None, int | None]  # None is the pic
 
 MOST_PIXELS = 3_600_000  # of all pictures of a page but flags: 9.6 MB of text where they cannot be deflated   # chosen
 BESIDE_PLOTS = 1_600_000  # where plotly takes 5 MB of the page   # chosen
-STAGES = ("raw", "corrected", "flags", "defect map", "presentation", "image")  # not variances
+STAGES = ("raw", "corrected", "flags", "defect map", "presentation", "logarithmic", "image")  # not variances
 
 
 def keep_pictures(

@@ -23,6 +23,7 @@ from radiography.plan import Acquisition, plan_parts
 
 Picture = npt.NDArray[np.float32]
 Thickness = tuple[str, float]  # a material and how thick it is [mm]
+_OF_SIGNALS = ("saturation_dn", "saturation_source")  # no word on a logarithm
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,9 @@ def subtract_pictures(
     larger = _magnification(soft, hard)
     weight, error = _weight(wanted, soft, hard, larger)
     dark = [0]
+    said = {key: value for key, value in inherited(soft).items() if key not in _OF_SIGNALS}
     metadata = {
-        **inherited(soft),
+        **said,
         "kind": "logarithmic",
         "software": f"radiography {version('radiography')}",
         "unit": "1",

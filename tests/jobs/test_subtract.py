@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from radiography.cli import run
-from radiography.files.frames import read_image, write_tiff
+from radiography.files.frames import open_frames, read_image, write_tiff
+from radiography.jobs.info import describe_files
 from radiography.jobs.subtract import WeightWanted, subtract_pictures
+from radiography.jobs.view import open_pictures
 
 ROWS, COLS = 48, 64
 BONE, WATER = np.mgrid[0:ROWS, 0:COLS] * 0.01
@@ -66,6 +68,38 @@ def test_pixels_without_a_signal_are_told(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="2 pixels have no signal and no logarithm"):
         made = subtract_pictures(front, back, tmp_path / "d.tif", WeightWanted(weight=0.4))
     assert made.dark_pixels == 2
+
+
+def test_a_difference_says_that_it_is_logarithmic_and_is_no_frame_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    front, back = _written(tmp_path)
+    about = {"kind": "corrected", "saturation_dn": 56720.0, "saturation_source": "end of the ADC"}
+    write_tiff(front, read_image(front).pixels, 0.139, about)
+    made = tmp_path / "d.tif"
+    subtract_pictures(front, back, made, WeightWanted(weight=0.4))
+    source = open_frames(made)
+    assert (source.stage, source.metadata["kind"], source.metadata["unit"]) == ("logarithmic", "logarithmic", "1")
+    assert source.conditions.saturation_dn is None and source.conditions.saturation_source is None
+    (found,) = describe_files([made])
+    assert found.saturation is None
+    (shown,) = open_pictures([made]).pictures
+    assert (shown.kind, shown.unit, shown.is_linear) == ("logarithmic", "", False)
+    again = str(tmp_path / "again")
+    flats = ["--flat", str(front), "--out", f"{again}.cal"]
+    for words, said in (
+        (["calibrate", "--dark", str(made), *flats], "is logarithmic in exposure, as it says itself; raw dark frames"),
+        (["subtract", str(made), str(back), "--weight", "1", "--out", f"{again}.tif"], "takes corrected images"),
+        (["subtract", str(front), str(made), "--weight", "1", "--out", f"{again}.tif"], "takes corrected images"),
+        (["export", str(made), "--out", f"{again}.dcm"], "the export needs one that is linear in exposure"),
+        (["mtf", str(made)], "needs one that is linear in exposure"),
+        (["nps", str(made)], "needs one that is linear in exposure"),
+        (["measure", "snr", str(made)], "needs one that is linear in exposure"),
+    ):
+        assert run(words) == 2, words
+        printed = capfd.readouterr()
+        assert "d.tif is logarithmic" in printed.err and said in printed.err and printed.err.count("\n") == 1
+    assert not list(tmp_path.glob("again*"))
 
 
 @pytest.mark.parametrize(
