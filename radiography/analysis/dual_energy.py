@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+MOST_WEIGHT = 100.0  # the ratio of two attenuations: below 1, and several across a K edge   # chosen
 LEAST_PIXELS = 2  # of a region: one has no noise that could be measured
 
 FloatArray = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ def log_subtract(low: npt.ArrayLike, high: npt.ArrayLike, weight: float) -> Pict
     Raises
     ------
     ValueError
-        If the pictures differ in shape, or the weight is not a number of 0 or more.
+        If the pictures differ in shape, or the weight is not a number from 0 to `MOST_WEIGHT`.
 
     Notes
     -----
@@ -51,8 +52,8 @@ def log_subtract(low: npt.ArrayLike, high: npt.ArrayLike, weight: float) -> Pict
     soft, hard = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
     if soft.shape != hard.shape:
         raise ValueError(f"pictures of dual energy must have one shape, got {soft.shape} and {hard.shape}")
-    if not (np.isfinite(weight) and weight >= 0):
-        raise ValueError(f"weight of a subtraction must be a number of 0 or more, got {weight}")
+    if not 0 <= weight <= MOST_WEIGHT:
+        raise ValueError(f"weight of a subtraction must be a number from 0 to {MOST_WEIGHT:g}, got {weight:g}")
     lit = (soft > 0) & (hard > 0)
     difference = np.full(soft.shape, np.nan)
     difference[lit] = weight * np.log(soft[lit]) - np.log(hard[lit])

@@ -25,13 +25,13 @@ def raw_layout(
     return RawLayout(int(match[1]), int(match[2]), dtype, byte_order, header_bytes, frame_gap_bytes)
 
 
-def region(text: str | None) -> Region | None:
+def region(text: str | None, option: str = "--roi") -> Region | None:
     """R0:R1,C0:C1 as (r0, r1, c0, c1), None where a number is left out; None stays None."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d*):(\d*),(\d*):(\d*)", text.replace(" ", ""))
     if match is None:
-        raise ValueError(f"--roi must be R0:R1,C0:C1 such as 100:500,200:600 or 0:,:200, got '{text}'")
+        raise ValueError(f"{option} must be R0:R1,C0:C1 such as 100:500,200:600 or 0:,:200, got '{text}'")
     r0, r1, c0, c1 = (int(number) if number else None for number in match.groups())
     return r0, r1, c0, c1
 

@@ -17,7 +17,7 @@ def subtract(
     out: Annotated[Path, typer.Option("--out", help="Difference picture: .tif, float32.")],
     weight: Annotated[
         float | None,
-        typer.Option("--weight", metavar="W", help="Of the softer picture, 0 or more: W ln(LOW) - ln(HIGH)."),
+        typer.Option("--weight", metavar="W", help="Of the softer picture, 0 to 100: W ln(LOW) - ln(HIGH)."),
     ] = None,
     scene: Annotated[
         str | None,
@@ -44,7 +44,7 @@ def subtract(
     from radiography.cli.output import file_of, give_json, progress
     from radiography.jobs.subtract import WeightWanted, subtract_pictures, subtraction_to_json
 
-    places = tuple(place for text in regions or () if (place := region(text)) is not None)
+    places = tuple(place for text in regions or () if (place := region(text, "--region")) is not None)
     wanted = WeightWanted(
         weight, scene, thickness("--cancel", cancel), thickness("--behind", behind), displacing, places
     )
@@ -52,5 +52,5 @@ def subtract(
         made = subtract_pictures(low, high, out, wanted, json_file=file_of(json_file))
     error = "" if made.error is None else f" +- {made.error:.1g}"
     plural = "s" if made.frames > 1 else ""
-    print(f"{made.out}: {made.frames} difference picture{plural}, weight {made.weight:.4f}{error} of the softer one")
+    print(f"{made.out}: {made.frames} difference picture{plural}, weight {made.weight:.4g}{error} of the softer one")
     give_json(json_file, subtraction_to_json(made))

@@ -111,7 +111,7 @@ def subtract_pictures(
     ------
     ValueError, TypeError, OSError
         In one sentence; no file is left behind then. What two files say of themselves may refuse them: one picture
-        given twice, a back layer first or a front layer second, one layer under one beam.
+        given twice, a back layer first or a front layer second, one layer under one beam, the higher voltage first.
 
     Notes
     -----
@@ -212,7 +212,7 @@ def layer_weight(
 
 
 def _refuse_wrong_pair(soft: FrameSource, hard: FrameSource) -> tuple[dict[str, str], dict[str, str]]:
-    """Complain about one picture given twice, and about layers that are not front and back; what the files are."""
+    """Complain about one picture given twice, and layers or beams in the wrong order; what the files are."""
     origins = origin_of(soft.path), origin_of(hard.path)
     if origins[0]["sha256"] == origins[1]["sha256"] and soft.dataset == hard.dataset:
         raise ValueError(f"{soft.path} and {hard.path} hold the same pictures: a subtraction takes two spectra")
@@ -231,6 +231,13 @@ def _refuse_wrong_pair(soft: FrameSource, hard: FrameSource) -> tuple[dict[str, 
             f"{wrong.path} is of the {wrong.metadata['layer']} layer, which sees the {turned} spectrum: give the front "
             "layer first and the back layer second"
         )
+    if layers != ("front", "back"):
+        kvp = soft.conditions.kvp, hard.conditions.kvp
+        if kvp[0] is not None and kvp[1] is not None and kvp[0] > kvp[1]:
+            raise ValueError(
+                f"{soft.path} is of {kvp[0]:g} kV and {hard.path} of {kvp[1]:g} kV: give the softer beam, of the lower "
+                "voltage, first"
+            )
     return origins
 
 

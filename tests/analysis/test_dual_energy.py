@@ -78,8 +78,8 @@ def test_where_there_is_no_signal_there_is_no_logarithm_and_inputs_stay() -> Non
     ("call", "said"),
     [
         (lambda: log_subtract(np.ones((2, 3)), np.ones((3, 2)), 1.0), r"one shape, got \(2, 3\) and \(3, 2\)"),
-        (lambda: log_subtract(np.ones(2), np.ones(2), np.inf), "must be a number of 0 or more, got inf"),
-        (lambda: log_subtract(np.ones(2), np.ones(2), -0.5), "must be a number of 0 or more, got -0.5"),
+        (lambda: log_subtract(np.ones(2), np.ones(2), np.inf), "must be a number from 0 to 100, got inf"),
+        (lambda: log_subtract(np.ones(2), np.ones(2), -0.5), "must be a number from 0 to 100, got -0.5"),
         (lambda: spectral_weight([1.0], [1.0], [0.1], 1.0, [-0.1]), "besides must be 0 or more, got -0.1"),
         (lambda: spectral_weight([1.0], [1.0], [0.1], 0.0), "must be a positive length, got 0"),
         (lambda: spectral_weight([0.0], [1.0], [0.1], 1.0), "a signal of 0 falls to 0"),

@@ -114,8 +114,10 @@ def test_a_difference_says_that_it_is_logarithmic_and_is_no_frame_again(
         ("--region 0:8,0:8", "needs two --region, got 1"),
         ("--region 0:8,0:8 --region 0:80,0:8", "region 0:80,0:8 does not lie in pictures of 48 x 64"),
         ("--region 0:8,0:8 --region 0:8,0:8", "hardly differ in the softer picture"),
-        ("--weight nan", "weight of a subtraction must be a number of 0 or more, got nan"),
-        ("--weight -0.5", "weight of a subtraction must be a number of 0 or more, got -0.5"),
+        ("--weight nan", "weight of a subtraction must be a number from 0 to 100, got nan"),
+        ("--weight -0.5", "weight of a subtraction must be a number from 0 to 100, got -0.5"),
+        ("--weight 1e308", "weight of a subtraction must be a number from 0 to 100, got 1e+308"),
+        ("--region=-5:60,20:60", "--region must be R0:R1,C0:C1 such as 100:500,200:600 or 0:,:200, got '-5:60,20:60'"),
     ],
 )
 def test_wrong_inputs_are_refused_in_one_sentence(
@@ -161,6 +163,16 @@ def test_two_beams_of_one_layer_are_a_pair_of_their_own(tmp_path: Path, layer: s
     front, back = _written(tmp_path, kvp=120.0, **more)
     write_tiff(front, read_image(front).pixels, 0.139, {"kind": "corrected", "kvp": 70.0, **more})
     assert subtract_pictures(front, back, tmp_path / "d.tif", WeightWanted(weight=0.4)).magnification == 1.0
+
+
+@pytest.mark.parametrize("layer", ["front", "back", None])
+def test_the_higher_voltage_first_is_refused(tmp_path: Path, layer: str | None) -> None:
+    more = {"layer": layer} if layer else {}
+    front, back = _written(tmp_path, kvp=70.0, **more)
+    write_tiff(front, read_image(front).pixels, 0.139, {"kind": "corrected", "kvp": 120.0, **more})
+    with pytest.raises(ValueError, match=r"front\.tif is of 120 kV and .*back\.tif of 70 kV: give the softer beam"):
+        subtract_pictures(front, back, tmp_path / "d.tif", WeightWanted(weight=0.4))
+    assert not (tmp_path / "d.tif").exists()
 
 
 def test_one_picture_given_twice_is_refused_under_any_name(tmp_path: Path) -> None:
