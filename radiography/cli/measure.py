@@ -10,7 +10,6 @@ from radiography.cli.options import region
 from radiography.cli.output import file_of, give_json, progress, warn
 from radiography.cli.qc import with_error
 from radiography.files.frames import RawLayout
-from radiography.jobs.inputs import Region
 from radiography.jobs.kind_types import Asked, Table
 from radiography.jobs.measure_kind import KindMeasurement, measure_kind
 
@@ -69,7 +68,7 @@ def asked_for(
             raise ValueError(f"{option} must be above 0, got {length:g}")
     return Asked(
         roi=region(roi),
-        background=_background(background),
+        background=region(background, "--background"),
         block_mm=block_mm,
         diameters_mm=_numbers("--diameters", diameters),
         d_prime=d_prime,
@@ -78,13 +77,6 @@ def asked_for(
         resolution_mm=resolution_mm,
         doses_uGy=_numbers("--dose", dose),
     )
-
-
-def _background(text: str | None) -> Region | None:
-    try:
-        return region(text)
-    except ValueError as error:
-        raise ValueError(str(error).replace("--roi", "--background")) from error
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

@@ -107,7 +107,7 @@ def dqe(
         response_kerma=response_kerma,
         about=about,
         roi=region(roi),
-        edge_roi=region(edge_roi),
+        edge_roi=region(edge_roi, "--edge-roi"),
         pitch_mm=pitch,
         flags=flags,
         block_px=block,

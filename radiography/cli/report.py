@@ -86,13 +86,13 @@ def report(
                 response=response or [],
                 response_kerma=response_kerma,
                 roi=region(roi),
-                edge_roi=region(edge_roi),
+                edge_roi=region(edge_roi, "--edge-roi"),
                 pitch_mm=pitch,
                 flags=flags,
             )
             report_frames(given, out, tell, pictures=not no_pictures)
         elif of_pictures:
-            shown, measured = region(part), region(edge_roi)
+            shown, measured = region(part, "--part"), region(edge_roi, "--edge-roi")
             report_pictures(results, out, part=shown, edge=measured, pitch_mm=pitch, report=tell)
         elif is_benchmark(results[0]):
             report_benchmark(results[0], out)
