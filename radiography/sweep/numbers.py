@@ -92,6 +92,16 @@ def _noise_dn(frames: SampleFrames) -> float:
     return float(np.sqrt(0.5 * np.mean(steps)))
 
 
+def _snr(frames: SampleFrames) -> float:
+    noise_dn = _noise_dn(frames)
+    if not noise_dn > 0:
+        raise ValueError(
+            f"snr needs a noise above 0 DN, but no usable pixel of the sample changes from frame to frame; "
+            f"{100 * _saturated(frames):.3g} % of them are saturated"
+        )
+    return _signal_dn(frames) / noise_dn
+
+
 def _saturated(frames: SampleFrames) -> float:
     full = frames.raw_dn >= frames.acquisition.panel.saturation_dn
     return float(full[:, _usable(frames)].mean())
@@ -116,7 +126,7 @@ _AT = "presampled MTF of the slanted edge at {} per mm, corrected with the panel
 NUMBERS = {
     "signal_dn": Number("DN", "mean signal above the dark of usable pixels, beam on", _signal_dn),
     "noise_dn": Number("DN", "noise of a usable pixel from frame to frame, beam on, rms", _noise_dn, 2),
-    "snr": Number("1", "signal_dn over noise_dn", lambda frames: _signal_dn(frames) / _noise_dn(frames), 2),
+    "snr": Number("1", "signal_dn over noise_dn", _snr, 2),
     "saturated": Number("1", "fraction of usable pixels at saturation, all frames", _saturated),
     "mean_quanta": Number("1", "mean X-ray quanta that the layer absorbs in a pixel, all pixels", _quanta),
     "mtf_1": Number("1", _AT.format(1), lambda frames: mtf_at(_curve(frames), 1.0)[0]),

@@ -15,8 +15,9 @@ from radiography.config import files_named_in, load_beam, load_panel, load_scene
 from radiography.files.frames import sha256_of
 from radiography.light.scintillator import Scintillator
 from radiography.panel.panel import Panel
-from radiography.scene import BeamChoice, Scene
+from radiography.scene import BeamChoice, Scene, beam_pattern
 from radiography.sweep.description import Axis, Sweep, load_sweep
+from radiography.sweep.numbers import NUMBERS
 
 PARTS = ("panel", "scintillator", "beam")  # whose own files have keys too
 _OF_SCENE = tuple(field.name for field in fields(BeamChoice))  # of [beam]: these are the scene's
@@ -212,8 +213,8 @@ def _owner(key: str) -> tuple[str, str]:
 def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = None) -> CheckedSweep:
     """Describe all samples before the first one runs.
 
-    A value that is wrong in every sample that has it is a mistake of the file; one that is wrong only together with
-    others is found again when its sample runs, and recorded there.
+    A value that is wrong in every sample that has it, or leaves a number too few frames, is a mistake of the file; one
+    that is wrong only together with others is found again when its sample runs, and recorded there.
 
     Parameters
     ----------
@@ -246,6 +247,9 @@ def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = Non
             pixels, sequence = described.panel.pixels, described.scene.sequence
             shapes.add((plan.sweep.frames or (sequence.frames if sequence else 1), pixels.rows, pixels.cols))
             digests.append(digest_of(described, inputs))
+            short = _too_few_frames(plan.sweep, described.scene)
+            if short:
+                problems[index] = ValueError(short)
             dual |= described.panel.back is not None
         if tell is not None:
             tell((index + 1) / plan.count)
@@ -256,6 +260,18 @@ def check_samples(plan: PlannedSweep, tell: Callable[[float], None] | None = Non
             if place_of(plan, index)[along] not in fine:
                 raise ValueError(f"{plan.file}: {problem}") from problem
     return CheckedSweep(tuple(digests), shapes.pop() if len(shapes) == 1 else None, tuple(inputs), dual)
+
+
+def _too_few_frames(sweep: Sweep, scene: Scene) -> str:
+    """Which number of a sweep needs more frames with the beam on than a sample has; empty where none does."""
+    frames = sweep.frames or (scene.sequence.frames if scene.sequence else 1)
+    lit = sum(beam_pattern(scene.sequence, frames)) if scene.beam.air_kerma_uGy > 0 else 0
+    for name in sweep.keep.numbers:
+        needed, found = NUMBERS[name].needs_frames, lit or frames
+        if found < needed:
+            given = "give frames in the sweep file" if sweep.frames is None else f"frames is {sweep.frames}"
+            return f"the number {name} needs {needed} frames with the beam on, a sample has {found}: {given}"
+    return ""
 
 
 def digest_of(described: DescribedSample, known: dict[Path, str]) -> str:

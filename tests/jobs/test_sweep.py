@@ -11,6 +11,7 @@ import shutil
 import signal
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from radiography.parts import SceneParts, load_parts
 from radiography.scene import Scene
 from radiography.sweep.description import load_sweep
 from radiography.sweep.engine import Engine, has_dask
-from radiography.sweep.numbers import NUMBERS
+from radiography.sweep.numbers import NUMBERS, SampleFrames
 from radiography.sweep.samples import describe_sample, plan_sweep
 from tests.jobs.conftest import Followed
 from tests.sweep.scenes import poisonous_sample, slow_sample, sweep_file
@@ -311,6 +312,23 @@ def _change(path: Path, old: str, new: str) -> None:
 def test_a_comment_makes_no_other_sweep(copy: Path) -> None:
     _change(copy / "sweep.toml", "seed = 3", "seed = 3  # of the day")
     assert run_sweep(copy / "sweep.toml", copy / "x.zarr", engine=LOOP).done_before == 16
+
+
+def test_a_number_that_needs_more_frames_than_the_samples_have_runs_nothing(tmp_path: Path) -> None:
+    path = sweep_file(tmp_path)
+    _change(path, "frames = 2\n", "")
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match=r"noise_dn needs 2 frames with the beam on, a sample has 1: give frames in"):
+        run_sweep(path, tmp_path / "x.zarr", engine=LOOP)
+    assert contents(tmp_path) == before
+
+
+def test_frames_that_do_not_change_have_no_snr() -> None:
+    maps = SimpleNamespace(defects=np.zeros((2, 3)), response=np.ones((2, 3)))
+    acquisition: Any = SimpleNamespace(maps=maps, panel=SimpleNamespace(saturation_dn=100))
+    frames = SampleFrames(acquisition, None, np.full((2, 2, 3), 100, np.uint16), np.ones(2, np.bool_), [])
+    with pytest.raises(ValueError, match=r"snr needs a noise above 0 DN, .*; 100 % of them are saturated"):
+        NUMBERS["snr"].measure(frames)
 
 
 def test_what_cannot_be_leaves_no_file(tmp_path: Path) -> None:
