@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from radiography.files.frames import write_tiff
+from radiography.files.frames import sha256_of, write_tiff
 from radiography.jobs.inputs import Report, all_or_none, check_at_least, check_folder, no_report
+from radiography.jobs.json_text import write_json
 from radiography.jobs.valid import validate_scene
 from radiography.scenarios.ctsimu import read_ctsimu
 from radiography.scenarios.gvxr import read_gvxr
 from radiography.scenarios.imported import ImportedScene, read_json
 from radiography.scenarios.ledger import Ledger
+
+RECORD = "import.json"  # by which an import knows the files of an earlier one
+_MADE_BY = "radiography import"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +35,7 @@ class ScenarioImport:
     scene : ImportedScene
         What was understood.
     files : tuple of Path
-        What was written, the scene first.
+        What was written, the scene first and the record of them last.
     """
 
     source: Path
@@ -60,7 +65,8 @@ def import_scenario(
     projection : int
         Projection of a scan, from 0. [1]
     out : str or Path, optional
-        Folder for scene.toml, its panel, beam and meshes.
+        Folder for scene.toml, its panel, beam and meshes, and the record of them, import.json. Files of an earlier
+        import are written over, if they are as it left them.
     picture : bool
         Also projection.tif and flat.tif: the scene as the scenario's own ideal detector sees it.
     seed : int
@@ -75,7 +81,8 @@ def import_scenario(
     Raises
     ------
     ValueError, OSError
-        In one sentence, if no scene can result or a file cannot be read or written.
+        In one sentence, if no scene can result, a file cannot be read or written, or one would be written over that
+        no import has written, or that was changed since.
     """
     scenario = Path(scenario)
     if picture and out is None:
@@ -110,9 +117,11 @@ def _write(
     names = ["scene.toml", *sorted(name for name in contents if name != "scene.toml")]
     read = [scenario, scene.tube.spectrum_file, *(sample.file for sample in scene.samples)]
     inputs = {path.resolve() for path in read if path is not None}
-    for name in (*names, "projection.tif", "flat.tif"):
+    for name in (*names, "projection.tif", "flat.tif", RECORD):
         if (out / name).resolve() in inputs:
             raise ValueError(f"{out / name} would overwrite what the scenario is read from; choose another folder")
+    shots = ["projection.tif", "flat.tif"] if picture else []
+    earlier = _refuse_foreign(out, [*names, *shots])
     _check(contents)
     pictures = None
     if picture:
@@ -120,9 +129,7 @@ def _write(
 
         report("projecting", 0.0)
         pictures = ideal_pictures(scene, seed)
-    targets = [out / name for name in names]
-    if pictures is not None:
-        targets += [out / "projection.tif", out / "flat.tif"]
+    targets = [out / name for name in (*names, *shots, RECORD)]
     out.mkdir(exist_ok=True)
     with all_or_none(*targets) as parts:
         for name in names:
@@ -131,7 +138,41 @@ def _write(
             about = {"scenario": scenario.name, "seed": seed}
             write_tiff(parts[out / "projection.tif"], pictures.projection, scene.detector.pitch_mm, about)
             write_tiff(parts[out / "flat.tif"], pictures.flat, scene.detector.pitch_mm, about)
+        made = {name: sha256_of(parts[out / name]) for name in (*names, *shots)}
+        write_json(parts[out / RECORD], {"made_by": _MADE_BY, "files": {**earlier, **made}})
     return tuple(targets)
+
+
+def _refuse_foreign(out: Path, names: Sequence[str]) -> dict[str, str]:
+    """Complain about files to be written over that no import has written so; hashes of what earlier ones have."""
+    made = _earlier(out / RECORD)
+    there = [name for name in names if (out / name).exists()]
+    if made is None:
+        there += [RECORD] if (out / RECORD).exists() else []
+        if there:
+            raise ValueError(
+                f"{out} holds {', '.join(there)} but no {RECORD} of an import, so they are not written over: give the "
+                "import another folder"
+            )
+        return {}
+    for name in there:
+        if not (out / name).is_file() or sha256_of(out / name) != made.get(name):
+            raise ValueError(
+                f"{out / name} is not as an earlier import left it, so it is not written over: give the import another "
+                "folder, or remove that file"
+            )
+    return made
+
+
+def _earlier(record: Path) -> dict[str, str] | None:
+    """Hashes of files by name, as earlier imports recorded them; None where there is no record of ours."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("made_by") != _MADE_BY or not isinstance(found.get("files"), dict):
+        return None
+    return {str(name): str(digest) for name, digest in found["files"].items()}
 
 
 def _check(contents: Mapping[str, bytes]) -> None:

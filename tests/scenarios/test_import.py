@@ -217,14 +217,39 @@ def test_the_written_scene_is_checked_and_runs(scenario: Path, capsys: pytest.Ca
     assert run(["check", str(out / "scene.toml")]) == 0
     assert run(["simulate", str(out / "scene.toml"), "--out", str(scenario.parent / "frame.tif")]) == 0
     assert {path.name for path in out.iterdir()} == {
-        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif"
+        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif", "import.json"
     }  # fmt: skip
+
+
+def test_only_files_as_an_earlier_import_left_them_are_written_over(scenario: Path) -> None:
+    out = scenario.parent / "out"
+    out.mkdir()
+    (out / "panel.toml").write_text("own", encoding="utf-8", newline="\n")
+    with pytest.raises(ValueError, match=r"out holds panel\.toml but no import\.json of an import"):
+        import_scenario(scenario, out=out)
+    assert {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()} == {"panel.toml": "own"}
+    (out / "panel.toml").unlink()
+    import_scenario(scenario, out=out)
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    import_scenario(scenario, projection=1, out=out)
+    assert (out / "00_box.stl").read_bytes() != first["00_box.stl"]
+    mine = first["scene.toml"] + b"# mine\n"
+    (out / "scene.toml").write_bytes(mine)
+    with pytest.raises(ValueError, match=r"scene\.toml is not as an earlier import left it"):
+        import_scenario(scenario, out=out)
+    assert (out / "scene.toml").read_bytes() == mine
+    (out / "scene.toml").unlink()
+    import_scenario(scenario, out=out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    (out / "projection.tif").write_bytes(b"own")
+    with pytest.raises(ValueError, match=r"projection\.tif is not as an earlier import left it"):
+        import_scenario(scenario, out=out, picture=True)
 
 
 def test_the_written_scene_is_valid(scenario: Path) -> None:
     found = import_scenario(scenario, out=scenario.parent / "out", picture=True)
     assert {path.name for path in found.files} == {
-        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif"
+        "scene.toml", "panel.toml", "beam.toml", "00_box.stl", "projection.tif", "flat.tif", "import.json"
     }  # fmt: skip
     parts = _parts(scenario.parent / "out")
     assert parts.phantom is not None and len(parts.phantom.solids) == 1
