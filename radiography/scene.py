@@ -53,6 +53,9 @@ PHANTOMS = {  # name in a scene -> the function that builds it
 }
 
 
+MOST_KERMA_UGY = 1e6  # of a frame, 1 Gy: ten thousand times what fills a pixel   # chosen
+
+
 @dataclass(frozen=True, config=STRICT)
 class BeamChoice:
     """Beam by name or file, and its air kerma where the central ray meets the panel, without object. [uGy]
@@ -63,7 +66,7 @@ class BeamChoice:
     """
 
     name: str
-    air_kerma_uGy: NotNegative
+    air_kerma_uGy: Annotated[float, Field(ge=0, le=MOST_KERMA_UGY)]
     anode_direction: Literal["+rows", "-rows", "+cols", "-cols"] | None = None
     anode_angle_deg: Annotated[float, Field(ge=1, le=45)] | None = None
 

@@ -219,6 +219,11 @@ def test_shipped_scenes_pass_the_check(capsys: pytest.CaptureFixture[str]) -> No
 SCENE_FAULTS: list[tuple[str, str, str]] = [
     ('name = "paper_70kV"', 'name = "paper_70kv"', "did you mean 'paper_70kV'"),
     ("air_kerma_uGy = 15.0", "air_kerma_uGy = -1.0", "beam.air_kerma_uGy must be greater than or equal to 0, got -1"),
+    (
+        "air_kerma_uGy = 15.0",
+        "air_kerma_uGy = 1e30",
+        "beam.air_kerma_uGy must be less than or equal to 1000000, got 1e+30",
+    ),
     ("air_kerma_uGy = 15.0", 'air_kerma_uGy = "x"', "air_kerma_uGy must be a valid number"),
     ("air_kerma_uGy", "air_kerma", "unknown key 'beam.air_kerma'"),
     ('panel = "small.toml"', 'panel = "gone.toml"', "gone.toml does not exist"),
