@@ -46,7 +46,7 @@ def run_simulate(
     back: Path | None = None,
 ) -> None:
     """Write the raw frames of a scene and say so."""
-    from radiography.cli.output import file_of, give_json, progress
+    from radiography.cli.output import file_of, give_json, progress, warn
     from radiography.jobs.compile_ahead import compiling_ahead
     from radiography.jobs.results import simulation_to_json
     from radiography.jobs.simulate import simulate_scene
@@ -59,4 +59,6 @@ def run_simulate(
     print(f"{made.out}: {made.frames} raw frame{plural} of '{made.scene.description}', seed {seed}")
     if made.back is not None:
         print(f"{made.back}: {made.frames} raw frame{plural} of the back layer, from the same exposure{plural}")
+    for doubt in made.warnings:
+        warn(doubt)
     give_json(json_file, simulation_to_json(made))

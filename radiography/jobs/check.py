@@ -13,6 +13,7 @@ import numpy.typing as npt
 from radiography.acquire import Acquisition, energy_shares, mean_electrons
 from radiography.beam.spectrum import half_value_layer_mm_al, mean_energy_keV, quanta_per_pixel
 from radiography.field import kerma_range
+from radiography.jobs.brightest import BrightestPart, brightest_part
 from radiography.jobs.inputs import Report, no_report
 from radiography.jobs.valid import ValidScene, validate_scene
 from radiography.plan import experiment_of, plan_parts
@@ -144,9 +145,8 @@ class SceneCheck:
     energy_shares : tuple of float or None
         Energy that the layer absorbs of that of the open beam; front and back of a dual-layer panel. None in the dark.
         [1]
-    brightest_dn : tuple of float or None
-        Raw value of the brightest place of the panel, object present, if a pixel and the converter had no end; of front
-        and back of a dual-layer panel. None in the dark. [DN]
+    brightest : tuple of BrightestPart
+        Of the panel, object present; front and back of a dual-layer panel. In the dark all of it is.
     scatter : ScatterCost or None
         Of a scene that simulates it.
     memory_bytes : float
@@ -163,7 +163,7 @@ class SceneCheck:
     scatter_to_primary: float
     grid_passes: tuple[float, float] | None
     energy_shares: tuple[float, ...] | None
-    brightest_dn: tuple[float, ...] | None
+    brightest: tuple[BrightestPart, ...]
     scatter: ScatterCost | None
     memory_bytes: float
     frame_s: float
@@ -235,7 +235,7 @@ def expect(valid: ValidScene, *, report: Report = no_report) -> SceneCheck:
         scatter_to_primary=scatter,
         grid_passes=_grid_passes(acquisition) if lit else None,
         energy_shares=energy_shares(acquisition) if lit else None,
-        brightest_dn=tuple(_brightest_dn(layer) for layer in layers_of(acquisition)) if lit else None,
+        brightest=tuple(brightest_part(layer) for layer in layers_of(acquisition)),
         scatter=_scatter_cost(acquisition, report) if lit else None,
         memory_bytes=frame_memory_bytes(pixels.rows * pixels.cols, sampling.samples_per_pixel)
         + sum(2.0 * volume.codes.nbytes for volume in volumes),
@@ -266,20 +266,6 @@ def frame_memory_bytes(pixels: int, samples_per_pixel: int) -> float:
 def layers_of(acquisition: Acquisition) -> tuple[Acquisition, ...]:
     """The panel's layer, or front and back of a dual-layer panel."""
     return (acquisition,) if acquisition.back is None else (acquisition, acquisition.back)
-
-
-def _brightest_dn(acquisition: Acquisition) -> float:
-    """Mean raw value where the object lets most of the beam through, at the highest air kerma of the panel. [DN]"""
-    coarse, energy_keV = coarse_panel(acquisition.geometry), acquisition.spectrum.energy_keV
-    weights, materials = acquisition.layer_weights[1:2], acquisition.materials
-    passing = 1.0
-    if acquisition.phantom is not None and weights.any():
-        seen, open_field = (
-            project(thing, coarse, energy_keV, weights, materials=materials)[0] for thing in (acquisition.phantom, None)
-        )
-        passing = float((seen / np.maximum(open_field, 1e-30)).max())
-    readout, highest = acquisition.panel.readout, kerma_range(acquisition.spectrum, acquisition.heel, coarse)[1]
-    return float(readout.offset_dn + passing * highest * mean_electrons(acquisition) / readout.electrons_per_dn)
 
 
 def _grid_passes(acquisition: Acquisition) -> tuple[float, float] | None:

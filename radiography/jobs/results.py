@@ -34,7 +34,7 @@ def simulation_to_json(made: Simulation) -> dict[str, Any]:
         "frames": made.frames,
         "seed": made.seed,
         "scene": asdict(made.scene),
-        "warnings": [],
+        "warnings": list(made.warnings),
     }
 
 
@@ -160,7 +160,8 @@ def check_to_json(found: SceneCheck) -> dict[str, Any]:
         "scatter_to_primary": found.scatter_to_primary,
         "grid_passes": found.grid_passes,
         "energy_shares": found.energy_shares,
-        "brightest_dn": found.brightest_dn,
+        "brightest_dn": [part.mean_dn for part in found.brightest],
+        "brightest_saturated_share": [part.saturated_share() for part in found.brightest],
         "scatter": None if found.scatter is None else asdict(found.scatter),
         "memory_bytes": found.memory_bytes,
         "time_per_frame_s": found.frame_s,
@@ -187,27 +188,14 @@ def doubts_of_scene(found: SceneCheck) -> list[str]:
 
 
 def _saturated(found: SceneCheck) -> list[str]:
-    """Layers whose pixels are full where the beam meets them in the open, or behind the thinnest part of the object."""
-    from radiography.jobs.check import layers_of
+    """Layers that saturate where the beam meets them in the open, or behind the thinnest part of the object."""
+    from radiography.jobs.brightest import doubt_of_brightest
 
-    doubts, layers = [], layers_of(found.acquisition)
-    for layer, brightest_dn in zip(layers, found.brightest_dn or (), strict=False):
-        offset_dn, full_dn = layer.panel.readout.offset_dn, layer.panel.saturation_dn
-        if brightest_dn < full_dn:
-            continue
-        which = "the panel" if len(layers) == 1 else f"the {'front' if layer is layers[0] else 'back'} layer"
-        kerma_uGy = found.acquisition.scene.beam.air_kerma_uGy * (full_dn - offset_dn) / (brightest_dn - offset_dn)
-        doubts.append(
-            f"the brightest part of the field saturates {which}: it would give {brightest_dn:.0f} DN, and pixels are "
-            f"full from {full_dn:.0f} DN on; air_kerma_uGy = {_rounded_down(kerma_uGy)} would not"
-        )
-    return doubts
-
-
-def _rounded_down(value: float) -> str:
-    """A positive number to two digits, none of them rounded up."""
-    step = 10.0 ** (np.floor(np.log10(value)) - 1)
-    return f"{np.floor(value / step) * step:.12g}"
+    names = ("the panel",) if len(found.brightest) == 1 else ("the front layer", "the back layer")
+    scene = found.acquisition.scene
+    exposed = (scene.beam.air_kerma_uGy, scene.timing.integration_time_s)
+    doubts = (doubt_of_brightest(part, name, *exposed) for part, name in zip(found.brightest, names, strict=True))
+    return [doubt for doubt in doubts if doubt is not None]
 
 
 def _with_ratio(open_field: dict[str, Any]) -> dict[str, Any]:

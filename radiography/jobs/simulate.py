@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -45,6 +45,8 @@ from radiography.projection.focal_spot import spot_size_mm
 from radiography.scene import Scene, beam_pattern, relative_exposures
 from radiography.truth.layers import BACK
 
+TOLD_SATURATED = 0.005  # chosen: of the pixels of a frame; fewer are hot pixels, or what `check` lets pass
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -60,6 +62,8 @@ class Simulation:
         Frames in the file, and the seed that they came from. [1]
     scene : Scene
         What was simulated.
+    warnings : tuple of str
+        What is likely a slip in the scene, and frames of which more than `TOLD_SATURATED` of the pixels saturate.
     """
 
     out: Path
@@ -68,6 +72,7 @@ class Simulation:
     seed: int
     scene: Scene
     back: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def simulate_scene(
@@ -142,16 +147,18 @@ def simulate_scene(
     with all_or_none(out, truth, back) as places, ExitStack() as stores:
         store = None if truth is None else stores.enter_context(create_truth(places[truth]))
         metadata, behind = raw_metadata(acquisition, seed, count), None
-        said = _write_layer(acquisition, (places[out], out), (rng, pattern), metadata, store, report)
+        said, doubts = _write_layer(acquisition, (places[out], out), (rng, pattern), metadata, store, report)
         if back is not None and acquisition.back is not None:
             behind, rng = back_metadata(acquisition, seed, count), scene_rng(described, seed, layer=1)
             place = None if store is None else Behind(store)
-            of_back = _write_layer(acquisition.back, (places[back], back), (rng, pattern), behind, place, report)
+            drawn = (rng, pattern)
+            of_back, more = _write_layer(acquisition.back, (places[back], back), drawn, behind, place, report)
+            doubts += more
             said |= {BACK + name: about_back(name, about) for name, about in of_back.items()}
         if store is not None:
             card = data_card(acquisition, metadata, said, [path for path in inputs if path.is_file()], behind)
             store.close(card, card_text(card))
-    return Simulation(out, truth, count, seed, described, back)
+    return Simulation(out, truth, count, seed, described, back, (*valid.doubts, *doubts))
 
 
 def _write_layer(
@@ -161,8 +168,11 @@ def _write_layer(
     metadata: dict[str, Any],
     store: LayerPlace | None,
     report: Report,
-) -> dict[str, Any]:
-    """Frames of one layer into a file, of which place and name are given, and the truth; what is said of the latter."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Frames of one layer into a file, of which place and name are given, and the truth.
+
+    What is said of the truth, and what to doubt of the frames.
+    """
     rng, pattern = drawn
     said: dict[str, Any] = {}
     doing = "exposing the back layer" if metadata.get("layer") == "back" else "exposing"
@@ -173,8 +183,39 @@ def _write_layer(
         said = write_shared_layers(store, acquisition, exposure, pattern, report)
         if store.frames_axis or len(pattern) == 1:
             sequence = truthful_sequence(store, acquisition, exposure, rng, pattern, said)
+    saturated: list[int] = []
+    sequence = _counted(sequence, acquisition.panel.saturation_dn, saturated)
     _write_frames(*file, sequence, acquisition, metadata, report)
-    return said
+    return said, doubts_of_frames(file[1].name, saturated, acquisition)
+
+
+def doubts_of_frames(name: str, saturated: Sequence[int], acquisition: Acquisition) -> list[str]:
+    """Frames of which more than `TOLD_SATURATED` of the pixels saturate, in a sentence.
+
+    Parameters
+    ----------
+    name : str
+        Of their file.
+    saturated : sequence of int
+        Pixels of each frame at or above the panel's `saturation_dn`. [1]
+    acquisition : Acquisition
+        Of the layer that gave them.
+
+    Returns
+    -------
+    doubts : list of str
+        One, or none.
+    """
+    pixels = acquisition.geometry.rows * acquisition.geometry.cols
+    told = sum(count > TOLD_SATURATED * pixels for count in saturated)
+    if not told:
+        return []
+    worst = int(np.argmax(saturated))
+    frames = f", the most of {told} such frames of {len(saturated)}," if len(saturated) > 1 else ""
+    return [
+        f"{name}: {saturated[worst]} of the {pixels} pixels of frame {worst + 1}{frames} are at or above "
+        f"{acquisition.panel.saturation_dn:.0f} DN, from which on a pixel counts as saturated (saturation_dn)"
+    ]
 
 
 def _back_file(parts: SceneParts, out: Path, back: str | Path | None) -> Path | None:
@@ -339,6 +380,15 @@ def _reported(
     report("frames", 0.0)
     for number, raw_dn in enumerate(sequence):
         report("frames", (number + 1) / frames)
+        yield raw_dn
+
+
+def _counted(
+    sequence: Iterator[npt.NDArray[np.uint16]], saturation_dn: float, saturated: list[int]
+) -> Iterator[npt.NDArray[np.uint16]]:
+    """The same frames; of each the number of pixels at or above a level is appended to a list."""
+    for raw_dn in sequence:
+        saturated.append(int(np.count_nonzero(raw_dn >= saturation_dn)))
         yield raw_dn
 
 
