@@ -52,7 +52,8 @@ def test_a_field_that_saturates_the_panel_is_told_with_what_would_not(
     assert run(["check", str(path), "--json", str(tmp_path / "c.json")]) == 0
     told = re.search(
         r"the brightest part of the field saturates the panel: its mean is (\d+) DN, and about 100 % of its pixels "
-        r"reach (\d+) DN, from which on a pixel counts as saturated \(saturation_dn\); air_kerma_uGy = (\d+) would not\n",
+        r"reach (\d+) DN, from which on a pixel counts as saturated \(saturation_dn\); "
+        r"air_kerma_uGy = (\d+) would not\n",
         capsys.readouterr().err,
     )
     assert told is not None
