@@ -40,6 +40,7 @@ from calibration.frame_sums import FrameSums, check_frame
 from calibration.lag.fit import LagEstimate, estimate_lag
 from calibration.lag.model import LagModel, without_lag
 from calibration.lag.sequence import StepSequence
+from calibration.lag.timing import model_at
 from calibration.quality.numbers import flat_quality, line_noise
 from calibration.response.apply import apply_gain
 from calibration.response.doses import Dose, group_doses, linearise_levels
@@ -72,12 +73,13 @@ class FrameStack:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is known of the panel before its flats: dark model, shielded columns, pixels not to trust, saturation."""
+    """What is known of the panel before its flats, as far as learned or told; `lag` says how lag frames were taken."""
 
     dark: DarkModel
     shielded_cols: ShieldedCols
     unusable: NDArray[np.bool_]
     saturation_dn: float
+    lag: Conditions = UNKNOWN
 
     def offset_dn(self, stack: FrameStack) -> NDArray[np.float32]:
         """Dark signal at the integration time of a stack."""
@@ -89,8 +91,8 @@ class _Known:
         offset_dn, saturation_dn = self.offset_dn(stack), self.saturation_dn
         lines = self.shielded_cols, self.unusable, saturation_dn, stack.name
         frames = without_line_noise(stack.frames, offset_dn, *lines)
-        interval_s = stack.conditions.frame_interval_s
-        return without_lag(frames, offset_dn, model, interval_s, saturation_dn, stack.name)
+        model = model_at(model, self.lag, stack.conditions)
+        return without_lag(frames, offset_dn, model, stack.conditions.frame_interval_s, saturation_dn, stack.name)
 
 
 def learn_panel(
@@ -149,7 +151,8 @@ def learn_panel(
     offset = dark.reference
     notes += [*offset.remarks, *dark.notes]
     _refuse_other_shape(earlier, offset)
-    known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn)
+    of_lag = lag[0].conditions if lag else UNKNOWN
+    known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn, of_lag)
 
     estimate = _learn_lag(lag, known) if lag else None
     model, remarks = _lag_model(estimate, earlier)

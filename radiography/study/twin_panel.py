@@ -21,6 +21,7 @@ from calibration.dark.line_noise import without_line_noise
 from calibration.dark.scale import offset_at
 from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
 from calibration.lag.model import without_lag
+from calibration.lag.timing import model_at
 from calibration.learn import FrameStack, learn_panel
 from radiography.panel.maps import PanelMaps
 from radiography.panel.panel import Panel
@@ -55,7 +56,7 @@ class PanelTwin:
     maps : PanelMaps
         Of this panel.
     calibration : CalibrationSet
-        What was learned, to correct other frames with.
+        What was learned, to correct other frames with; its lag is that of frames with the times of the flats.
     doses : tuple of DoseOfFlats
         Flats without lag, by dose.
     good : (H, W) bool
@@ -126,8 +127,11 @@ def twin_panel(
     dark = _dark_noise(darks, calibration, good, said, first)
     per_dn = _electrons_per_dn(start, dark, electrons_per_dn)
     lagging = None if model is None else lag_twin(model, times, per_dn.value)
-    # Flats without lag, on the offset of their own integration time.
-    doses = gather_flats(flats, lambda stack: _signals(stack, calibration, saturation_dn), good)
+    # Flats without lag, on the offset of their own integration time and with what traps hold at it.
+    flats_said = flats[0].conditions
+    if model is not None and lag:
+        calibration = replace(calibration, lag=model_at(model, lag[0].conditions, flats_said))
+    doses = gather_flats(flats, lambda stack: _signals(stack, calibration, saturation_dn, flats_said), good)
     start = _holding(start, doses, per_dn.value, start.readout.electrons_per_dn)
     read = dark.read if np.isfinite(dark.read) else calibration.typical_dark_noise_dn**2
     full_well_dn = start.photodiode.full_well_electrons / per_dn.value
@@ -244,8 +248,10 @@ def _times(lag: Sequence[FrameStack] | None, flats: Sequence[FrameStack]) -> Fra
     return FrameTimes(DEFAULT_TIME_S)
 
 
-def _signals(stack: FrameStack, calibration: CalibrationSet, saturation_dn: float) -> Iterator[npt.NDArray[Any]]:
-    """Offset-subtracted flats of a stack without lines and lag. [DN]"""
+def _signals(
+    stack: FrameStack, calibration: CalibrationSet, saturation_dn: float, of_lag: Conditions
+) -> Iterator[npt.NDArray[Any]]:
+    """Offset-subtracted flats of a stack without lines and lag, whose model is for frames of other times. [DN]"""
     offset_dn = offset_at(
         calibration.offset_dn,
         calibration.dark_rate_dn_per_s,
@@ -256,7 +262,8 @@ def _signals(stack: FrameStack, calibration: CalibrationSet, saturation_dn: floa
     lines = calibration.shielded_cols, unusable, saturation_dn, stack.name
     frames: Iterable[npt.NDArray[Any]] = without_line_noise(stack.frames, offset_dn, *lines)
     interval_s = stack.conditions.frame_interval_s
-    for frame in without_lag(frames, offset_dn, calibration.lag, interval_s, saturation_dn, stack.name):
+    model = model_at(calibration.lag, of_lag, stack.conditions)
+    for frame in without_lag(frames, offset_dn, model, interval_s, saturation_dn, stack.name):
         yield frame - offset_dn
 
 
