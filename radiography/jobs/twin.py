@@ -341,12 +341,15 @@ def _judged(
 
     counter = FrameCounter(report, sum(source.count for source in (*flats, *lags)))
     doses = _doses(found, flats, counter, timing)
+    left = replace(found, calibration=replace(found.calibration, lag=None))  # in the frames, as it came
+    with_lag = None if found.calibration.lag is None else _doses(left, flats, counter, timing)
     if doses is None:
         raise ValueError("unseen flats must say their air kerma, in the files or in the file of --about")
     plan = plan_correction(found.calibration)
     return judge_twin(
         TwinParts(layer, found.panel, beam, timing, found.calibration.lag is not None),
         flats=doses,
+        with_lag=with_lag or (),
         edges=[mean_corrected(source, plan) for source in edges],
         lags=[unseen_lag(stack, found.calibration, _exposure(found)) for stack in frame_stacks(lags, counter)],
         roi=roi,

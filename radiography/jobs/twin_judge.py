@@ -16,10 +16,11 @@ from calibration.learn import FrameStack
 from radiography.jobs.twin_frames import Side, TwinParts, simulated_edge, simulated_flats, simulated_lag
 from radiography.panel.panel import Panel
 from radiography.scene import Timing
-from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag
+from radiography.study.twin_judge import Judged, judge_dose, judge_edge, judge_lag, judge_variance
 from radiography.study.twin_measured import DoseFrames, measure_dose, measure_edge
 
 FLAT_SIDE, FLAT_FRAMES = 512, 16  # simulated, per dose: noise power to 0.5 % in a bin
+LAG_LEFT_FRAMES = 8  # simulated after those that steady the traps, per dose
 EDGE_FRAMES = 4
 LAG_SIDE = 128  # of the simulated frames
 EDGE_KERMA_UGY = 10.0  # assumed for an edge that says nothing of its own; its MTF does not depend on it
@@ -96,6 +97,7 @@ def judge_twin(
     parts: TwinParts,
     *,
     flats: Sequence[DoseFrames] = (),
+    with_lag: Sequence[DoseFrames] = (),
     edges: Sequence[npt.NDArray[np.floating]] = (),
     lags: Sequence[UnseenLag] = (),
     roi: tuple[int, int, int, int] | None = None,
@@ -113,6 +115,8 @@ def judge_twin(
         The twin: layer, panel and beam, timing of the frames, and whether their lag was mended.
     flats : sequence of DoseFrames
         Corrected flat frames of doses that the twin was not made from.
+    with_lag : sequence of DoseFrames
+        The same corrected but for lag, whose variance shows what a wrong lag correction hides on both sides.
     edges : sequence of (H, W) arrays
         Corrected frames of edges that the twin was not made from. [DN]
     lags : sequence of UnseenLag
@@ -137,7 +141,7 @@ def judge_twin(
     TypeError, ValueError
         If there is nothing to judge by, or frames cannot be measured.
     """
-    steps = len(flats) + len(edges) + len(lags)
+    steps = len(flats) + len(edges) + len(lags) + len(with_lag)
     if steps == 0:
         raise ValueError("a twin is judged by unseen flat frames, edges or lag, got none of them")
     report = progress or (lambda done: None)
@@ -167,6 +171,14 @@ def judge_twin(
         kerma_uGy = lag.air_kerma_uGy or _kerma_of(of_lag, lag)
         signal = simulated_lag(of_lag, kerma_uGy, lag.beam_on, LAG_SIDE, rng)
         found += judge_lag(lag.signal_dn, signal, lag.beam_on, (lag.noise_dn, _noise_of_mean(parts.panel)))
+        done += 1
+        report(done / steps)
+    for flat in with_lag:
+        rng = np.random.default_rng(next(seeds))
+        raw = replace(parts, lag_corrected=False)
+        frames = simulated_flats(raw, flat.air_kerma_uGy, LAG_LEFT_FRAMES, (flat_side, flat_side), rng)
+        made = measure_dose(DoseFrames(flat.air_kerma_uGy, frames), pitch_mm)
+        found.append(judge_variance(measure_dose(flat, pitch_mm, defects), made, "lag left in"))
         done += 1
         report(done / steps)
     return tuple(found)

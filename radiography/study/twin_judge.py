@@ -92,18 +92,35 @@ def judge_dose(measured: MeasuredDose, simulated: MeasuredDose) -> tuple[Judged,
             (simulated.signal_dn, simulated.signal_error),
             "DN",
         ),
-        _judged(
-            f"variance {at}",
-            "variance",
-            (measured.variance_dn2, measured.variance_error),
-            (simulated.variance_dn2, simulated.variance_error),
-            "DN2",
-        ),
+        judge_variance(measured, simulated),
     ]
     for number, frequency in enumerate(measured.frequency_per_mm):
         pair = [(float(one.nnps[number]), float(one.nnps_error[number])) for one in (measured, simulated)]
         found.append(_judged(f"noise power {at}, {frequency:.2f} /mm", "nps", pair[0], pair[1], "mm2"))
     return tuple(found)
+
+
+def judge_variance(measured: MeasuredDose, simulated: MeasuredDose, kind_of_frames: str = "") -> Judged:
+    """Variance of a pixel at one dose.
+
+    Parameters
+    ----------
+    measured, simulated : MeasuredDose
+        Of the panel and of its twin.
+    kind_of_frames : str
+        What the frames are if not corrected, for the name.
+
+    Returns
+    -------
+    judged : Judged
+    """
+    return _judged(
+        f"variance at {measured.air_kerma_uGy:.3g} uGy" + (f", {kind_of_frames}" if kind_of_frames else ""),
+        "variance",
+        (measured.variance_dn2, measured.variance_error),
+        (simulated.variance_dn2, simulated.variance_error),
+        "DN2",
+    )
 
 
 def judge_edge(measured: MeasuredEdge, simulated: MeasuredEdge) -> tuple[Judged, ...]:

@@ -167,6 +167,24 @@ def test_lag_of_a_panel_is_that_of_its_twin_and_not_of_another(panel: Panel, bea
     assert wrong[0].ratio > 1.15
 
 
+@pytest.mark.slow
+def test_variance_with_lag_left_in_shows_a_noise_that_is_wrong(panel: Panel, beam: Beam, start: Scintillator) -> None:
+    """The lag lowers both; a layer whose yield spreads too much is seen without any correction of lag."""
+    term = replace(panel.lag[0], fraction=0.2, time_s=0.8)
+    parts = TwinParts(start, replace(panel, lag=(term,)), beam, TIMING, lag_corrected=True)
+    raw = replace(parts, lag_corrected=False)
+    seen = DoseFrames(40.0, simulated_flats(raw, 40.0, 8, (SIDE, SIDE), np.random.default_rng(11)))
+
+    ratio = []
+    for spread in (None, 1.0):
+        layer = start if spread is None else with_values(start, [("light.yield_spread", spread)])
+        (judged,) = judge_twin(replace(parts, scintillator=layer), with_lag=[seen], flat_side=256)
+        assert (judged.name, judged.kind) == ("variance at 40 uGy, lag left in", "variance")
+        ratio.append(judged.ratio)
+    assert ratio[0] == pytest.approx(1.0, abs=0.03)
+    assert ratio[1] > ratio[0] + 0.04
+
+
 @pytest.mark.parametrize(("said", "known"), [(15.0, 14.4), (0.0, None), (None, None)])
 def test_an_unseen_sequence_has_the_exposure_of_the_typical_pixel(
     line: Path, said: float | None, known: float | None
