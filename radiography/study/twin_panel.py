@@ -37,6 +37,8 @@ NAME = "measured"  # of the panel, where frames do not say one   # chosen
 DEFAULT_TIME_S = Timing.integration_time_s  # where frames do not say theirs: that of a scene that does not
 FULL_WELL_MARGIN = 1.02  # of the brightest flat that a full well must hold   # chosen
 
+MOST_PER_DN = 1e9  # electrons: beyond any diode's full well in one step of an ADC   # chosen
+
 NO_EXPOSURES = "exposures are not known"  # begins the note of a calibration whose flats tell no bend
 
 FloatArray = npt.NDArray[np.float64]
@@ -110,8 +112,8 @@ def twin_panel(
     ValueError, TypeError
         In one sentence, if frames are missing, contradict each other or cannot serve.
     """
-    if electrons_per_dn is not None and not (np.isfinite(electrons_per_dn) and electrons_per_dn > 0):
-        raise ValueError(f"electrons_per_dn must be positive, got {electrons_per_dn}")
+    if electrons_per_dn is not None and not 0 < electrons_per_dn <= MOST_PER_DN:
+        raise ValueError(f"electrons_per_dn must be positive and at most {MOST_PER_DN:g}, got {electrons_per_dn:g}")
     calibration = learn_panel(
         darks, flats, lag=lag or (), saturation_dn=saturation_dn, conditions=conditions, provenance={}
     )

@@ -186,9 +186,10 @@ def test_one_dark_and_one_flat_determine_maps_only(bare: Rig) -> None:
     assert np.corrcoef(twin.maps.offset_dn[twin.good], rig.maps.offset_dn[twin.good])[0, 1] > 0.99
 
 
-def test_told_electrons_per_dn_must_be_positive(bare: Rig) -> None:
-    with pytest.raises(ValueError, match="electrons_per_dn must be positive, got -1"):
-        _twin(_rig(bare, "fully_coated"), 1, darks=1, flats=1, lag_doses=(), electrons_per_dn=-1.0)
+@pytest.mark.parametrize(("told", "said"), [(-1.0, "-1"), (1e300, r"1e\+300"), (float("nan"), "nan")])
+def test_told_electrons_per_dn_must_be_positive_and_possible(bare: Rig, told: float, said: str) -> None:
+    with pytest.raises(ValueError, match=rf"electrons_per_dn must be positive and at most 1e\+09, got {said}$"):
+        _twin(_rig(bare, "fully_coated"), 1, darks=1, flats=1, lag_doses=(), electrons_per_dn=told)
 
 
 @pytest.mark.long
