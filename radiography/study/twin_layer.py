@@ -429,7 +429,11 @@ def _doubts(fit: TwinFit, doses: Sequence[MeasuredDose], edges: Sequence[Measure
                 f"do{'' if dose.frames > 1 else 'es'} not tell a fixed pattern from noise: "
                 "what stands still counts as noise"
             )
-    notes += [f"flats at {dose.air_kerma_uGy:.3g} uGy: {warning}" for dose in doses for warning in dose.warnings]
+    at: dict[str, list[str]] = {}  # doses of which a warning is said, so that each is said once
+    for dose in doses:
+        for warning in dict.fromkeys(dose.warnings):
+            at.setdefault(warning, []).append(f"{dose.air_kerma_uGy:.3g}")
+    notes += [f"flats at {', '.join(kermas)} uGy: {warning}" for warning, kermas in at.items()]
     notes += [f"edge: {warning}" for edge in edges for warning in edge.warnings]
     return notes
 
