@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import csv
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 HEADER = ("kvp", "noise", "seed", "seconds", "cpu_s", "histories", "stated_error", "peak_MB")
 
@@ -51,7 +51,8 @@ def work(kvp: float, noise: float, seed: int) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     found = scatter_map(experiment, noise, np.random.default_rng(seed))
     taken_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-    peak_MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # ru_maxrss may be that of the process before exec
+    peak_MB = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     print(f"{kvp:g},{noise},{seed},{taken_s:.2f},{cpu_s:.2f},{found.histories},{found.noise:.5f},{peak_MB:.0f}")
     even = (np.arange(24) + 0.5) / 24
     print(*(f"{value:.6e}" for value in map_at(found, even, even).ravel()))
