@@ -88,11 +88,10 @@ class _Known:
 
     def clean(self, stack: FrameStack, model: LagModel | None) -> Iterator[NDArray[Any]]:
         """Frames of a stack as raw values without line noise and, where there is a model, without lag."""
-        offset_dn, saturation_dn = self.offset_dn(stack), self.saturation_dn
-        lines = self.shielded_cols, self.unusable, saturation_dn, stack.name
+        offset_dn, model = self.offset_dn(stack), model_at(model, self.lag, stack.conditions)
+        lines = self.shielded_cols, self.unusable, self.saturation_dn, stack.name
         frames = without_line_noise(stack.frames, offset_dn, *lines)
-        model = model_at(model, self.lag, stack.conditions)
-        return without_lag(frames, offset_dn, model, stack.conditions.frame_interval_s, saturation_dn, stack.name)
+        return without_lag(frames, offset_dn, model, stack.conditions.frame_interval_s, self.saturation_dn, stack.name)
 
 
 def learn_panel(
@@ -107,6 +106,7 @@ def learn_panel(
     earlier: Sequence[CalibrationSet] = (),
     criteria: DefectCriteria = E2597,
     order: int | None = None,
+    at_flats: bool = False,
 ) -> CalibrationSet:
     """Calibration of a panel from its own frames.
 
@@ -132,6 +132,8 @@ def learn_panel(
         Limits of the defect classes.
     order : 1, 2, 3 or None
         Of the dose response; as the flats need, where None.
+    at_flats : bool
+        True takes from flats the lag of their own times; False that of the sequences, as `correct_frame` does to all.
 
     Returns
     -------
@@ -144,14 +146,13 @@ def learn_panel(
     """
     if order not in (None, 1, 2, 3):
         raise ValueError(f"the order of the dose response must be 1, 2 or 3, got {order}")
-    notes: list[str] = []
     shielded_cols = conditions.shielded_cols or ()
     flat_time_s = _common_time(flats, "flat")
     dark, two_darks = _learn_dark(darks, flat_time_s, saturation_dn, shielded_cols)
     offset = dark.reference
-    notes += [*offset.remarks, *dark.notes]
+    notes = [*offset.remarks, *dark.notes]
     _refuse_other_shape(earlier, offset)
-    of_lag = lag[0].conditions if lag else UNKNOWN
+    of_lag = lag[0].conditions if lag and at_flats else UNKNOWN
     known = _Known(dark, shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn, of_lag)
 
     estimate = _learn_lag(lag, known) if lag else None
@@ -231,8 +232,7 @@ def _learn_dark(
         offset = estimate_offset(_first_two(chain.from_iterable(stack.frames for stack in together), two_darks))
         if shielded_cols and offset.frames_used > 1:
             frames = chain.from_iterable(stack.frames for stack in together)
-            unusable = _noisy_or_hot(offset, saturation_dn)
-            lines = shielded_cols, unusable, saturation_dn, "dark"
+            lines = shielded_cols, _noisy_or_hot(offset, saturation_dn), saturation_dn, "dark"
             cleaned = without_line_noise(frames, offset.offset_dn, *lines)
             offset = replace(estimate_offset(cleaned, step_dn=offset.step_dn), remarks=offset.remarks)
         measured.append(DarkStack(offset, time_s, temperature_C))

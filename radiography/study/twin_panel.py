@@ -115,7 +115,7 @@ def twin_panel(
     if electrons_per_dn is not None and not 0 < electrons_per_dn <= MOST_PER_DN:
         raise ValueError(f"electrons_per_dn must be positive and at most {MOST_PER_DN:g}, got {electrons_per_dn:g}")
     calibration = learn_panel(
-        darks, flats, lag=lag or (), saturation_dn=saturation_dn, conditions=conditions, provenance={}
+        darks, flats, lag=lag or (), saturation_dn=saturation_dn, conditions=conditions, provenance={}, at_flats=True
     )
     good = (calibration.defects & (UNUSABLE | SHIELDED | UNCOATED)) == 0
     if not good.any():
