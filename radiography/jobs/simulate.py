@@ -213,7 +213,7 @@ def doubts_of_frames(name: str, saturated: Sequence[int], acquisition: Acquisiti
     worst = int(np.argmax(saturated))
     frames = f", the most of {told} such frames of {len(saturated)}," if len(saturated) > 1 else ""
     return [
-        f"{name}: {saturated[worst]} of the {pixels} pixels of frame {worst + 1}{frames} are at or above "
+        f"{name}: {saturated[worst]} of the {pixels} pixels of frame {worst}{frames} are at or above "
         f"{acquisition.panel.saturation_dn:.0f} DN, from which on a pixel counts as saturated (saturation_dn)"
     ]
 

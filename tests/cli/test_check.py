@@ -159,7 +159,7 @@ def test_simulate_counts_the_pixels_that_saturate_in_what_it_wrote(
     counts = [int(np.count_nonzero(frame >= 56720)) for frame in np.load(out)]
     worst = int(np.argmax(counts))
     warning = (
-        f"raw.npy: {counts[worst]} of the 3072 pixels of frame {worst + 1}, the most of 2 such frames of 2, are at or "
+        f"raw.npy: {counts[worst]} of the 3072 pixels of frame {worst}, the most of 2 such frames of 2, are at or "
         "above 56720 DN, from which on a pixel counts as saturated (saturation_dn)"
     )
     assert json.loads(told_in.read_text(encoding="utf-8"))["warnings"] == [warning]
