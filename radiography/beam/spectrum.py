@@ -50,8 +50,8 @@ _AIR_ABOVE_EDGE = np.array(
         [500.0, 2.966e-2],
     ],
 )
-_JOULE_PER_KEV = 1.602176634e-16  # exact by the SI of 2019
-_UGY_PER_KEV_CM2_PER_MM2_G = _JOULE_PER_KEV * 1e3 * 1e6 * 1e2  # per g to per kg, Gy to uGy, per mm2 to per cm2
+JOULE_PER_KEV = 1.602176634e-16  # exact by the SI of 2019
+_UGY_PER_KEV_CM2_PER_MM2_G = JOULE_PER_KEV * 1e3 * 1e6 * 1e2  # per g to per kg, Gy to uGy, per mm2 to per cm2
 _TUBE_DISTANCE_CM = 100.0  # where SpekPy puts the bare spectrum; cancels when the kerma is set
 _NEGLIGIBLE = 1e-9  # bins at the soft end below this fraction of the largest bin are left out
 

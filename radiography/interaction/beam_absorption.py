@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiography.beam.spectrum import Spectrum
+from radiography.beam.spectrum import JOULE_PER_KEV, Spectrum
 from radiography.interaction.absorption import LayerResponse, hit_fraction
-
-J_PER_KEV = 1.602176634e-16  # CODATA 2018
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -175,4 +173,4 @@ def layer_dose_Gy(response: LayerResponse, spectrum: Spectrum) -> float:
         As `energy_left_keV_per_mm2`.
     """
     mass_kg = response.material.density_g_per_cm3 * 1e-9 * (1e3 * response.thickness_mm)  # under a square mm, from um
-    return energy_left_keV_per_mm2(response, spectrum) * J_PER_KEV / mass_kg
+    return energy_left_keV_per_mm2(response, spectrum) * JOULE_PER_KEV / mass_kg

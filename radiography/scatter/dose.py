@@ -14,7 +14,7 @@ import numpy.typing as npt
 from phantoms.solids import Phantom
 from radiography.beam.attenuation import Material, linear_attenuation_per_mm, material
 from radiography.beam.heel import HeelEffect, heel_gain
-from radiography.beam.spectrum import Spectrum, air_energy_absorption_cm2_per_g, air_kerma_uGy
+from radiography.beam.spectrum import JOULE_PER_KEV, Spectrum, air_energy_absorption_cm2_per_g, air_kerma_uGy
 from radiography.projection.geometry import Geometry
 from radiography.scatter.grid import grid_shape
 from radiography.scatter.kernels import BACK_KERMA
@@ -23,7 +23,6 @@ from radiography.scatter.scene_scatter import SEED, scatter_experiment
 from radiography.scatter.transport import CHUNKS_PER_BATCH, HISTORIES_PER_CHUNK, Experiment, batches, panel_field_mm
 from radiography.scatter.world import TOUCHING_MM, table_names
 
-JOULE_PER_KEV = 1.602176634e-16  # exact by the SI of 2019
 ENTRANCE_RADIUS_MM = 20.0  # chosen: backscatter is counted within it, about the central ray
 VOLUME_POINTS = 2**14  # of a solid's bounds: its volume within 0.1 %   # chosen
 
