@@ -46,6 +46,7 @@ LARGEST_DOSE_RATIO = 1.25  # of levels within one dose; beyond it the flats were
 # Weights until a dose with two flats has shown the noise; where quanta decide, only its growth with signal matters.
 ASSUMED_NOISE = 0.01  # of one flat at the first dose, beyond that of a dark one [1]   # assumed
 MOST_DOSES = 255  # a byte counts those of each pixel
+NO_EXPOSURES = "exposures are not known: the panel's median signal is taken as linear in exposure"  # a remark
 SAMPLE_PIXELS = 250_000  # pixels behind the statistics of the whole panel: 0.3 % of a variance   # chosen
 _NO_VARIANCE_DN2 = 1e-30  # of float frames without noise   # chosen
 _HALF, _CHECK = 0.5, 0.75  # of the range: mean flats nearest to it serve the defect search, and its check   # chosen
@@ -457,7 +458,7 @@ def _response(
     if len(samples) == 1:
         remarks.insert(0, "one dose: the response is taken as a straight line")
     elif linearisation is None:
-        remarks.insert(0, "exposures are not known: the panel's median signal is taken as linear in exposure")
+        remarks.insert(0, NO_EXPOSURES)
     dark_variance, offset_variance = panel.dark_variance, panel.offset_variance
     thin = np.s_[..., :: panel.step, :: panel.step]
     residual, residual_error = residual_pattern(

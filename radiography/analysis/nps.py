@@ -42,6 +42,9 @@ LOW_LINES = 3  # bins of a line next to the origin that the trend's rest may fil
 SAID_CLIPPED = 0.001  # of a frame's pixels at its highest value   # chosen: a tenth of what is refused
 STEEP = 6.0  # times what an axis holds farther out: the field's structure   # chosen: one of 400 single blocks
 MUCH_LAG = 0.02  # of a frame in the next, said: it lowers a frame's own noise too   # chosen
+FEW_PIXELS = "IEC 62220-1-1 asks for 4 million"  # ends the warning
+ONE_FRAME = "a single frame does not tell fixed from temporal noise, and its lag is not known"
+TWO_FRAMES = "two frames do not tell lag from a fixed pattern: temporal noise is too low by their correlation"
 _DEFINITION = (
     "Normalised noise power spectrum (NPS over the squared mean signal), blocks of {side} x {side} pixels overlapped "
     "by half without a window, two-dimensional second-order polynomial subtracted from each frame over the whole "
@@ -441,12 +444,12 @@ def _warnings(
     if pixels < IEC_PIXELS:
         found.append(
             f"only {pixels / 1e6:.2g} million independent pixels ({blocks.apart * count:.0f} blocks of {blocks.side} x "
-            f"{blocks.side}); IEC 62220-1-1 asks for 4 million"
+            f"{blocks.side}); {FEW_PIXELS}"
         )
     if count == 1:
-        found.append("a single frame does not tell fixed from temporal noise, and its lag is not known")
+        found.append(ONE_FRAME)
     elif not correlation.known:
-        found.append("two frames do not tell lag from a fixed pattern: temporal noise is too low by their correlation")
+        found.append(TWO_FRAMES)
     elif abs(correlation.neighbours) > max(MUCH_LAG, 3 * correlation.standard_error):
         found.append(
             f"a frame's noise goes with that of the next by {correlation.neighbours:.3f} (lag): the parts are "

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiography.analysis.mtf import slanted_edge_mtf
-from radiography.analysis.nps import noise_power_spectrum
+from radiography.analysis.nps import FEW_PIXELS, ONE_FRAME, TWO_FRAMES, noise_power_spectrum
 from radiography.light.transport import FREQUENCY_PER_MM
 
 BIN_EDGES = np.arange(0.05, 0.401, 0.05)  # of the noise power [cycles/pixel]: to 80 % of Nyquist, without the trend
@@ -27,11 +27,7 @@ LINES = 2.5  # of a spectrum that neighbouring values share: fitted to the scatt
 KERMA_REPEATS = 0.003  # assumed: how well kermas of one day agree with each other
 MTF_FLOOR = 0.001  # assumed: what different regions and fits of one edge give
 NNPS_FLOOR = 0.003  # assumed: likewise
-SAID_OTHERWISE = (
-    "IEC 62220-1-1 asks for",
-    "not tell lag from a fixed",
-    "not tell fixed from",
-)  # of noise: by errors, notes
+SAID_OTHERWISE = (FEW_PIXELS, ONE_FRAME, TWO_FRAMES)  # ends of warnings of noise: errors and notes hold them
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -215,7 +211,7 @@ def measure_dose(flats: DoseFrames, pitch_mm: float, defects: Mask | None = None
         nnps=nnps,
         nnps_error=np.hypot(error, NNPS_FLOOR * nnps),
         frames=noise.frames,
-        warnings=tuple(said for said in noise.warnings if not any(words in said for words in SAID_OTHERWISE)),
+        warnings=tuple(said for said in noise.warnings if not said.endswith(SAID_OTHERWISE)),
     )
 
 

@@ -23,6 +23,7 @@ from calibration.flags import SHIELDED, UNCOATED, UNUSABLE
 from calibration.lag.model import without_lag
 from calibration.lag.timing import model_at
 from calibration.learn import FrameStack, learn_panel
+from calibration.response.multi_dose import NO_EXPOSURES
 from radiography.panel.maps import PanelMaps
 from radiography.panel.panel import Panel
 from radiography.panel.trapping import FrameTimes
@@ -36,10 +37,7 @@ from radiography.study.twin_values import TwinValue, found, not_determined
 NAME = "measured"  # of the panel, where frames do not say one   # chosen
 DEFAULT_TIME_S = Timing.integration_time_s  # where frames do not say theirs: that of a scene that does not
 FULL_WELL_MARGIN = 1.02  # of the brightest flat that a full well must hold   # chosen
-
 MOST_PER_DN = 1e9  # electrons: beyond any diode's full well in one step of an ADC   # chosen
-
-NO_EXPOSURES = "exposures are not known"  # begins the note of a calibration whose flats tell no bend
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -171,7 +169,7 @@ def _notes_of(calibration: CalibrationSet, kermas_known: bool) -> list[str]:
     """
     kept = []
     for note in calibration.provenance["notes"]:
-        if note.startswith(NO_EXPOSURES) and kermas_known:
+        if note == NO_EXPOSURES and kermas_known:
             continue
         if note.startswith("non-uniform and lagging"):
             note = "lagging pixels were not looked for: that needs beam-on/beam-off sequences (--lag)"
